@@ -1,0 +1,37 @@
+# Sources and tests are found by folder, so that neither a file nor a test can be forgotten.
+include(GoogleTest)
+
+# hub_module(NAME [FOLDER folder] [DEPS module…] [LIBS target…]): the library hub_<NAME> from <folder>/*.cpp (folder: NAME in this
+# directory), and its unit tests from tests/unit/<NAME>/ (api modules: tests/unit/api/<folder>/).
+function(hub_module NAME)
+  cmake_parse_arguments(ARG "" "FOLDER;TESTS" "DEPS;LIBS" ${ARGN})
+  if(NOT ARG_FOLDER)
+    set(ARG_FOLDER ${NAME})
+  endif()
+  if(NOT ARG_TESTS)
+    set(ARG_TESTS ${NAME})
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_FOLDER}/*.cpp)
+  list(TRANSFORM ARG_DEPS PREPEND hub_)
+  if(sources)
+    add_library(hub_${NAME} STATIC ${sources})
+    target_link_libraries(hub_${NAME} PUBLIC hub_options ${ARG_DEPS} ${ARG_LIBS})
+  else()
+    add_library(hub_${NAME} INTERFACE)
+    target_link_libraries(hub_${NAME} INTERFACE hub_options ${ARG_DEPS} ${ARG_LIBS})
+  endif()
+  hub_unit_tests(${NAME} ${ARG_TESTS} hub_${NAME})
+endfunction()
+
+# hub_unit_tests(NAME FOLDER library…): the program hub_<NAME>_test from tests/unit/<FOLDER>/*_test.cpp; every case is known to CTest.
+function(hub_unit_tests NAME FOLDER)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${FOLDER}/*_test.cpp)
+  if(NOT tests)
+    return()
+  endif()
+  add_executable(hub_${NAME}_test ${tests})
+  target_link_libraries(hub_${NAME}_test PRIVATE hub_options ${ARGN} GTest::gtest_main GTest::gmock)
+  target_compile_definitions(hub_${NAME}_test PRIVATE HUB_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  set_target_properties(hub_${NAME}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  gtest_discover_tests(hub_${NAME}_test TEST_PREFIX ${NAME}. DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,30 @@
+# Compiler floor, warnings, sanitizers, coverage, ccache.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+# Assertions stay on: they guard our own mistakes and cost nothing measurable here.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
+
+set(HUB_SANITIZE "" CACHE STRING "Comma separated sanitizers, for example address,undefined")
+option(HUB_COVERAGE "Compile with gcov counters" OFF)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(hub_options INTERFACE)
+target_compile_options(hub_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum)
+target_include_directories(hub_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(hub_options INTERFACE HUB_VERSION="${PROJECT_VERSION}")
+if(HUB_SANITIZE)
+  target_compile_options(hub_options INTERFACE -fsanitize=${HUB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(hub_options INTERFACE -fsanitize=${HUB_SANITIZE})
+endif()
+if(HUB_COVERAGE)
+  target_compile_options(hub_options INTERFACE --coverage)
+  target_link_options(hub_options INTERFACE --coverage)
+endif()

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine/generation.h"
+#include "core/engine/token_stream.h"
+#include "core/model_config/model_config.h"
+
+namespace hub::engine {
+
+struct EngineConfig {
+  std::filesystem::path model_folder;
+  int max_running = 16;   // sequences decoded together
+  int max_waiting = 256;  // beyond it submit() throws kUnavailable
+  int prefill_chunk =
+      256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
+  std::uint64_t kv_budget_bytes = 2ULL << 30U;  // all caches together; a request waits for room
+};
+
+struct EngineStats {
+  int running = 0;
+  int waiting = 0;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t generated_tokens = 0;
+  std::uint64_t kv_bytes = 0;
+  std::uint64_t weight_bytes = 0;
+  std::uint64_t active_bytes = 0;  // MLX
+  std::uint64_t peak_bytes = 0;
+  std::vector<std::string> adapters;
+};
+
+// One loaded base model, any number of adapters, one thread that does all MLX work. Public
+// functions are thread-safe.
+class Engine {
+ public:
+  // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
+  // throws.
+  explicit Engine(EngineConfig config);
+  ~Engine();  // cancels what runs
+
+  // Throws kInvalidArgument (`context_length_exceeded`) when the prompt does not fit, kNotFound for
+  // an adapter that is not attached, kUnavailable when full.
+  TokenStream submit(GenerateRequest request);
+
+  // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id
+  // again changes nothing.
+  void attach(const std::string& id, const std::filesystem::path& folder);
+  // Requests that use it finish first. False when it was not attached.
+  bool detach(const std::string& id);
+
+  // No new requests (submit throws kUnavailable); returns when the running ones have ended or
+  // `timeout_ms` passed (false).
+  bool drain(int timeout_ms);
+
+  [[nodiscard]] const model_config::ModelConfig& model_config() const;
+  [[nodiscard]] EngineStats stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hub::engine

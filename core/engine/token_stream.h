@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "core/engine/generation.h"
+
+namespace hub::engine {
+
+struct StreamState;  // shared by the engine thread and the reader
+
+// Reads one request's tokens; belongs to one thread. Destroying it cancels the request within one
+// step.
+class TokenStream {
+ public:
+  explicit TokenStream(std::shared_ptr<StreamState> state);
+  ~TokenStream();
+  TokenStream(TokenStream&&) noexcept;
+  TokenStream& operator=(TokenStream&&) = delete;
+
+  // Waits for the next event; nullopt after the last one.
+  std::optional<TokenEvent> next();
+  // As next(), but returns nullopt and sets `*timed_out` when nothing came within `timeout_ms`.
+  std::optional<TokenEvent> next_for(int timeout_ms, bool* timed_out);
+
+ private:
+  std::shared_ptr<StreamState> state_;
+};
+
+}  // namespace hub::engine

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/json.h"
+
+namespace hub::model_config {
+
+// The settings of a fine-tuning job: what POST /jobs accepts under "params" and what the trainer
+// gets. Every field has its default here, its range in from_json() and a line in docs/training.md.
+struct FinetuneParams {
+  std::string method = "lora";  // lora (a quantized base makes it QLoRA)
+  int rank = 8;                 // 1..512
+  double scale = 20.0;          // multiplies (x A) B directly, as in mlx-lm (PEFT: alpha / rank)
+  double dropout = 0.0;         // [0, 1) on the adapter's input
+  std::optional<std::vector<std::string>>
+      target_modules;                  // names relative to a layer; absent: every linear of a layer
+  int num_layers = -1;                 // the last N layers; -1: all
+  double learning_rate = 1e-4;         // (0, 10]
+  std::string lr_schedule = "cosine";  // constant, linear, cosine
+  int warmup_steps = 0;
+  double weight_decay = 0.01;     // AdamW
+  double max_grad_norm = 0.0;     // 0: no clipping
+  std::optional<int> batch_size;  // rows; absent ("auto"): chosen by memory
+  int max_seq_length = 2048;      // tokens; longer rows are cut at the end
+  int epochs = 1;
+  std::optional<int> max_steps;  // ends earlier than the epochs would
+  int report_every = 1;          // steps
+  int eval_every = 50;           // steps; 0: never
+  int save_every = 50;           // steps; 0: only at the end
+  double eval_fraction =
+      0.1;  // of the rows, held out by seed when the data set has no validation file
+  std::optional<int> early_stopping_patience;  // evaluations without improvement
+  bool grad_checkpoint = false;
+  int grad_accumulation_steps = 1;
+  bool train_on_prompt = false;  // false: loss on assistant tokens only
+  std::uint64_t seed = 0;
+
+  // Throws kInvalidArgument naming the field ("params.rank"), the range and what came; refuses
+  // unknown fields.
+  static FinetuneParams from_json(const base::Json& json, const std::string& path);
+  [[nodiscard]] base::Json to_json() const;
+};
+
+}  // namespace hub::model_config

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/models/language_model.h"
+
+namespace hub::models {
+
+// Keys and values of one sequence, all layers. Grows geometrically; a row is written once and never
+// moves until growth. Belongs to the thread that owns MLX.
+class KvCache {
+ public:
+  explicit KvCache(const model_config::ModelConfig& config);
+
+  struct Layer {
+    mx::array
+        keys;  // [kv_heads, capacity, head_dim], rows [0, length) valid, after the rotary embedding
+    mx::array values;  // [kv_heads, capacity, head_dim]
+  };
+
+  // Makes room for `rows` more tokens.
+  void reserve(int rows);
+  // Forgets rows from `length` on.
+  void trim(int length);
+  [[nodiscard]] int length() const { return length_; }
+  [[nodiscard]] std::uint64_t bytes() const;
+
+  // For the attend functions: the arrays of a layer, replaced after each step, and the step's
+  // commit.
+  [[nodiscard]] Layer& layer(int index) { return layers_[static_cast<std::size_t>(index)]; }
+  void advance(int rows) { length_ += rows; }
+  // Every array, to be evaluated together with a step's result.
+  [[nodiscard]] std::vector<mx::array> arrays() const;
+
+ private:
+  std::vector<Layer> layers_;
+  int length_ = 0;
+  int capacity_ = 0;
+};
+
+// `rows` consecutive new tokens of one sequence in a step, at positions cache->length() …
+struct SequenceRows {
+  KvCache* cache;
+  int rows;
+};
+
+// Serving: the step's rows are those of `sequences`, one after another; each attends causally to
+// its own cache. Reserve before the forward; call advance() on each cache after it. An output row
+// depends on its own sequence alone, and not on how its prompt was cut into chunks. `sequences`
+// must outlive the returned function.
+Attend cached_attend(
+    const model_config::ModelConfig& config, std::span<const SequenceRows> sequences);
+
+// Training: rows are `batch` sequences of `length` tokens, positions 0 … length - 1, causal;
+// differentiable. Padding goes at the end.
+Attend causal_attend(const model_config::ModelConfig& config, int batch, int length);
+
+}  // namespace hub::models

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/model_config/model_config.h"
+#include "core/nn/linear.h"
+
+namespace hub::models {
+
+namespace mx = mlx::core;
+
+// Attention of one layer: queries [rows, heads * head_dim], keys and values [rows, kv_heads *
+// head_dim], all before the rotary embedding -> [rows, heads * head_dim]. The caller decides what
+// the rows are: one training batch or many requests (attend.h).
+using Attend =
+    std::function<mx::array(int layer, const mx::array& q, const mx::array& k, const mx::array& v)>;
+
+// A decoder. All functions only build graphs and belong to the one thread that owns MLX.
+class LanguageModel {
+ public:
+  virtual ~LanguageModel() = default;
+
+  [[nodiscard]] virtual const model_config::ModelConfig& config() const = 0;
+
+  // tokens [rows] int32 -> [rows, hidden_size], after the final norm.
+  [[nodiscard]] virtual mx::array hidden(
+      const mx::array& tokens, const Attend& attend, nn::AdapterSpans adapters) const = 0;
+
+  // [rows, hidden_size] -> [rows, vocab_size] float32. Take only the rows that are needed before
+  // calling.
+  [[nodiscard]] virtual mx::array logits(
+      const mx::array& hidden, nn::AdapterSpans adapters) const = 0;
+
+  // Every linear of the transformer layers, in layer order: what LoRA may target. Valid as long as
+  // the model lives.
+  [[nodiscard]] virtual std::vector<const nn::Linear*> linears() const = 0;
+
+  // Bytes of all weights as they lie in memory.
+  [[nodiscard]] virtual std::uint64_t weight_bytes() const = 0;
+};
+
+// Loads config.json and model*.safetensors of `folder` and evaluates the weights. On CPU every
+// float becomes float32. Throws kUnprocessable naming missing, unused and misshaped tensors (all of
+// them), an unknown architecture, or a corrupt file.
+std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder);
+
+// Loads adapters.safetensors + adapter_config.json as mlx-lm writes them and checks every tensor
+// against `model`. Throws kUnprocessable naming what does not fit.
+nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const LanguageModel& model);
+
+}  // namespace hub::models

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <mlx/array.h>
+
+#include "core/nn/lora.h"
+
+namespace hub::nn {
+
+// How a weight is packed; see kernels/quantized_matmul.h.
+struct QuantizedParts {
+  mx::array scales;  // [out, in / group_size]
+  mx::array biases;  // [out, in / group_size]
+  int group_size;
+  int bits;
+};
+
+// y = x W^T + bias (+ adapter). A quantized base with an adapter is QLoRA; the call site cannot
+// tell. The summation order of an output element depends neither on the number of rows nor on
+// threads (CPU).
+class Linear {
+ public:
+  Linear(
+      std::string path,
+      mx::array weight,
+      std::optional<QuantizedParts> quantized,
+      std::optional<mx::array> bias);
+
+  // x [rows, in] -> [rows, out]
+  mx::array operator()(const mx::array& x, AdapterSpans adapters) const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int in_features() const;
+  [[nodiscard]] int out_features() const;
+
+ private:
+  std::string path_;  // "model.layers.0.self_attn.q_proj"
+  mx::array weight_;  // [out, in], or packed uint32 [out, in * bits / 32]
+  std::optional<QuantizedParts> quantized_;
+  std::optional<mx::array> bias_;  // [out]
+};
+
+}  // namespace hub::nn
