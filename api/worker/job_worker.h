@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+namespace hub::api {
+
+struct JobArguments {
+  std::string spec_path;  // the job's specification, one JSON file written by the server
+};
+
+// `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune" or "evaluate" and reports it by
+// the events of core/base/worker_protocol.h on standard output; commands come on standard input.
+// Returns the process's exit code: 0 after an event "result", 1 after an event "error". Never
+// throws. Ends the process itself when standard input closes, since then the server is gone.
+//
+// The specification:
+//   {"protocol":1, "job_id", "kind":"finetune"|"evaluate",
+//    "base":{"folder","digest","name"}, "adapter":{"folder"}|null,
+//    "dataset":{"path","digest","valid_path"?}, "params":{…}, "output_folder"?,
+//    "memory_limit_bytes"?, "seed"?}
+// finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
+//   training starts from; the adapter is written to "output_folder". A "seed" overrides the params'.
+//   result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
+//           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}
+// evaluate: "params" are {"max_rows"?,"max_seq_length"?,"batch_size"?,"train_on_prompt"?}.
+//   result {"loss","perplexity","tokens","rows"}
+int run_job(const JobArguments& arguments);
+
+}  // namespace hub::api
