@@ -1,0 +1,130 @@
+#include "core/tensor/ops.h"
+
+#include <exception>
+#include <variant>
+
+#include <fmt/format.h>
+#include <mlx/device.h>
+#include <mlx/fast.h>
+#include <mlx/io.h>
+#include <mlx/memory.h>
+#include <mlx/ops.h>
+#include <mlx/version.h>
+
+#include "core/base/error.h"
+
+namespace hub::tensor {
+
+bool default_device_is_gpu() {
+  return mx::default_device() == mx::Device::gpu;
+}
+
+mx::Dtype compute_dtype(mx::Dtype stored) {
+  const bool is_float = mx::issubdtype(stored, mx::floating);
+  return is_float && !default_device_is_gpu() ? mx::float32 : stored;
+}
+
+mx::array astype(const mx::array& x, mx::Dtype dtype) {
+  return x.dtype() == dtype ? x : mx::astype(x, dtype);
+}
+
+mx::array sdpa(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    float scale,
+    bool causal,
+    const std::optional<mx::array>& mask) {
+  const char* mode = causal ? "causal" : (mask ? "array" : "");
+  return mx::fast::scaled_dot_product_attention(q, k, v, scale, mode, mask);
+}
+
+namespace {
+
+// MLX takes either a base or the periods, never both.
+std::optional<float> base_of(const RopeParams& params) {
+  return params.freqs ? std::nullopt : std::optional(params.base);
+}
+
+}  // namespace
+
+mx::array rope(const mx::array& x, const RopeParams& params, int offset) {
+  return mx::fast::rope(
+      x, params.dims, params.traditional, base_of(params), params.scale, offset, params.freqs);
+}
+
+mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& offset) {
+  return mx::fast::rope(
+      x, params.dims, params.traditional, base_of(params), params.scale, offset, params.freqs);
+}
+
+mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
+  return mx::fast::rms_norm(x, weight, eps);
+}
+
+mx::array quantized_matmul(
+    const mx::array& x,
+    const mx::array& weight,
+    const mx::array& scales,
+    const mx::array& biases,
+    bool transpose,
+    int group_size,
+    int bits) {
+  return mx::quantized_matmul(x, weight, scales, biases, transpose, group_size, bits, "affine");
+}
+
+mx::array dequantize(
+    const mx::array& weight,
+    const mx::array& scales,
+    const mx::array& biases,
+    int group_size,
+    int bits) {
+  return mx::dequantize(weight, scales, biases, group_size, bits, "affine");
+}
+
+Quantized quantize(const mx::array& matrix, int group_size, int bits) {
+  const auto parts = mx::quantize(matrix, group_size, bits, "affine");
+  return {parts.at(0), parts.at(1), parts.at(2)};
+}
+
+std::unordered_map<std::string, mx::array> load_safetensors(const std::filesystem::path& file) {
+  try {
+    return mx::load_safetensors(file.string()).first;
+  } catch (const std::exception& error) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format("cannot load {}: {}", file.string(), error.what()));
+  }
+}
+
+Memory memory() {
+  return {mx::get_active_memory(), mx::get_cache_memory(), mx::get_peak_memory()};
+}
+
+void reset_peak_memory() {
+  mx::reset_peak_memory();
+}
+
+void clear_cache() {
+  mx::clear_cache();
+}
+
+std::size_t set_cache_limit(std::size_t bytes) {
+  return mx::set_cache_limit(bytes);
+}
+
+std::string mlx_version() {
+  return mx::version();
+}
+
+std::string device_name() {
+  if (!default_device_is_gpu()) {
+    return "cpu";
+  }
+  const auto& info = mx::device_info();
+  const auto found = info.find("device_name");
+  const auto* name = found == info.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return name == nullptr ? "gpu" : *name;
+}
+
+}  // namespace hub::tensor

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <mlx/array.h>
+
+// The one place for MLX calls whose signature moves between releases, and for what depends on the
+// device. Everything here belongs to the one thread that owns MLX, except where noted, and only
+// builds graphs unless it says "evaluates".
+namespace hub::tensor {
+
+namespace mx = mlx::core;
+
+// True when MLX's default device is a GPU (Metal or CUDA).
+bool default_device_is_gpu();
+
+// The type in which a weight stored as `stored` takes part in arithmetic: float32 on CPU (half
+// types are about 20 times slower there, and imprecise), `stored` itself on a GPU. Types that are
+// no floats stay as they are.
+mx::Dtype compute_dtype(mx::Dtype stored);
+
+// The type of logits, losses and adapters on every device.
+inline constexpr mx::Dtype kFloat32 = mx::float32;
+
+mx::array astype(const mx::array& x, mx::Dtype dtype);
+
+// softmax(q k^T * scale) v. q [B, heads, L, D], k and v [B, kv_heads, S, D] -> [B, heads, L, D];
+// heads is a multiple of kv_heads. `causal`: query i sees keys up to S - L + i. `mask`: boolean
+// (true: may look) or additive, broadcast to [B, heads, L, S]; not together with `causal`.
+mx::array sdpa(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    float scale,
+    bool causal,
+    const std::optional<mx::array>& mask = std::nullopt);
+
+// Rotary embedding (arXiv:2104.09864) over the last axis of x [..., L, D]; row l stands at position
+// offset + l, positions are multiplied by `scale`. `freqs` [dims / 2] (the periods: theta =
+// position / freqs) replaces `base`. `offset`: one integer for all, or an int32 array with one
+// element per x.shape(0).
+struct RopeParams {
+  int dims = 0;
+  bool traditional = false;  // pairs are neighbours; false: halves
+  float base = 10000.0F;
+  float scale = 1.0F;
+  std::optional<mx::array> freqs;
+};
+mx::array rope(const mx::array& x, const RopeParams& params, int offset);
+mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& offset);
+
+// x / sqrt(mean(x^2) + eps) * weight over the last axis.
+mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
+
+// Affine group quantization of a matrix [rows, columns]: element = scale * q + bias.
+struct Quantized {
+  mx::array weight;  // [rows, columns * bits / 32] uint32
+  mx::array scales;  // [rows, columns / group_size]
+  mx::array biases;  // [rows, columns / group_size]
+};
+
+// MLX's own quantized matmul: x W^T (`transpose`) or x W. Differentiable in x. On Linux CPUs scalar
+// and single-threaded: kernels/quantized_matmul.h is the fast one.
+mx::array quantized_matmul(
+    const mx::array& x,
+    const mx::array& weight,
+    const mx::array& scales,
+    const mx::array& biases,
+    bool transpose,
+    int group_size,
+    int bits);
+
+// The matrix in float; result in the type of `scales`.
+mx::array dequantize(
+    const mx::array& weight,
+    const mx::array& scales,
+    const mx::array& biases,
+    int group_size,
+    int bits);
+
+Quantized quantize(const mx::array& matrix, int group_size, int bits);
+
+// All tensors of a .safetensors file, lazily: nothing is read before evaluation. MLX trusts the
+// file's header, so check it with model_config::SafetensorsHeader first. Throws kUnprocessable with
+// MLX's reason.
+std::unordered_map<std::string, mx::array> load_safetensors(const std::filesystem::path& file);
+
+// Evaluates and writes the tensors, replacing the file or leaving it as it was (temporary file
+// beside it, fsync, rename, fsync of the folder). Unlike MLX's writer the order is that of the
+// names, so equal tensors give equal bytes. Throws kUnavailable with the system's reason.
+void save_safetensors(
+    const std::filesystem::path& file,
+    const std::unordered_map<std::string, mx::array>& tensors,
+    const std::unordered_map<std::string, std::string>& metadata = {});
+
+// Bytes in MLX's allocator, from any thread.
+struct Memory {
+  std::uint64_t active = 0;  // in arrays
+  std::uint64_t cache = 0;   // free, kept for reuse
+  std::uint64_t peak = 0;    // highest `active` since the last reset_peak_memory()
+};
+Memory memory();
+void reset_peak_memory();
+void clear_cache();
+// How much freed memory MLX may keep; 0: none. Returns the previous limit.
+std::size_t set_cache_limit(std::size_t bytes);
+
+// "0.32.4", and a name for the default device ("cpu", or what the driver calls the GPU).
+std::string mlx_version();
+std::string device_name();
+
+}  // namespace hub::tensor
