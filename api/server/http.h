@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,24 +19,48 @@ struct HeaderLess {
 };
 using Headers = std::map<std::string, std::string, HeaderLess>;
 
-// One HTTP request, complete with its body. Handlers run on a pool of threads and may block.
+// What to do when the client goes away while its request is handled. Any thread may call any
+// function.
+class CancelHook {
+ public:
+  // Sets the callback, or clears it with {}; waits while an earlier one runs, so that what it
+  // refers to may be destroyed afterwards. Runs it at once, on the calling thread, when the client
+  // has gone already.
+  CancelHook& operator=(std::function<void()> callback);
+  // Runs the callback, the first time only. The callback must not touch the hook.
+  void fire();
+
+ private:
+  std::mutex mutex_;
+  std::function<void()> callback_;  // guarded by mutex_
+  bool fired_ = false;              // guarded by mutex_
+};
+
+// One HTTP request, complete with its body. Handlers run on a pool of threads and may block. The
+// request lives until its answer, including a stream, has ended.
 struct Request {
   std::string method;                         // "GET"
   std::string path;                           // percent-decoded, without query: "/models/abc"
   std::string target;                         // as sent: "/models/abc?limit=3"
-  std::map<std::string, std::string> query;   // percent-decoded; the last of repeated keys
-  std::map<std::string, std::string> params;  // what the route's {names} matched
-  Headers headers;
+  std::string route;                          // the pattern that matched: "/models/{id}"
+  std::map<std::string, std::string> query;   // percent-decoded; the last of repeated keys.
+                                              // Text fields of a multipart upload come here, too
+  std::map<std::string, std::string> params;  // what the route's {names} matched, percent-decoded
+  Headers headers;                            // repeated ones joined by ", "
   std::string body;
-  // Uploads of routes marked `upload` are on disk instead; the file is removed when the request
-  // ends unless renamed away.
+  // Uploads of routes marked `upload` are on disk instead (see Route); the file is removed when the
+  // request ends unless renamed away.
   std::string body_file;
+  std::string file_name;  // an upload's own name without folders, or ""; never used as a path
   std::string request_id;
   // Becomes true when the client is gone; long handlers look at it.
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
+  // Becomes true when the server stops: streams without an end of their own look at it at least
+  // once a second and return.
+  std::shared_ptr<std::atomic<bool>> stopping = std::make_shared<std::atomic<bool>>(false);
   // Called once, on another thread, when the client goes away while the handler runs (for closing
-  // an upstream). May be empty.
-  std::shared_ptr<std::function<void()>> on_cancel = std::make_shared<std::function<void()>>();
+  // an upstream): `*request.on_cancel = [..] {..};`.
+  std::shared_ptr<CancelHook> on_cancel = std::make_shared<CancelHook>();
 
   // "" when absent.
   [[nodiscard]] std::string header(std::string_view name) const;
@@ -56,21 +81,26 @@ struct Response {
   Headers headers;
   std::string body;
   // Set for answers of unknown length (SSE): runs after the header was sent, on the handler's
-  // thread.
+  // thread. When it throws, the connection is cut so that the client sees a broken answer, not a
+  // complete one.
   std::function<void(BodyWriter&)> stream;
-  // Set to send a file (ranges and ETag handled by the server).
+  // Set to send a regular file: ranges, ETag (unless the handler set one), Last-Modified and 304
+  // are handled by the server; 404 when it is not there.
   std::optional<std::string> file;
 };
 
 using Handler = std::function<Response(const Request&)>;
 
 // One row of the route table. Pattern segments in braces match one non-empty segment:
-// "/models/{id}/versions".
+// "/models/{id}/versions"; a last segment "{path*}" matches the rest, also none of it. A slash at
+// the end of the request's path makes no difference. HEAD is answered by the GET row.
 struct Route {
   std::string method;
   std::string pattern;
   Handler handler;
-  bool upload = false;  // the body goes to a file and may exceed the body limit
+  // The body may exceed the body limit: multipart/form-data (one file, its text fields into
+  // `query`) and raw bodies go to Request.body_file; application/json stays in Request.body.
+  bool upload = false;
 };
 
 // A JSON answer with content type and trailing newline.
