@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub::artifacts {
+
+struct StoredFile {
+  std::string name;
+  std::int64_t size_bytes = 0;
+  std::string sha256;
+};
+
+// A folder of files that are one version. Layout under the data folder (docs/storage-format.md):
+//   artifacts/{model_id}/{version_tag}/{name}   hard links, read-only
+//   blobs/{first two digits}/{sha256}           every file once, by its SHA-256
+// A version's folder is complete or absent: files are copied to a temporary name, synced and
+// renamed. Only weights and their descriptions are taken: *.safetensors, *.json, *.jinja, *.txt,
+// *.model,
+// *.md and licence files; never code or pickles. Thread-safe for different versions.
+class ArtifactStore {
+ public:
+  // Creates the two folders and removes what a crash left half-made.
+  explicit ArtifactStore(std::filesystem::path data_folder);
+
+  // Copies the folder's files in. Throws kNotFound (no such folder, or nothing usable in it),
+  // kConflict (that version has files already), kUnavailable (disk full …) leaving nothing behind.
+  std::vector<StoredFile> import_folder(
+      const std::filesystem::path& source, std::string_view model_id, std::string_view version_tag);
+
+  // The same list for a folder that stays where it is.
+  [[nodiscard]] static std::vector<StoredFile> scan_folder(const std::filesystem::path& source);
+
+  // "artifacts/{model_id}/{version_tag}": what the registry keeps as `folder`.
+  [[nodiscard]] static std::string relative_folder(
+      std::string_view model_id, std::string_view version_tag);
+  // A registry `folder` as an absolute path.
+  [[nodiscard]] std::filesystem::path absolute(const std::string& folder) const;
+
+  // The path of one file of a version. Throws kNotFound for a name that is no plain file name of
+  // that folder.
+  [[nodiscard]] std::filesystem::path open(const std::string& folder, std::string_view name) const;
+
+  // Reads every file again; the first difference in words, nullopt when all is as recorded.
+  [[nodiscard]] std::optional<std::string> verify(
+      const std::string& folder, const std::vector<StoredFile>& recorded) const;
+
+  // Removes a version's links; blobs that nothing links to any more go with collect_garbage().
+  void remove(std::string_view model_id, std::string_view version_tag);
+  // Removes blobs with no link left; returns the bytes set free.
+  std::int64_t collect_garbage();
+
+ private:
+  std::filesystem::path store_blob(const std::filesystem::path& source, StoredFile& file);
+
+  const std::filesystem::path root_;
+};
+
+}  // namespace hub::artifacts

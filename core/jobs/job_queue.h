@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/db/pool.h"
+#include "core/jobs/job.h"
+
+namespace hub::jobs {
+
+// What a heartbeat tells the one who runs the job.
+enum class Heartbeat : std::uint8_t {
+  kContinue,
+  kCancelRequested,  // stop at the next step, then call cancelled()
+  kLost,             // the job is no longer RUNNING for this attempt: stop, report nothing
+};
+
+// What a new job is made of. `spec_json` is the job's own business.
+struct NewJob {
+  std::string kind;
+  std::string lane = std::string(kDeviceLane);
+  std::string spec_json = "{}";
+  std::string model;
+  std::optional<std::string> model_id;
+  std::optional<std::string> version_id;
+  std::optional<std::string> dataset_id;
+  int priority = 0;  // higher runs earlier
+  std::optional<std::int64_t> timeout_seconds;
+  std::optional<std::int64_t> estimated_bytes;
+  std::optional<std::string> id;  // given where the output's name contains it (base::new_id())
+};
+
+struct JobFilter {
+  std::optional<JobState> state;
+  std::optional<std::string> kind;
+  std::optional<std::int64_t> before_sequence;  // newest first; the page after this one
+  int limit = 50;
+};
+
+// The jobs table. A job's state changes here and nowhere else, each change one SQL statement with
+// its event in the same transaction (types: job.queued, job.started, job.progress, job.metric,
+// job.memory, job.waiting, job.cancel_requested, job.completed, job.failed, job.cancelled). Order
+// of work: priority, then arrival. Thread-safe.
+//
+// Functions that report on a running job (record_*, complete, fail, cancelled) return false,
+// writing nothing, when the job is not RUNNING (any more): the caller has lost it.
+class JobQueue {
+ public:
+  JobQueue(db::Pool& pool, const base::Clock& clock, std::int64_t lease_ms = 30'000);
+
+  // ---- asking for work
+  Job enqueue(const NewJob& job);
+  // Ends a QUEUED job at once and asks a RUNNING one to stop (the next heartbeat says so). Throws
+  // kNotFound, or kConflict when it has ended; asking twice is no error.
+  Job cancel(const std::string& id);
+  // Throws kNotFound, or kConflict unless it has ended.
+  void remove(const std::string& id);
+  // Stops and starts claiming, for all lanes; survives a restart.
+  void pause();
+  void unpause();
+  [[nodiscard]] bool paused();
+
+  // ---- doing work
+  // Takes the next job of the lane, RUNNING with a lease for `worker`; nullopt when there is none,
+  // the queue is paused, or a job of the lane is RUNNING (its lease over or not: a job is never
+  // taken again while its old worker may live).
+  std::optional<Job> claim(
+      std::string_view worker, std::int64_t now_ms, std::string_view lane = kDeviceLane);
+  // The process that runs the job, so that whoever comes after a crash can tell whether it lives.
+  bool record_worker(const std::string& id, std::int64_t pid, const std::string& started);
+  // Extends the lease and learns of cancellation in the same round trip.
+  Heartbeat heartbeat(const std::string& id);
+  bool record_progress(
+      const std::string& id,
+      std::int64_t step,
+      std::int64_t total,
+      std::optional<double> eta_seconds);
+  // One report: {"step", "train_loss"?, "eval_loss"?, …} (core/base/worker_protocol.h, "metric").
+  bool record_metric(const std::string& id, const base::Json& metric);
+  // {"peak_bytes", …} (worker protocol, "memory"); keeps the highest peak.
+  bool record_memory(const std::string& id, const base::Json& memory);
+  bool complete(
+      const std::string& id,
+      const base::Json& result,
+      const std::optional<JobResult>& made = std::nullopt);
+  bool fail(const std::string& id, const std::string& reason);
+  bool cancelled(const std::string& id, const std::string& reason = "cancelled by request");
+  // A QUEUED job keeps waiting for another reason than its turn (kWaitMemory …).
+  bool waiting(const std::string& id, std::string_view reason);
+  // Gives a RUNNING job back to the queue, not counted as an attempt (kWaitServing, kWaitMemory).
+  bool release(
+      const std::string& id,
+      std::string_view reason,
+      std::optional<std::int64_t> not_before_ms = std::nullopt);
+
+  // ---- after a crash
+  // Fails each RUNNING job for which `is_orphan` says that nobody works on it any more; returns
+  // them. At the server's start: those whose recorded process is gone (or was ended by the caller).
+  std::vector<Job> fail_orphans(
+      const std::string& reason, const std::function<bool(const Job&)>& is_orphan);
+  // RUNNING jobs whose lease ended before `now_ms`.
+  std::vector<Job> expired(std::int64_t now_ms);
+
+  // ---- looking
+  // Throws kNotFound ("job_not_found").
+  Job get(const std::string& id);
+  std::vector<Job> list(const JobFilter& filter);
+  // 1 for the next to run; nullopt unless QUEUED.
+  std::optional<std::int64_t> position(const std::string& id);
+  // The reports with an ordinal greater than `after`, oldest first, as JSON objects with "time" and
+  // "ordinal". Throws kNotFound.
+  std::vector<std::string> metrics(const std::string& id, std::int64_t after, int limit);
+  // How many jobs are in each state, in the order of JobState.
+  std::vector<std::int64_t> counts();
+
+  // The text of `reason` for fail_orphans() at start.
+  static constexpr std::string_view kServerStopped = "the hub stopped while the job ran";
+
+ private:
+  db::Pool& pool_;
+  const base::Clock& clock_;
+  const std::int64_t lease_ms_;
+};
+
+}  // namespace hub::jobs

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/db/pool.h"
+#include "core/registry/records.h"
+
+namespace hub::registry {
+
+// What is known of a version when it is registered. A model's first version comes with the model.
+struct NewVersion {
+  VersionKind kind = VersionKind::kBase;
+  VersionState state = VersionState::kPending;
+  std::string digest;
+  std::string folder;
+  bool by_reference = false;
+  std::optional<std::string> base_version_id;
+  std::optional<std::string> parent_version_id;
+  std::optional<std::string> job_id;
+  std::optional<std::string> dataset_id;
+  std::string dataset_digest;
+  std::string config_json = "{}";
+  std::string metrics_json = "{}";
+  std::vector<VersionFile> files;
+  // Given where the files' folder was named before the row exists: the number that next_number()
+  // told. add() throws kConflict when somebody else took it.
+  std::optional<std::int64_t> number;
+};
+
+struct NewModel {
+  std::string name;
+  std::string base_model;
+  std::string description;
+  std::string tags_json = "{}";
+  std::optional<std::string> id;  // given where files were stored under it first (base::new_id())
+};
+
+struct ListFilter {
+  std::optional<std::string> name_contains;
+  std::optional<std::string> model_id;  // of versions
+  std::optional<VersionKind> kind;      // of versions
+  std::string after_id;                 // the last id of the page before; ids sort by creation
+  int limit = 50;
+};
+
+// Models and their versions. Versions are immutable once ready: only state, aliases and metrics
+// change, and a number is never used again. Each change writes its event (model.created,
+// model.updated, model.deleted, version.created, version.updated, alias.set, alias.removed) in the
+// same transaction. Thread-safe.
+class ModelRegistry {
+ public:
+  ModelRegistry(db::Pool& pool, const base::Clock& clock);
+
+  // Registers the model with its first version. Throws kInvalidArgument (name), kConflict (name
+  // taken; reason "model_exists").
+  Model add_model(const NewModel& model, const std::optional<NewVersion>& first);
+  // By id or name. Throws kNotFound, reason "model_not_found".
+  Model get_model(std::string_view id_or_name);
+  std::optional<Model> find_model(std::string_view id_or_name);
+  std::vector<Model> list_models(const ListFilter& filter);
+  // Absent fields stay. Throws kNotFound.
+  Model update_model(
+      std::string_view id_or_name,
+      const std::optional<std::string>& description,
+      const std::optional<std::string>& tags_json);
+  // Removes the model, its versions and aliases. Returns the versions that were removed, so that
+  // the caller removes their files. Throws kNotFound; kConflict while a job that has not ended or a
+  // version of another model refers to one of them.
+  std::vector<Version> remove_model(std::string_view id_or_name);
+
+  // The number that the model's next version gets.
+  std::int64_t next_number(std::string_view model_id);
+  // Throws kNotFound (model), kConflict (number taken).
+  Version add_version(std::string_view model_id, const NewVersion& version);
+  // A pending version's files have arrived. Throws kConflict unless it is pending.
+  Version make_ready(std::string_view version_id, const NewVersion& arrived);
+  // The files are not (or again) what was recorded.
+  void set_state(std::string_view version_id, VersionState state, const std::string& reason);
+  // Adds figures to the version's metrics ({"eval_loss": …}); same names are replaced.
+  void merge_metrics(std::string_view version_id, const base::Json& metrics);
+  // With files. Throws kNotFound, reason "version_not_found".
+  Version get_version(std::string_view version_id);
+  // Newest first.
+  std::vector<Version> list_versions(const ListFilter& filter);
+  // nullopt when the model has no ready version.
+  std::optional<Version> newest_ready(std::string_view model_id);
+
+ private:
+  db::Pool& pool_;
+  const base::Clock& clock_;
+};
+
+}  // namespace hub::registry
