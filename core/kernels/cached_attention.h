@@ -1,0 +1,59 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <mlx/array.h>
+
+namespace hub::kernels {
+
+namespace mx = mlx::core;
+
+struct AttentionShape {
+  int heads;     // query heads H, a multiple of kv_heads
+  int kv_heads;  // Kv
+  int head_dim;  // D, even
+  float scale;   // of the scores, usually 1 / sqrt(D)
+  // Which elements of a head the rotary embedding pairs: (2i, 2i + 1) if traditional, else
+  // (i, i + D/2) as in mlx_lm/models/llama.py.
+  bool rope_traditional;
+};
+
+// One sequence's part in a step: `rows` consecutive tokens at positions position, position + 1, …
+// Rows [0, position) of the cache arrays hold what earlier steps wrote; position + rows <=
+// capacity.
+struct CachedSequence {
+  mx::array keys;    // [Kv, capacity, D] float32, after the rotary embedding
+  mx::array values;  // [Kv, capacity, D] float32
+  int rows;
+  int position;
+};
+
+struct CachedAttention {
+  struct Layer {
+    mx::array keys;
+    mx::array values;
+  };
+  mx::array out;              // [T, H * D]
+  std::vector<Layer> caches;  // per sequence, the arrays to keep for the next step
+};
+
+// One layer's attention in a serving step. q [T, H * D], k and v [T, Kv * D], all float32 and
+// before the rotary embedding; T is the sum of all `rows`, sequence after sequence. The angle of
+// pair i at position p is p * inv_freq[i]; inv_freq [D / 2] float32 (llama3 scaling is folded into
+// it by the caller). Each row attends to its own sequence's positions <= its own.
+//
+// A cache array that nobody else refers to when the step is evaluated is updated in place,
+// otherwise copied: move it in (std::move(layer.keys)) and keep the returned one. CPU: an output
+// row has the same bits whatever the other sequences, how its prompt was cut into steps, and the
+// number of threads. Elsewhere MLX's rope and attention compute. Not differentiable. Shapes or
+// dtypes that do not fit throw base::Error kInvalidArgument.
+CachedAttention cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    std::vector<CachedSequence> sequences,
+    const AttentionShape& shape);
+
+}  // namespace hub::kernels

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <mlx/array.h>
+
+#include "core/kernels/cached_attention.h"
+
+namespace hub::kernels {
+
+// Attention of one layer in training: q [batch * length, H * D], k and v [batch * length, Kv * D],
+// all float32 and before the rotary embedding; rows are `batch` sequences of `length` tokens at
+// positions 0 … length - 1, each attending to positions <= its own in its own sequence.
+// inv_freq as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k and v.
+// Shapes or dtypes that do not fit throw base::Error kInvalidArgument.
+mx::array causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    const AttentionShape& shape);
+
+}  // namespace hub::kernels
