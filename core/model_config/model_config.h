@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +31,7 @@ struct ModelConfig {
   int num_key_value_heads = 0;
   int head_dim = 0;
   int vocab_size = 0;
-  int max_position_embeddings = 0;  // the context length in tokens
+  int max_position_embeddings = 0;  // the context length in tokens; at most `sliding_window`
   float rms_norm_eps = 1e-5F;
   float rope_theta = 10000.0F;
   bool rope_traditional = false;
@@ -49,15 +51,21 @@ struct ModelConfig {
   std::optional<int> bos_token_id;
   std::optional<Quantization> quantization;  // of every linear and embedding that has `.scales`
   std::map<std::string, Quantization> quantization_overrides;  // by module path
+  std::set<std::string> unquantized;  // module paths that config.json exempts ("<path>": false)
 
-  // The quantization of the module at `path`; nullopt when the model has none.
+  // What config.json says of the module at `path`; nullopt when the model has none or exempts it.
+  // The tensors have the last word where config.json names no path: see models/weights.h.
   [[nodiscard]] std::optional<Quantization> quantization_of(const std::string& path) const;
 
   // Throws kUnprocessable naming each field that is missing, of another type, or inconsistent with
-  // another.
+  // another; for a `model_type` that is not known, the list of those that are.
   static ModelConfig from_json(const base::Json& json);
-  // Reads config.json in `folder`, and eos ids of generation_config.json where present.
+  // Reads config.json in `folder`; eos ids of generation_config.json, where present, replace those
+  // of config.json, as in mlx_lm/utils.py › load_config. Throws as from_json(), naming the file.
   static ModelConfig load(const std::filesystem::path& folder);
 };
+
+// Values of `model_type` that from_json() accepts.
+std::span<const std::string_view> known_model_types();
 
 }  // namespace hub::model_config

@@ -1,0 +1,218 @@
+#include "core/model_config/content_digest.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+#include "core/model_config/adapter_config.h"
+#include "core/model_config/weight_files.h"
+
+namespace hub::model_config {
+namespace {
+
+using base::Json;
+// Keys sorted by bytes: the canonical form.
+using SortedJson = nlohmann::json;
+
+constexpr std::uint64_t kJsonLimit = 64U << 20U;
+
+class Digest {
+ public:
+  void number(std::uint64_t value) {
+    std::array<unsigned char, 8> bytes{};
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      bytes.at(i) = static_cast<unsigned char>(value >> (8 * i));
+    }
+    sha_.update(bytes.data(), bytes.size());
+  }
+  void text(std::string_view value) {
+    number(value.size());
+    sha_.update(value);
+  }
+  void tensor(const TensorInfo& tensor, const std::filesystem::path& file) {
+    text("tensor");
+    text(tensor.name);
+    text(tensor.dtype);
+    number(tensor.shape.size());
+    for (const std::int64_t dimension : tensor.shape) {
+      number(static_cast<std::uint64_t>(dimension));
+    }
+    number(tensor.bytes());
+    stream(tensor, file);
+  }
+  std::string hex() { return sha_.hex(); }
+
+ private:
+  void stream(const TensorInfo& tensor, const std::filesystem::path& file) {
+    std::ifstream input(file, std::ios::binary);
+    input.seekg(static_cast<std::streamoff>(tensor.begin));
+    std::uint64_t left = tensor.bytes();
+    while (left > 0) {
+      const std::uint64_t wanted = std::min<std::uint64_t>(left, buffer_.size());
+      if (!input.read(buffer_.data(), static_cast<std::streamsize>(wanted))) {
+        throw base::Error(
+            base::ErrorCode::kUnprocessable,
+            fmt::format("{} ends inside tensor '{}'", file.string(), tensor.name));
+      }
+      sha_.update(buffer_.data(), wanted);
+      left -= wanted;
+    }
+  }
+
+  base::Sha256 sha_;
+  std::string buffer_ = std::string(1U << 20U, '\0');
+};
+
+SortedJson canonical(const Quantization& quantization) {
+  return {
+      {"bits", quantization.bits},
+      {"group_size", quantization.group_size},
+      {"mode", quantization.mode}};
+}
+
+// tokenizer_config.json, or an empty object.
+SortedJson tokenizer_config(const std::filesystem::path& folder) {
+  const auto file = folder / "tokenizer_config.json";
+  if (!std::filesystem::exists(file)) {
+    return SortedJson::object();
+  }
+  const Json json = base::parse_json(base::read_file(file, kJsonLimit), file.string());
+  return json.is_object() ? SortedJson(json) : SortedJson::object();
+}
+
+std::string special_tokens(const std::filesystem::path& folder) {
+  const SortedJson config = tokenizer_config(folder);
+  SortedJson tokens = SortedJson::object();
+  for (const char* key :
+       {"add_bos_token", "add_eos_token", "bos_token", "eos_token", "pad_token", "unk_token"}) {
+    if (config.contains(key) && !config.at(key).is_null()) {
+      tokens[key] = config.at(key);
+    }
+  }
+  return tokens.dump();
+}
+
+std::string digest_or_empty(const std::string& text) {
+  return text.empty() ? std::string() : base::sha256_hex(text);
+}
+
+}  // namespace
+
+std::string canonical_config(const ModelConfig& config) {
+  SortedJson json = {
+      {"attention_bias", config.attention_bias},
+      {"eos_token_ids", config.eos_token_ids},
+      {"head_dim", config.head_dim},
+      {"hidden_size", config.hidden_size},
+      {"intermediate_size", config.intermediate_size},
+      {"max_position_embeddings", config.max_position_embeddings},
+      {"mlp_bias", config.mlp_bias},
+      {"model_type", config.model_type},
+      {"num_attention_heads", config.num_attention_heads},
+      {"num_hidden_layers", config.num_hidden_layers},
+      {"num_key_value_heads", config.num_key_value_heads},
+      {"rms_norm_eps", config.rms_norm_eps},
+      {"rope_theta", config.rope_theta},
+      {"rope_traditional", config.rope_traditional},
+      {"tie_word_embeddings", config.tie_word_embeddings},
+      {"vocab_size", config.vocab_size},
+  };
+  if (config.rope_scaling) {
+    const auto& scaling = *config.rope_scaling;
+    json["rope_scaling"] = {{"type", scaling.type}, {"factor", scaling.factor}};
+    if (scaling.type == "llama3") {
+      json["rope_scaling"]["low_freq_factor"] = scaling.low_freq_factor;
+      json["rope_scaling"]["high_freq_factor"] = scaling.high_freq_factor;
+      json["rope_scaling"]["original_max_position_embeddings"] =
+          scaling.original_max_position_embeddings;
+    }
+  }
+  if (config.quantization) {
+    json["quantization"] = canonical(*config.quantization);
+  }
+  for (const auto& [path, quantization] : config.quantization_overrides) {
+    json["quantization_overrides"][path] = canonical(quantization);
+  }
+  for (const auto& path : config.unquantized) {
+    json["unquantized"].push_back(path);
+  }
+  return json.dump();
+}
+
+std::string chat_template_text(const std::filesystem::path& folder) {
+  const auto file = folder / "chat_template.jinja";
+  if (std::filesystem::exists(file)) {
+    return base::read_file(file, kJsonLimit);
+  }
+  const SortedJson config = tokenizer_config(folder);
+  const auto found = config.find("chat_template");
+  if (found == config.end()) {
+    return {};
+  }
+  if (found->is_string()) {
+    return found->get<std::string>();
+  }
+  if (found->is_array()) {
+    for (const auto& entry : *found) {
+      if (entry.is_object() && entry.value("name", SortedJson()) == "default" &&
+          entry.value("template", SortedJson()).is_string()) {
+        return entry.at("template").get<std::string>();
+      }
+    }
+  }
+  return {};
+}
+
+std::string content_digest(const std::filesystem::path& folder) {
+  const ModelConfig config = ModelConfig::load(folder);
+  const auto files = read_weight_files(folder);
+  Digest digest;
+  digest.text("mlx-hub model 1");
+  for (const auto& [tensor, file] : tensors_by_name(files)) {
+    digest.tensor(*tensor, *file);
+  }
+  digest.text("config");
+  digest.text(canonical_config(config));
+  digest.text("tokenizer");
+  const auto tokenizer = folder / "tokenizer.json";
+  digest.text(std::filesystem::exists(tokenizer) ? base::sha256_file(tokenizer) : "");
+  digest.text("special_tokens");
+  digest.text(special_tokens(folder));
+  digest.text("chat_template");
+  digest.text(digest_or_empty(chat_template_text(folder)));
+  return digest.hex();
+}
+
+std::string adapter_digest(const std::filesystem::path& folder, const std::string& base_digest) {
+  const AdapterConfig config = AdapterConfig::load(folder);
+  const auto file = folder / "adapters.safetensors";
+  const SafetensorsHeader header = SafetensorsHeader::read(file);
+  Digest digest;
+  digest.text("mlx-hub adapter 1");
+  std::set<std::string> targets;
+  for (const TensorInfo& tensor : header.tensors) {
+    digest.tensor(tensor, file);
+    targets.insert(tensor.name.substr(0, tensor.name.rfind('.')));
+  }
+  digest.text("adapter");
+  const SortedJson json = {
+      {"fine_tune_type", config.fine_tune_type},
+      {"rank", config.rank},
+      {"scale", config.scale},
+      {"targets", targets}};
+  digest.text(json.dump());
+  digest.text("base");
+  digest.text(base_digest);
+  return digest.hex();
+}
+
+}  // namespace hub::model_config

@@ -1,0 +1,198 @@
+#include "core/model_config/finetune_params.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+
+namespace hub::model_config {
+namespace {
+
+using base::Json;
+using base::JsonReader;
+
+constexpr int kMany = 1'000'000'000;
+// Integers up to here survive every JSON client.
+constexpr std::int64_t kMaxSeed = 9'007'199'254'740'991;
+
+[[noreturn]] void refuse(
+    const JsonReader& reader, std::string_view key, std::string_view wanted, const Json& got) {
+  const std::string path = reader.path_of(key);
+  throw base::Error(
+      base::ErrorCode::kInvalidArgument,
+      fmt::format("'{}' must be {}, got {}", path, wanted, got.dump()),
+      path);
+}
+
+void read_int(const JsonReader& reader, std::string_view key, int low, int high, int& field) {
+  if (const auto value = reader.optional_int(key, low, high)) {
+    field = static_cast<int>(*value);
+  }
+}
+
+void read_optional_int(
+    const JsonReader& reader, std::string_view key, int low, int high, std::optional<int>& field) {
+  if (const auto value = reader.optional_int(key, low, high)) {
+    field = static_cast<int>(*value);
+  }
+}
+
+void read_number(
+    const JsonReader& reader, std::string_view key, double low, double high, double& field) {
+  field = reader.optional_number(key, low, high).value_or(field);
+}
+
+// As read_number(), but the bound itself is refused.
+void read_positive(const JsonReader& reader, std::string_view key, double high, double& field) {
+  read_number(reader, key, 0.0, high, field);
+  if (!(field > 0.0)) {
+    refuse(reader, key, fmt::format("a number above 0 and at most {}", high), reader.value(key));
+  }
+}
+
+void read_below(const JsonReader& reader, std::string_view key, double limit, double& field) {
+  read_number(reader, key, 0.0, limit, field);
+  if (!(field < limit)) {
+    refuse(reader, key, fmt::format("a number from 0 and below {}", limit), reader.value(key));
+  }
+}
+
+void read_flag(const JsonReader& reader, std::string_view key, bool& field) {
+  field = reader.optional_bool(key).value_or(field);
+}
+
+template <std::size_t N>
+void read_choice(
+    const JsonReader& reader,
+    std::string_view key,
+    const std::array<std::string_view, N>& choices,
+    std::string& field) {
+  const auto value = reader.optional_string(key);
+  if (!value) {
+    return;
+  }
+  if (std::find(choices.begin(), choices.end(), *value) == choices.end()) {
+    refuse(reader, key, fmt::format("one of {}", fmt::join(choices, ", ")), reader.value(key));
+  }
+  field = *value;
+}
+
+// A number, or "auto".
+void read_batch_size(const JsonReader& reader, std::optional<int>& field) {
+  constexpr std::string_view kKey = "batch_size";
+  if (!reader.has(kKey)) {
+    return;
+  }
+  const Json& value = reader.value(kKey);
+  if (value.is_string()) {
+    if (value.get<std::string>() != "auto") {
+      refuse(reader, kKey, "an integer from 1 to 4096 or \"auto\"", value);
+    }
+    field.reset();
+    return;
+  }
+  read_optional_int(reader, kKey, 1, 4096, field);
+}
+
+void read_targets(const JsonReader& reader, std::optional<std::vector<std::string>>& field) {
+  constexpr std::string_view kKey = "target_modules";
+  if (const auto value = reader.optional_strings(kKey)) {
+    if (value->empty()) {
+      refuse(reader, kKey, "a list with at least one name, or null for all", reader.value(kKey));
+    }
+    field = value;
+  }
+}
+
+void read_num_layers(const JsonReader& reader, int& field) {
+  read_int(reader, "num_layers", -1, 4096, field);
+  if (field == 0) {
+    refuse(reader, "num_layers", "-1 (all) or from 1 to 4096", reader.value("num_layers"));
+  }
+}
+
+}  // namespace
+
+FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
+  const JsonReader reader(json, path);
+  reader.refuse_unknown({"method",          "rank",
+                         "scale",           "dropout",
+                         "target_modules",  "num_layers",
+                         "learning_rate",   "lr_schedule",
+                         "warmup_steps",    "weight_decay",
+                         "max_grad_norm",   "batch_size",
+                         "max_seq_length",  "epochs",
+                         "max_steps",       "report_every",
+                         "eval_every",      "save_every",
+                         "eval_fraction",   "early_stopping_patience",
+                         "grad_checkpoint", "grad_accumulation_steps",
+                         "train_on_prompt", "seed"});
+  FinetuneParams params;
+  read_choice(reader, "method", std::array<std::string_view, 1>{"lora"}, params.method);
+  read_int(reader, "rank", 1, 512, params.rank);
+  read_positive(reader, "scale", 1e4, params.scale);
+  read_below(reader, "dropout", 1.0, params.dropout);
+  read_targets(reader, params.target_modules);
+  read_num_layers(reader, params.num_layers);
+  read_positive(reader, "learning_rate", 10.0, params.learning_rate);
+  read_choice(
+      reader,
+      "lr_schedule",
+      std::array<std::string_view, 3>{"constant", "linear", "cosine"},
+      params.lr_schedule);
+  read_int(reader, "warmup_steps", 0, kMany, params.warmup_steps);
+  read_number(reader, "weight_decay", 0.0, 10.0, params.weight_decay);
+  read_number(reader, "max_grad_norm", 0.0, 1e6, params.max_grad_norm);
+  read_batch_size(reader, params.batch_size);
+  read_int(reader, "max_seq_length", 8, 1 << 20, params.max_seq_length);
+  read_int(reader, "epochs", 1, 100'000, params.epochs);
+  read_optional_int(reader, "max_steps", 1, kMany, params.max_steps);
+  read_int(reader, "report_every", 1, kMany, params.report_every);
+  read_int(reader, "eval_every", 0, kMany, params.eval_every);
+  read_int(reader, "save_every", 0, kMany, params.save_every);
+  read_below(reader, "eval_fraction", 1.0, params.eval_fraction);
+  read_optional_int(reader, "early_stopping_patience", 1, kMany, params.early_stopping_patience);
+  read_flag(reader, "grad_checkpoint", params.grad_checkpoint);
+  read_int(reader, "grad_accumulation_steps", 1, 4096, params.grad_accumulation_steps);
+  read_flag(reader, "train_on_prompt", params.train_on_prompt);
+  params.seed = static_cast<std::uint64_t>(reader.optional_int("seed", 0, kMaxSeed).value_or(0));
+  return params;
+}
+
+Json FinetuneParams::to_json() const {
+  Json json = Json::object();
+  json["method"] = method;
+  json["rank"] = rank;
+  json["scale"] = scale;
+  json["dropout"] = dropout;
+  json["target_modules"] = target_modules ? Json(*target_modules) : Json(nullptr);
+  json["num_layers"] = num_layers;
+  json["learning_rate"] = learning_rate;
+  json["lr_schedule"] = lr_schedule;
+  json["warmup_steps"] = warmup_steps;
+  json["weight_decay"] = weight_decay;
+  json["max_grad_norm"] = max_grad_norm;
+  json["batch_size"] = batch_size ? Json(*batch_size) : Json("auto");
+  json["max_seq_length"] = max_seq_length;
+  json["epochs"] = epochs;
+  json["max_steps"] = max_steps ? Json(*max_steps) : Json(nullptr);
+  json["report_every"] = report_every;
+  json["eval_every"] = eval_every;
+  json["save_every"] = save_every;
+  json["eval_fraction"] = eval_fraction;
+  json["early_stopping_patience"] =
+      early_stopping_patience ? Json(*early_stopping_patience) : Json(nullptr);
+  json["grad_checkpoint"] = grad_checkpoint;
+  json["grad_accumulation_steps"] = grad_accumulation_steps;
+  json["train_on_prompt"] = train_on_prompt;
+  json["seed"] = seed;
+  return json;
+}
+
+}  // namespace hub::model_config

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model_config/safetensors_header.h"
+
+namespace hub::model_config {
+
+// One safetensors file of a model folder, its header checked.
+struct WeightFile {
+  std::filesystem::path path;
+  SafetensorsHeader header;
+};
+
+// The weights of a model folder: the shards that model.safetensors.index.json lists, else
+// model*.safetensors, in file order. Throws kUnprocessable naming every shard that is missing,
+// every tensor that the index promises and no shard has, every name that two shards have, every
+// shard name that is no plain file name, and corrupt files.
+std::vector<WeightFile> read_weight_files(const std::filesystem::path& folder);
+
+// All tensors of `files` in name order, each with its file.
+std::vector<std::pair<const TensorInfo*, const std::filesystem::path*>> tensors_by_name(
+    const std::vector<WeightFile>& files);
+
+// Bytes of all tensors as they lie on disk.
+std::uint64_t tensor_bytes(const std::vector<WeightFile>& files);
+
+}  // namespace hub::model_config
