@@ -12,7 +12,7 @@ find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(GTest REQUIRED)
 # Debian's libboost1.81-dev ships headers; Asio and Beast need no compiled part here.
-find_package(Boost 1.81 REQUIRED)
+find_package(Boost 1.81 CONFIG REQUIRED)
 
 # libmlx, its headers and MLXConfig.cmake come from the wheel that uv installed: the library that mlx-lm runs on.
 if(NOT DEFINED HUB_PYTHON_ENV)

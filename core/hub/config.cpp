@@ -1,0 +1,265 @@
+#include "core/hub/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/hub/folders.h"
+
+namespace hub::hub {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+
+[[noreturn]] void refuse(
+    const std::string& source, const std::string& wanted, const std::string& got) {
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("{} must be {}, got \"{}\"", source, wanted, got),
+      source);
+}
+
+double number(const std::string& text, const std::string& source, double low, double high) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= low) ||
+      !(value <= high)) {
+    refuse(source, fmt::format("a number from {} to {}", low, high), text);
+  }
+  return value;
+}
+
+std::uint64_t whole(
+    const std::string& text, const std::string& source, std::uint64_t low, std::uint64_t high) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
+    refuse(source, fmt::format("a whole number from {} to {}", low, high), text);
+  }
+  return value;
+}
+
+std::string one_of(
+    const std::string& text,
+    const std::string& source,
+    std::initializer_list<std::string> choices) {
+  if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+    refuse(source, fmt::format("one of {}", fmt::join(choices, ", ")), text);
+  }
+  return text;
+}
+
+// A setting: its name and how its values (one unless said) go into the Config.
+struct Setting {
+  std::string name;
+  bool list;
+  std::function<void(Config&, const std::vector<std::string>&, const std::string& source)> apply;
+};
+
+std::vector<Setting> settings() {
+  using Values = std::vector<std::string>;
+  using Source = const std::string&;
+  const auto path_of = [](fs::path Config::* field) {
+    return [field](Config& c, const Values& v, Source) {
+      c.*field = fs::absolute(v[0]).lexically_normal();
+    };
+  };
+  const auto paths = [](Config& c, const Values& v, Source) {
+    c.allow_paths.clear();
+    for (const auto& path : v) {
+      c.allow_paths.push_back(fs::absolute(path).lexically_normal());
+    }
+  };
+  constexpr std::uint64_t kMaxBytes = 1ULL << 50U;
+  return {
+      {"host", true, [](Config& c, const Values& v, Source) { c.hosts = v; }},
+      {"port",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.port = static_cast<int>(whole(v[0], s, 0, 65535));
+       }},
+      {"data_dir", false, path_of(&Config::data_dir)},
+      {"allow_path", true, paths},
+      {"allow_host", true, [](Config& c, const Values& v, Source) { c.allow_hosts = v; }},
+      {"worker", false, path_of(&Config::worker_executable)},
+      {"default_model", false, path_of(&Config::default_model)},
+      {"memory_fraction",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.memory_fraction = number(v[0], s, 0.05, 1.0);
+       }},
+      {"memory_budget_bytes",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.memory_budget_bytes = whole(v[0], s, 0, kMaxBytes);
+       }},
+      {"kv_budget_bytes",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.kv_budget_bytes = whole(v[0], s, 1U << 20U, kMaxBytes);
+       }},
+      {"max_running",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.max_running = static_cast<int>(whole(v[0], s, 1, 256));
+       }},
+      {"threads",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.threads = static_cast<int>(whole(v[0], s, 0, 512));
+       }},
+      {"load_timeout_seconds",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.load_timeout_seconds = number(v[0], s, 1, 86400);
+       }},
+      {"drain_timeout_seconds",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.drain_timeout_seconds = number(v[0], s, 0, 86400);
+       }},
+      {"log_level",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.log_level = one_of(v[0], s, {"debug", "info", "warning", "error"});
+       }},
+      {"log_format",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.log_format = one_of(v[0], s, {"text", "json"});
+       }},
+  };
+}
+
+std::string as_text(const toml::node& node, const std::string& source) {
+  if (const auto text = node.value_exact<std::string>()) {
+    return *text;
+  }
+  if (const auto integer = node.value_exact<std::int64_t>()) {
+    return std::to_string(*integer);
+  }
+  if (const auto real = node.value_exact<double>()) {
+    return fmt::format("{}", *real);
+  }
+  refuse(source, "a string or a number", "another TOML type");
+}
+
+ConfigValues read_toml(const fs::path& file) {
+  ConfigValues values;
+  try {
+    const toml::table table = toml::parse_file(file.string());
+    for (const auto& [key, node] : table) {
+      const std::string name(key.str());
+      const std::string source = fmt::format("{} in {}", name, file.string());
+      if (const toml::array* array = node.as_array()) {
+        for (const auto& item : *array) {
+          values[name].push_back(as_text(item, source));
+        }
+      } else {
+        values[name].push_back(as_text(node, source));
+      }
+    }
+  } catch (const toml::parse_error& error) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "{}: line {}: {}", file.string(), error.source().begin.line, error.description()));
+  }
+  return values;
+}
+
+void apply(Config& config, const ConfigValues& values, const std::string& where) {
+  const auto known = settings();
+  for (const auto& [name, given] : values) {
+    const auto setting =
+        std::find_if(known.begin(), known.end(), [&](const Setting& s) { return s.name == name; });
+    const std::string source = fmt::format("{} ({})", name, where);
+    if (setting == known.end()) {
+      throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is not a setting", source), name);
+    }
+    if (given.empty() || (!setting->list && given.size() != 1)) {
+      refuse(source, "one value", fmt::format("{} values", given.size()));
+    }
+    setting->apply(config, given, source);
+  }
+}
+
+ConfigValues read_environment(
+    const std::function<std::optional<std::string>(const std::string&)>& environment) {
+  ConfigValues values;
+  for (const Setting& setting : settings()) {
+    std::string name = "MLX_HUB_" + setting.name;
+    std::transform(
+        name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+    if (const auto value = environment(name); value && !value->empty()) {
+      std::istringstream items(*value);
+      std::string item;
+      while (setting.list && std::getline(items, item, ',')) {
+        values[setting.name].push_back(item);
+      }
+      if (!setting.list) {
+        values[setting.name] = {*value};
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& host) {
+  return host == "::1" || host == "localhost" || host.rfind("127.", 0) == 0;
+}
+
+Config load_config(
+    const std::optional<fs::path>& file,
+    const std::function<std::optional<std::string>(const std::string&)>& environment,
+    const ConfigValues& flags) {
+  Config config;
+  config.data_dir = default_data_folder();
+  config.default_model = default_model_folder();
+  const ConfigValues from_environment = read_environment(environment);
+
+  // The data folder decides where the default file lies, so it is looked up first.
+  std::optional<fs::path> chosen = file;
+  if (!chosen) {
+    Config probe = config;
+    apply(probe, from_environment, "environment");
+    apply(probe, flags, "command line");
+    if (fs::exists(probe.data_dir / "config.toml")) {
+      chosen = probe.data_dir / "config.toml";
+    }
+  } else if (!fs::is_regular_file(*chosen)) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("the configuration file {} does not exist", chosen->string()));
+  }
+  if (chosen) {
+    apply(config, read_toml(*chosen), chosen->string());
+  }
+  apply(config, from_environment, "environment");
+  apply(config, flags, "command line");
+
+  for (const std::string& host : config.hosts) {
+    if (!is_loopback(host)) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format(
+              "host must be a loopback address (127.0.0.1, ::1, localhost) since there are no API "
+              "keys yet, got \"{}\"",
+              host),
+          "host");
+    }
+  }
+  return config;
+}
+
+}  // namespace hub::hub

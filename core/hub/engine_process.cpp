@@ -1,0 +1,169 @@
+#include "core/hub/engine_process.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/clock.h"
+#include "core/base/json_reader.h"
+#include "core/hub/worker_error.h"
+#include "core/obs/log.h"
+
+namespace hub::hub {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+std::chrono::duration<double> wait_time(double seconds) {
+  return std::chrono::duration<double>(seconds);
+}
+
+}  // namespace
+
+EngineProcess::EngineProcess(Options options)
+    : options_(std::move(options)),
+      started_seconds_(base::steady_seconds()),
+      last_used_seconds_(started_seconds_) {
+  ChildOptions child;
+  child.command = options_.command;
+  child.log_file = options_.log_file;
+  child.on_event = [this](const base::Json& event) { on_event(event); };
+  child.on_exit = [this](const ExitStatus& status) { on_exit(status); };
+  child_ = std::make_unique<ChildProcess>(std::move(child));
+  obs::log::info("engine_started", {{"model", options_.model}, {"pid", child_->pid()}});
+}
+
+EngineProcess::~EngineProcess() {
+  child_.reset();
+  std::error_code error;
+  std::filesystem::remove(options_.socket, error);
+}
+
+void EngineProcess::wait_ready(double seconds) {
+  std::unique_lock lock(mutex_);
+  const bool answered =
+      changed_.wait_for(lock, wait_time(seconds), [this] { return ready_ || ended_; });
+  if (!answered) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "model '{}' was not loaded within {} seconds; it may still be loading",
+            options_.model,
+            seconds));
+  }
+  if (!ready_) {
+    throw Error(*failure_);
+  }
+}
+
+void EngineProcess::attach(
+    const std::string& id, const std::filesystem::path& folder, double seconds) {
+  std::unique_lock lock(mutex_);
+  if (const auto known = attached_.find(id); known != attached_.end()) {
+    if (!known->second) {
+      return;
+    }
+    attached_.erase(known);  // it failed before; its files may be whole now
+  }
+  lock.unlock();
+  child_->send("attach", {{"id", id}, {"folder", folder.string()}});
+  lock.lock();
+  const bool answered =
+      changed_.wait_for(lock, wait_time(seconds), [&] { return ended_ || attached_.contains(id); });
+  if (!answered) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format("adapter {} was not attached within {} seconds", id, seconds));
+  }
+  if (ended_) {
+    throw Error(*failure_);
+  }
+  if (const auto& failure = attached_.at(id)) {
+    throw Error(*failure);
+  }
+}
+
+void EngineProcess::drain(double seconds) {
+  child_->send("drain", base::Json::object());
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, wait_time(seconds), [this] { return ended_; })) {
+    obs::log::warning("engine_drain_timeout", {{"model", options_.model}, {"pid", child_->pid()}});
+  }
+}
+
+bool EngineProcess::alive() const {
+  const std::lock_guard lock(mutex_);
+  return !ended_;
+}
+
+bool EngineProcess::ready() const {
+  const std::lock_guard lock(mutex_);
+  return ready_ && !ended_;
+}
+
+std::vector<std::string> EngineProcess::adapters() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& [id, failure] : attached_) {
+    if (!failure) {
+      ids.push_back(id);
+    }
+  }
+  return ids;
+}
+
+void EngineProcess::add_user(int change) {
+  users_ += change;
+  last_used_seconds_ = base::steady_seconds();
+}
+
+void EngineProcess::on_event(const base::Json& event) {
+  const base::JsonReader reader(event);
+  const std::string type = reader.string("type");
+  if (type == "memory") {
+    options_.memory->measured(
+        static_cast<std::uint64_t>(
+            reader.optional_int("resident_bytes", 0, INT64_MAX).value_or(0)));
+    return;
+  }
+  if (type == "log") {
+    obs::log::info(
+        "engine_log",
+        {{"model", options_.model}, {"message", reader.optional_string("message").value_or("")}});
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (type == "ready") {
+    ready_ = true;
+    obs::log::info(
+        "engine_ready",
+        {{"model", options_.model}, {"seconds", base::steady_seconds() - started_seconds_}});
+  } else if (type == "attached") {
+    const base::Json* error = reader.optional_object("error");
+    attached_[reader.string("id")] =
+        error != nullptr ? std::optional(worker_error(*error)) : std::nullopt;
+  } else if (type == "detached") {
+    attached_.erase(reader.string("id"));
+  } else if (type == "error") {
+    failure_ = worker_error(event);
+  }
+  changed_.notify_all();
+}
+
+void EngineProcess::on_exit(const ExitStatus& status) {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (!failure_) {
+    failure_ = Error(
+        ErrorCode::kUnavailable,
+        fmt::format("the engine of model '{}' ended ({})", options_.model, status.text()),
+        {},
+        "engine_lost");
+  }
+  obs::log::info("engine_ended", {{"model", options_.model}, {"status", status.text()}});
+  changed_.notify_all();
+}
+
+}  // namespace hub::hub

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/hub/child_process.h"
+#include "core/hub/memory_ledger.h"
+
+namespace hub::hub {
+
+// One engine worker as the server sees it: starting, ready, or ended. Public functions are
+// thread-safe.
+class EngineProcess {
+ public:
+  struct Options {
+    std::string model;  // for logs and lists
+    std::string base_version_id;
+    std::vector<std::string> command;
+    std::filesystem::path socket;
+    std::filesystem::path log_file;
+    std::unique_ptr<MemoryLedger::Reservation> memory;
+  };
+
+  // Starts the process; it is ready only after wait_ready().
+  explicit EngineProcess(Options options);
+  ~EngineProcess();
+
+  // Waits for the event `ready`. Throws what the worker reported, or kUnavailable after `seconds`.
+  void wait_ready(double seconds);
+
+  // Attaches an adapter and waits for the worker's answer; quick when it is attached already.
+  // Throws what the worker reported.
+  void attach(const std::string& id, const std::filesystem::path& folder, double seconds);
+
+  // Asks it to finish its requests and end; returns when it has, or after `seconds`.
+  void drain(double seconds);
+
+  [[nodiscard]] bool alive() const;
+  [[nodiscard]] bool ready() const;
+  [[nodiscard]] const std::string& model() const { return options_.model; }
+  [[nodiscard]] const std::string& base_version_id() const { return options_.base_version_id; }
+  [[nodiscard]] const std::filesystem::path& socket() const { return options_.socket; }
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  [[nodiscard]] double started_seconds() const { return started_seconds_; }
+  [[nodiscard]] double last_used_seconds() const { return last_used_seconds_; }
+  [[nodiscard]] std::vector<std::string> adapters() const;
+
+  // Leases (ModelPool); counts who uses it.
+  void add_user(int change);
+  [[nodiscard]] int users() const { return users_; }
+
+ private:
+  void on_event(const base::Json& event);
+  void on_exit(const ExitStatus& status);
+
+  Options options_;
+  const double started_seconds_;
+  std::atomic<double> last_used_seconds_;
+  std::atomic<int> users_{0};
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;                  // guarded by mutex_
+  bool ended_ = false;                  // guarded by mutex_
+  std::optional<base::Error> failure_;  // guarded by mutex_
+  std::map<std::string, std::optional<base::Error>>
+      attached_;                         // guarded by mutex_; answers to attach
+  std::unique_ptr<ChildProcess> child_;  // last: its thread uses the members above
+};
+
+}  // namespace hub::hub

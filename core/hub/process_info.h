@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include <sys/types.h>
+
+namespace hub::hub {
+
+// When a process started, in units of the operating system; nullopt when there is no such process.
+// Pid and start time together name a process for good, since pids are used again.
+std::optional<std::uint64_t> process_start_time(pid_t pid);
+
+// Bytes of a process's resident set; 0 when unknown.
+std::uint64_t resident_bytes(pid_t pid);
+
+// The machine's memory in bytes (a container's limit when that is smaller).
+std::uint64_t machine_memory_bytes();
+
+// Memory that could be given to a new process now, in bytes.
+std::uint64_t available_memory_bytes();
+
+}  // namespace hub::hub
