@@ -20,6 +20,7 @@ struct EngineConfig {
   int prefill_chunk =
       256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
   std::uint64_t kv_budget_bytes = 2ULL << 30U;  // all caches together; a request waits for room
+  std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
 
 struct EngineStats {
@@ -29,8 +30,9 @@ struct EngineStats {
   std::uint64_t generated_tokens = 0;
   std::uint64_t kv_bytes = 0;
   std::uint64_t weight_bytes = 0;
-  std::uint64_t active_bytes = 0;  // MLX
-  std::uint64_t peak_bytes = 0;
+  std::uint64_t active_bytes = 0;  // MLX: in arrays
+  std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
+  std::uint64_t peak_bytes = 0;    // MLX: the most active_bytes ever was
   std::vector<std::string> adapters;
 };
 
@@ -43,14 +45,16 @@ class Engine {
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 
-  // Throws kInvalidArgument (`context_length_exceeded`) when the prompt does not fit, kNotFound for
-  // an adapter that is not attached, kUnavailable when full.
+  // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
+  // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
+  // budget, kNotFound for an adapter that is not attached, kUnavailable when full or draining.
   TokenStream submit(GenerateRequest request);
 
   // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id
   // again changes nothing.
   void attach(const std::string& id, const std::filesystem::path& folder);
-  // Requests that use it finish first. False when it was not attached.
+  // New requests for it are refused at once; those that use it finish with it, and then its memory
+  // is freed. False when it was not attached.
   bool detach(const std::string& id);
 
   // No new requests (submit throws kUnavailable); returns when the running ones have ended or

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -22,6 +23,10 @@ class TokenStream {
   std::optional<TokenEvent> next();
   // As next(), but returns nullopt and sets `*timed_out` when nothing came within `timeout_ms`.
   std::optional<TokenEvent> next_for(int timeout_ms, bool* timed_out);
+
+  // A function that ends the request early, callable from any thread and also after this stream is
+  // gone; the reader then gets a last event with kCancelled.
+  [[nodiscard]] std::function<void()> canceller() const;
 
  private:
   std::shared_ptr<StreamState> state_;

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hub::engine {
+
+// What the scheduler knows of a sequence. Tokens are the prompt's and those generated so far.
+struct SequenceView {
+  int cached = 0;   // tokens whose keys and values are in its cache
+  int pending = 1;  // known tokens that are not: >= 1; exactly 1 while it decodes
+};
+
+struct StepLimits {
+  int max_running = 16;
+  int prefill_chunk = 256;  // rows a step that belong to sequences with more than one pending token
+  std::uint64_t kv_budget_bytes = 0;
+  std::uint64_t kv_bytes_per_token = 0;
+};
+
+// The rows of one sequence in a step: its next `rows` pending tokens.
+struct StepPart {
+  int sequence = 0;      // index into the running sequences after preempting and admitting
+  int rows = 0;          // >= 1
+  bool samples = false;  // its last pending token is among them, so the step yields its next one
+};
+
+struct StepPlan {
+  int preempt = 0;  // the newest running sequences that give up their caches and wait again, in
+                    // front of the others
+  int admit = 0;    // the first waiting sequences that start now, behind the running ones
+  std::vector<StepPart> parts;  // in sequence order; empty when there is nothing to do
+};
+
+// Decides one step from counters alone: no MLX, no clock, no locks.
+// - Every sequence with one pending token takes part, so that decoding never waits for a prompt.
+// - Prompts share `prefill_chunk` rows evenly, so that a short prompt does not wait for a long one.
+// - Waiting sequences start in order while max_running and the KV budget allow; one that does not
+//   fit is not overtaken. A sequence alone always runs: submit refuses what cannot fit alone.
+// - When the running ones outgrow the budget the newest give way. They compute their tokens again
+//   later, which changes nothing in what they say.
+StepPlan plan_step(
+    std::span<const SequenceView> running,
+    std::span<const SequenceView> waiting,
+    const StepLimits& limits);
+
+}  // namespace hub::engine

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/engine/batch_runner.h"
+#include "core/engine/scheduler.h"
+#include "core/engine/sequence.h"
+#include "core/models/language_model.h"
+
+namespace hub::engine {
+
+// The sequences of an engine and what happens to them in a step: plan, run, deliver. Belongs to the
+// thread that owns MLX. Every sequence that was added ends exactly once, with an event that has
+// `finish` set.
+class StepLoop {
+ public:
+  // `on_end` is called after a sequence's last event.
+  StepLoop(
+      const models::LanguageModel& model, StepLimits limits, std::function<void()> on_end = {});
+
+  void add(std::unique_ptr<Sequence> sequence);
+
+  // One forward over the sequences that the plan chose. A failure in it ends those sequences with
+  // kError and leaves the others as they were. Sequences whose readers are gone end first.
+  void step();
+
+  // Ends everything with kCancelled.
+  void cancel_all();
+
+  [[nodiscard]] bool idle() const { return running_.empty() && waiting_.empty(); }
+  [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
+  [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
+  [[nodiscard]] std::uint64_t prompt_tokens() const { return prompt_tokens_; }
+  [[nodiscard]] std::uint64_t generated_tokens() const { return generated_tokens_; }
+  [[nodiscard]] std::uint64_t kv_bytes() const;
+
+ private:
+  using Sequences = std::deque<std::unique_ptr<Sequence>>;
+
+  void drop_cancelled(Sequences& sequences);
+  void apply(const StepPlan& plan);
+  void deliver(Sequence& sequence, const std::optional<Drawn>& drawn);
+  void end(Sequence& sequence, TokenEvent last);
+  void forget_ended();
+
+  const models::LanguageModel& model_;
+  const StepLimits limits_;
+  const std::function<void()> on_end_;
+  BatchRunner runner_;
+  Sequences running_;  // in order of admission
+  Sequences waiting_;  // in order of arrival; those that gave way come first
+  std::uint64_t prompt_tokens_ = 0;
+  std::uint64_t generated_tokens_ = 0;
+};
+
+}  // namespace hub::engine

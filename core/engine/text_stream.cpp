@@ -1,0 +1,73 @@
+#include "core/engine/text_stream.h"
+
+#include <utility>
+
+namespace hub::engine {
+
+TextStream::TextStream(
+    TokenStream tokens,
+    std::shared_ptr<const text::Tokenizer> tokenizer,
+    std::vector<std::string> stops)
+    : tokens_(std::move(tokens)),
+      canceller_(tokens_->canceller()),
+      detokenizer_(std::make_unique<text::Detokenizer>(std::move(tokenizer))),
+      stops_(std::move(stops)) {}
+
+std::optional<TextDelta> TextStream::next() {
+  while (tokens_) {
+    const std::optional<TokenEvent> event = tokens_->next();
+    if (!event) {
+      tokens_.reset();
+      break;
+    }
+    if (std::optional<TextDelta> delta = take(*event)) {
+      return delta;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<TextDelta> TextStream::next_for(int timeout_ms, bool* timed_out) {
+  *timed_out = false;
+  while (tokens_) {
+    const std::optional<TokenEvent> event = tokens_->next_for(timeout_ms, timed_out);
+    if (*timed_out) {
+      return std::nullopt;
+    }
+    if (!event) {
+      tokens_.reset();
+      break;
+    }
+    if (std::optional<TextDelta> delta = take(*event)) {
+      return delta;
+    }
+  }
+  return std::nullopt;
+}
+
+// The delta that an event makes certain, if any.
+std::optional<TextDelta> TextStream::take(const TokenEvent& event) {
+  TextDelta delta;
+  if (event.token >= 0) {
+    ++completion_tokens_;
+    delta.text = stops_.push(detokenizer_->push(event.token));
+  }
+  delta.finish = event.finish;
+  delta.error = event.error;
+  if (event.finish && !stops_.stopped()) {
+    delta.text += stops_.push(detokenizer_->flush());
+    delta.text += stops_.flush();
+  }
+  if (stops_.stopped()) {
+    delta.finish = FinishReason::kStop;
+    delta.error.clear();
+  }
+  if (delta.finish) {
+    tokens_.reset();  // cancels when a stop string came before the model's own end
+  } else if (delta.text.empty()) {
+    return std::nullopt;
+  }
+  return delta;
+}
+
+}  // namespace hub::engine
