@@ -1,0 +1,160 @@
+#include "core/train/batches.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace hub::train {
+namespace {
+
+// Batches whose rows may be exchanged for the sake of less padding.
+constexpr std::size_t kWindowBatches = 64;
+
+// SplitMix64 (https://prng.di.unimi.it/splitmix64.c): std::shuffle differs between libraries.
+class SplitMix {
+ public:
+  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t next() {
+    state_ += 0x9e3779b97f4a7c15ULL;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31U);
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+template <typename T>
+void shuffle(std::vector<T>& items, std::uint64_t seed) {
+  SplitMix random(seed);
+  for (std::size_t left = items.size(); left > 1; --left) {
+    std::swap(items[left - 1], items[static_cast<std::size_t>(random.next() % left)]);
+  }
+}
+
+// Appends `rows`, which become sorted by length, in batches.
+void append_batches(
+    BatchPlan& plan,
+    std::vector<std::size_t> rows,
+    std::span<const std::size_t> lengths,
+    std::size_t batch_size) {
+  std::stable_sort(rows.begin(), rows.end(), [&](std::size_t left, std::size_t right) {
+    return lengths[left] < lengths[right];
+  });
+  for (std::size_t begin = 0; begin < rows.size(); begin += batch_size) {
+    const std::size_t end = std::min(rows.size(), begin + batch_size);
+    plan.emplace_back(
+        rows.begin() + static_cast<std::ptrdiff_t>(begin),
+        rows.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+}
+
+std::size_t cut_length(const Sequence& sequence, int max_tokens) {
+  return std::min(sequence.tokens.size(), static_cast<std::size_t>(max_tokens));
+}
+
+// Inputs of the batch: one less than its longest row (its last token is only a target), rounded up.
+int padded_length(
+    std::span<const Sequence> sequences,
+    std::span<const std::size_t> indices,
+    const BatchShape& shape) {
+  std::size_t longest = 2;
+  for (const std::size_t index : indices) {
+    longest = std::max(longest, cut_length(sequences[index], shape.max_tokens));
+  }
+  const std::size_t multiple = static_cast<std::size_t>(std::max(1, shape.pad_multiple));
+  const std::size_t needed = shape.compat ? longest : longest - 1;
+  const std::size_t padded = (needed + multiple - 1) / multiple * multiple;
+  const std::size_t limit = static_cast<std::size_t>(std::max(1, shape.max_tokens - 1));
+  return static_cast<int>(std::min(padded, std::max(limit, longest - 1)));
+}
+
+mx::array int_array(const std::vector<int>& values) {
+  return mx::array(values.begin(), mx::Shape{static_cast<int>(values.size())}, mx::int32);
+}
+
+}  // namespace
+
+BatchPlan plan_batches(
+    std::span<const std::size_t> lengths,
+    std::span<const std::size_t> order,
+    std::size_t batch_size,
+    std::uint64_t shuffle_seed) {
+  BatchPlan plan;
+  batch_size = std::max<std::size_t>(1, batch_size);
+  const std::size_t window = kWindowBatches * batch_size;
+  for (std::size_t begin = 0; begin < order.size(); begin += window) {
+    const auto rows = order.subspan(begin, std::min(window, order.size() - begin));
+    append_batches(plan, {rows.begin(), rows.end()}, lengths, batch_size);
+  }
+  shuffle(plan, shuffle_seed);
+  return plan;
+}
+
+BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch_size) {
+  std::vector<std::size_t> rows(lengths.size());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  BatchPlan plan;
+  append_batches(plan, std::move(rows), lengths, std::max<std::size_t>(1, batch_size));
+  return plan;
+}
+
+std::vector<std::size_t> shuffled_order(std::size_t count, std::uint64_t seed) {
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  shuffle(order, seed);
+  return order;
+}
+
+Batch make_batch(
+    std::span<const Sequence> sequences,
+    std::span<const std::size_t> indices,
+    const BatchShape& shape) {
+  const int length = padded_length(sequences, indices, shape);
+  const auto width = static_cast<std::size_t>(length);
+  std::vector<int> inputs(indices.size() * width, 0);
+  std::vector<int> positions;
+  std::vector<int> targets;
+  std::size_t input_tokens = 0;
+  for (std::size_t row = 0; row < indices.size(); ++row) {
+    const Sequence& sequence = sequences[indices[row]];
+    const std::size_t tokens = cut_length(sequence, shape.max_tokens);
+    const std::size_t begin = row * width;
+    for (std::size_t t = 0; t < std::min(tokens, width); ++t) {
+      inputs[begin + t] = sequence.tokens[t];
+    }
+    input_tokens += tokens;
+    for (std::size_t t = 1; t < tokens; ++t) {
+      if (sequence.trained[t]) {
+        positions.push_back(static_cast<int>(begin + t - 1));
+        targets.push_back(sequence.tokens[t]);
+      }
+    }
+    if (shape.compat && tokens >= 1 && tokens <= width) {
+      positions.push_back(static_cast<int>(begin + tokens - 1));
+      targets.push_back(0);
+    }
+  }
+  return {
+      static_cast<int>(indices.size()),
+      length,
+      int_array(inputs),
+      int_array(positions),
+      int_array(targets),
+      positions.size(),
+      input_tokens};
+}
+
+std::size_t trained_count(const Sequence& sequence, int max_tokens) {
+  const std::size_t tokens = cut_length(sequence, max_tokens);
+  std::size_t count = 0;
+  for (std::size_t t = 1; t < tokens; ++t) {
+    count += sequence.trained[t] ? 1U : 0U;
+  }
+  return count;
+}
+
+}  // namespace hub::train

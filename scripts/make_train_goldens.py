@@ -1,0 +1,215 @@
+"""Records what mlx-lm computes in training, for tests/unit/train.
+
+Written to tests/golden/train: loss_golden.json (losses, gradient norms and the first Adam steps on a
+real model), lora_init.safetensors (the adapter they start from) and adamw_golden.json (the optimizer
+on a toy problem).
+
+    uv run python scripts/make_train_goldens.py [MODEL_FOLDER]
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import mlx.core
+import mlx.nn
+import mlx.optimizers
+import mlx.utils
+import mlx_lm.tuner.trainer
+import mlx_lm.tuner.utils
+import mlx_lm.utils
+import numpy as np
+
+# MLX and mlx-lm are only partly typed.
+mx: Any = mlx.core
+nn: Any = mlx.nn
+optim: Any = mlx.optimizers
+trainer: Any = mlx_lm.tuner.trainer
+tuner: Any = mlx_lm.tuner.utils
+load: Any = mlx_lm.utils.load
+tree: Any = mlx.utils
+
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden" / "train"
+MODEL = "smollm2-135m-instruct-f32"
+RANK, SCALE, SEED = 2, 20.0, 7
+KEYS = ["self_attn.q_proj", "self_attn.v_proj"]
+NUM_LAYERS = 2
+MAX_SEQ_LENGTH = 40
+
+# (prompt, completion): one cut by MAX_SEQ_LENGTH, one padded, one of a single trained token.
+ROWS = [
+    ("What is the capital of France?", "Paris."),
+    ("Name three primary colours.", "Red, yellow and blue are the three primary colours."),
+    ("Say yes.", "Yes"),
+    (
+        "Count from one to twenty in words, please.",
+        "One, two, three, four, five, six, seven, eight,"
+        " nine, ten, eleven, twelve, thirteen, fourteen, fifteen, sixteen, seventeen, eighteen.",
+    ),
+]
+BATCHES = [[0, 1], [2, 3], [0, 1, 2, 3]]
+
+
+def default_folder() -> Path:
+    models = os.environ.get("MLX_HUB_MODELS")
+    if models:
+        return Path(models) / MODEL
+    cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    return Path(cache) / "mlx-hub" / "models" / MODEL
+
+
+def tokenize(tokenizer: Any) -> list[tuple[list[int], int]]:
+    """Token ids and offset of the first trained token, as mlx_lm's CompletionsDataset with mask_prompt."""
+    rows: list[tuple[list[int], int]] = []
+    for prompt, completion in ROWS:
+        user = {"role": "user", "content": prompt}
+        whole = tokenizer.apply_chat_template(
+            [user, {"role": "assistant", "content": completion}], return_dict=False
+        )
+        start = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=False)
+        # The default system prompt is the same for all rows: leave most of it out to keep rows short.
+        skip = max(0, len(start) - 16)
+        rows.append((whole[skip:], len(start) - skip))
+    return rows
+
+
+def batch_of(rows: list[tuple[list[int], int]], indices: list[int]) -> tuple[Any, Any]:
+    chosen = [rows[i] for i in indices]
+    batches = trainer.iterate_batches(chosen, len(chosen), MAX_SEQ_LENGTH)
+    return next(iter(batches))
+
+
+def set_adapter(model: Any) -> dict[str, Any]:
+    """A fixed adapter with B != 0, so that both factors have gradients."""
+    rng = np.random.default_rng(SEED)
+    weights: dict[str, Any] = {}
+    for name, value in sorted(tree.tree_flatten(model.trainable_parameters())):
+        bound = 0.05 if name.endswith("lora_a") else 0.01
+        weights[name] = mx.array(rng.uniform(-bound, bound, value.shape).astype(np.float32))
+    model.load_weights(list(weights.items()), strict=False)
+    return weights
+
+
+def norms(gradients: Any) -> dict[str, float]:
+    return {
+        name: float(mx.sqrt(mx.sum(mx.square(g))).item())
+        for name, g in sorted(tree.tree_flatten(gradients))
+    }
+
+
+def real_model(folder: Path) -> dict[str, Any]:
+    model, tokenizer = load(str(folder))
+    model.freeze()
+    rows = tokenize(tokenizer)
+    golden: dict[str, Any] = {
+        "model": MODEL, "rank": RANK, "scale": SCALE, "keys": KEYS, "num_layers": NUM_LAYERS,
+        "max_seq_length": MAX_SEQ_LENGTH,
+        "rows": [{"tokens": tokens, "offset": offset} for tokens, offset in rows],
+        "batches": [],
+    }  # fmt: skip
+    bases = [
+        float(trainer.default_loss(model, *batch_of(rows, indices))[0].item())
+        for indices in BATCHES
+    ]
+
+    config = {"rank": RANK, "scale": SCALE, "dropout": 0.0, "keys": KEYS}
+    tuner.linear_to_lora_layers(model, NUM_LAYERS, config)
+    weights = set_adapter(model)
+    mx.save_safetensors(str(GOLDEN / "lora_init.safetensors"), weights)
+
+    value_and_grad = nn.value_and_grad(model, trainer.default_loss)
+    for indices, base in zip(BATCHES, bases, strict=True):
+        (loss, count), gradients = value_and_grad(model, *batch_of(rows, indices))
+        golden["batches"].append({
+            "rows": indices, "base_loss": base, "loss": float(loss.item()), "tokens": int(count.item()),
+            "gradient_norms": norms(gradients),
+        })  # fmt: skip
+
+    # The first steps of AdamW on the same batch, from the same adapter.
+    optimizer = optim.AdamW(learning_rate=1e-3, weight_decay=0.01)
+    losses: list[float] = []
+    batch = batch_of(rows, BATCHES[2])
+    for _ in range(4):
+        (loss, _), gradients = value_and_grad(model, *batch)
+        optimizer.update(model, gradients)
+        mx.eval(model.parameters(), optimizer.state, loss)
+        losses.append(float(loss.item()))
+    golden["adamw"] = {
+        "learning_rate": 1e-3, "weight_decay": 0.01, "batch": 2, "losses": losses,
+        "norms_after": norms(model.trainable_parameters()),
+    }  # fmt: skip
+    return golden
+
+
+def toy_optimizer() -> dict[str, Any]:
+    """AdamW on sum((w - t)^2 * c): a parameter vector after each of some updates."""
+    start = mx.array([0.5, -1.25, 2.0, 0.0, 1e-4])
+    target = mx.array([1.0, 0.0, -1.0, 0.0, 3.0])
+    weight = mx.array([1.0, 10.0, 0.1, 1.0, 1e-3])
+    golden: dict[str, Any] = {
+        "start": start.tolist(), "target": target.tolist(), "weight": weight.tolist(), "runs": []
+    }  # fmt: skip
+    for correction in (False, True):
+        for clip in (0.0, 1.0):
+            model = nn.Module()
+            model.w = start
+            schedule = tuner.build_schedule(
+                {"name": "cosine_decay", "arguments": [0.05, 5], "warmup": 2, "warmup_init": 0.0}
+            )
+            optimizer = optim.AdamW(
+                learning_rate=schedule, weight_decay=0.1, bias_correction=correction
+            )
+            values: list[Any] = []
+            for _ in range(8):
+                gradients: Any = {"w": 2 * weight * (model.w - target)}
+                rate = float(schedule(mx.array(optimizer.step)).item())
+                total = float(mx.sqrt(mx.sum(mx.square(gradients["w"]))).item())
+                if clip > 0:
+                    gradients, _ = optim.clip_grad_norm(gradients, clip)
+                optimizer.update(model, gradients)
+                mx.eval(model.parameters())
+                values.append({
+                    "learning_rate": rate, "norm": total, "w": model.w.tolist(),
+                })  # fmt: skip
+            golden["runs"].append(
+                {"bias_correction": correction, "max_grad_norm": clip, "updates": values}
+            )
+    return golden
+
+
+def schedules() -> list[dict[str, Any]]:
+    """Learning rates of the first updates."""
+    cases = [
+        ("linear", "linear_schedule", [1e-3, 0.0, 10], 0, 10),
+        ("linear", "linear_schedule", [1e-3, 0.0, 6], 3, 10),
+        ("cosine", "cosine_decay", [1e-3, 10], 0, 10),
+        ("cosine", "cosine_decay", [1e-3, 5], 4, 10),
+    ]
+    result: list[dict[str, Any]] = []
+    for kind, name, arguments, warmup, total in cases:
+        schedule = tuner.build_schedule({"name": name, "arguments": arguments, "warmup": warmup})
+        rates = [float(schedule(mx.array(i)).item()) for i in range(total + 2)]
+        result.append(
+            {"kind": kind, "peak": 1e-3, "warmup": warmup, "total": total, "rates": rates}
+        )
+    return result
+
+
+def write(name: str, golden: dict[str, Any]) -> None:
+    golden = {"made_by": "scripts/make_train_goldens.py", "mlx": mx.__version__, **golden}
+    (GOLDEN / name).write_text(json.dumps(golden, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=default_folder())
+    folder: Path = parser.parse_args().folder
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    write("adamw_golden.json", toy_optimizer() | {"schedules": schedules()})
+    write("loss_golden.json", real_model(folder))
+
+
+if __name__ == "__main__":
+    main()
