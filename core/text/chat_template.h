@@ -9,8 +9,10 @@
 namespace hub::text {
 
 // What a template is rendered with. `messages` and `tools` are OpenAI's shapes; before rendering,
-// content parts of type "text" are joined, null content becomes "" and
-// tool_calls[].function.arguments given as a JSON string is parsed.
+// content parts of type "text" are joined, null or absent content becomes "",
+// tool_calls[].function.arguments given as a JSON string is parsed, and reasoning given as
+// `reasoning_content`, `thinking` or `reasoning` is there under the first two names (as in
+// transformers).
 struct TemplateInput {
   const base::Json& messages;
   const base::Json* tools = nullptr;
@@ -19,23 +21,27 @@ struct TemplateInput {
 };
 
 // The model's own Jinja chat template (tokenizer_config.json `chat_template`, or
-// chat_template.jinja). Immutable; thread-safe.
+// chat_template.jinja, which wins), rendered as transformers does: trim_blocks, lstrip_blocks, loop
+// controls, Python's JSON layout, and the special tokens of tokenizer_config.json as variables. A
+// model with a template named "tool_use" gets it when there are tools. Immutable; thread-safe.
 class ChatTemplate {
  public:
-  // nullptr when the folder has no template. Throws kUnprocessable when it does not compile.
+  // nullptr when the folder has no template. Throws kUnprocessable when it does not compile or
+  // tokenizer_config.json is not JSON.
   static std::shared_ptr<const ChatTemplate> load(const std::filesystem::path& folder);
   ~ChatTemplate();
 
   // The prompt text. Throws kInvalidArgument with the template's own complaint (raise_exception,
-  // unknown role).
+  // unknown role), or naming the message and field that has the wrong shape.
   [[nodiscard]] std::string render(const TemplateInput& input) const;
 
   // SHA-256 of the template's text.
   [[nodiscard]] const std::string& digest() const { return digest_; }
 
  private:
-  ChatTemplate(void* handle, std::string digest);
-  void* handle_;
+  struct Compiled;
+  ChatTemplate(std::unique_ptr<Compiled> compiled, std::string digest);
+  std::unique_ptr<Compiled> compiled_;
   std::string digest_;
 };
 

@@ -8,7 +8,8 @@
 namespace hub::text {
 
 // Turns a stream of tokens into UTF-8 text; holds back bytes that are not yet a whole character.
-// The concatenation of push()… and flush() equals decode() of all ids. One thread at a time.
+// The concatenation of push()… and flush() equals decode() of all ids; an id outside the vocabulary
+// (a padded row of the output matrix that got sampled) adds nothing. One thread at a time.
 class Detokenizer {
  public:
   explicit Detokenizer(std::shared_ptr<const Tokenizer> tokenizer, bool skip_special = true);

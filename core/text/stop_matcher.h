@@ -7,7 +7,9 @@
 namespace hub::text {
 
 // Finds stop strings in a stream of text, also across the borders of its pieces. Bytes that could
-// begin a stop string are held back. One thread at a time.
+// begin a stop string are held back. Of several stop strings the one that is complete first counts
+// (of those, the longest), so that the result does not depend on how the text was cut. One thread
+// at a time.
 class StopMatcher {
  public:
   // Empty strings are ignored.

@@ -26,7 +26,7 @@ class Tokenizer {
   [[nodiscard]] std::vector<int> encode(std::string_view text, bool add_special = false) const;
 
   // As encode(), with each token's byte range [begin, end) in `text`. Added special tokens have an
-  // empty range.
+  // empty range; tokens that share one character's bytes have the whole character's range.
   struct Encoding {
     std::vector<int> ids;
     std::vector<std::pair<std::size_t, std::size_t>> offsets;

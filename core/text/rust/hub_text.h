@@ -1,0 +1,111 @@
+// The C face of the Rust library in this folder: Hugging Face's tokenizer and the models' own chat
+// templates. Only the C++ classes beside this folder include it (core/text/*.cpp).
+//
+// Rules for every function:
+// - Text in is UTF-8 given as pointer and byte count (no terminating NUL needed; NUL bytes
+// allowed).
+// - It returns HUB_TEXT_OK, or another status and then `*error` holds a sentence that the caller
+//   must release with hub_text_free. On success `*error` is left as it was. `error` is never NULL.
+// - A panic inside never leaves the library: it comes back as HUB_TEXT_PANIC.
+// - Tokenizers and templates are immutable: any thread may use one. A stream belongs to one thread
+//   at a time and must not outlive its tokenizer.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum HubTextStatus {
+  HUB_TEXT_OK = 0,
+  HUB_TEXT_BAD_INPUT = 1,  // what this call was given (text, ids, messages) cannot be used
+  HUB_TEXT_BAD_FILE = 2,   // tokenizer.json or the template cannot be used
+  HUB_TEXT_PANIC = 3,      // a mistake inside
+};
+
+// Bytes owned by the library until hub_text_free.
+typedef struct HubText {
+  char* data;
+  size_t size;
+} HubText;
+
+void hub_text_free(HubText text);
+
+// Tokens owned by the library until hub_encoding_free. `offsets` holds 2 * size byte positions
+// (begin, end), or is NULL when they were not asked for.
+typedef struct HubEncoding {
+  uint32_t* ids;
+  size_t* offsets;
+  size_t size;
+} HubEncoding;
+
+void hub_encoding_free(HubEncoding encoding);
+
+typedef struct HubTokenizer HubTokenizer;
+typedef struct HubStream HubStream;
+typedef struct HubTemplate HubTemplate;
+
+// From the bytes of a tokenizer.json. Padding and truncation written there are switched off.
+int hub_tokenizer_new(const char* json, size_t size, HubTokenizer** out, HubText* error);
+void hub_tokenizer_free(HubTokenizer* tokenizer);
+
+int hub_tokenizer_encode(
+    const HubTokenizer* tokenizer,
+    const char* text,
+    size_t size,
+    bool add_special,
+    bool with_offsets,
+    HubEncoding* out,
+    HubText* error);
+
+// An id outside the vocabulary is HUB_TEXT_BAD_INPUT.
+int hub_tokenizer_decode(
+    const HubTokenizer* tokenizer,
+    const uint32_t* ids,
+    size_t count,
+    bool skip_special,
+    HubText* out,
+    HubText* error);
+
+int hub_tokenizer_vocabulary_size(const HubTokenizer* tokenizer, size_t* out, HubText* error);
+
+// `*found` tells whether there is such a token.
+int hub_tokenizer_token_to_id(
+    const HubTokenizer* tokenizer,
+    const char* token,
+    size_t size,
+    bool* found,
+    uint32_t* out,
+    HubText* error);
+int hub_tokenizer_id_to_token(
+    const HubTokenizer* tokenizer, uint32_t id, bool* found, HubText* out, HubText* error);
+
+// A streaming decoder. An id outside the vocabulary adds no text, as in Hugging Face's decode.
+int hub_stream_new(
+    const HubTokenizer* tokenizer, bool skip_special, HubStream** out, HubText* error);
+void hub_stream_free(HubStream* stream);
+// The text that became certain with `id`; often empty.
+int hub_stream_push(HubStream* stream, uint32_t id, HubText* out, HubText* error);
+// What was held back; the stream is then as new.
+int hub_stream_flush(HubStream* stream, HubText* out, HubText* error);
+
+// Compiles a Jinja chat template.
+int hub_template_new(const char* source, size_t size, HubTemplate** out, HubText* error);
+void hub_template_free(HubTemplate* chat_template);
+// Renders with the variables of `context`, a JSON object.
+int hub_template_render(
+    const HubTemplate* chat_template,
+    const char* context,
+    size_t size,
+    HubText* out,
+    HubText* error);
+
+// Panics on purpose, for the test of the guard around every function.
+int hub_text_panic_for_test(HubText* error);
+
+#ifdef __cplusplus
+}
+#endif
