@@ -31,9 +31,7 @@ class PinnedWheel:
 
 
 def cache_folder() -> Path:
-    """The hub's cache folder: MLX_HUB_CACHE, else the platform's cache folder."""
-    if override := os.environ.get("MLX_HUB_CACHE"):
-        return Path(override)
+    """The hub's cache folder, where core/hub/folders.cpp looks for the default model, too."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "mlx-hub"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-hub"

@@ -103,8 +103,7 @@ def write_folder(folder: Path, gguf_path: Path, scales: str) -> None:
     }
     for name, document in documents.items():
         (folder / name).write_text(gguf_to_mlx.dump(document), encoding="utf-8")
-    save = mx.save_safetensors  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
-    save(str(folder / "model.safetensors"), tensors, {"format": "mlx"})
+    mx.save_safetensors(str(folder / "model.safetensors"), tensors, {"format": "mlx"})
     (folder / "source.json").write_text(gguf_to_mlx.dump(source_of(scales)), encoding="utf-8")
     for path in folder.iterdir():
         with path.open("rb") as file:
