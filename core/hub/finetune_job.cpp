@@ -1,0 +1,132 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/base/json_reader.h"
+#include "core/hub/job_kind.h"
+#include "core/model_config/content_digest.h"
+#include "core/model_config/memory_estimate.h"
+
+namespace hub::hub {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+
+// A LoRA or QLoRA job: its result is a version of kind adapter of the output model.
+class FinetuneJob final : public JobKind {
+ public:
+  explicit FinetuneJob(const JobServices& services) : services_(services) {}
+
+  JobPlan plan(const jobs::Job& job, const std::filesystem::path& output_folder) override {
+    const Json spec = base::parse_json(job.spec_json, "job");
+    const auto params =
+        model_config::FinetuneParams::from_json(JsonReader(spec).value("params"), "params");
+    const JobModel model = job_model(services_, job);
+    const auto config =
+        model_config::ModelConfig::load(services_.artifacts.absolute(model.base.folder));
+    const auto weight_bytes = static_cast<std::uint64_t>(model.base.size_bytes);
+
+    JobPlan plan;
+    // With an automatic batch size the trainer fits itself into what is granted; the smallest batch
+    // must fit.
+    plan.estimated_bytes = model_config::finetune_bytes(
+        config, weight_bytes, params, params.batch_size.value_or(1), params.max_seq_length);
+    if (!params.batch_size) {
+      plan.estimated_bytes = std::max(plan.estimated_bytes, services_.memory_budget_bytes / 4);
+    }
+    Json worker_spec = worker_spec_head(services_, job, model);
+    worker_spec["params"] = params.to_json();
+    worker_spec["output_folder"] = output_folder.string();
+    worker_spec["memory_limit_bytes"] =
+        std::min(services_.memory_budget_bytes, plan.estimated_bytes);
+    plan.worker_spec = worker_spec.dump(2) + "\n";
+    return plan;
+  }
+
+  std::optional<jobs::JobResult> finish(const jobs::Job& job, const Json& result) override {
+    const Json spec = base::parse_json(job.spec_json, "job");
+    const JsonReader output(JsonReader(spec).value("output"), "output");
+    const std::string name = output.string("name");
+    const JobModel trained_from = job_model(services_, job);
+    const std::filesystem::path folder = JsonReader(result).string("adapter_folder");
+
+    std::optional<registry::Model> model = services_.models.find_model(name);
+    const std::string model_id = model ? model->id : base::new_id();
+    const std::int64_t number = model ? services_.models.next_number(model->id) : 1;
+    const std::string tag = fmt::format("v{}", number);
+
+    registry::NewVersion version;
+    version.kind = registry::VersionKind::kAdapter;
+    version.state = registry::VersionState::kReady;
+    version.digest = model_config::adapter_digest(folder, trained_from.base.digest);
+    version.base_version_id = trained_from.base.id;
+    version.parent_version_id =
+        trained_from.adapter ? trained_from.adapter->id : trained_from.base.id;
+    version.job_id = job.id;
+    version.dataset_id = job.dataset_id;
+    version.dataset_digest = services_.datasets.get(job.dataset_id.value_or("")).digest;
+    version.config_json = trained_from.base.config_json;
+    version.metrics_json = metrics(result).dump();
+    version.number = number;
+    for (const auto& file : services_.artifacts.import_folder(folder, model_id, tag)) {
+      version.files.push_back({file.name, file.size_bytes, file.sha256});
+    }
+    version.folder = artifacts::ArtifactStore::relative_folder(model_id, tag);
+
+    registry::Version made;
+    if (model) {
+      made = services_.models.add_version(model_id, version);
+    } else {
+      services_.models.add_model(
+          {.name = name,
+           .base_model = trained_from.base.model_name,
+           .description = fmt::format("Trained by job {}", job.id),
+           .tags_json = "{}",
+           .id = model_id},
+          version);
+      made = services_.models.newest_ready(model_id).value();
+    }
+    if (const auto alias = output.optional_string("alias")) {
+      services_.aliases.set(model_id, *alias, number);
+    }
+    return jobs::JobResult{name, number, made.id};
+  }
+
+ private:
+  static Json metrics(const Json& result) {
+    Json metrics = Json::object();
+    const JsonReader reader(result);
+    constexpr double kAnything = 1e300;
+    for (const char* name :
+         {"train_loss",
+          "eval_loss_before",
+          "eval_loss_after",
+          "trained_tokens",
+          "steps",
+          "seconds"}) {
+      if (const auto value = reader.optional_number(name, -kAnything, kAnything)) {
+        metrics[name] = *value;
+      }
+    }
+    if (const auto loss = reader.optional_number("eval_loss_after", -kAnything, kAnything)) {
+      metrics["eval_loss"] = *loss;  // the name that alias gates compare
+    }
+    return metrics;
+  }
+
+  const JobServices services_;
+};
+
+}  // namespace
+
+std::unique_ptr<JobKind> make_finetune_job(const JobServices& services) {
+  return std::make_unique<FinetuneJob>(services);
+}
+
+}  // namespace hub::hub

@@ -1,0 +1,168 @@
+#include "core/hub/hub.h"
+
+#include <vector>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/db/migrations.h"
+#include "core/hub/local_model.h"
+#include "core/hub/process_info.h"
+#include "core/obs/log.h"
+
+namespace hub::hub {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+
+// Makes the folders and brings the database to this program's schema; returns the database's file.
+fs::path prepare(const Config& config, const base::Clock& clock) {
+  for (const char* name : {"imports", "jobs", "uploads", "logs"}) {
+    std::error_code error;
+    fs::create_directories(config.data_dir / name, error);
+    if (error) {
+      throw Error(
+          ErrorCode::kUnavailable,
+          fmt::format("cannot create {}: {}", (config.data_dir / name).string(), error.message()));
+    }
+  }
+  const fs::path file = config.data_dir / "hub.db";
+  const db::MigrationReport report = db::migrate(file, clock.now_ms());
+  if (report.from != report.to) {
+    obs::log::info(
+        "database_migrated",
+        {{"from", report.from}, {"to", report.to}, {"backup", report.backup.string()}});
+  }
+  return file;
+}
+
+std::vector<fs::path> allowed_roots(const Config& config) {
+  std::vector<fs::path> roots = {config.data_dir / "imports", config.data_dir};
+  roots.insert(roots.end(), config.allow_paths.begin(), config.allow_paths.end());
+  // Only a person at a terminal means "here" by a relative path.
+  if (::isatty(STDIN_FILENO) != 0) {
+    roots.push_back(fs::current_path());
+  }
+  return roots;
+}
+
+std::uint64_t memory_budget(const Config& config) {
+  return config.memory_budget_bytes > 0
+             ? config.memory_budget_bytes
+             : static_cast<std::uint64_t>(
+                   static_cast<double>(machine_memory_bytes()) * config.memory_fraction);
+}
+
+ModelPool::Options pool_options(const Config& config) {
+  return {
+      .worker_executable = config.worker_executable,
+      .runtime_folder = make_runtime_folder(config.data_dir),
+      .log_folder = config.data_dir / "logs",
+      .kv_budget_bytes = config.kv_budget_bytes,
+      .max_running = config.max_running,
+      .threads = config.threads,
+      .load_timeout_seconds = config.load_timeout_seconds};
+}
+
+}  // namespace
+
+Hub::Hub(Config given)
+    : config(std::move(given)),
+      lock(config.data_dir),
+      database(prepare(config, clock)),
+      artifacts(config.data_dir),
+      roots(allowed_roots(config)),
+      models(database, clock),
+      aliases(database, clock),
+      datasets(database, clock),
+      evaluations(database, clock),
+      resolver(database, models, aliases),
+      events(database),
+      queue(database, clock),
+      ledger(memory_budget(config)),
+      pool(pool_options(config), ledger),
+      runner(
+          {.worker_executable = config.worker_executable,
+           .jobs_folder = jobs_folder(),
+           .threads = config.threads},
+          {.queue = queue, .events = events, .pool = pool, .clock = clock},
+          make_job_kinds(
+              {.models = models,
+               .aliases = aliases,
+               .datasets = datasets,
+               .evaluations = evaluations,
+               .artifacts = artifacts,
+               .memory_budget_bytes = ledger.budget_bytes()})) {}
+
+Hub::~Hub() {
+  stop();
+}
+
+void Hub::start() {
+  register_default_model();
+  runner.start();
+}
+
+void Hub::stop() {
+  events.close();
+  runner.stop();
+  pool.close(config.drain_timeout_seconds);
+}
+
+void Hub::register_default_model() {
+  if (models.find_model(kDefaultModelName)) {
+    return;
+  }
+  if (!fs::exists(config.default_model / "config.json")) {
+    obs::log::warning("default_model_missing", {{"folder", config.default_model.string()}});
+    return;
+  }
+  const double begin = base::steady_seconds();
+  models.add_model(
+      {.name = kDefaultModelName,
+       .base_model = config.default_model.string(),
+       .description = "SmolLM2-135M-Instruct, 4 bit; the model that comes with the hub",
+       .tags_json = "{}",
+       .id = std::nullopt},
+      describe_local_model(config.default_model));
+  obs::log::info(
+      "default_model_registered",
+      {{"name", kDefaultModelName}, {"seconds", base::steady_seconds() - begin}});
+}
+
+void Hub::check_ready() {
+  database.write([](db::Connection&) {});  // takes the write lock: the disk and the file are usable
+  if (::access(config.worker_executable.c_str(), X_OK) != 0) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "the worker program {} is missing; run scripts/setup",
+            config.worker_executable.string()));
+  }
+  const auto model = models.find_model(kDefaultModelName);
+  if (!model || !models.newest_ready(model->id)) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "the default model is not registered; run scripts/setup (looked in {})",
+            config.default_model.string()));
+  }
+}
+
+ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {
+  ServedModel served;
+  served.base_version_id = resolved.base.id;
+  served.base_name = resolved.base.model_name;
+  served.base_folder = artifacts.absolute(resolved.base.folder);
+  served.weight_bytes = static_cast<std::uint64_t>(resolved.base.size_bytes);
+  if (resolved.adapter) {
+    served.adapter =
+        ServedModel::Adapter{resolved.adapter->id, artifacts.absolute(resolved.adapter->folder)};
+  }
+  return served;
+}
+
+}  // namespace hub::hub

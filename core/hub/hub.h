@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "core/artifacts/allowed_roots.h"
+#include "core/artifacts/artifact_store.h"
+#include "core/base/clock.h"
+#include "core/db/pool.h"
+#include "core/hub/config.h"
+#include "core/hub/folders.h"
+#include "core/hub/job_runner.h"
+#include "core/hub/memory_ledger.h"
+#include "core/hub/model_pool.h"
+#include "core/jobs/event_log.h"
+#include "core/jobs/job_queue.h"
+#include "core/registry/alias_registry.h"
+#include "core/registry/dataset_registry.h"
+#include "core/registry/evaluation_registry.h"
+#include "core/registry/model_registry.h"
+#include "core/registry/model_resolver.h"
+
+namespace hub::hub {
+
+// Name under which the prepared default model is registered at the first start.
+inline constexpr const char* kDefaultModelName = "smollm2-135m-instruct";
+
+// Everything a server is made of, in construction order. Knows processes, files and tables; never
+// HTTP.
+class Hub {
+ public:
+  // Takes the data folder, migrates the database. Throws Error when the folder is taken or
+  // unusable.
+  explicit Hub(Config config);
+  ~Hub();  // stop()
+
+  // Registers the default model where it is missing, takes up the job queue.
+  void start();
+  // Drains engines and stops the running job. Idempotent.
+  void stop();
+
+  // What the server answers with 200 at /readyz; throws kUnavailable saying what is missing.
+  void check_ready();
+
+  // The engine and adapter of a resolved `model` value.
+  [[nodiscard]] ServedModel served_model(const registry::ResolvedModel& resolved) const;
+
+  // Folders made at construction.
+  [[nodiscard]] std::filesystem::path jobs_folder() const { return config.data_dir / "jobs"; }
+  [[nodiscard]] std::filesystem::path uploads_folder() const { return config.data_dir / "uploads"; }
+
+  const Config config;
+  const base::SystemClock clock;
+  const DataFolderLock lock;
+  db::Pool database;
+  artifacts::ArtifactStore artifacts;
+  artifacts::AllowedRoots roots;  // of client-given paths
+  registry::ModelRegistry models;
+  registry::AliasRegistry aliases;
+  registry::DatasetRegistry datasets;
+  registry::EvaluationRegistry evaluations;
+  registry::ModelResolver resolver;
+  jobs::EventLog events;
+  jobs::JobQueue queue;
+  MemoryLedger ledger;
+  ModelPool pool;
+  JobRunner runner;
+
+ private:
+  void register_default_model();
+};
+
+}  // namespace hub::hub

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/artifacts/artifact_store.h"
+#include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/jobs/job.h"
+#include "core/registry/alias_registry.h"
+#include "core/registry/dataset_registry.h"
+#include "core/registry/evaluation_registry.h"
+#include "core/registry/model_registry.h"
+
+namespace hub::hub {
+
+// What job kinds work with. All members outlive the kinds.
+struct JobServices {
+  registry::ModelRegistry& models;
+  registry::AliasRegistry& aliases;
+  registry::DatasetRegistry& datasets;
+  registry::EvaluationRegistry& evaluations;
+  artifacts::ArtifactStore& artifacts;
+  std::uint64_t memory_budget_bytes;
+};
+
+// What a worker needs to run a job (api/worker/job_worker.h) and what that takes.
+struct JobPlan {
+  std::string worker_spec;  // JSON
+  std::uint64_t estimated_bytes = 0;
+};
+
+// One kind of job in terms of the registry: before its worker starts, and after it succeeded.
+// Called on the job runner's thread.
+class JobKind {
+ public:
+  virtual ~JobKind() = default;
+  // Throws Error: the job fails with its message.
+  virtual JobPlan plan(const jobs::Job& job, const std::filesystem::path& output_folder) = 0;
+  // Stores what the worker made. Returns the version, where the kind makes one. Throws Error.
+  virtual std::optional<jobs::JobResult> finish(const jobs::Job& job, const base::Json& result) = 0;
+};
+
+// Every kind by the name it has in POST /jobs.
+std::map<std::string, std::unique_ptr<JobKind>> make_job_kinds(const JobServices& services);
+
+std::unique_ptr<JobKind> make_finetune_job(const JobServices& services);
+std::unique_ptr<JobKind> make_evaluate_job(const JobServices& services);
+
+// The base and, when `version` is an adapter, its folder, as the worker's specification names them.
+// Throws kConflict when one is not ready.
+struct JobModel {
+  registry::Version base;
+  std::optional<registry::Version> adapter;
+};
+JobModel job_model(const JobServices& services, const jobs::Job& job);
+// Fields "protocol", "job_id", "kind", "base", "adapter", "dataset".
+base::Json worker_spec_head(
+    const JobServices& services, const jobs::Job& job, const JobModel& model);
+
+}  // namespace hub::hub

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/hub/child_process.h"
+#include "core/hub/memory_ledger.h"
+#include "core/jobs/job_queue.h"
+
+namespace hub::hub {
+
+// How a job's worker ended.
+struct JobEnd {
+  std::optional<std::string> result;  // JSON; // it succeeded
+  std::optional<base::Error> error;   // it said why it failed
+  ExitStatus status;
+  std::int64_t last_step = 0;
+};
+
+// One job's worker while it runs: its events go to the queue and to the job's log. Made and waited
+// for by the runner's thread.
+class JobRun {
+ public:
+  struct Options {
+    std::string job_id;
+    std::vector<std::string> command;
+    std::filesystem::path log_file;
+    std::unique_ptr<MemoryLedger::Reservation> memory;
+  };
+
+  // Starts the worker. Throws kUnavailable.
+  JobRun(Options options, jobs::JobQueue& queue);
+
+  // The end, once it has come; nullopt after `seconds`.
+  std::optional<JobEnd> wait(double seconds);
+
+  // Asks it to stop at the next step; the second call after a while sends TERM, the third KILL.
+  void stop();
+
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
+  [[nodiscard]] std::uint64_t start_time() const { return child_->start_time(); }
+
+ private:
+  void on_event(const base::Json& event);
+  void on_exit(const ExitStatus& status);
+  void log(const std::string& level, const std::string& message);
+
+  Options options_;
+  jobs::JobQueue& queue_;
+  std::ofstream log_;  // written by the child's thread only
+  int stops_ = 0;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  JobEnd end_;                           // guarded by mutex_
+  bool has_ended_ = false;               // guarded by mutex_
+  std::unique_ptr<ChildProcess> child_;  // last: its thread uses the members above
+};
+
+}  // namespace hub::hub

@@ -1,0 +1,46 @@
+#include "core/hub/local_model.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/artifacts/artifact_store.h"
+#include "core/model_config/content_digest.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/model_config.h"
+
+namespace hub::hub {
+namespace {
+
+// What an engine keeps for one conversation of this length counts as needed memory in lists.
+constexpr std::uint64_t kUsualContextTokens = 4096;
+
+}  // namespace
+
+registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
+  const auto config = model_config::ModelConfig::load(folder);
+  registry::NewVersion version;
+  version.kind = registry::VersionKind::kBase;
+  version.state = registry::VersionState::kReady;
+  version.by_reference = true;
+  version.folder = std::filesystem::canonical(folder).string();
+  version.digest = model_config::content_digest(folder);
+  std::uint64_t bytes = 0;
+  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
+    version.files.push_back({file.name, file.size_bytes, file.sha256});
+    bytes += static_cast<std::uint64_t>(file.size_bytes);
+  }
+  base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
+  if (config.quantization) {
+    described["quantization"] = {
+        {"bits", config.quantization->bits}, {"group_size", config.quantization->group_size}};
+  }
+  described["context_length"] = config.max_position_embeddings;
+  described["chat_template"] = !model_config::chat_template_text(folder).empty();
+  described["vocabulary_size"] = config.vocab_size;
+  described["layers"] = config.num_hidden_layers;
+  described["memory_required_bytes"] =
+      model_config::serving_bytes(config, bytes, kUsualContextTokens);
+  version.config_json = described.dump();
+  return version;
+}
+
+}  // namespace hub::hub

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+
+#include "core/registry/model_registry.h"
+
+namespace hub::hub {
+
+// A model folder as mlx-lm reads it, looked at without MLX: config.json checked, every safetensors
+// header checked, files with their SHA-256, content digest, and `config_json` for lists:
+//   {"architecture","quantization":{"bits","group_size"}|null,"context_length","chat_template","vocabulary_size","layers",
+//    "memory_required_bytes"}
+// The version is of kind base, ready, by reference. Reads every byte of the weights. Throws
+// kUnprocessable or kNotFound naming what is wrong.
+registry::NewVersion describe_local_model(const std::filesystem::path& folder);
+
+}  // namespace hub::hub
