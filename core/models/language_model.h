@@ -9,6 +9,7 @@
 
 #include <mlx/array.h>
 
+#include "core/base/json.h"
 #include "core/model_config/model_config.h"
 #include "core/nn/linear.h"
 
@@ -51,8 +52,19 @@ class LanguageModel {
 // them), an unknown architecture, or a corrupt file.
 std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder);
 
-// Loads adapters.safetensors + adapter_config.json as mlx-lm writes them and checks every tensor
-// against `model`. Throws kUnprocessable naming what does not fit.
+// Loads adapters.safetensors + adapter_config.json as mlx-lm writes them, evaluated, in float32,
+// without dropout. Throws kUnprocessable naming every tensor that is missing, unknown or misshaped:
+// where mlx-lm skips a missing half in silence, this refuses.
 nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const LanguageModel& model);
+
+// Writes them, each file atomically, into a folder that is there. fine_tune_type, num_layers and
+// lora_parameters follow from the adapter; `extra` (an object: "model", lineage) goes beside them.
+// Evaluates. Throws kInvalidArgument for an adapter whose ranks differ, and kUnavailable when the
+// disk refuses.
+void save_adapter(
+    const std::filesystem::path& folder,
+    const nn::LoraAdapter& adapter,
+    const LanguageModel& model,
+    const base::Json& extra);
 
 }  // namespace hub::models

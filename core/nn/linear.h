@@ -11,11 +11,16 @@ namespace hub::nn {
 
 // How a weight is packed; see kernels/quantized_matmul.h.
 struct QuantizedParts {
-  mx::array scales;  // [out, in / group_size]
+  mx::array scales;  // [out, in / group_size]; on CPU float16 or float32
   mx::array biases;  // [out, in / group_size]
   int group_size;
   int bits;
 };
+
+// x [rows, in] times the transposed dense `weight` [out, in], or the packed one.
+mx::array matmul_transposed(const mx::array& x, const mx::array& weight);
+mx::array quantized_matmul(
+    const mx::array& x, const mx::array& weight, const QuantizedParts& parts);
 
 // y = x W^T + bias (+ adapter). A quantized base with an adapter is QLoRA; the call site cannot
 // tell. The summation order of an output element depends neither on the number of rows nor on

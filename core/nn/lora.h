@@ -36,4 +36,10 @@ struct AdapterSpan {
 };
 using AdapterSpans = std::span<const AdapterSpan>;
 
+// y [rows, out] plus what the adapters add for the module at `path`, whose input was x [rows, in]:
+// y[span] += scale * (dropout(x[span]) A) B. Rows in no span keep their bits. In training, dropout
+// draws from `dropout_key` and the path, so each module has its own mask.
+mx::array add_adapters(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
+
 }  // namespace hub::nn

@@ -1,0 +1,124 @@
+#include "core/models/attend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <mlx/ops.h>
+
+#include "core/nn/attention.h"
+#include "core/nn/rope.h"
+#include "core/tensor/ops.h"
+
+namespace hub::models {
+namespace {
+
+using model_config::ModelConfig;
+
+constexpr int kSmallestCapacity = 64;  // tokens
+
+nn::AttentionShape shape_of(const ModelConfig& config) {
+  return {
+      config.num_attention_heads,
+      config.num_key_value_heads,
+      config.head_dim,
+      1.0F / std::sqrt(static_cast<float>(config.head_dim)),
+      config.rope_traditional};
+}
+
+// [head_dim / 2] float32
+mx::array inverse_frequencies(const ModelConfig& config) {
+  std::optional<nn::RopeScaling> scaling;
+  if (config.rope_scaling) {
+    const auto& from = *config.rope_scaling;
+    scaling = nn::RopeScaling{
+        from.type == "llama3" ? nn::RopeScaling::Kind::kLlama3 : nn::RopeScaling::Kind::kLinear,
+        from.factor,
+        from.low_freq_factor,
+        from.high_freq_factor,
+        from.original_max_position_embeddings};
+  }
+  const auto values = nn::rope_inverse_frequencies(config.head_dim, config.rope_theta, scaling);
+  return mx::array(values.data(), mx::Shape{static_cast<int>(values.size())}, mx::float32);
+}
+
+// The first `length` rows of `rows`, with zeros up to `capacity`.
+mx::array grown(const mx::array& rows, int length, int capacity) {
+  mx::Shape end = rows.shape();
+  mx::Shape rest = rows.shape();
+  end[1] = length;
+  rest[1] = capacity - length;
+  return mx::concatenate(
+      {mx::slice(rows, mx::Shape{0, 0, 0}, end), mx::zeros(rest, rows.dtype())}, 1);
+}
+
+}  // namespace
+
+KvCache::KvCache(const ModelConfig& config) {
+  const mx::Shape empty{config.num_key_value_heads, 0, config.head_dim};
+  for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    layers_.push_back({mx::zeros(empty, mx::float32), mx::zeros(empty, mx::float32)});
+  }
+}
+
+void KvCache::reserve(int rows) {
+  const int wanted = length_ + rows;
+  if (wanted <= capacity_) {
+    return;
+  }
+  capacity_ = std::max({wanted, 2 * capacity_, kSmallestCapacity});
+  for (Layer& layer : layers_) {
+    layer.keys = grown(layer.keys, length_, capacity_);
+    layer.values = grown(layer.values, length_, capacity_);
+  }
+}
+
+void KvCache::trim(int length) {
+  length_ = std::clamp(length, 0, length_);
+}
+
+std::uint64_t KvCache::bytes() const {
+  std::uint64_t bytes = 0;
+  for (const Layer& layer : layers_) {
+    bytes += layer.keys.nbytes() + layer.values.nbytes();
+  }
+  return bytes;
+}
+
+std::vector<mx::array> KvCache::arrays() const {
+  std::vector<mx::array> all;
+  for (const Layer& layer : layers_) {
+    all.push_back(layer.keys);
+    all.push_back(layer.values);
+  }
+  return all;
+}
+
+Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
+  return [shape = shape_of(config), frequencies = inverse_frequencies(config), sequences](
+             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+    std::vector<nn::CachedRows> parts;
+    for (const SequenceRows& sequence : sequences) {
+      // Moved, not copied: an array that nobody else holds is written in place.
+      KvCache::Layer& kept = sequence.cache->layer(layer);
+      parts.push_back(
+          {std::move(kept.keys), std::move(kept.values), sequence.rows, sequence.cache->length()});
+    }
+    auto step = nn::cached_attention(q, k, v, frequencies, std::move(parts), shape);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      KvCache::Layer& kept = sequences[i].cache->layer(layer);
+      kept.keys = std::move(step.caches[i].keys);
+      kept.values = std::move(step.caches[i].values);
+    }
+    return step.out;
+  };
+}
+
+Attend causal_attend(const ModelConfig& config, int batch, int length) {
+  return [shape = shape_of(config), frequencies = inverse_frequencies(config), batch, length](
+             int /*layer*/, const mx::array& q, const mx::array& k, const mx::array& v) {
+    return nn::causal_attention(q, k, v, frequencies, batch, length, shape);
+  };
+}
+
+}  // namespace hub::models

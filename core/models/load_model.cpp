@@ -1,0 +1,37 @@
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/models/language_model.h"
+#include "core/models/llama.h"
+#include "core/models/weights.h"
+
+namespace hub::models {
+namespace {
+
+using MakeModel = std::unique_ptr<LanguageModel> (*)(const model_config::ModelConfig&, Weights);
+
+// One line a family; the names are those of model_config::known_model_types().
+constexpr std::array<std::pair<std::string_view, MakeModel>, 2> kFamilies{{
+    {"llama", make_llama},
+    {"mistral", make_llama},
+}};
+
+}  // namespace
+
+std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder) {
+  const auto config = model_config::ModelConfig::load(folder);
+  for (const auto& [model_type, make] : kFamilies) {
+    if (model_type == config.model_type) {
+      return make(config, Weights(folder, config));
+    }
+  }
+  throw base::Error(
+      base::ErrorCode::kUnprocessable,
+      fmt::format("{}: no code for the architecture '{}'", folder.string(), config.model_type));
+}
+
+}  // namespace hub::models

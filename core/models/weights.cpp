@@ -1,0 +1,181 @@
+#include "core/models/weights.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "core/base/error.h"
+#include "core/tensor/ops.h"
+
+namespace hub::models {
+namespace {
+
+using model_config::TensorInfo;
+
+bool is_float(const std::string& dtype) {
+  return dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+std::string shape_text(const mx::Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ", "));
+}
+
+bool same_shape(const TensorInfo& tensor, const mx::Shape& shape) {
+  return std::equal(tensor.shape.begin(), tensor.shape.end(), shape.begin(), shape.end());
+}
+
+// What kernels/quantized_matmul.h computes itself; the rest goes through MLX in float32.
+bool own_kernel_takes(int group_size, int bits) {
+  return (group_size == 32 || group_size == 64) && (bits == 4 || bits == 8);
+}
+
+}  // namespace
+
+Weights::Weights(const std::filesystem::path& folder, const model_config::ModelConfig& config)
+    : folder_(folder), config_(config), files_(model_config::read_weight_files(folder)) {
+  for (const auto& file : files_) {
+    for (const TensorInfo& tensor : file.header.tensors) {
+      unused_[tensor.name] = &file;
+    }
+  }
+}
+
+const TensorInfo* Weights::find(const std::string& name) {
+  const auto found = unused_.find(name);
+  return found == unused_.end() ? nullptr : found->second->header.find(name);
+}
+
+// The array of a tensor that find() has found; it is then used up.
+mx::array Weights::load(const std::string& name) {
+  const auto file = unused_.extract(name).mapped();
+  auto opened = opened_.find(file->path.string());
+  if (opened == opened_.end()) {
+    opened = opened_.emplace(file->path.string(), tensor::load_safetensors(file->path)).first;
+  }
+  return opened->second.extract(name).mapped();
+}
+
+mx::array Weights::tensor(const std::string& name, const mx::Shape& shape, bool integers) {
+  const TensorInfo* found = find(name);
+  if (found == nullptr) {
+    problems_.push_back(fmt::format("missing: {} {}", name, shape_text(shape)));
+  } else if (
+      !same_shape(*found, shape) || (integers ? found->dtype != "U32" : !is_float(found->dtype))) {
+    problems_.push_back(
+        fmt::format(
+            "{} is {}, wanted {} {}",
+            name,
+            found->describe(),
+            shape_text(shape),
+            integers ? "U32" : "of floats"));
+    unused_.erase(name);
+  } else {
+    return load(name);
+  }
+  return mx::zeros({}, integers ? mx::uint32 : mx::float32);  // stand-in until finish() throws
+}
+
+// Evaluated at once, so that a cast never keeps more than one tensor twice in memory.
+mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool keep_half) {
+  mx::array loaded = tensor(name, shape, false);
+  if (!keep_half || loaded.dtype() != mx::float16) {
+    loaded = tensor::astype(loaded, tensor::compute_dtype(loaded.dtype()));
+  }
+  loaded.eval();
+  bytes_ += loaded.nbytes();
+  return loaded;
+}
+
+Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
+  const TensorInfo* weight = find(path + ".weight");
+  const TensorInfo* scales = find(path + ".scales");
+  const auto stated = config_.quantization_of(path);
+  // As mlx_lm/utils.py › infer_quant_config: the tensors say what a path without an entry of its
+  // own in config.json is packed with.
+  auto quantization = stated.value_or(model_config::Quantization{});
+  if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
+      scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
+    quantization.bits = static_cast<int>(weight->shape[1] * 32 / columns);
+    quantization.group_size = static_cast<int>(columns / scales->shape[1]);
+  }
+  const int group = quantization.group_size;
+  const int bits = quantization.bits;
+  const bool known_group = group == 32 || group == 64 || group == 128;
+  if (!stated || !known_group || bits < 2 || bits > 8 || bits == 7 || columns % group != 0) {
+    problems_.push_back(
+        fmt::format(
+            "{}.scales is {}, which fits no affine quantization of [{}, {}] that config.json "
+            "allows",
+            path,
+            scales->describe(),
+            rows,
+            columns));
+    for (const char* part : {".weight", ".scales", ".biases"}) {
+      unused_.erase(path + part);
+    }
+    return {mx::zeros({}), std::nullopt};
+  }
+  const mx::Shape groups{rows, columns / group};
+  const bool keep_half = own_kernel_takes(group, bits) || tensor::default_device_is_gpu();
+  mx::array packed = tensor(path + ".weight", {rows, columns * bits / 32}, true);
+  packed.eval();
+  bytes_ += packed.nbytes();
+  mx::array scale = floats(path + ".scales", groups, keep_half);
+  mx::array bias = floats(path + ".biases", groups, keep_half);
+  return {std::move(packed), nn::QuantizedParts{std::move(scale), std::move(bias), group, bits}};
+}
+
+Weights::Packed Weights::matrix(const std::string& path, int rows, int columns) {
+  if (find(path + ".scales") != nullptr) {
+    return packed_matrix(path, rows, columns);
+  }
+  return {floats(path + ".weight", {rows, columns}, false), std::nullopt};
+}
+
+nn::Linear Weights::linear(const std::string& path, int in, int out, bool bias) {
+  Packed parts = matrix(path, out, in);
+  std::optional<mx::array> offset;
+  if (bias) {
+    offset = floats(path + ".bias", {out}, false);
+  }
+  return {path, std::move(parts.weight), std::move(parts.parts), std::move(offset)};
+}
+
+nn::Embedding Weights::embedding(const std::string& path, int size, int width) {
+  Packed parts = matrix(path, size, width);
+  return {path, std::move(parts.weight), std::move(parts.parts)};
+}
+
+nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {
+  return {path, floats(path + ".weight", {width}, false), eps};
+}
+
+void Weights::ignore(const std::string& part) {
+  std::erase_if(
+      unused_, [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });
+}
+
+void Weights::finish() {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : unused_) {
+    names.push_back(fmt::format("unused: {}", name));
+  }
+  std::sort(names.begin(), names.end());
+  problems_.insert(problems_.end(), names.begin(), names.end());
+  if (!problems_.empty()) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "{}: the weights do not fit config.json: {}",
+            folder_.string(),
+            fmt::join(problems_, "; ")),
+        {},
+        "weights_do_not_fit");
+  }
+}
+
+}  // namespace hub::models

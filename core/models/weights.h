@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/model_config/model_config.h"
+#include "core/model_config/weight_files.h"
+#include "core/nn/embedding.h"
+#include "core/nn/linear.h"
+#include "core/nn/rms_norm.h"
+
+namespace hub::models {
+
+namespace mx = mlx::core;
+
+// Hands the tensors of a model folder to the layers of a family, by module path, and keeps every
+// complaint until finish(): what a broken folder lacks is named all at once. Floats come out in
+// tensor::compute_dtype(), except the scales and biases of packed weights where the CPU kernel
+// takes them as they are. One thread.
+class Weights {
+ public:
+  // Checks every header; nothing is read by MLX yet. Throws kUnprocessable as
+  // model_config::read_weight_files() does.
+  Weights(const std::filesystem::path& folder, const model_config::ModelConfig& config);
+
+  // The layer at `path`: packed when there is a tensor `<path>.scales`, whose shapes then say bits
+  // and group size; they must agree with config.json. `bias` says whether `<path>.bias` must be
+  // there. What is missing or misshaped is noted, and the layer gets a stand-in.
+  nn::Linear linear(const std::string& path, int in, int out, bool bias);
+  nn::Embedding embedding(const std::string& path, int size, int width);
+  nn::RmsNorm rms_norm(const std::string& path, int width, float eps);
+
+  // Tensors whose name contains `part` belong to nobody and are no complaint.
+  void ignore(const std::string& part);
+
+  // Throws kUnprocessable naming every tensor that is missing, misshaped or unused.
+  void finish();
+
+  // Bytes of everything handed out, as it lies in memory.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct Packed {
+    mx::array weight;
+    std::optional<nn::QuantizedParts> parts;
+  };
+
+  Packed matrix(const std::string& path, int rows, int columns);
+  Packed packed_matrix(const std::string& path, int rows, int columns);
+  mx::array floats(const std::string& name, const mx::Shape& shape, bool keep_half);
+  mx::array tensor(const std::string& name, const mx::Shape& shape, bool integers);
+  const model_config::TensorInfo* find(const std::string& name);
+  mx::array load(const std::string& name);
+
+  std::filesystem::path folder_;
+  const model_config::ModelConfig& config_;
+  std::vector<model_config::WeightFile> files_;
+  // Lazy arrays of the file that holds a name, opened at its first use.
+  std::unordered_map<std::string, std::unordered_map<std::string, mx::array>> opened_;
+  std::unordered_map<std::string, const model_config::WeightFile*> unused_;
+  std::vector<std::string> problems_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace hub::models

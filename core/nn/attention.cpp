@@ -1,0 +1,51 @@
+#include "core/nn/attention.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/kernels/causal_attention.h"
+#include "core/tensor/ops.h"
+
+namespace hub::nn {
+namespace {
+
+mx::array float32(const mx::array& x) {
+  return tensor::astype(x, mx::float32);
+}
+
+}  // namespace
+
+CachedStep cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    std::vector<CachedRows> sequences,
+    const AttentionShape& shape) {
+  CachedStep step = kernels::cached_attention(
+      float32(q), float32(k), float32(v), inv_freq, std::move(sequences), shape);
+  step.out = tensor::astype(step.out, q.dtype());
+  return step;
+}
+
+mx::array causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    int length,
+    const AttentionShape& shape) {
+  if (q.shape(0) != batch * length) {
+    throw base::Error(
+        base::ErrorCode::kInternal,
+        fmt::format("{} rows are not {} sequences of {} tokens", q.shape(0), batch, length));
+  }
+  const mx::array out =
+      kernels::causal_attention(float32(q), float32(k), float32(v), inv_freq, batch, shape);
+  return tensor::astype(out, q.dtype());
+}
+
+}  // namespace hub::nn

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/kernels/cached_attention.h"
+
+namespace hub::nn {
+
+namespace mx = mlx::core;
+
+using kernels::AttentionShape;
+using CachedRows = kernels::CachedSequence;
+using CachedStep = kernels::CachedAttention;
+
+// kernels/cached_attention.h for q, k and v of any float type: the caches and the arithmetic are
+// float32, the result has the type of q.
+CachedStep cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    std::vector<CachedRows> sequences,
+    const AttentionShape& shape);
+
+// kernels/causal_attention.h likewise. Rows are `batch` sequences of `length` tokens; throws
+// kInternal when they are not.
+mx::array causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    int length,
+    const AttentionShape& shape);
+
+}  // namespace hub::nn

@@ -1,0 +1,40 @@
+// Port of mlx.nn's Embedding and QuantizedEmbedding.
+#include "core/nn/embedding.h"
+
+#include <utility>
+
+#include <mlx/ops.h>
+
+#include "core/tensor/ops.h"
+
+namespace hub::nn {
+namespace {
+
+mx::array taken(const mx::array& table, const mx::array& rows) {
+  const mx::array picked = mx::take(table, rows, 0);
+  // dequantize() computes in the scales' type; a half type would round the result.
+  return tensor::astype(picked, tensor::compute_dtype(picked.dtype()));
+}
+
+}  // namespace
+
+Embedding::Embedding(std::string path, mx::array weight, std::optional<QuantizedParts> quantized)
+    : path_(std::move(path)), weight_(std::move(weight)), quantized_(std::move(quantized)) {}
+
+mx::array Embedding::operator()(const mx::array& tokens) const {
+  if (!quantized_) {
+    return taken(weight_, tokens);
+  }
+  return tensor::dequantize(
+      mx::take(weight_, tokens, 0),
+      taken(quantized_->scales, tokens),
+      taken(quantized_->biases, tokens),
+      quantized_->group_size,
+      quantized_->bits);
+}
+
+mx::array Embedding::as_linear(const mx::array& x) const {
+  return quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+}
+
+}  // namespace hub::nn

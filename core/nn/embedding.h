@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <mlx/array.h>
+
+#include "core/nn/linear.h"
+
+namespace hub::nn {
+
+// A table of vectors by token id, and the output head that shares it.
+class Embedding {
+ public:
+  Embedding(std::string path, mx::array weight, std::optional<QuantizedParts> quantized);
+
+  // tokens [rows] int32 -> [rows, width]; float32 on CPU. Ids outside the table are the caller's
+  // mistake: MLX does not check them.
+  [[nodiscard]] mx::array operator()(const mx::array& tokens) const;
+
+  // x [rows, width] -> [rows, size]: the tied output head.
+  [[nodiscard]] mx::array as_linear(const mx::array& x) const;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  mx::array weight_;  // [size, width], or packed uint32 [size, width * bits / 32]
+  std::optional<QuantizedParts> quantized_;
+};
+
+}  // namespace hub::nn

@@ -1,0 +1,60 @@
+// Port of mlx.nn's Linear and QuantizedLinear, and of mlx_lm/tuner/lora.py › LoRALinear.
+#include "core/nn/linear.h"
+
+#include <utility>
+
+#include <mlx/ops.h>
+
+#include "core/kernels/dense_matmul.h"
+#include "core/kernels/quantized_matmul.h"
+#include "core/tensor/ops.h"
+
+namespace hub::nn {
+
+mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
+  // The fixed summation order is float32's; half types exist on GPUs only (tensor::compute_dtype).
+  if (x.dtype() == mx::float32 && weight.dtype() == mx::float32) {
+    return kernels::matmul_transposed(x, weight);
+  }
+  return mx::matmul(x, mx::transpose(weight));
+}
+
+mx::array quantized_matmul(
+    const mx::array& x, const mx::array& weight, const QuantizedParts& parts) {
+  if (x.dtype() == mx::float32) {
+    return kernels::quantized_matmul(
+        x, {weight, parts.scales, parts.biases, parts.group_size, parts.bits});
+  }
+  return tensor::quantized_matmul(
+      x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits);
+}
+
+Linear::Linear(
+    std::string path,
+    mx::array weight,
+    std::optional<QuantizedParts> quantized,
+    std::optional<mx::array> bias)
+    : path_(std::move(path)),
+      weight_(std::move(weight)),
+      quantized_(std::move(quantized)),
+      bias_(std::move(bias)) {}
+
+mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
+  mx::array y =
+      quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+  if (bias_) {
+    y = mx::add(y, *bias_);
+  }
+  return add_adapters(y, x, path_, adapters);
+}
+
+int Linear::in_features() const {
+  const int columns = weight_.shape(1);
+  return quantized_ ? columns * 32 / quantized_->bits : columns;
+}
+
+int Linear::out_features() const {
+  return weight_.shape(0);
+}
+
+}  // namespace hub::nn
