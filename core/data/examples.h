@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/data/dataset.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+
+namespace hub::data {
+
+// A row as the trainer takes it. `trained[i]` is 1 when token i is a target that counts in the
+// loss; token 0 never is, nothing precedes it. Both of equal length.
+struct Example {
+  std::vector<int> tokens;
+  std::vector<std::uint8_t> trained;
+
+  [[nodiscard]] std::size_t trained_count() const;
+};
+
+struct ExampleOptions {
+  int max_seq_length = 2048;     // tokens; longer rows lose their end
+  bool train_on_prompt = false;  // true: every token counts
+};
+
+// What became of a row.
+struct BuiltRow {
+  std::optional<Example> example;  // absent: skipped, and `problem` says why
+  std::string problem;             // empty, or why the row is skipped or not trained wholly
+  std::size_t full_length = 0;     // tokens before truncation
+  bool truncated = false;
+};
+
+// Rows → examples with one model's tokenizer and chat template. Immutable; thread-safe.
+//   chat:       the rendered conversation; every assistant turn is trained, with its end-of-turn
+//               token (assistant_spans.h)
+//   completion: as the chat [user, assistant]; without a chat template prompt + completion + EOS as
+//               plain text, the completion and EOS trained
+//   text:       the text with the tokenizer's own special tokens and EOS; everything trained
+// Token ids are those of mlx-lm's datasets (mlx_lm/tuner/datasets.py).
+class ExampleBuilder {
+ public:
+  // `eos` is appended to plain text; absent: nothing is.
+  ExampleBuilder(
+      std::shared_ptr<const text::Tokenizer> tokenizer,
+      std::shared_ptr<const text::ChatTemplate> chat_template,
+      std::optional<int> eos,
+      ExampleOptions options);
+
+  // All from a model folder; EOS is tokenizer_config.json's eos_token. Throws kUnprocessable.
+  static ExampleBuilder load(const std::filesystem::path& folder, const ExampleOptions& options);
+
+  // Never throws for what the row holds: that is its `problem`.
+  [[nodiscard]] BuiltRow build(const Row& row) const;
+
+  [[nodiscard]] const std::shared_ptr<const text::Tokenizer>& tokenizer() const {
+    return tokenizer_;
+  }
+  [[nodiscard]] const ExampleOptions& options() const { return options_; }
+
+ private:
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::shared_ptr<const text::ChatTemplate> chat_template_;
+  std::optional<int> eos_;
+  ExampleOptions options_;
+};
+
+// The examples of a data set in the order of its lines, and what could not be used.
+struct ExampleSet {
+  std::vector<Example> examples;
+  Problems problems;  // of the file and of its rows
+  std::size_t truncated = 0;
+  std::size_t skipped = 0;  // good lines that gave no example
+};
+
+ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder);
+
+}  // namespace hub::data
