@@ -1,0 +1,25 @@
+// Compiled for its level (core/CMakeLists.txt). No standard headers with inline functions here: the
+// linker might keep this file's copy of one, and the program would need this level everywhere.
+#if defined(__x86_64__)
+
+#include "core/kernels/simd_avx512.h"
+// After it: the kernels are written in its terms.
+#include "core/kernels/dot_product.h"
+#include "core/kernels/outer_product.h"
+
+namespace hub::kernels {
+
+const CpuOps& avx512_ops() {
+  static const CpuOps kOps{
+      packed_dot<Avx512>,
+      dense_dot<Avx512>,
+      mix_rows<Avx512>,
+      packed_outer<Avx512>,
+      dense_outer<Avx512>,
+  };
+  return kOps;
+}
+
+}  // namespace hub::kernels
+
+#endif

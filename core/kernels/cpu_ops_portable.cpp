@@ -1,0 +1,21 @@
+// Compiled for its level (core/CMakeLists.txt). No standard headers with inline functions here: the
+// linker might keep this file's copy of one, and the program would need this level everywhere.
+#include "core/kernels/simd_portable.h"
+// After it: the kernels are written in its terms.
+#include "core/kernels/dot_product.h"
+#include "core/kernels/outer_product.h"
+
+namespace hub::kernels {
+
+const CpuOps& portable_ops() {
+  static const CpuOps kOps{
+      packed_dot<Portable>,
+      dense_dot<Portable>,
+      mix_rows<Portable>,
+      packed_outer<Portable>,
+      dense_outer<Portable>,
+  };
+  return kOps;
+}
+
+}  // namespace hub::kernels

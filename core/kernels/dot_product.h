@@ -1,0 +1,327 @@
+#pragma once
+
+// y = x W^T for one level. Lanes run along K: lane l of an accumulator sums the elements k = l (mod
+// 16) of a block of kDotBlock, a fixed tree sums the lanes, and the blocks' sums are added in
+// order. The register tiling only decides how many such sums are under way at once, so an element
+// has the same bits in every tile, whether the weights are unpacked on the fly or into a panel.
+#include "core/kernels/compiler.h"
+#include "core/kernels/cpu_ops.h"
+
+namespace hub::kernels {
+
+// Scales or biases of `count` <= kDotBlock / 32 groups of one row as floats; `buffer` has room.
+template <class S>
+HUB_INLINE const float* as_floats(
+    const void* values, bool half, std::int64_t begin, int count, float* buffer) {
+  if (!half) {
+    return static_cast<const float*>(values) + begin;
+  }
+  const auto* halves = static_cast<const std::uint16_t*>(values) + begin;
+  for (int i = 0; i < count; i += 16) {
+    const int n = count - i < 16 ? count - i : 16;
+    S::store(buffer + i, S::load_half(halves + i, n));
+  }
+  return buffer;
+}
+
+// One row's part of a K block: where its fields and its groups' factors begin.
+struct RowBlock {
+  const std::uint32_t* words;
+  const float* scales;
+  const float* biases;
+};
+
+constexpr int kBlockGroups = kDotBlock / 32;
+
+template <class S>
+HUB_INLINE RowBlock
+row_block(const PackedRows& w, int row, int k0, int length, float* scales, float* biases) {
+  const std::int64_t groups = w.columns / w.group_size;
+  const std::int64_t first_group = row * groups + k0 / w.group_size;
+  const int count = length / w.group_size;
+  const std::int64_t first_bit = (std::int64_t{row} * w.columns + k0) * w.bits;
+  return {
+      w.words + first_bit / 32,
+      as_floats<S>(w.scales, w.half_scales, first_group, count, scales),
+      as_floats<S>(w.biases, w.half_scales, first_group, count, biases)};
+}
+
+// 32 weights, from element 32 * step of the block.
+template <class S, int kBits>
+HUB_INLINE void unpack(
+    const RowBlock& row, int step, int group, typename S::F& a, typename S::F& b) {
+  if constexpr (kBits == 4) {
+    S::unpack4(row.words + 4 * step, S::scaling4(row.scales[group], row.biases[group]), a, b);
+  } else {
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(row.words + 8 * step);
+    const auto scale = S::set(row.scales[group]);
+    const auto bias = S::set(row.biases[group]);
+    a = S::unpack8(bytes, scale, bias);
+    b = S::unpack8(bytes + 16, scale, bias);
+  }
+}
+
+// Writes or adds the lane sums of `count` accumulators to y; accumulator i belongs to row i /
+// kCols, column i % kCols; only the first `columns` columns exist.
+template <class S, int kCount, int kCols>
+HUB_INLINE void finish_tile(
+    const typename S::F* sums, float* y, int y_columns, int columns, bool first_block) {
+  alignas(64) float lanes[(kCount + 3) / 4 * 4];
+  for (int i = 0; i < kCount; i += 4) {
+    const auto none = S::zero();
+    S::sum4(
+        sums[i],
+        i + 1 < kCount ? sums[i + 1] : none,
+        i + 2 < kCount ? sums[i + 2] : none,
+        i + 3 < kCount ? sums[i + 3] : none,
+        lanes + i);
+  }
+  for (int m = 0; m < kCount / kCols; ++m) {
+    float* row = y + static_cast<std::int64_t>(m) * y_columns;
+    for (int n = 0; n < columns; ++n) {
+      row[n] = first_block ? lanes[m * kCols + n] : row[n] + lanes[m * kCols + n];
+    }
+  }
+}
+
+// kM rows of x against four rows of W, weights unpacked in registers: for few rows.
+template <class S, int kM, int kBits>
+void fly_rows(const float* x, const PackedRows& w, float* y, int y_columns, Range n) {
+  constexpr int kN = 4;
+  alignas(64) float scales[kN][kBlockGroups];
+  alignas(64) float biases[kN][kBlockGroups];
+  const int per_group = w.group_size / 32;
+  for (int n0 = n.begin; n0 < n.end; n0 += kN) {
+    const int columns = n.end - n0 < kN ? n.end - n0 : kN;
+    for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
+      const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
+      RowBlock rows[kN];
+      for (int j = 0; j < kN; ++j) {  // a missing row repeats the last one; nobody reads its sum
+        const int row = n0 + (j < columns ? j : columns - 1);
+        rows[j] = row_block<S>(w, row, k0, length, scales[j], biases[j]);
+      }
+      const std::int64_t ahead = std::int64_t{kN} * w.columns * kBits / 32;
+      typename S::F sums[kM * kN];
+      for (auto& sum : sums) {
+        sum = S::zero();
+      }
+      for (int step = 0; step < length / 32; ++step) {
+        const int group = step / per_group;
+        const float* at = x + k0 + 32 * step;
+        HUB_UNROLL
+        for (int j = 0; j < kN; ++j) {
+          typename S::F a, b;
+          unpack<S, kBits>(rows[j], step, group, a, b);
+          // The hardware does not foresee the jump to the next four rows.
+          S::prefetch(rows[j].words + ahead + step * kBits);
+          HUB_UNROLL
+          for (int m = 0; m < kM; ++m) {
+            const float* xm = at + static_cast<std::int64_t>(m) * w.columns;
+            sums[m * kN + j] = S::fma(S::load(xm), a, sums[m * kN + j]);
+            sums[m * kN + j] = S::fma(S::load(xm + 16), b, sums[m * kN + j]);
+          }
+        }
+      }
+      finish_tile<S, kM * kN, kN>(sums, y + n0, y_columns, columns, k0 == 0);
+    }
+  }
+}
+
+// kM rows of x against kDotCols rows of plain weights, one block of `length` elements.
+template <class S, int kM>
+void dot_tile(
+    const float* x,
+    std::int64_t x_stride,
+    const float* const* rows,
+    int length,
+    float* y,
+    int y_columns,
+    int columns,
+    bool first_block) {
+  constexpr int kN = S::kDotCols;
+  typename S::F sums[kM * kN];
+  for (auto& sum : sums) {
+    sum = S::zero();
+  }
+  const float* w[kN];
+  for (int j = 0; j < kN; ++j) {
+    w[j] = rows[j];
+  }
+  int k = 0;
+  for (; k + 16 <= length; k += 16) {
+    typename S::F xs[kM];
+    HUB_UNROLL
+    for (int m = 0; m < kM; ++m) {
+      xs[m] = S::load(x + m * x_stride + k);
+    }
+    HUB_UNROLL
+    for (int j = 0; j < kN; ++j) {
+      const auto wj = S::load(w[j] + k);
+      HUB_UNROLL
+      for (int m = 0; m < kM; ++m) {
+        sums[m * kN + j] = S::fma(xs[m], wj, sums[m * kN + j]);
+      }
+    }
+  }
+  if (k < length) {
+    for (int j = 0; j < kN; ++j) {
+      const auto wj = S::load_first(w[j] + k, length - k);
+      for (int m = 0; m < kM; ++m) {
+        const auto xm = S::load_first(x + m * x_stride + k, length - k);
+        sums[m * kN + j] = S::fma(xm, wj, sums[m * kN + j]);
+      }
+    }
+  }
+  finish_tile<S, kM * kN, kN>(sums, y, y_columns, columns, first_block);
+}
+
+// All rows `m` of x against all rows of a panel of plain weights, one K block.
+template <class S>
+void dot_panel(
+    const float* x,
+    std::int64_t x_stride,
+    const float* panel,
+    std::int64_t panel_stride,
+    int panel_rows,
+    int length,
+    float* y,
+    int y_columns,
+    Range m,
+    bool first_block) {
+  constexpr int kM = S::kDotRows;
+  constexpr int kN = S::kDotCols;
+  for (int m0 = m.begin; m0 < m.end; m0 += kM) {
+    const int count = m.end - m0 < kM ? m.end - m0 : kM;
+    const float* xm = x + m0 * x_stride;
+    for (int n0 = 0; n0 < panel_rows; n0 += kN) {
+      const int columns = panel_rows - n0 < kN ? panel_rows - n0 : kN;
+      const float* rows[kN];
+      for (int j = 0; j < kN; ++j) {
+        rows[j] = panel + (n0 + (j < columns ? j : columns - 1)) * panel_stride;
+      }
+      float* out = y + static_cast<std::int64_t>(m0) * y_columns + n0;
+      if (count == kM) {
+        dot_tile<S, kM>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+      } else if (count == 1) {
+        dot_tile<S, 1>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+      } else if (count == 2) {
+        dot_tile<S, 2>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+      } else {
+        dot_tile<S, 3>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+      }
+    }
+  }
+}
+
+template <class S, int kBits>
+void unpack_panel(const PackedRows& w, Range n, int k0, int length, float* panel) {
+  alignas(64) float scales[kBlockGroups];
+  alignas(64) float biases[kBlockGroups];
+  const int per_group = w.group_size / 32;
+  for (int row = n.begin; row < n.end; ++row) {
+    const RowBlock block = row_block<S>(w, row, k0, length, scales, biases);
+    float* out = panel + static_cast<std::int64_t>(row - n.begin) * length;
+    for (int step = 0; step < length / 32; ++step) {
+      typename S::F a, b;
+      unpack<S, kBits>(block, step, step / per_group, a, b);
+      S::store(out + 32 * step, a);
+      S::store(out + 32 * step + 16, b);
+    }
+  }
+}
+
+template <class S, int kBits>
+void packed_dot_bits(
+    const float* x,
+    const PackedRows& w,
+    float* y,
+    int y_columns,
+    Range m,
+    Range n,
+    float* scratch) {
+  const float* first = x + static_cast<std::int64_t>(m.begin) * w.columns;
+  float* out = y + static_cast<std::int64_t>(m.begin) * y_columns;
+  const int rows = m.end - m.begin;
+  if (rows == 1) {
+    fly_rows<S, 1, kBits>(first, w, out, y_columns, n);
+    return;
+  }
+  if constexpr (S::kFlyRows == 4) {
+    if (rows == 2) {
+      fly_rows<S, 2, kBits>(first, w, out, y_columns, n);
+      return;
+    }
+    if (rows == 3) {
+      fly_rows<S, 3, kBits>(first, w, out, y_columns, n);
+      return;
+    }
+    if (rows == 4) {
+      fly_rows<S, 4, kBits>(first, w, out, y_columns, n);
+      return;
+    }
+  }
+  for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
+    const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
+    unpack_panel<S, kBits>(w, n, k0, length, scratch);
+    dot_panel<S>(
+        x + k0,
+        w.columns,
+        scratch,
+        length,
+        n.end - n.begin,
+        length,
+        y + n.begin,
+        y_columns,
+        m,
+        k0 == 0);
+  }
+}
+
+template <class S>
+void packed_dot(
+    const float* x,
+    const PackedRows& w,
+    float* y,
+    int y_columns,
+    Range m,
+    Range n,
+    float* scratch) {
+  if (w.bits == 4) {
+    packed_dot_bits<S, 4>(x, w, y, y_columns, m, n, scratch);
+  } else {
+    packed_dot_bits<S, 8>(x, w, y, y_columns, m, n, scratch);
+  }
+}
+
+template <class S>
+void dense_dot(const float* x, const DenseRows& w, float* y, int y_columns, Range m, Range n) {
+  for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
+    const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
+    dot_panel<S>(
+        x + k0,
+        w.columns,
+        w.data + static_cast<std::int64_t>(n.begin) * w.columns + k0,
+        w.columns,
+        n.end - n.begin,
+        length,
+        y + n.begin,
+        y_columns,
+        m,
+        k0 == 0);
+  }
+}
+
+template <class S>
+void mix_rows(const float* x, float* mixed, int columns, Range rows) {
+  const std::int64_t begin = static_cast<std::int64_t>(rows.begin) * columns;
+  const std::int64_t end = static_cast<std::int64_t>(rows.end) * columns;
+  for (std::int64_t at = begin; at < end; at += 32) {
+    for (int u = 0; u < 4; ++u) {
+      for (int i = 0; i < 8; ++i) {
+        mixed[at + 4 * i + u] = x[at + 8 * u + i];
+      }
+    }
+  }
+}
+
+}  // namespace hub::kernels

@@ -1,0 +1,124 @@
+#include "core/kernels/matmul_parts.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/kernels/cpu_primitive.h"
+#include "core/kernels/thread_pool.h"
+
+namespace hub::kernels {
+
+namespace {
+
+// Multiply-adds that are worth handing to another thread.
+constexpr std::int64_t kWorthAPart = 200'000;
+// Rows of x for which an unpacked panel pays for itself many times over.
+constexpr int kRowPart = 128;
+
+// One axis in equal parts, each a multiple of `unit` (the last may be shorter).
+struct Cut {
+  int length;
+  int part;
+
+  [[nodiscard]] int count() const { return (length + part - 1) / part; }
+  [[nodiscard]] Range range(int i) const { return {i * part, std::min(length, (i + 1) * part)}; }
+};
+
+int round_up(int value, int unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+Cut cut(int length, int parts, int unit, int largest) {
+  const int part = round_up((length + parts - 1) / parts, unit);
+  return {length, std::clamp(part, unit, largest)};
+}
+
+// How many parts an operation of that size deserves: some for every thread, so that a slow thread
+// holds up little.
+int wanted_parts(const Extent& extent) {
+  const std::int64_t work = std::int64_t{extent.m} * extent.rows * extent.columns;
+  const auto worth = std::max<std::int64_t>(1, work / kWorthAPart);
+  return static_cast<int>(std::min<std::int64_t>(worth, 4 * ThreadPool::shared().threads()));
+}
+
+// Runs body(rows of x, part of the other axis) over the grid of both cuts.
+template <class Body>
+void for_grid(const Cut& m, const Cut& other, const Body& body) {
+  const int columns = other.count();
+  ThreadPool::shared().for_each(
+      m.count() * columns, [&](int i) { body(m.range(i / columns), other.range(i % columns)); });
+}
+
+// Rows of x are cut only if the other axis alone gives too few parts: each part unpacks W anew.
+Cut cut_rows(int m, int parts, int other_parts) {
+  return other_parts >= parts ? Cut{m, m} : cut(m, (parts + other_parts - 1) / other_parts, 12, m);
+}
+
+Cut cut_rows_of_x(const Extent& extent, int parts, int other_parts) {
+  if (extent.m <= kRowPart) {
+    return {extent.m, extent.m};
+  }
+  const Cut rows = cut_rows(extent.m, parts, other_parts);
+  return {extent.m, std::max(rows.part, std::min(kRowPart, extent.m))};
+}
+
+}  // namespace
+
+void run_packed_dot(
+    const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y) {
+  if (extent.m == 0 || extent.rows == 0) {
+    return;
+  }
+  const int parts = wanted_parts(extent);
+  if (w.bits == 4) {
+    float* mixed =
+        thread_scratch(static_cast<std::size_t>(extent.m) * static_cast<std::size_t>(w.columns), 1);
+    const Cut rows = cut(extent.m, std::min(parts, std::max(1, extent.m / 16)), 1, extent.m);
+    ThreadPool::shared().for_each(
+        rows.count(), [&](int i) { ops.mix_rows(x, mixed, w.columns, rows.range(i)); });
+    x = mixed;
+  }
+  const Cut n = cut(extent.rows, parts, 12, kPanelRows);
+  for_grid(cut_rows_of_x(extent, parts, n.count()), n, [&](Range rows, Range columns) {
+    ops.packed_dot(x, w, y, extent.rows, rows, columns, thread_scratch(kDotScratch));
+  });
+}
+
+void run_dense_dot(
+    const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y) {
+  if (extent.m == 0 || extent.rows == 0) {
+    return;
+  }
+  const int parts = wanted_parts(extent);
+  const Cut n = cut(extent.rows, parts, 12, kPanelRows);
+  for_grid(cut_rows(extent.m, parts, n.count()), n, [&](Range rows, Range columns) {
+    ops.dense_dot(x, w, y, extent.rows, rows, columns);
+  });
+}
+
+void run_packed_outer(
+    const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y) {
+  if (extent.m == 0 || extent.columns == 0) {
+    return;
+  }
+  const int parts = wanted_parts(extent);
+  const Cut c{extent.columns, kStripColumns};
+  for_grid(cut_rows_of_x(extent, parts, c.count()), c, [&](Range rows, Range columns) {
+    ops.packed_outer(x, w, extent.rows, y, rows, columns, thread_scratch(kOuterScratch));
+  });
+}
+
+void run_dense_outer(
+    const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y) {
+  if (extent.m == 0 || extent.columns == 0) {
+    return;
+  }
+  const int parts = wanted_parts(extent);
+  const Cut c{extent.columns, kStripColumns};
+  for_grid(cut_rows(extent.m, parts, c.count()), c, [&](Range rows, Range columns) {
+    ops.dense_outer(x, w, extent.rows, y, rows, columns, thread_scratch(kOuterScratch));
+  });
+}
+
+}  // namespace hub::kernels

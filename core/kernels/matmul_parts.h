@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/kernels/cpu_ops.h"
+
+namespace hub::kernels {
+
+// W is [rows, columns]; x has `m` rows. y = x W^T is [m, rows], y = x W is [m, columns].
+struct Extent {
+  int m;
+  int rows;
+  int columns;
+};
+
+// The four products cut into parts for the shared thread pool. How they are cut depends on the
+// shape and on the number of threads, the result does not (cpu_ops.h).
+void run_packed_dot(
+    const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y);
+void run_dense_dot(
+    const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y);
+void run_packed_outer(
+    const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y);
+void run_dense_outer(
+    const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y);
+
+}  // namespace hub::kernels

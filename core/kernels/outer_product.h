@@ -1,0 +1,177 @@
+#pragma once
+
+// y = x W for one level. Lanes run along the columns; an element is the sum of x[m, n] W[n, c] over
+// a block of kOuterBlock rows n in order, and the blocks' sums are added in order. The register
+// tiling does not enter into it.
+#include "core/kernels/compiler.h"
+#include "core/kernels/cpu_ops.h"
+#include "core/kernels/dot_product.h"
+
+namespace hub::kernels {
+
+// kM rows of x, kOuterVectors * 16 columns, `depth` rows of w; only the first `columns` are
+// written.
+template <class S, int kM>
+void outer_tile(
+    const float* x,
+    std::int64_t x_stride,
+    const float* w,
+    std::int64_t w_stride,
+    int depth,
+    float* y,
+    std::int64_t y_stride,
+    int columns,
+    bool first_block) {
+  constexpr int kV = S::kOuterVectors;
+  typename S::F sums[kM * kV];
+  for (auto& sum : sums) {
+    sum = S::zero();
+  }
+  for (int n = 0; n < depth; ++n) {
+    typename S::F ws[kV];
+    HUB_UNROLL
+    for (int v = 0; v < kV; ++v) {
+      ws[v] = S::load(w + n * w_stride + 16 * v);
+    }
+    HUB_UNROLL
+    for (int m = 0; m < kM; ++m) {
+      const auto xm = S::set(x[m * x_stride + n]);
+      HUB_UNROLL
+      for (int v = 0; v < kV; ++v) {
+        sums[m * kV + v] = S::fma(xm, ws[v], sums[m * kV + v]);
+      }
+    }
+  }
+  for (int m = 0; m < kM; ++m) {
+    for (int v = 0; v < kV && 16 * v < columns; ++v) {
+      float* out = y + m * y_stride + 16 * v;
+      const auto sum = sums[m * kV + v];
+      const int n = columns - 16 * v;
+      if (n >= 16) {
+        S::store(out, first_block ? sum : S::add(S::load(out), sum));
+      } else {
+        S::store_first(out, first_block ? sum : S::add(S::load_first(out, n), sum), n);
+      }
+    }
+  }
+}
+
+// A strip of at most kStripColumns columns that lie kStripColumns (or more) apart per row.
+template <class S>
+void outer_strip(
+    const float* x,
+    std::int64_t x_stride,
+    const float* w,
+    std::int64_t w_stride,
+    int depth,
+    float* y,
+    std::int64_t y_stride,
+    Range m,
+    int columns,
+    bool first_block) {
+  constexpr int kM = S::kOuterRows;
+  for (int c = 0; c < columns; c += 16 * S::kOuterVectors) {
+    for (int m0 = m.begin; m0 < m.end;) {
+      const float* xm = x + m0 * x_stride;
+      float* out = y + m0 * y_stride + c;
+      if (m.end - m0 >= kM) {
+        outer_tile<S, kM>(
+            xm, x_stride, w + c, w_stride, depth, out, y_stride, columns - c, first_block);
+        m0 += kM;
+      } else {
+        outer_tile<S, 1>(
+            xm, x_stride, w + c, w_stride, depth, out, y_stride, columns - c, first_block);
+        ++m0;
+      }
+    }
+  }
+}
+
+template <class S, int kBits>
+void unpack_strip(const PackedRows& w, int row0, int depth, Range c, float* strip) {
+  for (int n = 0; n < depth; ++n) {
+    float* out = strip + n * kStripColumns;
+    for (int column = c.begin; column < c.end; column += 32) {
+      alignas(64) float scale[16];
+      alignas(64) float bias[16];
+      // One group a time: a strip has two at most.
+      const int first = column / w.group_size * w.group_size;
+      RowBlock block = row_block<S>(w, row0 + n, first, w.group_size, scale, bias);
+      typename S::F a, b;
+      unpack<S, kBits>(block, (column - first) / 32, 0, a, b);
+      if constexpr (kBits == 4) {
+        S::natural_order(a, b);
+      }
+      S::store(out + column - c.begin, a);
+      S::store(out + column - c.begin + 16, b);
+    }
+    for (int column = c.end - c.begin; column < kStripColumns; column += 16) {
+      S::store(out + column, S::zero());
+    }
+  }
+}
+
+template <class S>
+void packed_outer(
+    const float* x, const PackedRows& w, int depth, float* y, Range m, Range c, float* scratch) {
+  for (int n0 = 0; n0 < depth; n0 += kOuterBlock) {
+    const int rows = depth - n0 < kOuterBlock ? depth - n0 : kOuterBlock;
+    if (w.bits == 4) {
+      unpack_strip<S, 4>(w, n0, rows, c, scratch);
+    } else {
+      unpack_strip<S, 8>(w, n0, rows, c, scratch);
+    }
+    outer_strip<S>(
+        x + n0,
+        depth,
+        scratch,
+        kStripColumns,
+        rows,
+        y + c.begin,
+        w.columns,
+        m,
+        c.end - c.begin,
+        n0 == 0);
+  }
+}
+
+template <class S>
+void copy_strip(const DenseRows& w, int row0, int depth, Range c, float* strip) {
+  const int columns = c.end - c.begin;
+  for (int n = 0; n < depth; ++n) {
+    const float* in = w.data + static_cast<std::int64_t>(row0 + n) * w.columns + c.begin;
+    float* out = strip + n * kStripColumns;
+    for (int v = 0; v < kStripColumns; v += 16) {
+      const int left = columns - v < 0 ? 0 : columns - v;
+      S::store(out + v, left >= 16 ? S::load(in + v) : S::load_first(in + v, left));
+    }
+  }
+}
+
+template <class S>
+void dense_outer(
+    const float* x, const DenseRows& w, int depth, float* y, Range m, Range c, float* scratch) {
+  const bool whole = c.end - c.begin == kStripColumns;
+  for (int n0 = 0; n0 < depth; n0 += kOuterBlock) {
+    const int rows = depth - n0 < kOuterBlock ? depth - n0 : kOuterBlock;
+    const float* strip = scratch;
+    if (whole) {
+      strip = w.data + static_cast<std::int64_t>(n0) * w.columns + c.begin;
+    } else {
+      copy_strip<S>(w, n0, rows, c, scratch);
+    }
+    outer_strip<S>(
+        x + n0,
+        depth,
+        strip,
+        whole ? w.columns : kStripColumns,
+        rows,
+        y + c.begin,
+        w.columns,
+        m,
+        c.end - c.begin,
+        n0 == 0);
+  }
+}
+
+}  // namespace hub::kernels
