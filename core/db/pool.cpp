@@ -66,8 +66,10 @@ void Pool::write(const std::function<void(Connection&)>& work) {
     work(*outer);
     return;
   }
+  bool changed = false;
   try {
     const std::lock_guard turn(writer_mutex_);
+    const int changes_before = writer_->getTotalChanges();
     Transaction transaction(*writer_);
     const auto set_writing = [this](std::thread::id who) {
       const std::lock_guard lock(mutex_);
@@ -82,10 +84,14 @@ void Pool::write(const std::function<void(Connection&)>& work) {
     }
     set_writing({});
     transaction.commit();
+    changed = writer_->getTotalChanges() != changes_before;
   } catch (const SQLite::Exception& failure) {
     rethrow_as_error(failure);
   }
-  notify();
+  // A claim that found nothing must not wake those who wait for something to claim.
+  if (changed) {
+    notify();
+  }
 }
 
 void Pool::read(const std::function<void(Connection&)>& work) {

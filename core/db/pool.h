@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/db/database.h"
@@ -35,8 +36,9 @@ class Pool {
   // Runs `work` in one read snapshot. `work` must not write.
   void read(const std::function<void(Connection&)>& work);
 
-  // `listener` runs after each outermost commit, on the committing thread; it must be quick and not
-  // use this pool. Register before other threads start; `owner` names it for remove_listener().
+  // `listener` runs after each outermost commit that changed a row, on the committing thread; it
+  // must be quick and not use this pool. Register before other threads start; `owner` names it for
+  // remove_listener().
   void on_commit(const void* owner, std::function<void()> listener);
   void remove_listener(const void* owner);
 
@@ -45,7 +47,7 @@ class Pool {
   Connection* joined();
   void notify();
 
-  std::recursive_mutex writer_mutex_;
+  std::mutex writer_mutex_;
   std::unique_ptr<Connection> writer_;  // guarded by writer_mutex_
   std::mutex mutex_;
   std::condition_variable returned_;

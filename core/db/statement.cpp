@@ -6,7 +6,7 @@
 
 namespace hub::db {
 
-Statement::Statement(Connection& connection, const char* sql, Prepared)
+Statement::Statement(Connection& connection, const std::string& sql, Prepared)
     : statement_(std::make_unique<SQLite::Statement>(connection, sql)), connection_(connection) {}
 
 Statement::~Statement() = default;

@@ -19,7 +19,7 @@ namespace hub::db {
 class Statement {
  public:
   template <typename... Values>
-  Statement(Connection& connection, const char* sql, const Values&... values)
+  Statement(Connection& connection, const std::string& sql, const Values&... values)
       : Statement(connection, sql, Prepared{}) {
     (bind(values), ...);
   }
@@ -62,7 +62,7 @@ class Statement {
 
  private:
   struct Prepared {};
-  Statement(Connection& connection, const char* sql, Prepared tag);
+  Statement(Connection& connection, const std::string& sql, Prepared tag);
 
   std::unique_ptr<SQLite::Statement> statement_;
   Connection& connection_;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/db/pool.h"
+#include "core/db/statement.h"
 #include "core/jobs/job.h"
 
 namespace hub::jobs {
@@ -123,6 +125,11 @@ class JobQueue {
   static constexpr std::string_view kServerStopped = "the hub stopped while the job ran";
 
  private:
+  using StatementMaker =
+      std::function<std::unique_ptr<db::Statement>(db::Connection&, std::int64_t now_ms)>;
+  bool end_running(std::string_view event, const StatementMaker& make_update);
+  void set_paused(bool paused);
+
   db::Pool& pool_;
   const base::Clock& clock_;
   const std::int64_t lease_ms_;

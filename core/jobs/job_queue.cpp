@@ -1,0 +1,345 @@
+#include "core/jobs/job_queue.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/db/change_feed.h"
+#include "core/db/statement.h"
+#include "core/jobs/job_rows.h"
+
+namespace hub::jobs {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using db::Connection;
+using db::Statement;
+
+Job read_job(Connection& connection, const std::string& id) {
+  Statement row(connection, "SELECT " + kJobColumns + " FROM jobs WHERE id = ?1", id);
+  if (!row.step()) {
+    throw Error(
+        ErrorCode::kNotFound, fmt::format("there is no job '{}'", id), "id", "job_not_found");
+  }
+  return job_from(row);
+}
+
+// What every event about a job's state says.
+Json state_data(const Job& job) {
+  Json data = {
+      {"state", to_string(job.state)},
+      {"kind", job.kind},
+      {"model", job.model},
+      {"attempt", job.attempt}};
+  if (!job.reason.empty()) {
+    data["reason"] = job.reason;
+  }
+  if (job.result) {
+    data["result"] = {
+        {"model", job.result->model},
+        {"version", job.result->version},
+        {"version_id", job.result->version_id}};
+  }
+  return data;
+}
+
+void record(Connection& connection, std::int64_t now_ms, std::string_view type, const Job& job) {
+  db::record_event(connection, now_ms, type, "job", job.id, state_data(job));
+}
+
+// Runs an "UPDATE … RETURNING <job columns>" and writes its event; nullopt when no row matched.
+std::optional<Job> change(
+    Connection& connection, Statement& update, std::int64_t now_ms, std::string_view event) {
+  if (!update.step()) {
+    return std::nullopt;
+  }
+  Job job = job_from(update);
+  update.run();
+  record(connection, now_ms, event, job);
+  return job;
+}
+
+[[noreturn]] void refuse_ended(const Job& job, std::string_view wanted) {
+  throw Error(
+      ErrorCode::kConflict,
+      fmt::format("{}, but job {} is {}", wanted, job.id, to_string(job.state)),
+      "id",
+      "job_state");
+}
+
+constexpr const char* kPausedKey = "queue_paused";
+
+}  // namespace
+
+JobQueue::JobQueue(db::Pool& pool, const base::Clock& clock, std::int64_t lease_ms)
+    : pool_(pool), clock_(clock), lease_ms_(lease_ms) {}
+
+Job JobQueue::enqueue(const NewJob& job) {
+  std::optional<Job> made;
+  pool_.write([&](Connection& connection) {
+    Statement insert(
+        connection,
+        "INSERT INTO jobs (id, kind, lane, state, reason, spec_json, model, model_id, version_id, "
+        "dataset_id, priority, timeout_seconds, estimated_bytes, created_at) VALUES (?1, ?2, ?3, "
+        "'QUEUED', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING " +
+            kJobColumns,
+        job.id.value_or(base::new_id()),
+        job.kind,
+        job.lane,
+        kWaitPosition,
+        job.spec_json,
+        job.model,
+        job.model_id,
+        job.version_id,
+        job.dataset_id,
+        job.priority,
+        job.timeout_seconds,
+        job.estimated_bytes,
+        clock_.now_ms());
+    made = change(connection, insert, clock_.now_ms(), "job.queued");
+  });
+  return made.value();
+}
+
+Job JobQueue::cancel(const std::string& id) {
+  std::optional<Job> job;
+  pool_.write([&](Connection& connection) {
+    const Job before = read_job(connection, id);
+    if (is_ended(before.state)) {
+      refuse_ended(before, "only a job that has not ended can be cancelled");
+    }
+    if (before.cancel_requested) {
+      job = before;
+      return;
+    }
+    // Right-hand sides see the row as it was.
+    Statement update(
+        connection,
+        "UPDATE jobs SET cancel_requested = 1, "
+        "ended_at = CASE state WHEN 'QUEUED' THEN ?2 END, "
+        "reason = CASE state WHEN 'QUEUED' THEN 'cancelled by request' ELSE reason END, "
+        "state = CASE state WHEN 'QUEUED' THEN 'CANCELLED' ELSE state END "
+        "WHERE id = ?1 AND state IN ('QUEUED', 'RUNNING') RETURNING " +
+            kJobColumns,
+        id,
+        clock_.now_ms());
+    job = change(
+        connection,
+        update,
+        clock_.now_ms(),
+        before.state == JobState::kQueued ? "job.cancelled" : "job.cancel_requested");
+  });
+  return job.value();
+}
+
+void JobQueue::remove(const std::string& id) {
+  pool_.write([&](Connection& connection) {
+    const Job job = read_job(connection, id);
+    if (!is_ended(job.state)) {
+      refuse_ended(job, "only a job that has ended can be removed");
+    }
+    Statement(connection, "DELETE FROM jobs WHERE id = ?1", id).run();
+    record(connection, clock_.now_ms(), "job.deleted", job);
+  });
+}
+
+void JobQueue::pause() {
+  set_paused(true);
+}
+
+void JobQueue::unpause() {
+  set_paused(false);
+}
+
+void JobQueue::set_paused(bool paused) {
+  pool_.write([&](Connection& connection) {
+    const std::int64_t now_ms = clock_.now_ms();
+    const std::int64_t changed =
+        Statement(
+            connection,
+            "INSERT INTO settings (key, value_json, updated_at) VALUES (?1, ?2, ?3) "
+            "ON CONFLICT (key) DO UPDATE SET value_json = ?2, updated_at = ?3 "
+            "WHERE value_json <> ?2",
+            kPausedKey,
+            paused ? "true" : "false",
+            now_ms)
+            .run();
+    if (changed > 0) {
+      db::record_event(
+          connection,
+          now_ms,
+          paused ? "queue.paused" : "queue.resumed",
+          "hub",
+          "queue",
+          Json::object());
+    }
+  });
+}
+
+bool JobQueue::paused() {
+  bool paused = false;
+  pool_.read([&](Connection& connection) {
+    Statement row(
+        connection, "SELECT 1 FROM settings WHERE key = ?1 AND value_json = 'true'", kPausedKey);
+    paused = row.step();
+  });
+  return paused;
+}
+
+std::optional<Job> JobQueue::claim(
+    std::string_view worker, std::int64_t now_ms, std::string_view lane) {
+  std::optional<Job> job;
+  pool_.write([&](Connection& connection) {
+    Statement update(
+        connection,
+        "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, reason = '', worker = ?1, "
+        "worker_pid = NULL, worker_started = '', lease_until = ?2, not_before = NULL, "
+        "started_at = COALESCE(started_at, ?3) "
+        "WHERE sequence = (SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 "
+        "  AND (not_before IS NULL OR not_before <= ?3) "
+        "  ORDER BY priority DESC, sequence LIMIT 1) "
+        "AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'RUNNING' AND lane = ?4) "
+        "AND NOT EXISTS (SELECT 1 FROM settings WHERE key = ?5 AND value_json = 'true') "
+        "RETURNING " +
+            kJobColumns,
+        worker,
+        now_ms + lease_ms_,
+        now_ms,
+        lane,
+        kPausedKey);
+    job = change(connection, update, now_ms, "job.started");
+  });
+  return job;
+}
+
+bool JobQueue::complete(
+    const std::string& id, const Json& result, const std::optional<JobResult>& made) {
+  return end_running("job.completed", [&](Connection& connection, std::int64_t now_ms) {
+    auto update = std::make_unique<Statement>(
+        connection,
+        "UPDATE jobs SET state = 'COMPLETED', reason = '', lease_until = NULL, "
+        "eta_seconds = NULL, ended_at = ?2, result_json = ?3, result_model = ?4, "
+        "result_number = ?5, result_version_id = ?6 "
+        "WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
+            kJobColumns,
+        id,
+        now_ms,
+        result.dump(-1, ' ', false, Json::error_handler_t::replace));
+    if (made) {
+      update->bind(made->model);
+      update->bind(made->version);
+      update->bind(made->version_id);
+    }
+    return update;
+  });
+}
+
+bool JobQueue::fail(const std::string& id, const std::string& reason) {
+  return end_running("job.failed", [&](Connection& connection, std::int64_t now_ms) {
+    return std::make_unique<Statement>(
+        connection,
+        "UPDATE jobs SET state = 'FAILED', reason = ?3, lease_until = NULL, eta_seconds = NULL, "
+        "ended_at = ?2 WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
+            kJobColumns,
+        id,
+        now_ms,
+        reason);
+  });
+}
+
+bool JobQueue::cancelled(const std::string& id, const std::string& reason) {
+  return end_running("job.cancelled", [&](Connection& connection, std::int64_t now_ms) {
+    return std::make_unique<Statement>(
+        connection,
+        "UPDATE jobs SET state = 'CANCELLED', reason = ?3, lease_until = NULL, "
+        "eta_seconds = NULL, ended_at = ?2 WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
+            kJobColumns,
+        id,
+        now_ms,
+        reason);
+  });
+}
+
+bool JobQueue::end_running(std::string_view event, const StatementMaker& make_update) {
+  bool done = false;
+  pool_.write([&](Connection& connection) {
+    const std::int64_t now_ms = clock_.now_ms();
+    done = change(connection, *make_update(connection, now_ms), now_ms, event).has_value();
+  });
+  return done;
+}
+
+bool JobQueue::waiting(const std::string& id, std::string_view reason) {
+  bool done = false;
+  pool_.write([&](Connection& connection) {
+    Statement update(
+        connection,
+        "UPDATE jobs SET reason = ?2 WHERE id = ?1 AND state = 'QUEUED' AND reason <> ?2 "
+        "RETURNING " +
+            kJobColumns,
+        id,
+        reason);
+    done = change(connection, update, clock_.now_ms(), "job.waiting").has_value() ||
+           read_job(connection, id).state == JobState::kQueued;
+  });
+  return done;
+}
+
+bool JobQueue::release(
+    const std::string& id, std::string_view reason, std::optional<std::int64_t> not_before_ms) {
+  bool done = false;
+  pool_.write([&](Connection& connection) {
+    // Whoever asked to cancel it meanwhile must not wait for its next turn.
+    Statement update(
+        connection,
+        "UPDATE jobs SET lease_until = NULL, worker_pid = NULL, worker_started = '', "
+        "attempt = attempt - 1, "
+        "not_before = CASE cancel_requested WHEN 0 THEN ?3 END, "
+        "reason = CASE cancel_requested WHEN 0 THEN ?2 ELSE 'cancelled by request' END, "
+        "ended_at = CASE cancel_requested WHEN 0 THEN NULL ELSE ?4 END, "
+        "state = CASE cancel_requested WHEN 0 THEN 'QUEUED' ELSE 'CANCELLED' END "
+        "WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
+            kJobColumns,
+        id,
+        reason,
+        not_before_ms,
+        clock_.now_ms());
+    if (!update.step()) {
+      return;
+    }
+    const Job job = job_from(update);
+    update.run();
+    record(
+        connection,
+        clock_.now_ms(),
+        job.state == JobState::kQueued ? "job.waiting" : "job.cancelled",
+        job);
+    done = true;
+  });
+  return done;
+}
+
+std::vector<Job> JobQueue::fail_orphans(
+    const std::string& reason, const std::function<bool(const Job&)>& is_orphan) {
+  std::vector<Job> failed;
+  JobFilter running;
+  running.state = JobState::kRunning;
+  running.limit = 1000;
+  for (const Job& job : list(running)) {
+    if (is_orphan(job) && fail(job.id, reason)) {
+      failed.push_back(get(job.id));
+    }
+  }
+  return failed;
+}
+
+Job JobQueue::get(const std::string& id) {
+  std::optional<Job> job;
+  pool_.read([&](Connection& connection) { job = read_job(connection, id); });
+  return job.value();
+}
+
+}  // namespace hub::jobs
