@@ -153,6 +153,8 @@ void EngineProcess::on_event(const base::Json& event) {
 }
 
 void EngineProcess::on_exit(const ExitStatus& status) {
+  options_.memory
+      .reset();  // only this thread uses it; its memory is free whether or not anybody looks again
   const std::lock_guard lock(mutex_);
   ended_ = true;
   if (!failure_) {

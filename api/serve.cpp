@@ -1,0 +1,116 @@
+#include "api/serve.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "api/routes.h"
+#include "api/server/guard.h"
+#include "api/server/router.h"
+#include "api/server/server.h"
+#include "core/base/error.h"
+#include "core/hub/hub.h"
+#include "core/obs/log.h"
+
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+namespace hub::api {
+namespace {
+
+// SIGINT and SIGTERM are blocked in every thread and taken here; the others stay as they are.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    // A client or a worker that is gone is an error of write(), not the end of this process.
+    struct sigaction ignore{};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &ignore, nullptr);
+  }
+  [[nodiscard]] int wait() const {
+    int number = 0;
+    sigwait(&set_, &number);
+    return number;
+  }
+
+ private:
+  sigset_t set_{};
+};
+
+Server::Options server_options(const hub::Config& config, const Guard& guard, const hub::Hub& hub) {
+  Server::Options options;
+  for (const std::string& host : config.hosts) {
+    // Where a machine has no IPv6 the other loopback address serves.
+    const bool optional = config.hosts.size() > 1 && host == "::1";
+    options.addresses.push_back(
+        {host == "localhost" ? "127.0.0.1" : host,
+         static_cast<std::uint16_t>(config.port),
+         optional});
+  }
+  options.admit = [&guard](const Request& request) { guard.check(request); };
+  options.upload_folder = hub.uploads_folder();
+  return options;
+}
+
+}  // namespace
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+std::filesystem::path default_worker_executable() {
+#ifdef __APPLE__
+  std::array<char, 4096> buffer{};
+  std::uint32_t size = buffer.size();
+  const std::filesystem::path self =
+      _NSGetExecutablePath(buffer.data(), &size) == 0 ? buffer.data() : "mlx-hub";
+#else
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+#endif
+  return self.parent_path() / "mlx-hub-worker";
+}
+
+int serve(hub::Config config) {
+  obs::log::configure(
+      obs::log::level_from(config.log_level),
+      config.log_format == "json" ? obs::log::Format::kJson : obs::log::Format::kText);
+  const Signals signals;
+  hub::Hub hub(std::move(config));
+  const Guard guard({.allowed_hosts = hub.config.allow_hosts, .allowed_origins = {}});
+  Server server(server_options(hub.config, guard, hub), Router(all_routes(hub)));
+  server.start();
+  hub.start();
+  const std::string url = server.endpoints().front();
+  hub.lock.publish(url);
+  obs::log::info(
+      "hub_listening",
+      {{"url", url}, {"data_dir", hub.config.data_dir.string()}, {"version", HUB_VERSION}});
+
+  const int number = signals.wait();
+  obs::log::info("hub_stopping", {{"signal", number}});
+  std::thread([&signals] {
+    static_cast<void>(signals.wait());
+    std::_Exit(130);  // asked twice: the workers end with their pipes
+  }).detach();
+  hub.events.close();
+  server.stop(
+      std::chrono::milliseconds(
+          static_cast<std::int64_t>(hub.config.drain_timeout_seconds * 1000)));
+  hub.stop();
+  obs::log::info("hub_stopped");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace hub::api

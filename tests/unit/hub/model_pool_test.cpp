@@ -1,0 +1,153 @@
+#include "core/hub/model_pool.h"
+
+#include <chrono>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "core/base/error.h"
+#include "core/hub/folders.h"
+#include "core/model_config/memory_estimate.h"
+#include "tests/support/temp_dir.h"
+
+namespace hub::hub {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::string_view kConfig =
+    R"({"model_type":"llama","hidden_size":64,"intermediate_size":128,
+  "num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":100,
+  "max_position_embeddings":256,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true})";
+
+// Says ready, answers attach (refusing the folder "bad"), ends when its input closes or it is told
+// to drain.
+constexpr std::string_view kWorker = R"sh(
+echo '{"v":1,"type":"ready"}'
+while read -r line; do
+  id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+  case "$line" in
+    *'"attach"'*bad*) echo "{\"v\":1,\"type\":\"attached\",\"id\":\"$id\",\"error\":{\"code\":\"unprocessable\",\"message\":\"no such tensor\"}}" ;;
+    *'"attach"'*) echo "{\"v\":1,\"type\":\"attached\",\"id\":\"$id\"}" ;;
+    *'"drain"'*) exit 0 ;;
+  esac
+done
+)sh";
+
+class ModelPoolTest : public testing::Test {
+ protected:
+  ModelPoolTest() {
+    static_cast<void>(folder_.write("model/config.json", kConfig));
+    use_worker(kWorker);
+  }
+
+  void use_worker(std::string_view script) {
+    const ModelPool::Options options{
+        .worker_executable = folder_.write_script("worker", script),
+        .runtime_folder = folder_.path(),
+        .log_folder = folder_.path(),
+        .kv_budget_bytes = 1U << 20U,
+        .max_running = 4,
+        .threads = 0,
+        .load_timeout_seconds = 10};
+    pool_ = std::make_unique<ModelPool>(options, ledger_);
+  }
+
+  [[nodiscard]] ServedModel model(const std::string& name, std::uint64_t bytes = 1000) const {
+    return {
+        .base_version_id = "id-" + name,
+        .base_name = name,
+        .base_folder = folder_.path() / "model",
+        .weight_bytes = bytes,
+        .adapter = std::nullopt};
+  }
+
+  test::TempDir folder_;
+  MemoryLedger ledger_{1ULL << 30U};
+  std::unique_ptr<ModelPool> pool_;
+};
+
+TEST_F(ModelPoolTest, StartsOneEngineAndSharesIt) {
+  const EngineLease first = pool_->acquire(model("a"));
+  const EngineLease second = pool_->acquire(model("a"));
+  EXPECT_EQ(first.socket(), second.socket());
+  ASSERT_THAT(pool_->engines(), SizeIs(1));
+  EXPECT_EQ(pool_->engines()[0].users, 2);
+  EXPECT_EQ(pool_->engines()[0].state, "ready");
+}
+
+TEST_F(ModelPoolTest, AttachesAnAdapterOnceAndPassesTheReasonOfARefusal) {
+  ServedModel served = model("a");
+  served.adapter = ServedModel::Adapter{"adapter-1", folder_.path() / "good"};
+  static_cast<void>(pool_->acquire(served));
+  static_cast<void>(pool_->acquire(served));
+  EXPECT_THAT(pool_->engines()[0].adapters, ElementsAre("adapter-1"));
+
+  served.adapter = ServedModel::Adapter{"adapter-2", folder_.path() / "bad"};
+  try {
+    static_cast<void>(pool_->acquire(served));
+    FAIL() << "a bad adapter was attached";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
+    EXPECT_THAT(error.what(), HasSubstr("no such tensor"));
+  }
+}
+
+TEST_F(ModelPoolTest, StartsANewEngineAfterOneWasKilled) {
+  std::filesystem::path socket;
+  {
+    const EngineLease lease = pool_->acquire(model("a"));
+    socket = lease.socket();
+  }
+  ::kill(pool_->engines()[0].pid, SIGKILL);
+  for (int i = 0; i < 1000 && !pool_->engines().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_THAT(pool_->engines(), IsEmpty());
+  EXPECT_NE(pool_->acquire(model("a")).socket(), socket);
+}
+
+TEST_F(ModelPoolTest, MakesRoomByUnloadingTheIdleOnly) {
+  const std::uint64_t half = 600ULL << 20U;
+  auto busy = std::make_unique<EngineLease>(pool_->acquire(model("busy", half)));
+  EXPECT_THROW(static_cast<void>(pool_->acquire(model("other", half))), base::Error);
+  EXPECT_EQ(pool_->reserve("job", half), nullptr);
+  busy.reset();
+  static_cast<void>(pool_->acquire(model("other", half)));
+  ASSERT_THAT(pool_->engines(), SizeIs(1));
+  EXPECT_EQ(pool_->engines()[0].model, "other");
+  EXPECT_NE(pool_->reserve("job", half), nullptr);
+  EXPECT_THAT(pool_->engines(), IsEmpty());
+}
+
+TEST_F(ModelPoolTest, PassesOnWhyAModelDoesNotLoad) {
+  use_worker(
+      "echo "
+      "'{\"v\":1,\"type\":\"error\",\"code\":\"unprocessable\",\"message\":\"model.safetensors is "
+      "corrupt\"}'\nexit 1\n");
+  try {
+    static_cast<void>(pool_->acquire(model("a")));
+    FAIL() << "it loaded";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
+    EXPECT_STREQ(error.what(), "model.safetensors is corrupt");
+  }
+  EXPECT_EQ(ledger_.reserved_bytes(), 0U);
+}
+
+TEST_F(ModelPoolTest, UnloadsAndCloses) {
+  static_cast<void>(pool_->acquire(model("a")));
+  EXPECT_TRUE(pool_->unload("id-a"));
+  EXPECT_FALSE(pool_->unload("id-a"));
+  EXPECT_EQ(ledger_.reserved_bytes(), 0U);
+  pool_->close(1);
+  EXPECT_THROW(static_cast<void>(pool_->acquire(model("a"))), base::Error);
+}
+
+}  // namespace
+}  // namespace hub::hub
