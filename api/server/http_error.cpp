@@ -25,7 +25,7 @@ std::string_view error_type(const base::Error& error) {
 Response with_body(int status, std::string body) {
   Response response = json_response(status, std::move(body));
   if (status == 429 || status == 503) {
-    response.headers["Retry-After"] = "1";
+    response.headers.emplace("Retry-After", "1");
   }
   return response;
 }
