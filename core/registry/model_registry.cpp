@@ -1,0 +1,315 @@
+#include "core/registry/model_registry.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/db/change_feed.h"
+#include "core/db/statement.h"
+#include "core/registry/version_rows.h"
+
+namespace hub::registry {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using db::Connection;
+using db::Statement;
+
+void version_updated(Connection& connection, std::int64_t now_ms, const Version& version) {
+  db::record_event(
+      connection,
+      now_ms,
+      "version.updated",
+      "version",
+      version.id,
+      {{"model", version.model_name},
+       {"model_id", version.model_id},
+       {"version", version.number},
+       {"state", to_string(version.state)},
+       {"metrics", Json::parse(version.metrics_json)}});
+}
+
+// Nothing that is still needed may go: jobs that have not ended, adapters of other models.
+void refuse_when_in_use(Connection& connection, const Model& model) {
+  Statement jobs(
+      connection,
+      "SELECT id, state FROM jobs WHERE state IN ('QUEUED', 'RUNNING') AND (model_id = ?1 OR "
+      "version_id IN (SELECT id FROM versions WHERE model_id = ?1)) LIMIT 1",
+      model.id);
+  if (jobs.step()) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "model '{}' is used by job {}, which is {}: cancel it or wait",
+            model.name,
+            jobs.text(0),
+            jobs.text(1)),
+        "id",
+        "model_in_use");
+  }
+  Statement adapters(
+      connection,
+      "SELECT m.name FROM versions AS a JOIN models AS m ON m.id = a.model_id "
+      "WHERE a.model_id <> ?1 AND a.base_version_id IN "
+      "(SELECT id FROM versions WHERE model_id = ?1) LIMIT 1",
+      model.id);
+  if (adapters.step()) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "model '{}' is the base of '{}': remove that one first", model.name, adapters.text(0)),
+        "id",
+        "model_in_use");
+  }
+}
+
+}  // namespace
+
+ModelRegistry::ModelRegistry(db::Pool& pool, const base::Clock& clock)
+    : pool_(pool), clock_(clock) {}
+
+Model ModelRegistry::add_model(const NewModel& model, const std::optional<NewVersion>& first) {
+  base::check_name(model.name, "name");
+  const std::string id = model.id.value_or(base::new_id());
+  std::optional<Model> made;
+  pool_.write([&](Connection& connection) {
+    const std::int64_t now_ms = clock_.now_ms();
+    const std::int64_t inserted =
+        Statement(
+            connection,
+            "INSERT INTO models (id, name, base_model, description, tags_json, created_at, "
+            "updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (name) DO NOTHING",
+            id,
+            model.name,
+            model.base_model,
+            model.description,
+            model.tags_json,
+            now_ms)
+            .run();
+    if (inserted == 0) {
+      throw Error(
+          ErrorCode::kConflict,
+          fmt::format("a model named '{}' is registered already", model.name),
+          "name",
+          "model_exists");
+    }
+    made = read_model(connection, id);
+    db::record_event(
+        connection,
+        now_ms,
+        "model.created",
+        "model",
+        id,
+        {{"name", model.name}, {"base_model", model.base_model}});
+    if (first) {
+      insert_version(connection, now_ms, *made, *first);
+    }
+  });
+  return made.value();
+}
+
+Model ModelRegistry::get_model(std::string_view id_or_name) {
+  std::optional<Model> model;
+  pool_.read([&](Connection& connection) { model = read_model(connection, id_or_name); });
+  return model.value();
+}
+
+std::optional<Model> ModelRegistry::find_model(std::string_view id_or_name) {
+  std::optional<Model> model;
+  pool_.read([&](Connection& connection) { model = find_model_row(connection, id_or_name); });
+  return model;
+}
+
+std::vector<Model> ModelRegistry::list_models(const ListFilter& filter) {
+  std::vector<Model> models;
+  pool_.read([&](Connection& connection) {
+    Statement rows(
+        connection,
+        "SELECT id FROM models WHERE id > ?1 AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0) "
+        "ORDER BY id LIMIT ?3",
+        filter.after_id,
+        filter.name_contains,
+        filter.limit);
+    while (rows.step()) {
+      models.push_back(read_model(connection, rows.text(0)));
+    }
+  });
+  return models;
+}
+
+Model ModelRegistry::update_model(
+    std::string_view id_or_name,
+    const std::optional<std::string>& description,
+    const std::optional<std::string>& tags_json) {
+  std::optional<Model> model;
+  pool_.write([&](Connection& connection) {
+    const std::int64_t now_ms = clock_.now_ms();
+    const Model before = read_model(connection, id_or_name);
+    Statement(
+        connection,
+        "UPDATE models SET description = COALESCE(?2, description), "
+        "tags_json = COALESCE(?3, tags_json), updated_at = ?4 WHERE id = ?1",
+        before.id,
+        description,
+        tags_json,
+        now_ms)
+        .run();
+    model = read_model(connection, before.id);
+    db::record_event(
+        connection, now_ms, "model.updated", "model", model->id, {{"name", model->name}});
+  });
+  return model.value();
+}
+
+std::vector<Version> ModelRegistry::remove_model(std::string_view id_or_name) {
+  std::vector<Version> removed;
+  pool_.write([&](Connection& connection) {
+    const Model model = read_model(connection, id_or_name);
+    refuse_when_in_use(connection, model);
+    Statement rows(connection, kSelectVersion + "WHERE v.model_id = ?1", model.id);
+    while (rows.step()) {
+      removed.push_back(version_from(rows));
+    }
+    // Versions of one model may refer to each other; the references go before the rows.
+    Statement(
+        connection, "UPDATE versions SET base_version_id = NULL WHERE model_id = ?1", model.id)
+        .run();
+    Statement(connection, "DELETE FROM models WHERE id = ?1", model.id).run();
+    db::record_event(
+        connection, clock_.now_ms(), "model.deleted", "model", model.id, {{"name", model.name}});
+  });
+  return removed;
+}
+
+std::int64_t ModelRegistry::next_number(std::string_view model_id) {
+  std::int64_t number = 0;
+  pool_.read([&](Connection& connection) {
+    const Model model = read_model(connection, model_id);
+    Statement row(connection, "SELECT next_number FROM models WHERE id = ?1", model.id);
+    row.step();
+    number = row.integer(0);
+  });
+  return number;
+}
+
+Version ModelRegistry::add_version(std::string_view model_id, const NewVersion& version) {
+  std::optional<Version> made;
+  pool_.write([&](Connection& connection) {
+    made = insert_version(connection, clock_.now_ms(), read_model(connection, model_id), version);
+  });
+  return made.value();
+}
+
+Version ModelRegistry::make_ready(std::string_view version_id, const NewVersion& arrived) {
+  std::optional<Version> made;
+  pool_.write([&](Connection& connection) {
+    const std::int64_t changed =
+        Statement(
+            connection,
+            "UPDATE versions SET state = 'ready', state_reason = '', digest = ?2, folder = ?3, "
+            "by_reference = ?4, size_bytes = ?5, config_json = ?6 "
+            "WHERE id = ?1 AND state = 'pending'",
+            version_id,
+            arrived.digest,
+            arrived.folder,
+            arrived.by_reference,
+            total_bytes(arrived.files),
+            arrived.config_json)
+            .run();
+    if (changed == 0) {
+      const Version version = read_version(connection, version_id);
+      throw Error(
+          ErrorCode::kConflict,
+          fmt::format(
+              "only a pending version can receive files; version {} of '{}' is {}",
+              version.number,
+              version.model_name,
+              to_string(version.state)),
+          "version",
+          "version_state");
+    }
+    insert_files(connection, std::string(version_id), arrived.files);
+    made = read_version(connection, version_id);
+    version_updated(connection, clock_.now_ms(), *made);
+  });
+  return made.value();
+}
+
+void ModelRegistry::set_state(
+    std::string_view version_id, VersionState state, const std::string& reason) {
+  pool_.write([&](Connection& connection) {
+    Statement(
+        connection,
+        "UPDATE versions SET state = ?2, state_reason = ?3 WHERE id = ?1",
+        version_id,
+        to_string(state),
+        reason)
+        .run();
+    version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
+  });
+}
+
+void ModelRegistry::merge_metrics(std::string_view version_id, const Json& metrics) {
+  pool_.write([&](Connection& connection) {
+    Statement(
+        connection,
+        "UPDATE versions SET metrics_json = json_patch(metrics_json, ?2) WHERE id = ?1",
+        version_id,
+        metrics.dump())
+        .run();
+    version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
+  });
+}
+
+Version ModelRegistry::get_version(std::string_view version_id) {
+  std::optional<Version> version;
+  pool_.read([&](Connection& connection) { version = read_version(connection, version_id); });
+  return version.value();
+}
+
+std::vector<Version> ModelRegistry::list_versions(const ListFilter& filter) {
+  std::vector<Version> versions;
+  std::optional<std::string> kind;
+  if (filter.kind) {
+    kind = to_string(*filter.kind);
+  }
+  pool_.read([&](Connection& connection) {
+    Statement rows(
+        connection,
+        kSelectVersion +
+            "WHERE (?1 IS NULL OR v.model_id = ?1) AND (?2 IS NULL OR v.kind = ?2) "
+            "AND (?3 = '' OR v.id < ?3) "
+            "AND (?4 IS NULL OR instr(lower(m.name), lower(?4)) > 0) "
+            "ORDER BY v.id DESC LIMIT ?5",
+        filter.model_id,
+        kind,
+        filter.after_id,
+        filter.name_contains,
+        filter.limit);
+    while (rows.step()) {
+      versions.push_back(version_from(rows));
+    }
+  });
+  return versions;
+}
+
+std::optional<Version> ModelRegistry::newest_ready(std::string_view model_id) {
+  std::optional<Version> version;
+  pool_.read([&](Connection& connection) {
+    Statement row(
+        connection,
+        kSelectVersion +
+            "WHERE v.model_id = ?1 AND v.state = 'ready' ORDER BY v.number DESC LIMIT 1",
+        model_id);
+    if (row.step()) {
+      version = version_from(row);
+      version->files = read_files(connection, version->id);
+    }
+  });
+  return version;
+}
+
+}  // namespace hub::registry
