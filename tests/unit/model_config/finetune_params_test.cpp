@@ -1,0 +1,111 @@
+#include "core/model_config/finetune_params.h"
+
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+
+namespace hub::model_config {
+namespace {
+
+using base::Json;
+using ::testing::HasSubstr;
+
+TEST(FinetuneParams, EmptyMeansDefaults) {
+  const FinetuneParams params = FinetuneParams::from_json(Json::object(), "params");
+  EXPECT_EQ(params.to_json(), FinetuneParams{}.to_json());
+}
+
+// The form that http-api clients send.
+TEST(FinetuneParams, FullFormComesBackAsSent) {
+  const Json sent = Json::parse(R"({
+    "method": "lora", "rank": 16, "scale": 10.0, "dropout": 0.1,
+    "target_modules": ["self_attn.q_proj"], "num_layers": 4, "learning_rate": 2e-4,
+    "lr_schedule": "linear", "warmup_steps": 3, "weight_decay": 0.0, "max_grad_norm": 1.0,
+    "batch_size": 2, "max_seq_length": 512, "epochs": 3, "max_steps": 7, "report_every": 2,
+    "eval_every": 0, "save_every": 5, "eval_fraction": 0.2, "early_stopping_patience": 2,
+    "grad_checkpoint": true, "grad_accumulation_steps": 4, "train_on_prompt": true, "seed": 9})");
+  EXPECT_EQ(FinetuneParams::from_json(sent, "params").to_json(), sent);
+}
+
+TEST(FinetuneParams, NullsAndAutoMeanAbsent) {
+  const Json sent = Json::parse(
+      R"({"batch_size": "auto", "max_steps": null, "target_modules": null, "rank": null})");
+  const FinetuneParams params = FinetuneParams::from_json(sent, "params");
+  EXPECT_FALSE(params.batch_size);
+  EXPECT_FALSE(params.max_steps);
+  EXPECT_FALSE(params.target_modules);
+  EXPECT_EQ(params.rank, 8);
+}
+
+class Refused : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(Refused, NamesTheField) {
+  const auto [field, value] = GetParam();
+  Json json = Json::object();
+  json[field] = Json::parse(value);
+  try {
+    FinetuneParams::from_json(json, "params");
+    FAIL() << field << " = " << value << " was accepted";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
+    EXPECT_THAT(error.param(), ::testing::StartsWith(fmt::format("params.{}", field)));
+    EXPECT_THAT(error.what(), HasSubstr(fmt::format("params.{}", field)));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    FinetuneParams,
+    Refused,
+    ::testing::Values(
+        std::pair("method", "\"full\""),
+        std::pair("rank", "0"),
+        std::pair("rank", "513"),
+        std::pair("rank", "1.5"),
+        std::pair("rank", "\"8\""),
+        std::pair("scale", "0"),
+        std::pair("dropout", "1.0"),
+        std::pair("dropout", "-0.1"),
+        std::pair("target_modules", "[]"),
+        std::pair("target_modules", "[1]"),
+        std::pair("target_modules", "\"all\""),
+        std::pair("num_layers", "0"),
+        std::pair("num_layers", "-2"),
+        std::pair("learning_rate", "0"),
+        std::pair("learning_rate", "10.5"),
+        std::pair("lr_schedule", "\"step\""),
+        std::pair("warmup_steps", "-1"),
+        std::pair("weight_decay", "-1"),
+        std::pair("max_grad_norm", "-1"),
+        std::pair("batch_size", "0"),
+        std::pair("batch_size", "\"many\""),
+        std::pair("max_seq_length", "1"),
+        std::pair("epochs", "0"),
+        std::pair("max_steps", "0"),
+        std::pair("report_every", "0"),
+        std::pair("eval_every", "-1"),
+        std::pair("save_every", "-1"),
+        std::pair("eval_fraction", "1"),
+        std::pair("early_stopping_patience", "0"),
+        std::pair("grad_checkpoint", "1"),
+        std::pair("grad_accumulation_steps", "0"),
+        std::pair("train_on_prompt", "\"no\""),
+        std::pair("seed", "-1"),
+        std::pair("lora_rank", "8")));
+
+TEST(FinetuneParams, EveryFieldHasItsLineInTheDocumentation) {
+  const std::string text = base::read_file(HUB_SOURCE_DIR "/docs/training.md");
+  const Json defaults = FinetuneParams{}.to_json();
+  for (const auto& [field, value] : defaults.items()) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("| `{}` | {} |", field, value.dump()))) << field;
+  }
+}
+
+}  // namespace
+}  // namespace hub::model_config

@@ -1,0 +1,123 @@
+#include "core/model_config/safetensors_header.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/model_config/safetensors_text.h"
+
+namespace hub::model_config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* kTwoTensors = R"({"__metadata__":{"format":"mlx"},
+  "b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
+  "a":{"dtype":"U8","shape":[],"data_offsets":[8,9]}})";
+
+// The message with which a file of these bytes is refused.
+std::string refusal(const std::string& bytes) {
+  const test::TempDir folder;
+  const auto file = folder.write("model.safetensors", bytes);
+  try {
+    SafetensorsHeader::read(file);
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
+    EXPECT_THAT(error.what(), HasSubstr("model.safetensors"));
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string refusal(const std::string& header, const std::string& data) {
+  return refusal(safetensors_bytes(header, data));
+}
+
+TEST(SafetensorsHeader, ReadsNamesTypesShapesAndPlaces) {
+  const test::TempDir folder;
+  const auto file =
+      folder.write("m.safetensors", safetensors_bytes(kTwoTensors, std::string(9, 'x')));
+  const SafetensorsHeader header = SafetensorsHeader::read(file);
+  ASSERT_EQ(header.tensors.size(), 2U);
+  EXPECT_EQ(header.tensors[0].name, "a");
+  EXPECT_EQ(header.tensors[0].bytes(), 1U);
+  EXPECT_THAT(header.tensors[1].shape, ElementsAre(2, 1));
+  EXPECT_EQ(header.tensors[1].describe(), "[2, 1] F32");
+  EXPECT_EQ(header.tensors[1].begin, header.header_bytes);
+  EXPECT_EQ(header.tensors[0].end, std::filesystem::file_size(file));
+  EXPECT_EQ(header.metadata.at("format"), "mlx");
+  EXPECT_EQ(header.find("b"), &header.tensors[1]);
+  EXPECT_EQ(header.find("c"), nullptr);
+}
+
+TEST(SafetensorsHeader, MetadataMayBeNull) {
+  const test::TempDir folder;
+  const auto file = folder.write(
+      "m.safetensors",
+      safetensors_bytes(
+          R"({"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "x"));
+  EXPECT_EQ(SafetensorsHeader::read(file).tensors.size(), 1U);
+}
+
+TEST(SafetensorsHeader, ATruncatedFileIsRefused) {
+  EXPECT_THAT(refusal(""), HasSubstr("too short"));
+  EXPECT_THAT(refusal("1234567"), HasSubstr("too short"));
+  EXPECT_THAT(refusal(safetensors_bytes(kTwoTensors, "").substr(0, 40)), HasSubstr("truncated"));
+  EXPECT_THAT(refusal(kTwoTensors, "12345678"), HasSubstr("tensor 'a'"));
+}
+
+TEST(SafetensorsHeader, WhatIsNoSafetensorsIsRefused) {
+  EXPECT_THAT(refusal("this is a text file, not a model"), HasSubstr("no safetensors file"));
+  EXPECT_THAT(refusal("{nonsense", ""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(refusal("[1]", ""), HasSubstr("no JSON object"));
+}
+
+TEST(SafetensorsHeader, ContradictionsInTheHeaderAreRefused) {
+  const auto one = [](const std::string& entry, const std::string& data = "12345678") {
+    return refusal("{\"t\":" + entry + "}", data);
+  };
+  EXPECT_THAT(one(R"({"dtype":"F33","shape":[2],"data_offsets":[0,8]})"), HasSubstr("'F33'"));
+  EXPECT_THAT(
+      one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})"), HasSubstr("needs 12 bytes"));
+  EXPECT_THAT(
+      one(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})"), HasSubstr("a dimension"));
+  EXPECT_THAT(
+      one(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})"), HasSubstr("bytes 8 to 0"));
+  EXPECT_THAT(one(R"({"dtype":"F32","shape":[2],"data_offsets":[-8,0]})"), HasSubstr("an offset"));
+  EXPECT_THAT(one(R"({"dtype":"F32","shape":[2]})"), HasSubstr("data_offsets"));
+  EXPECT_THAT(
+      one(R"({"dtype":"F32","shape":[99999999999],"data_offsets":[0,8]})"),
+      HasSubstr("a dimension of 99999999999"));
+  EXPECT_THAT(
+      one(R"({"dtype":"F32","shape":[2000000000,2000000000,2000000000],"data_offsets":[0,8]})"),
+      HasSubstr("beyond 64 bits"));
+  EXPECT_THAT(
+      one(R"({"dtype":"U8","shape":[7],"data_offsets":[0,7]})"), HasSubstr("belong to no tensor"));
+  EXPECT_THAT(one(R"({"dtype":"U8","shape":[7],"data_offsets":[1,8]})"), HasSubstr("instead of 0"));
+  EXPECT_THAT(one("5"), HasSubstr("'t'"));
+}
+
+TEST(SafetensorsHeader, OverlappingTensorsAreRefused) {
+  EXPECT_THAT(
+      refusal(
+          R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},
+              "b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
+          "123456"),
+      HasSubstr("'b' begins at byte 2"));
+}
+
+TEST(SafetensorsHeader, AFileThatIsNotThere) {
+  try {
+    SafetensorsHeader::read("/nonexistent/m.safetensors");
+    FAIL() << "no error";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kNotFound);
+  }
+}
+
+}  // namespace
+}  // namespace hub::model_config
