@@ -1,0 +1,80 @@
+#include "api/openai/answer_format.h"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/ids.h"
+
+namespace hub::api {
+
+using base::Json;
+
+namespace {
+
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json usage_json(const AnswerUsage& usage) {
+  return {
+      {"prompt_tokens", usage.prompt_tokens},
+      {"completion_tokens", usage.completion_tokens},
+      {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
+      {"prompt_tokens_details", {{"cached_tokens", 0}}},
+      {"completion_tokens_details", {{"reasoning_tokens", 0}}}};
+}
+
+}  // namespace
+
+std::string new_answer_id(std::string_view prefix) {
+  std::string id = base::new_id();
+  std::erase(id, '-');
+  return std::string(prefix) + id;
+}
+
+Json AnswerFormat::envelope(std::string_view object) const {
+  return {
+      {"id", head_.id},
+      {"object", object},
+      {"created", head_.created_s},
+      {"model", head_.model},
+      {"system_fingerprint", "mlx-hub-" HUB_VERSION}};
+}
+
+std::string AnswerFormat::chunk(const Json& choice) const {
+  Json body = envelope(chunk_object());
+  body["choices"] = Json::array({choice});
+  if (head_.include_usage) {
+    body["usage"] = nullptr;
+  }
+  return text_of(body);
+}
+
+std::string AnswerFormat::whole(
+    const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const {
+  Json body = envelope(whole_object());
+  body["choices"] = Json::array();
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    body["choices"].push_back(whole_choice(static_cast<int>(i), choices[i]));
+  }
+  body["usage"] = usage_json(usage);
+  return text_of(body);
+}
+
+std::string AnswerFormat::text_chunk(int index, std::string_view text) const {
+  return chunk(chunk_choice(index, text, {}));
+}
+
+std::string AnswerFormat::last_chunk(int index, std::string_view finish_reason) const {
+  return chunk(chunk_choice(index, {}, finish_reason));
+}
+
+std::string AnswerFormat::usage_chunk(const AnswerUsage& usage) const {
+  Json body = envelope(chunk_object());
+  body["choices"] = Json::array();
+  body["usage"] = usage_json(usage);
+  return text_of(body);
+}
+
+}  // namespace hub::api

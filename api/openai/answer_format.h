@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/json.h"
+
+namespace hub::api {
+
+// What all parts of one answer repeat.
+struct AnswerHead {
+  std::string id;  // "chatcmpl-…", "cmpl-…"
+  std::int64_t created_s = 0;
+  std::string model;           // as the client named it
+  bool include_usage = false;  // chunks carry "usage": null, and a last one the usage
+};
+
+struct AnswerUsage {
+  int prompt_tokens = 0;
+  int completion_tokens = 0;
+};
+
+struct AnswerChoice {
+  std::string text;
+  std::string finish_reason;  // "stop", "length"
+};
+
+// How one route writes its answers: each function gives one JSON text. Chunks become SSE events;
+// "data: [DONE]" follows the last (kDone). Immutable.
+class AnswerFormat {
+ public:
+  static constexpr std::string_view kDone = "[DONE]";
+
+  explicit AnswerFormat(AnswerHead head) : head_(std::move(head)) {}
+  virtual ~AnswerFormat() = default;
+  AnswerFormat(const AnswerFormat&) = delete;
+  AnswerFormat& operator=(const AnswerFormat&) = delete;
+
+  // The answer of a request that does not stream; choice i is choices[i].
+  [[nodiscard]] std::string whole(
+      const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const;
+  // What comes before a choice's text; "" for nothing.
+  [[nodiscard]] virtual std::string opening_chunk(int index) const = 0;
+  [[nodiscard]] std::string text_chunk(int index, std::string_view text) const;
+  [[nodiscard]] std::string last_chunk(int index, std::string_view finish_reason) const;
+  // Only with include_usage, before kDone.
+  [[nodiscard]] std::string usage_chunk(const AnswerUsage& usage) const;
+
+ protected:
+  [[nodiscard]] virtual std::string_view whole_object() const = 0;
+  [[nodiscard]] virtual std::string_view chunk_object() const = 0;
+  [[nodiscard]] virtual base::Json whole_choice(int index, const AnswerChoice& choice) const = 0;
+  // `finish_reason` "" stands for null.
+  [[nodiscard]] virtual base::Json chunk_choice(
+      int index, std::string_view text, std::string_view finish_reason) const = 0;
+
+  [[nodiscard]] std::string chunk(const base::Json& choice) const;
+
+ private:
+  [[nodiscard]] base::Json envelope(std::string_view object) const;
+
+  const AnswerHead head_;
+};
+
+// A new id: `prefix` and 32 hexadecimal digits.
+std::string new_answer_id(std::string_view prefix);
+
+}  // namespace hub::api

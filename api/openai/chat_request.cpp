@@ -1,0 +1,120 @@
+#include "api/openai/chat_request.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+
+namespace hub::api {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+
+std::string read_role(const JsonReader& message) {
+  const std::string role = message.string("role");
+  if (role == "developer") {
+    return "system";
+  }
+  if (role != "system" && role != "user" && role != "assistant") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' must be system, developer, user or assistant, got \"{}\"",
+            message.path_of("role"),
+            role),
+        message.path_of("role"));
+  }
+  return role;
+}
+
+// The text parts joined.
+std::string read_parts(const Json& parts, const std::string& path) {
+  std::string text;
+  std::size_t index = 0;
+  for (const Json& part : parts) {
+    const JsonReader reader(part, fmt::format("{}[{}]", path, index++));
+    const std::string type = reader.string("type");
+    if (type != "text") {
+      refuse_unsupported(
+          reader.path_of("type"), fmt::format("\"text\" was wanted, got \"{}\"", type));
+    }
+    text += reader.string("text");
+  }
+  return text;
+}
+
+std::string read_content(const JsonReader& message) {
+  const Json& content = message.value("content");
+  const std::string path = message.path_of("content");
+  if (content.is_string()) {
+    return content.get<std::string>();
+  }
+  if (!content.is_array() || content.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' must be a string or a non-empty array of text parts, got {}",
+            path,
+            content.is_array() ? "an empty array" : content.type_name()),
+        path);
+  }
+  return read_parts(content, path);
+}
+
+ChatMessage read_message(const Json& value, std::size_t index) {
+  const JsonReader message(value, fmt::format("messages[{}]", index));
+  ChatMessage result;
+  result.role = read_role(message);
+  for (const char* key : {"tool_calls", "function_call"}) {
+    if (message.has(key) && !message.value(key).empty()) {
+      refuse_unsupported(message.path_of(key), "leave it out");
+    }
+  }
+  result.content = read_content(message);
+  result.name = message.optional_string("name");
+  return result;
+}
+
+}  // namespace
+
+ChatRequest ChatRequest::from_json(const Json& body) {
+  const JsonReader reader(body);
+  ChatRequest request;
+  request.options = GenerationOptions::from_json(reader);
+  if (reader.optional_bool("logprobs").value_or(false)) {
+    refuse_unsupported("logprobs", "leave it out");
+  }
+  static_cast<void>(reader.value("messages"));  // required
+  for (const Json& message : *reader.optional_array("messages")) {
+    request.messages.push_back(read_message(message, request.messages.size()));
+  }
+  if (request.messages.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'messages' must hold at least one message, got an empty array",
+        "messages");
+  }
+  if (const Json* kwargs = reader.optional_object("chat_template_kwargs")) {
+    request.template_kwargs = std::make_shared<const Json>(*kwargs);
+  }
+  return request;
+}
+
+Json ChatRequest::template_messages() const {
+  Json result = Json::array();
+  for (const ChatMessage& message : messages) {
+    Json one = {{"role", message.role}, {"content", message.content}};
+    if (message.name) {
+      one["name"] = *message.name;
+    }
+    result.push_back(std::move(one));
+  }
+  return result;
+}
+
+}  // namespace hub::api

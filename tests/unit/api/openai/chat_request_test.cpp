@@ -1,0 +1,157 @@
+#include "api/openai/chat_request.h"
+
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+
+ChatRequest parse(const std::string& text) {
+  return ChatRequest::from_json(base::parse_json(text, "request body"));
+}
+
+// A valid request with more fields.
+ChatRequest with(const std::string& fields) {
+  return parse(R"({"model":"m","messages":[{"role":"user","content":"Hi"}],)" + fields + "}");
+}
+
+std::string param_of(const std::string& text) {
+  try {
+    static_cast<void>(parse(text));
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
+    return error.param();
+  }
+  return "(accepted)";
+}
+
+std::string param_of_field(const std::string& fields) {
+  return param_of(R"({"messages":[{"role":"user","content":"Hi"}],)" + fields + "}");
+}
+
+TEST(ChatRequest, DefaultsAreOpenAis) {
+  const ChatRequest request = parse(R"({"messages":[{"role":"user","content":"Hi"}]})");
+  EXPECT_EQ(request.options.model, "");
+  EXPECT_FALSE(request.options.stream);
+  EXPECT_FALSE(request.options.include_usage);
+  EXPECT_FLOAT_EQ(request.options.temperature, 1.0F);
+  EXPECT_FLOAT_EQ(request.options.top_p, 1.0F);
+  EXPECT_EQ(request.options.top_k, 0);
+  EXPECT_FALSE(request.options.seed.has_value());
+  EXPECT_FALSE(request.options.max_tokens.has_value());
+  EXPECT_TRUE(request.options.stop.empty());
+}
+
+TEST(ChatRequest, ReadsEveryField) {
+  const ChatRequest request = with(
+      R"("stream":true,"stream_options":{"include_usage":true},"temperature":0.5,"top_p":0.25,
+         "top_k":40,"min_p":0.05,"seed":-1,"stop":["a","b"],"max_tokens":5,"n":1,
+         "response_format":{"type":"text"},"tools":[],"logit_bias":{},"logprobs":false,
+         "frequency_penalty":0,"user":"u","chat_template_kwargs":{"a":1},"unknown_field":[1])");
+  EXPECT_TRUE(request.options.stream);
+  EXPECT_TRUE(request.options.include_usage);
+  EXPECT_FLOAT_EQ(request.options.temperature, 0.5F);
+  EXPECT_FLOAT_EQ(request.options.top_p, 0.25F);
+  EXPECT_EQ(request.options.top_k, 40);
+  EXPECT_FLOAT_EQ(request.options.min_p, 0.05F);
+  EXPECT_EQ(request.options.seed, ~std::uint64_t{0});
+  EXPECT_EQ(request.options.stop, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(request.options.max_tokens, 5);
+  EXPECT_EQ((*request.template_kwargs)["a"], 1);
+}
+
+TEST(ChatRequest, NewNameOfTheTokenLimitWins) {
+  EXPECT_EQ(with(R"("max_tokens":5,"max_completion_tokens":7)").options.max_tokens, 7);
+}
+
+TEST(ChatRequest, NullCountsAsAbsent) {
+  const ChatRequest request =
+      with(R"("stop":null,"temperature":null,"tools":null,"seed":null,"stream_options":null)");
+  EXPECT_FLOAT_EQ(request.options.temperature, 1.0F);
+}
+
+TEST(ChatRequest, StopMayBeOneString) {
+  EXPECT_EQ(with(R"("stop":"\n")").options.stop, std::vector<std::string>{"\n"});
+}
+
+TEST(ChatRequest, MessagesKeepOrderRolesAndParts) {
+  const ChatRequest request = parse(
+      R"({"messages":[{"role":"developer","content":"Be brief."},
+          {"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]},
+          {"role":"assistant","content":"c","name":"bot"}]})");
+  EXPECT_EQ(
+      request.template_messages(),
+      Json::parse(R"([{"role":"system","content":"Be brief."},{"role":"user","content":"ab"},
+                      {"role":"assistant","content":"c","name":"bot"}])"));
+}
+
+TEST(ChatRequest, WrongMessagesAreNamedByPath) {
+  EXPECT_EQ(param_of(R"({"model":"m"})"), "messages");
+  EXPECT_EQ(param_of(R"({"messages":"hi"})"), "messages");
+  EXPECT_EQ(param_of(R"({"messages":[]})"), "messages");
+  EXPECT_EQ(param_of(R"({"messages":[1]})"), "messages[0]");
+  EXPECT_EQ(param_of(R"({"messages":[{"content":"x"}]})"), "messages[0].role");
+  EXPECT_EQ(param_of(R"({"messages":[{"role":"robot","content":"x"}]})"), "messages[0].role");
+  EXPECT_EQ(param_of(R"({"messages":[{"role":"user"}]})"), "messages[0].content");
+  EXPECT_EQ(param_of(R"({"messages":[{"role":"user","content":5}]})"), "messages[0].content");
+  EXPECT_EQ(param_of(R"({"messages":[{"role":"user","content":[]}]})"), "messages[0].content");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"user","content":"a"},
+                   {"role":"user","content":[{"type":"image_url","image_url":{}}]}]})"),
+      "messages[1].content[0].type");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"user","content":[{"type":"text"}]}]})"),
+      "messages[0].content[0].text");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"assistant","content":"","tool_calls":[{"id":"1"}]}]})"),
+      "messages[0].tool_calls");
+  EXPECT_EQ(param_of("[]"), "");
+}
+
+TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
+  EXPECT_EQ(param_of_field(R"("max_tokens":-1)"), "max_tokens");
+  EXPECT_EQ(param_of_field(R"("max_tokens":0)"), "max_tokens");
+  EXPECT_EQ(param_of_field(R"("max_tokens":1.5)"), "max_tokens");
+  EXPECT_EQ(param_of_field(R"("max_completion_tokens":"5")"), "max_completion_tokens");
+  EXPECT_EQ(param_of_field(R"("temperature":-0.1)"), "temperature");
+  EXPECT_EQ(param_of_field(R"("temperature":2.5)"), "temperature");
+  EXPECT_EQ(param_of_field(R"("temperature":"hot")"), "temperature");
+  EXPECT_EQ(param_of_field(R"("top_p":1.5)"), "top_p");
+  EXPECT_EQ(param_of_field(R"("top_k":-2)"), "top_k");
+  EXPECT_EQ(param_of_field(R"("min_p":2)"), "min_p");
+  EXPECT_EQ(param_of_field(R"("seed":1e30)"), "seed");
+  EXPECT_EQ(param_of_field(R"("stream":"yes")"), "stream");
+  EXPECT_EQ(param_of_field(R"("stream_options":[])"), "stream_options");
+  EXPECT_EQ(
+      param_of_field(R"("stream_options":{"include_usage":1})"), "stream_options.include_usage");
+  EXPECT_EQ(param_of_field(R"("stop":5)"), "stop");
+  EXPECT_EQ(param_of_field(R"("stop":["a",5])"), "stop[1]");
+  EXPECT_EQ(
+      param_of_field(
+          R"("stop":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15","16","17"])"),
+      "stop");
+  EXPECT_EQ(param_of_field(R"("model":5)"), "model");
+}
+
+TEST(ChatRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
+  EXPECT_EQ(param_of_field(R"("n":2)"), "n");
+  EXPECT_EQ(param_of_field(R"("best_of":2)"), "best_of");
+  EXPECT_EQ(param_of_field(R"("logprobs":true)"), "logprobs");
+  EXPECT_EQ(param_of_field(R"("top_logprobs":3)"), "top_logprobs");
+  EXPECT_EQ(param_of_field(R"("tools":[{"type":"function"}])"), "tools");
+  EXPECT_EQ(param_of_field(R"("logit_bias":{"5":1})"), "logit_bias");
+  EXPECT_EQ(param_of_field(R"("response_format":{"type":"json_object"})"), "response_format.type");
+  EXPECT_EQ(param_of_field(R"("presence_penalty":0.5)"), "presence_penalty");
+  EXPECT_EQ(param_of_field(R"("repetition_penalty":1.1)"), "repetition_penalty");
+  EXPECT_EQ(param_of_field(R"("adapters":"/some/path")"), "adapters");
+  EXPECT_EQ(param_of_field(R"("grammar":"root ::= x")"), "grammar");
+}
+
+}  // namespace
+}  // namespace hub::api
