@@ -18,7 +18,7 @@ struct PreviewPiece {
 std::vector<PreviewPiece> preview_pieces(
     const Example& example, const std::shared_ptr<const text::Tokenizer>& tokenizer);
 
-// {"line","tokens","trained_tokens","truncated","problem":null|"…","pieces":[{"text","trained"}]}
+// {"line","format","tokens","trained_tokens","truncated","problem":null|"…","pieces":[{"text","trained"}]}
 base::Json preview_row(const Row& row, const ExampleBuilder& builder);
 
 }  // namespace hub::data

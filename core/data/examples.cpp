@@ -1,0 +1,191 @@
+#include "core/data/examples.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+#include "core/data/assistant_spans.h"
+#include "core/data/row_shape.h"
+
+namespace hub::data {
+namespace {
+
+using base::Json;
+
+// A row's tokens before truncation.
+struct Tokens {
+  Example example;
+  std::string problem;
+};
+
+// A token counts when all its bytes are the model's: one that also holds the prompt's last bytes is
+// never produced alone. Both lists ascend.
+Tokens mark_spans(text::Tokenizer::Encoding encoding, const std::vector<TextSpan>& spans) {
+  Tokens result;
+  result.example.trained.resize(encoding.ids.size(), 0);
+  std::size_t span = 0;
+  for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+    const auto [begin, end] = encoding.offsets[i];
+    while (span < spans.size() && spans[span].end <= begin) {
+      ++span;
+    }
+    if (span < spans.size() && begin < end && begin >= spans[span].begin &&
+        end <= spans[span].end) {
+      result.example.trained[i] = 1;
+    }
+  }
+  result.example.tokens = std::move(encoding.ids);
+  return result;
+}
+
+Tokens all_trained(std::vector<int> ids) {
+  Tokens result;
+  result.example.trained.assign(ids.size(), 1);
+  result.example.tokens = std::move(ids);
+  return result;
+}
+
+void append_eos(Example& example, std::optional<int> eos) {
+  if (eos && (example.tokens.empty() || example.tokens.back() != *eos)) {
+    example.tokens.push_back(*eos);
+    example.trained.push_back(1);
+  }
+}
+
+std::optional<int> eos_of(const std::filesystem::path& folder, const text::Tokenizer& tokenizer) {
+  const std::filesystem::path path = folder / "tokenizer_config.json";
+  if (!std::filesystem::exists(path)) {
+    return std::nullopt;
+  }
+  const Json config = Json::parse(base::read_file(path), nullptr, false);
+  if (!config.is_object() || !config.contains("eos_token")) {
+    return std::nullopt;
+  }
+  Json token = config["eos_token"];
+  if (token.is_object() && token.contains("content")) {
+    token = Json(token["content"]);
+  }
+  return token.is_string() ? tokenizer.token_to_id(token.get<std::string>()) : std::nullopt;
+}
+
+}  // namespace
+
+std::size_t Example::trained_count() const {
+  return static_cast<std::size_t>(std::count(trained.begin(), trained.end(), 1));
+}
+
+ExampleBuilder::ExampleBuilder(
+    std::shared_ptr<const text::Tokenizer> tokenizer,
+    std::shared_ptr<const text::ChatTemplate> chat_template,
+    std::optional<int> eos,
+    ExampleOptions options)
+    : tokenizer_(std::move(tokenizer)),
+      chat_template_(std::move(chat_template)),
+      eos_(eos),
+      options_(options) {}
+
+ExampleBuilder ExampleBuilder::load(
+    const std::filesystem::path& folder, const ExampleOptions& options) {
+  auto tokenizer = text::Tokenizer::load(folder);
+  const std::optional<int> eos = eos_of(folder, *tokenizer);
+  return {std::move(tokenizer), text::ChatTemplate::load(folder), eos, options};
+}
+
+namespace {
+
+Tokens chat_tokens(
+    const text::Tokenizer& tokenizer,
+    const text::ChatTemplate& chat_template,
+    const Json& row,
+    RowFormat format) {
+  RenderedChat chat = render_chat(chat_template, row_messages(row, format), row_tools(row));
+  Tokens tokens = mark_spans(tokenizer.encode_with_offsets(chat.text), chat.assistant);
+  tokens.problem = std::move(chat.problem);
+  return tokens;
+}
+
+Tokens plain_completion(const text::Tokenizer& tokenizer, const Json& row, std::optional<int> eos) {
+  const auto prompt = row.at("prompt").get<std::string>();
+  const std::string all = prompt + row.at("completion").get<std::string>();
+  Tokens tokens = mark_spans(
+      tokenizer.encode_with_offsets(all, true), {{.begin = prompt.size(), .end = all.size()}});
+  append_eos(tokens.example, eos);
+  return tokens;
+}
+
+}  // namespace
+
+BuiltRow ExampleBuilder::build(const Row& row) const {
+  BuiltRow built;
+  Tokens tokens;
+  try {
+    const Json json = base::parse_json(row.json, "the line");
+    if (row.format == RowFormat::kText) {
+      tokens = all_trained(tokenizer_->encode(json.at("text").get<std::string>(), true));
+      append_eos(tokens.example, eos_);
+    } else if (chat_template_ != nullptr) {
+      tokens = chat_tokens(*tokenizer_, *chat_template_, json, row.format);
+    } else if (row.format == RowFormat::kCompletion) {
+      tokens = plain_completion(*tokenizer_, json, eos_);
+    } else {
+      built.problem = "the model has no chat template, so it cannot be trained on 'messages'";
+      return built;
+    }
+  } catch (const base::Error& error) {
+    built.problem = error.what();
+    return built;
+  }
+  Example& example = tokens.example;
+  if (options_.train_on_prompt) {
+    std::fill(example.trained.begin(), example.trained.end(), std::uint8_t{1});
+    tokens.problem.clear();
+  }
+  built.problem = std::move(tokens.problem);
+  built.full_length = example.tokens.size();
+  const auto limit = static_cast<std::size_t>(std::max(options_.max_seq_length, 0));
+  built.truncated = built.full_length > limit;
+  example.tokens.resize(std::min(built.full_length, limit));
+  example.trained.resize(example.tokens.size());
+  if (!example.trained.empty()) {
+    example.trained[0] = 0;
+  }
+  if (example.trained_count() > 0) {
+    built.example = std::move(example);
+  } else if (built.truncated) {
+    built.problem = fmt::format(
+        "skipped: nothing to train on is left of {} tokens after cutting at max_seq_length {}",
+        built.full_length,
+        limit);
+  } else if (built.problem.empty()) {
+    built.problem = row.format == RowFormat::kChat
+                        ? "skipped: no assistant message has a token to train on"
+                        : "skipped: it has no token to train on";
+  }
+  return built;
+}
+
+ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder) {
+  ExampleSet set;
+  set.problems = dataset.problems;
+  set.examples.reserve(dataset.rows.size());
+  for (const Row& row : dataset.rows) {
+    BuiltRow built = builder.build(row);
+    set.truncated += built.truncated ? 1 : 0;
+    if (!built.problem.empty()) {
+      set.problems.add(row.line, std::move(built.problem));
+    }
+    if (built.example) {
+      set.examples.push_back(*std::move(built.example));
+    } else {
+      ++set.skipped;
+    }
+  }
+  return set;
+}
+
+}  // namespace hub::data
