@@ -2,6 +2,9 @@
 
 #include <string>
 
+#include "api/worker/job_control.h"
+#include "api/worker/job_spec.h"
+
 namespace hub::api {
 
 struct JobArguments {
@@ -19,11 +22,15 @@ struct JobArguments {
 //    "dataset":{"path","digest","valid_path"?}, "params":{…}, "output_folder"?,
 //    "memory_limit_bytes"?, "seed"?}
 // finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
-//   training starts from; the adapter is written to "output_folder". A "seed" overrides the params'.
-//   result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
+//   training starts from; the adapter is written to "output_folder". A "seed" overrides the
+//   params'. result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
 //           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}
 // evaluate: "params" are {"max_rows"?,"max_seq_length"?,"batch_size"?,"train_on_prompt"?}.
 //   result {"loss","perplexity","tokens","rows"}
 int run_job(const JobArguments& arguments);
+
+// The job alone, without standard input and output: ends with an event "result" (true) or "error"
+// (false). On the thread that owns MLX.
+bool perform_job(const JobArguments& arguments, JobControl& control, const EmitEvent& emit);
 
 }  // namespace hub::api

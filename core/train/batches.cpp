@@ -52,13 +52,13 @@ void append_batches(
   }
 }
 
-std::size_t cut_length(const Sequence& sequence, int max_tokens) {
+std::size_t cut_length(const data::Example& sequence, int max_tokens) {
   return std::min(sequence.tokens.size(), static_cast<std::size_t>(max_tokens));
 }
 
 // Inputs of the batch: one less than its longest row (its last token is only a target), rounded up.
 int padded_length(
-    std::span<const Sequence> sequences,
+    std::span<const data::Example> sequences,
     std::span<const std::size_t> indices,
     const BatchShape& shape) {
   std::size_t longest = 2;
@@ -110,7 +110,7 @@ std::vector<std::size_t> shuffled_order(std::size_t count, std::uint64_t seed) {
 }
 
 Batch make_batch(
-    std::span<const Sequence> sequences,
+    std::span<const data::Example> sequences,
     std::span<const std::size_t> indices,
     const BatchShape& shape) {
   const int length = padded_length(sequences, indices, shape);
@@ -120,7 +120,7 @@ Batch make_batch(
   std::vector<int> targets;
   std::size_t input_tokens = 0;
   for (std::size_t row = 0; row < indices.size(); ++row) {
-    const Sequence& sequence = sequences[indices[row]];
+    const data::Example& sequence = sequences[indices[row]];
     const std::size_t tokens = cut_length(sequence, shape.max_tokens);
     const std::size_t begin = row * width;
     for (std::size_t t = 0; t < std::min(tokens, width); ++t) {
@@ -128,7 +128,7 @@ Batch make_batch(
     }
     input_tokens += tokens;
     for (std::size_t t = 1; t < tokens; ++t) {
-      if (sequence.trained[t]) {
+      if (sequence.trained[t] != 0) {
         positions.push_back(static_cast<int>(begin + t - 1));
         targets.push_back(sequence.tokens[t]);
       }
@@ -148,11 +148,11 @@ Batch make_batch(
       input_tokens};
 }
 
-std::size_t trained_count(const Sequence& sequence, int max_tokens) {
+std::size_t trained_count(const data::Example& sequence, int max_tokens) {
   const std::size_t tokens = cut_length(sequence, max_tokens);
   std::size_t count = 0;
   for (std::size_t t = 1; t < tokens; ++t) {
-    count += sequence.trained[t] ? 1U : 0U;
+    count += sequence.trained[t] != 0 ? 1U : 0U;
   }
   return count;
 }

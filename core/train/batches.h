@@ -7,16 +7,11 @@
 
 #include <mlx/array.h>
 
+#include "core/data/examples.h"
+
 namespace hub::train {
 
 namespace mx = mlx::core;
-
-// One tokenized row: `trained[i]` says whether token i is a target of the loss (token 0 never is:
-// nothing precedes it). Both of equal length.
-struct Sequence {
-  std::vector<int> tokens;
-  std::vector<bool> trained;
-};
 
 // Indices into the rows, batch by batch.
 using BatchPlan = std::vector<std::vector<std::size_t>>;
@@ -58,11 +53,11 @@ struct Batch {
 };
 
 Batch make_batch(
-    std::span<const Sequence> sequences,
+    std::span<const data::Example> sequences,
     std::span<const std::size_t> indices,
     const BatchShape& shape);
 
 // Trained tokens of a row that survive the cut to `max_tokens`.
-std::size_t trained_count(const Sequence& sequence, int max_tokens);
+std::size_t trained_count(const data::Example& sequence, int max_tokens);
 
 }  // namespace hub::train

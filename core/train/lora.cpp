@@ -183,12 +183,4 @@ TrainableAdapter continue_adapter(
   return result;
 }
 
-std::vector<std::string> relative_keys(std::span<const std::string> paths) {
-  std::set<std::string> keys;
-  for (const std::string& path : paths) {
-    keys.insert(split_path(path).relative);
-  }
-  return {keys.begin(), keys.end()};
-}
-
 }  // namespace hub::train

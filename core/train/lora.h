@@ -51,8 +51,4 @@ TrainableAdapter make_adapter(
 TrainableAdapter continue_adapter(
     const nn::LoraAdapter& start, const model_config::FinetuneParams& params);
 
-// "self_attn.q_proj" of "model.layers.3.self_attn.q_proj": mlx-lm's `lora_parameters.keys`, sorted,
-// each once.
-std::vector<std::string> relative_keys(std::span<const std::string> paths);
-
 }  // namespace hub::train

@@ -16,11 +16,11 @@ std::vector<int> values(mx::array ints) {
 }
 
 // Token i is 100 * row + i; the last `trained` tokens are trained.
-Sequence sequence(int row, std::size_t length, std::size_t trained) {
-  Sequence result;
+data::Example sequence(int row, std::size_t length, std::size_t trained) {
+  data::Example result;
   for (std::size_t i = 0; i < length; ++i) {
     result.tokens.push_back((100 * row) + static_cast<int>(i));
-    result.trained.push_back(i >= length - trained);
+    result.trained.push_back(i >= length - trained ? 1 : 0);
   }
   return result;
 }
@@ -89,7 +89,7 @@ TEST(BatchPlanTest, EvaluationIsInLengthOrder) {
 }
 
 TEST(MakeBatchTest, ShiftsAndPadsToAMultiple) {
-  const std::vector<Sequence> rows = {sequence(1, 4, 2), sequence(2, 6, 1)};
+  const std::vector<data::Example> rows = {sequence(1, 4, 2), sequence(2, 6, 1)};
   const std::vector<std::size_t> both = {0, 1};
   const Batch batch = make_batch(rows, both, {.max_tokens = 100, .pad_multiple = 4});
   EXPECT_EQ(batch.rows, 2);
@@ -104,7 +104,7 @@ TEST(MakeBatchTest, ShiftsAndPadsToAMultiple) {
 }
 
 TEST(MakeBatchTest, CutsAtTheEndAndStaysWithinTheLimit) {
-  const std::vector<Sequence> rows = {sequence(1, 50, 49)};
+  const std::vector<data::Example> rows = {sequence(1, 50, 49)};
   const std::vector<std::size_t> only = {0};
   const Batch batch = make_batch(rows, only, {.max_tokens = 10, .pad_multiple = 32});
   EXPECT_EQ(batch.length, 9);
@@ -114,14 +114,14 @@ TEST(MakeBatchTest, CutsAtTheEndAndStaysWithinTheLimit) {
 }
 
 TEST(MakeBatchTest, FirstTokenIsNeverATarget) {
-  const std::vector<Sequence> rows = {sequence(1, 3, 3)};
+  const std::vector<data::Example> rows = {sequence(1, 3, 3)};
   const std::vector<std::size_t> only = {0};
   EXPECT_EQ(make_batch(rows, only, {}).trained_tokens, 2U);
   EXPECT_EQ(trained_count(rows[0], 100), 2U);
 }
 
 TEST(MakeBatchTest, RowWithoutTrainedTokensAddsNone) {
-  const std::vector<Sequence> rows = {sequence(1, 5, 0), sequence(2, 1, 1)};
+  const std::vector<data::Example> rows = {sequence(1, 5, 0), sequence(2, 1, 1)};
   const std::vector<std::size_t> both = {0, 1};
   const Batch batch = make_batch(rows, both, {});
   EXPECT_EQ(batch.trained_tokens, 0U);
@@ -129,7 +129,7 @@ TEST(MakeBatchTest, RowWithoutTrainedTokensAddsNone) {
 }
 
 TEST(MakeBatchTest, CompatTrainsOnePadAfterEachRowThatIsPadded) {
-  const std::vector<Sequence> rows = {sequence(1, 4, 2), sequence(2, 8, 1)};
+  const std::vector<data::Example> rows = {sequence(1, 4, 2), sequence(2, 8, 1)};
   const std::vector<std::size_t> both = {0, 1};
   BatchShape shape{.max_tokens = 100, .pad_multiple = 8, .compat = true};
   // mlx-lm pads 8 tokens to 1 + 8, so that even the longest row has a pad target.

@@ -1,0 +1,253 @@
+#include "api/worker/finetune_job.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "api/worker/memory_event.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/data/split.h"
+#include "core/model_config/finetune_params.h"
+#include "core/models/language_model.h"
+#include "core/tensor/ops.h"
+#include "core/train/batch_size.h"
+#include "core/train/checkpoint.h"
+#include "core/train/lora.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+using model_config::FinetuneParams;
+
+constexpr double kSecondsBetweenMemoryEvents = 1.0;
+
+void log_info(const EmitEvent& emit, const std::string& message) {
+  emit("log", {{"level", "info"}, {"message", message}});
+}
+
+FinetuneParams read_params(const JobSpec& spec) {
+  const Json json = base::parse_json(spec.params, "params");
+  FinetuneParams params = FinetuneParams::from_json(json, "params");
+  if (spec.seed) {
+    params.seed = *spec.seed;
+  }
+  return params;
+}
+
+train::TrainData load_data(
+    const JobSpec& spec, const FinetuneParams& params, const EmitEvent& emit) {
+  const auto builder = data::ExampleBuilder::load(
+      spec.base_folder,
+      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+  const data::DatasetFiles files = data::dataset_files(spec.dataset_path);
+  auto all = load_examples(files.train, spec.dataset_digest, builder, emit).examples;
+  const auto valid_file = spec.valid_path ? spec.valid_path : files.valid;
+  if (valid_file) {
+    return {std::move(all), load_examples(*valid_file, "", builder, emit).examples};
+  }
+  if (params.eval_every == 0) {
+    return {std::move(all), {}};
+  }
+  const data::Split split = data::split_rows(all.size(), params.eval_fraction, params.seed);
+  train::TrainData result;
+  for (const std::size_t row : split.train) {
+    result.train.push_back(std::move(all[row]));
+  }
+  for (const std::size_t row : split.eval) {
+    result.valid.push_back(std::move(all[row]));
+  }
+  log_info(
+      emit,
+      fmt::format(
+          "{} rows to train on, {} held out by seed {}",
+          result.train.size(),
+          result.valid.size(),
+          params.seed));
+  return result;
+}
+
+// Freed activations are reused from step to step, so that pages need not be zeroed anew each time;
+// a quarter of what the job may use bounds what is kept.
+void limit_cache(const JobSpec& spec) {
+  constexpr std::uint64_t kWithoutLimit = 2ULL << 30U;
+  const std::uint64_t bytes =
+      spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes / 4 : kWithoutLimit;
+  tensor::set_cache_limit(static_cast<std::size_t>(bytes));
+}
+
+int pick_batch_size(
+    const JobSpec& spec,
+    const FinetuneParams& params,
+    const models::LanguageModel& model,
+    const train::TrainData& data,
+    const EmitEvent& emit) {
+  std::size_t longest = 0;
+  for (const auto* rows : {&data.train, &data.valid}) {
+    for (const data::Example& example : *rows) {
+      longest = std::max(longest, example.tokens.size());
+    }
+  }
+  const auto choice = train::choose_batch_size(
+      model.config(),
+      model.weight_bytes(),
+      params,
+      data.train.size(),
+      longest,
+      spec.memory_limit_bytes);
+  log_info(emit, choice.reason);
+  return choice.batch_size;
+}
+
+train::TrainableAdapter start_adapter(
+    const JobSpec& spec,
+    const FinetuneParams& params,
+    const models::LanguageModel& model,
+    const EmitEvent& emit) {
+  if (!spec.adapter_folder) {
+    return train::make_adapter(model, params, params.seed);
+  }
+  auto adapter = train::continue_adapter(models::load_adapter(*spec.adapter_folder, model), params);
+  log_info(
+      emit,
+      fmt::format(
+          "goes on from an adapter of rank {} and scale {:g} over {} linears, which hold instead "
+          "of the params' rank, scale, target_modules and num_layers",
+          adapter.rank,
+          adapter.scale,
+          adapter.paths.size()));
+  return adapter;
+}
+
+Json lineage(const JobSpec& spec, const FinetuneParams& params) {
+  return {
+      {"model", spec.base_name},
+      {"mlx_model_hub",
+       {{"job_id", spec.job_id},
+        {"base_digest", spec.base_digest},
+        {"dataset_digest", spec.dataset_digest},
+        {"params", params.to_json()}}}};
+}
+
+// Turns what the trainer reports into events.
+class Reporter {
+ public:
+  explicit Reporter(const EmitEvent& emit) : emit_(emit) {}
+
+  void started(int total_steps) {
+    total_steps_ = total_steps;
+    progress(0);
+  }
+
+  void reported(const train::StepReport& report) {
+    iterations_per_second_ = report.iterations_per_second;
+    emit_(
+        "metric",
+        {{"step", report.step},
+         {"train_loss", report.train_loss},
+         {"learning_rate", report.learning_rate},
+         {"iterations_per_second", report.iterations_per_second},
+         {"tokens_per_second", report.tokens_per_second},
+         {"input_tokens_per_second", report.input_tokens_per_second},
+         {"trained_tokens", report.trained_tokens},
+         {"grad_norm", report.grad_norm},
+         {"peak_memory_bytes", report.peak_memory_bytes}});
+    progress(report.step);
+    memory();
+  }
+
+  void evaluated(const train::EvalReport& report) {
+    emit_("metric", {{"step", report.step}, {"eval_loss", report.result.loss}});
+    memory();
+  }
+
+  void memory() {
+    const double now = base::steady_seconds();
+    if (now - last_memory_ >= kSecondsBetweenMemoryEvents) {
+      last_memory_ = now;
+      emit_("memory", memory_event());
+    }
+  }
+
+ private:
+  void progress(int step) {
+    Json data = {{"step", step}, {"total", total_steps_}, {"eta_seconds", nullptr}};
+    if (iterations_per_second_ > 0.0) {
+      data["eta_seconds"] = (total_steps_ - step) / iterations_per_second_;
+    }
+    emit_("progress", data);
+  }
+
+  const EmitEvent& emit_;
+  int total_steps_ = 0;
+  double iterations_per_second_ = 0.0;
+  double last_memory_ = -1e9;
+};
+
+Json optional_json(const std::optional<double>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+}  // namespace
+
+Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emit) {
+  const FinetuneParams params = read_params(spec);
+  train::TrainData data = load_data(spec, params, emit);
+  control.check();
+  limit_cache(spec);
+  const auto model = models::load_model(spec.base_folder);
+  emit("ready", {{"weight_bytes", model->weight_bytes()}, {"pid", ::getpid()}});
+  control.check();
+
+  const int batch_size = pick_batch_size(spec, params, *model, data, emit);
+  const Json extra = lineage(spec, params);
+  const train::Checkpoints checkpoints(spec.output_folder / "checkpoints", *model, extra);
+  const auto adapter_folder = spec.output_folder / "adapter";
+  Reporter reporter(emit);
+
+  train::TrainHooks hooks;
+  hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
+  hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
+  hooks.log = [&](const std::string& message) { log_info(emit, message); };
+  hooks.poll = [&](int /*step*/) {
+    reporter.memory();
+    return control.next();
+  };
+  hooks.save = [&](int step, const train::TrainableAdapter& adapter, bool final) {
+    if (final) {
+      train::save_result(adapter_folder, adapter, *model, extra);
+      return;
+    }
+    checkpoints.save(step, adapter);
+    emit("checkpoint", {{"step", step}, {"folder", checkpoints.folder().string()}});
+  };
+  train::Trainer trainer(
+      *model,
+      start_adapter(spec, params, *model, emit),
+      std::move(data),
+      params,
+      batch_size,
+      std::move(hooks));
+  reporter.started(trainer.total_steps());
+  const train::TrainResult result = trainer.run();
+  emit("memory", memory_event());
+  return {
+      {"adapter_folder", adapter_folder.string()},
+      {"steps", result.steps},
+      {"best_step", result.best_step},
+      {"stop_reason", to_string(result.end)},
+      {"train_loss", result.train_loss},
+      {"eval_loss_before", optional_json(result.eval_loss_before)},
+      {"eval_loss_after", optional_json(result.eval_loss_after)},
+      {"trained_tokens", result.trained_tokens},
+      {"batch_size", batch_size},
+      {"seconds", result.seconds},
+      {"peak_memory_bytes", result.peak_memory_bytes}};
+}
+
+}  // namespace hub::api

@@ -1,0 +1,125 @@
+#include "api/worker/job_spec.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+#include "core/base/worker_protocol.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+using base::JsonReader;
+
+constexpr std::size_t kDigestDigits = 64;
+constexpr std::size_t kShownProblems = 5;
+
+}  // namespace
+
+JobSpec JobSpec::from_json(const Json& json) {
+  const JsonReader reader(json);
+  const auto protocol = reader.optional_int("protocol", 0, 1000).value_or(0);
+  if (protocol != base::kWorkerProtocolVersion) {
+    throw base::Error(
+        base::ErrorCode::kNotImplemented,
+        fmt::format(
+            "this worker speaks protocol {}, the job was written for {}",
+            base::kWorkerProtocolVersion,
+            protocol),
+        "protocol");
+  }
+  JobSpec spec;
+  spec.job_id = reader.string("job_id");
+  spec.kind = reader.string("kind");
+  if (spec.kind != "finetune" && spec.kind != "evaluate") {
+    throw base::Error(
+        base::ErrorCode::kNotImplemented,
+        "kind must be finetune or evaluate, not \"" + spec.kind + "\"",
+        "kind");
+  }
+  const JsonReader base(reader.value("base"), "base");
+  spec.base_folder = base.string("folder");
+  spec.base_digest = base.optional_string("digest").value_or("");
+  spec.base_name = base.optional_string("name").value_or("");
+  if (const Json* adapter = reader.optional_object("adapter")) {
+    spec.adapter_folder = JsonReader(*adapter, "adapter").string("folder");
+  }
+  const JsonReader dataset(reader.value("dataset"), "dataset");
+  spec.dataset_path = dataset.string("path");
+  spec.dataset_digest = dataset.optional_string("digest").value_or("");
+  if (const auto valid = dataset.optional_string("valid_path")) {
+    spec.valid_path = *valid;
+  }
+  const Json* params = reader.optional_object("params");
+  spec.params = params != nullptr ? params->dump() : "{}";
+  if (spec.kind == "finetune") {
+    spec.output_folder = reader.string("output_folder");
+  }
+  spec.memory_limit_bytes = static_cast<std::uint64_t>(
+      reader.optional_int("memory_limit_bytes", 0, INT64_MAX).value_or(0));
+  if (const auto seed = reader.optional_int("seed", 0, INT64_MAX)) {
+    spec.seed = static_cast<std::uint64_t>(*seed);
+  }
+  return spec;
+}
+
+JobSpec JobSpec::load(const std::filesystem::path& file) {
+  return from_json(base::parse_json(base::read_file(file), "job specification"));
+}
+
+data::ExampleSet load_examples(
+    const std::filesystem::path& file,
+    const std::string& expected_digest,
+    const data::ExampleBuilder& builder,
+    const EmitEvent& emit) {
+  const data::Dataset dataset = data::read_dataset(file);
+  if (expected_digest.size() == kDigestDigits && dataset.digest != expected_digest) {
+    throw base::Error(
+        base::ErrorCode::kConflict,
+        fmt::format(
+            "{} changed since it was registered: its SHA-256 is {}, registered was {}",
+            file.filename().string(),
+            dataset.digest,
+            expected_digest),
+        "dataset",
+        "dataset_changed");
+  }
+  data::ExampleSet set = data::build_examples(dataset, builder);
+  const auto& problems = set.problems.first();
+  for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
+    emit(
+        "log",
+        {{"level", "warning"},
+         {"message",
+          fmt::format(
+              "{} line {}: {}", file.filename().string(), problems[i].line, problems[i].message)}});
+  }
+  emit(
+      "log",
+      {{"level", "info"},
+       {"message",
+        fmt::format(
+            "{}: {} examples, {} cut to {} tokens, {} lines with problems",
+            file.filename().string(),
+            set.examples.size(),
+            set.truncated,
+            builder.options().max_seq_length,
+            set.problems.count())}});
+  if (set.examples.empty()) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "no line of {} can be used{}",
+            file.filename().string(),
+            problems.empty() ? std::string()
+                             : fmt::format("; line {}: {}", problems[0].line, problems[0].message)),
+        "dataset",
+        "empty_dataset");
+  }
+  return set;
+}
+
+}  // namespace hub::api

@@ -1,0 +1,79 @@
+#include "api/worker/job_worker.h"
+
+#include <atomic>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "api/worker/evaluate_job.h"
+#include "api/worker/finetune_job.h"
+#include "api/worker/job_control.h"
+#include "api/worker/job_spec.h"
+#include "core/base/error.h"
+#include "core/base/worker_protocol.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+
+// Shared with the thread that reads commands, which outlives the job: it may be waiting for input.
+struct Session {
+  JobControl control;
+  std::atomic<bool> finished = false;
+};
+
+void read_until_closed(const std::shared_ptr<Session>& session) {
+  base::read_commands([&](const Json& command) {
+    if (!session->control.handle(command)) {
+      base::emit_event(
+          "log",
+          {{"level", "warning"},
+           {"message", "a job does not know this command: " + command.dump()}});
+    }
+  });
+  if (!session->finished) {
+    std::_Exit(1);  // the server is gone: nobody would take the result
+  }
+}
+
+Json error_data(const base::Error& error) {
+  return {
+      {"code", to_string(error.code())},
+      {"message", error.what()},
+      {"param", error.param()},
+      {"reason", error.reason()}};
+}
+
+}  // namespace
+
+bool perform_job(const JobArguments& arguments, JobControl& control, const EmitEvent& emit) {
+  try {
+    const JobSpec spec = JobSpec::load(arguments.spec_path);
+    emit(
+        "result",
+        spec.kind == "finetune" ? run_finetune(spec, control, emit)
+                                : run_evaluate(spec, control, emit));
+    return true;
+  } catch (const base::Error& error) {
+    emit("error", error_data(error));
+  } catch (const std::exception& error) {
+    emit("error", error_data(base::Error(base::ErrorCode::kInternal, error.what())));
+  }
+  return false;
+}
+
+int run_job(const JobArguments& arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // a server that is gone shows as closed standard input
+  const auto session = std::make_shared<Session>();
+  std::thread(read_until_closed, session).detach();
+  const bool succeeded = perform_job(arguments, session->control, base::emit_event);
+  session->finished = true;
+  return succeeded ? 0 : 1;
+}
+
+}  // namespace hub::api

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/model_config/finetune_params.h"
+#include "core/model_config/model_config.h"
+
+namespace hub::train {
+
+struct BatchSizeChoice {
+  int batch_size = 1;
+  std::uint64_t estimated_bytes = 0;  // the job's peak with it
+  std::string reason;                 // one sentence for the log
+};
+
+// The batch size of a job: the params' own where given, else the largest power of two, up to 8 and
+// up to a sixteenth of the rows (so that an epoch stays a run and not a handful of steps), whose
+// estimate fits into `memory_limit_bytes` (0: no limit). `longest` is the longest row in tokens.
+// Throws kInsufficientMemory with the estimate and, where there is one, a max_seq_length that fits.
+BatchSizeChoice choose_batch_size(
+    const model_config::ModelConfig& config,
+    std::uint64_t weight_bytes,
+    const model_config::FinetuneParams& params,
+    std::size_t rows,
+    std::size_t longest,
+    std::uint64_t memory_limit_bytes);
+
+}  // namespace hub::train

@@ -1,0 +1,61 @@
+#include "core/train/checkpoint.h"
+
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+
+namespace hub::train {
+namespace {
+
+constexpr const char* kTensorFile = "adapters.safetensors";
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::error_code& error) {
+  throw base::Error(
+      base::ErrorCode::kUnavailable,
+      fmt::format("cannot write {}: {}", path.string(), error.message()));
+}
+
+}  // namespace
+
+void save_result(
+    const std::filesystem::path& folder,
+    const TrainableAdapter& adapter,
+    const models::LanguageModel& model,
+    const base::Json& extra) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    refuse(folder, error);
+  }
+  nn::LoraAdapter finished = adapter.adapter();
+  finished.dropout = adapter.dropout;  // recorded, not applied: there is no key
+  models::save_adapter(folder, finished, model, extra);
+}
+
+Checkpoints::Checkpoints(
+    std::filesystem::path folder, const models::LanguageModel& model, const base::Json& extra)
+    : folder_(std::move(folder)), model_(model), extra_(extra.dump()) {}
+
+void Checkpoints::save(int step, const TrainableAdapter& adapter) const {
+  save_result(folder_, adapter, model_, base::parse_json(extra_, "adapter configuration"));
+  // The latest is replaced by a rename at the next save, so a hard link keeps this one.
+  const auto numbered = folder_ / fmt::format("{:07d}_{}", step, kTensorFile);
+  std::error_code error;
+  std::filesystem::remove(numbered, error);
+  std::filesystem::create_hard_link(folder_ / kTensorFile, numbered, error);
+  if (error) {  // a file system without hard links
+    std::filesystem::copy_file(folder_ / kTensorFile, numbered, error);
+  }
+  if (error) {
+    refuse(numbered, error);
+  }
+  base::sync_path(folder_);
+}
+
+}  // namespace hub::train

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/json.h"
+#include "core/models/language_model.h"
+#include "core/train/lora.h"
+
+namespace hub::train {
+
+// Writes adapters.safetensors and adapter_config.json as mlx-lm does, each file atomically, into
+// `folder`, which is made when absent. `extra` (an object) goes into the configuration. Throws
+// kUnavailable when the disk refuses.
+void save_result(
+    const std::filesystem::path& folder,
+    const TrainableAdapter& adapter,
+    const models::LanguageModel& model,
+    const base::Json& extra);
+
+// A folder in mlx-lm's layout while a job trains: save_result() for the latest, and every saved
+// step as <step, 7 digits>_adapters.safetensors beside it.
+class Checkpoints {
+ public:
+  // `model` must outlive this.
+  Checkpoints(
+      std::filesystem::path folder, const models::LanguageModel& model, const base::Json& extra);
+
+  void save(int step, const TrainableAdapter& adapter) const;
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  std::filesystem::path folder_;
+  const models::LanguageModel& model_;
+  std::string extra_;  // JSON text
+};
+
+}  // namespace hub::train
