@@ -198,26 +198,28 @@ void Connection::on_input() {
 }
 
 void Connection::parse_head() {
-  while (view(buffer_).starts_with("\r\n")) {  // RFC 9112, section 2.2
-    buffer_.consume(2);
-  }
-  if (buffer_.size() == 0 || view(buffer_) == "\r") {
-    read_more();
-    return;
-  }
   if (phase_ == Phase::kIdle) {
+    while (view(buffer_).starts_with("\r\n")) {  // RFC 9112, section 2.2
+      buffer_.consume(2);
+    }
+    if (buffer_.size() == 0 || view(buffer_) == "\r") {
+      read_more();
+      return;
+    }
     phase_ = Phase::kHead;
     started_ = std::chrono::steady_clock::now();
     deadline(context_.options.header_timeout);
   }
   ErrorCode error;
   const std::size_t used = parser_->put(buffer_.data(), error);
+  buffer_.consume(used);
   if (error == http::error::need_more) {
     read_more();
     return;
   }
   if (error) {
-    const bool in_first_line = view(buffer_).find('\n') == std::string_view::npos;
+    const bool in_first_line =
+        parser_->get().target().empty() && view(buffer_).find('\n') == std::string_view::npos;
     const bool too_long = error == http::error::header_limit;
     new_request();
     refuse_request(
@@ -233,7 +235,6 @@ void Connection::parse_head() {
                               "header_too_large"));
     return;
   }
-  buffer_.consume(used);
   on_head();
 }
 
