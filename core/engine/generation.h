@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hub::engine {
@@ -19,6 +20,9 @@ struct SamplingParams {
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
+
+// "stop", "length", "cancelled", "error"
+std::string_view to_string(FinishReason reason);
 
 struct GenerateRequest {
   std::string request_id;

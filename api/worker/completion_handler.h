@@ -1,0 +1,11 @@
+#pragma once
+
+#include "api/server/http.h"
+#include "api/worker/served_model.h"
+
+namespace hub::api {
+
+// POST /v1/completions
+Response handle_completion(const ServedModel& model, const Request& request);
+
+}  // namespace hub::api

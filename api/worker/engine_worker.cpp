@@ -1,0 +1,217 @@
+#include "api/worker/engine_worker.h"
+
+#include <chrono>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <unistd.h>
+
+#include "api/server/server.h"
+#include "api/worker/blas_info.h"
+#include "api/worker/chat_handler.h"
+#include "api/worker/completion_handler.h"
+#include "api/worker/memory_reporter.h"
+#include "api/worker/served_model.h"
+#include "api/worker/stop_ids.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/base/worker_protocol.h"
+#include "core/obs/log.h"
+
+namespace hub::api {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kMemoryInterval{2000};
+constexpr milliseconds kFlushTimeout{5000};  // for answers that are whole but not yet sent
+
+engine::EngineConfig engine_config(const EngineArguments& arguments) {
+  engine::EngineConfig config;
+  config.model_folder = arguments.model_folder;
+  config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
+  config.max_running = arguments.max_running.value_or(config.max_running);
+  return config;
+}
+
+void emit_usage(const RequestUsage& usage) {
+  base::emit_event(
+      "usage",
+      {{"request_id", usage.request_id},
+       {"prompt_tokens", usage.prompt_tokens},
+       {"completion_tokens", usage.completion_tokens},
+       {"ttft_seconds", usage.ttft_seconds},
+       {"seconds", usage.seconds},
+       {"finish_reason", usage.finish_reason}});
+}
+
+Json stats_json(const engine::EngineStats& stats) {
+  return {
+      {"running", stats.running},
+      {"waiting", stats.waiting},
+      {"prompt_tokens", stats.prompt_tokens},
+      {"generated_tokens", stats.generated_tokens},
+      {"kv_bytes", stats.kv_bytes},
+      {"weight_bytes", stats.weight_bytes},
+      {"active_bytes", stats.active_bytes},
+      {"cache_bytes", stats.cache_bytes},
+      {"peak_bytes", stats.peak_bytes},
+      {"adapters", stats.adapters}};
+}
+
+Router routes(const ServedModel& model) {
+  const auto chat = [&model](const Request& request) { return handle_chat(model, request); };
+  const auto text = [&model](const Request& request) { return handle_completion(model, request); };
+  const auto stats = [&model](const Request&) {
+    return json_response(200, stats_json(model.engine.stats()).dump());
+  };
+  return Router({
+      {.method = "POST", .pattern = "/v1/chat/completions", .handler = chat},
+      {.method = "POST", .pattern = "/v1/completions", .handler = text},
+      {.method = "GET", .pattern = "/stats", .handler = stats},
+  });
+}
+
+Server::Options server_options(const EngineArguments& arguments) {
+  Server::Options options;
+  options.socket_path = arguments.socket;
+  options.access_log = false;             // the server that faces clients logs them
+  options.body_limit_bytes = 64U << 20U;  // that server's own limit is the one that counts
+  options.max_handlers = 512;             // one for each request that runs or waits in the engine
+  return options;
+}
+
+// Reads and obeys commands until one of them ends the worker, or standard input closes.
+class Commands {
+ public:
+  explicit Commands(engine::Engine& engine) : engine_(engine) {}
+
+  void run() {
+    base::read_commands([this](const Json& command) { obey(command); });
+  }
+
+ private:
+  void obey(const Json& command) {
+    const base::JsonReader reader(command);
+    const std::string type = reader.string("type");
+    if (type == "attach") {
+      attach(reader);
+    } else if (type == "detach") {
+      const std::string id = reader.string("id");
+      engine_.detach(id);
+      base::emit_event("detached", {{"id", id}});
+    } else if (type == "drain") {
+      drain(reader.optional_number("timeout_seconds", 0.0, 86400.0).value_or(30.0));
+      end();
+    } else if (type == "stop") {
+      end();
+    } else {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "command: attach, detach, drain or stop was wanted, got \"" + type + "\"");
+    }
+  }
+
+  void attach(const base::JsonReader& command) {
+    const std::string id = command.string("id");
+    const std::string folder = command.string("folder");
+    try {
+      engine_.attach(id, folder);
+      base::emit_event("attached", {{"id", id}});
+      obs::log::info("adapter_attached", {{"id", id}});
+    } catch (const std::exception& error) {  // the answer goes to whoever asked
+      const auto* ours = dynamic_cast<const Error*>(&error);
+      const ErrorCode code = ours != nullptr ? ours->code() : ErrorCode::kInternal;
+      base::emit_event(
+          "attached",
+          {{"id", id}, {"error", {{"code", to_string(code)}, {"message", error.what()}}}});
+    }
+  }
+
+  // Waits for the running requests, at most until something arrives on standard input.
+  void drain(double seconds) {
+    constexpr int kStepMs = 100;
+    for (double waited = 0.0; waited < seconds; waited += kStepMs / 1000.0) {
+      pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      if (engine_.drain(kStepMs) || ::poll(&input, 1, 0) > 0) {
+        return;
+      }
+    }
+  }
+
+  // read_commands() returns after the line at hand.
+  static void end() { std::cin.setstate(std::ios_base::eofbit); }
+
+  engine::Engine& engine_;
+};
+
+void serve(const EngineArguments& arguments) {
+  engine::Engine engine(engine_config(arguments));
+  const auto tokenizer = text::Tokenizer::load(arguments.model_folder);
+  const ServedModel model{
+      .name = arguments.name,
+      .engine = engine,
+      .tokenizer = tokenizer,
+      .chat_template = text::ChatTemplate::load(arguments.model_folder),
+      .stop_ids = stop_ids(engine.model_config(), *tokenizer, arguments.model_folder),
+      .on_usage = emit_usage};
+  Server server(server_options(arguments), routes(model));
+  server.start();
+  const MemoryReporter reporter(engine, kMemoryInterval);
+  const std::uint64_t weight_bytes = engine.stats().weight_bytes;
+  base::emit_event(
+      "ready",
+      {{"socket", arguments.socket.string()}, {"weight_bytes", weight_bytes}, {"pid", ::getpid()}});
+  obs::log::info("engine_ready", {{"model", arguments.name}, {"weight_bytes", weight_bytes}});
+  Commands(engine).run();
+  server.stop(engine.drain(0) ? kFlushTimeout : milliseconds(0));
+}
+
+// On Linux every model would be about 50 times slower in silence.
+void warn_about_slow_blas() {
+#ifdef __linux__
+  const BlasInfo blas = blas_info();
+  if (!blas.is_openblas) {
+    const std::string message = "OpenBLAS is not in use; matrix products come from \"" +
+                                blas.library + "\" and will be slow";
+    base::emit_event("log", {{"level", "warning"}, {"message", message}});
+    obs::log::warning("slow_blas", {{"library", blas.library}});
+  }
+#endif
+}
+
+void emit_error(const std::exception& error) {
+  const auto* ours = dynamic_cast<const Error*>(&error);
+  base::emit_event(
+      "error",
+      {{"code", to_string(ours != nullptr ? ours->code() : ErrorCode::kInternal)},
+       {"message", error.what()},
+       {"param", ours != nullptr ? ours->param() : ""},
+       {"reason", ours != nullptr ? ours->reason() : ""}});
+}
+
+}  // namespace
+
+int run_engine(const EngineArguments& arguments) {
+  std::signal(SIGPIPE, SIG_IGN);
+  // Ctrl-C reaches the whole foreground group: the server ends its workers in order.
+  std::signal(SIGINT, SIG_IGN);
+  try {
+    warn_about_slow_blas();
+    serve(arguments);
+    return 0;
+  } catch (const std::exception& error) {
+    emit_error(error);
+    return 1;
+  }
+}
+
+}  // namespace hub::api

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace hub::api {
+
+struct EngineArguments {
+  std::filesystem::path model_folder;
+  std::string name;                              // the model's name, echoed in answers
+  std::filesystem::path socket;                  // a Unix socket
+  std::optional<std::uint64_t> kv_budget_bytes;  // absent: engine::EngineConfig's defaults
+  std::optional<int> max_running;
+};
+
+// `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions
+// and GET /stats on the socket, and speaks the protocol of core/base/worker_protocol.h on standard
+// input and output until told to stop or standard input closes. Returns the process's exit code: 0,
+// or 1 after an event "error". Never throws.
+//
+// "drain" may carry "timeout_seconds" (default 30); the worker ends after it. What arrives on
+// standard input meanwhile ends the waiting.
+int run_engine(const EngineArguments& arguments);
+
+}  // namespace hub::api

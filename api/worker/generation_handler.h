@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/openai/answer_format.h"
+#include "api/openai/generation_options.h"
+#include "api/server/http.h"
+#include "api/worker/served_model.h"
+
+namespace hub::api {
+
+// One request for text, whatever route it came by.
+struct Generation {
+  GenerationOptions options;
+  std::vector<std::vector<int>> prompts;       // token ids; each gives the choice of its index
+  std::unique_ptr<const AnswerFormat> format;  // how the route writes its answers
+  std::string prompt_field;                    // the field that a too long prompt is blamed on
+};
+
+// Hands the prompts to the engine (what it refuses is thrown here, before any byte of the answer)
+// and answers with the collected text, or with a stream of it. The client's going away ends
+// generation. `model` outlives the answer.
+//
+// Headers of the proxy that are read: x-hub-request-id, x-hub-adapter (an attached adapter's id).
+Response generate(const ServedModel& model, const Request& request, Generation generation);
+
+// What an answer says about itself: id, time, and the model as the client named it (x-hub-model).
+AnswerHead answer_head(
+    const ServedModel& model,
+    const Request& request,
+    std::string_view id_prefix,
+    const GenerationOptions& options);
+
+}  // namespace hub::api

@@ -1,0 +1,87 @@
+// mlx-hub-worker: the children of `mlx-hub serve` that own MLX. Not meant to be started by hand,
+// except `mlx-hub-worker doctor`.
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "api/worker/blas_info.h"
+#include "api/worker/doctor.h"
+#include "api/worker/engine_worker.h"
+#include "api/worker/job_worker.h"
+#include "core/obs/log.h"
+
+namespace {
+
+struct Arguments {
+  hub::api::EngineArguments engine;
+  hub::api::JobArguments job;
+  std::optional<int> threads;
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+// Before any thread that computes exists.
+void use_threads(int threads) {
+  ::setenv("MLX_HUB_THREADS", std::to_string(threads).c_str(), 1);
+  hub::api::set_blas_threads(threads);
+}
+
+void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
+  CLI::App* engine = app.add_subcommand("engine", "Serve one model on a Unix socket");
+  engine->add_option("--model", arguments.model_folder, "The model's folder")->required();
+  engine->add_option("--name", arguments.name, "The model's name in answers")->required();
+  engine->add_option("--socket", arguments.socket, "Path of the Unix socket")->required();
+  engine
+      ->add_option("--kv-budget-bytes", arguments.kv_budget_bytes, "All key/value caches together")
+      ->check(CLI::PositiveNumber);
+  engine->add_option("--max-running", arguments.max_running, "Requests decoded together")
+      ->check(CLI::Range(1, 4096));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("MLX Model Hub: worker process");
+  app.set_version_flag("--version", HUB_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Arguments arguments;
+  app.add_option("--threads", arguments.threads, "Threads that compute; default: one a core")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--log-level", arguments.log_level, "debug, info, warning or error");
+  app.add_option("--log-format", arguments.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  add_engine(app, arguments.engine);
+  CLI::App* job = app.add_subcommand("job", "Run one job");
+  job->add_option("--spec", arguments.job.spec_path, "The job's specification (JSON)")->required();
+  app.add_subcommand("doctor", "Print what MLX is here, and whether it computes, as JSON");
+  CLI11_PARSE(app, argc, argv);
+
+  namespace log = hub::obs::log;
+  log::configure(
+      log::level_from(arguments.log_level),
+      arguments.log_format == "json" ? log::Format::kJson : log::Format::kText);
+  if (arguments.threads) {
+    use_threads(*arguments.threads);
+  }
+  if (app.got_subcommand("engine")) {
+    return hub::api::run_engine(arguments.engine);
+  }
+  if (app.got_subcommand("job")) {
+    return hub::api::run_job(arguments.job);
+  }
+  return hub::api::run_doctor();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "mlx-hub-worker: " << error.what() << '\n';
+    return 2;
+  }
+}
