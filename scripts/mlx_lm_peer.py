@@ -1,0 +1,171 @@
+"""mlx-lm as a peer of the benchmarks, in a process of its own that is kept loaded between turns.
+
+The parent uses `Peer`; this file run as a program is the child: one JSON command a line on standard input, one
+JSON answer a line on standard output. A process of its own, so that OpenBLAS can be preloaded for one form and not
+for another, and so that ours and the peer's never run at the same time.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Peer:
+    """One loaded mlx-lm model. `form`: "quantized" as in the folder, or "float32" (dequantized once)."""
+
+    def __init__(
+        self, model: Path, form: str = "quantized", preload_openblas: bool = False
+    ) -> None:
+        environment = dict(os.environ)
+        if preload_openblas:
+            environment["LD_PRELOAD"] = openblas_library()
+        self._child = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        self.call(do="load", model=str(model), form=form)
+
+    def call(self, **command: Any) -> Json:
+        if self._child.stdin is None or self._child.stdout is None:
+            raise RuntimeError("the peer has no pipes")
+        self._child.stdin.write(json.dumps(command) + "\n")
+        self._child.stdin.flush()
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"mlx-lm ended with {self._child.wait()} during {command['do']}")
+        return json.loads(line)
+
+    def __enter__(self) -> Peer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        self._child.wait()
+
+
+def openblas_library() -> str:
+    found = ctypes.util.find_library("openblas")
+    if found is None:
+        raise RuntimeError("libopenblas was not found: run scripts/setup")
+    return found
+
+
+def untyped(module: str) -> Any:  # noqa: ANN401
+    """A module whose own types are incomplete; loaded when needed, since only the child needs MLX."""
+    return importlib.import_module(module)
+
+
+class Served:
+    """The child's side."""
+
+    def __init__(self) -> None:
+        self.model: Any = None
+        self.tokenizer: Any = None
+        self.folder = ""
+
+    def load(self, model: str, form: str) -> Json:
+        utils = untyped("mlx_lm.utils")
+        self.folder = model
+        self.model, self.tokenizer = utils.load(model)[:2]
+        if form == "float32":
+            self.model = utils.dequantize_model(self.model)
+        return {}
+
+    def generate(self, tokens: list[int], count: int) -> Json:
+        """Greedy, end-of-text ignored. Seconds to the first token and from the first to the last."""
+        mx, generation = untyped("mlx.core"), untyped("mlx_lm.generate")
+        started = time.perf_counter()
+        arrivals: list[float] = []
+        made: list[int] = []
+        for token, _ in generation.generate_step(mx.array(tokens), self.model, max_tokens=count):
+            made.append(int(token))
+            arrivals.append(time.perf_counter())
+        return {
+            "tokens": made,
+            "first_seconds": arrivals[0] - started,
+            "rest_seconds": arrivals[-1] - arrivals[0],
+        }
+
+    def train(self, rows: list[Any], params: Json) -> Json:
+        """LoRA on every linear layer with mlx-lm's own trainer; what each step took and its loss."""
+        optimizers = untyped("mlx.optimizers")
+        datasets, trainer = untyped("mlx_lm.tuner.datasets"), untyped("mlx_lm.tuner.trainer")
+
+        model = self._fresh_model()
+        model.freeze()
+        lora = {"rank": params["rank"], "scale": params["scale"], "dropout": 0.0}
+        untyped("mlx_lm.tuner.utils").linear_to_lora_layers(model, len(model.layers), lora)
+        data = datasets.CacheDataset(datasets.ChatDataset(rows, self.tokenizer, mask_prompt=True))
+        reports: list[Json] = []
+
+        class Callback:
+            def on_train_loss_report(self, info: Json) -> None:
+                reports.append(info)
+
+            def on_val_loss_report(self, info: Json) -> None:
+                pass
+
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = trainer.TrainingArgs(
+                batch_size=params["batch"],
+                iters=params["steps"],
+                steps_per_report=1,
+                steps_per_save=10**9,
+                max_seq_length=params["length"],
+                adapter_file=str(Path(folder) / "adapters.safetensors"),
+            )
+            optimizer = optimizers.AdamW(learning_rate=params["learning_rate"])
+            trainer.train(
+                model, optimizer, data, None, args=arguments, training_callback=Callback()
+            )
+        return {
+            "step_seconds": [1.0 / float(one["iterations_per_second"]) for one in reports],
+            "losses": [float(one["train_loss"]) for one in reports],
+        }
+
+    def _fresh_model(self) -> Any:  # noqa: ANN401
+        """The weights without an earlier turn's adapters."""
+        utils = untyped("mlx_lm.utils")
+        dequantized = not any("scales" in name for name in self._parameter_names())
+        model = utils.load(self.folder)[0]
+        return utils.dequantize_model(model) if dequantized else model
+
+    def _parameter_names(self) -> list[str]:
+        flat: list[tuple[str, Any]] = untyped("mlx.utils").tree_flatten(self.model.parameters())
+        return [name for name, _ in flat]
+
+
+def child() -> None:
+    # mlx-lm prints on standard output; the protocol keeps the real one for itself.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    served = Served()
+    actions = {"load": served.load, "generate": served.generate, "train": served.train}
+    for line in sys.stdin:
+        command: Json = json.loads(line)
+        print(json.dumps(actions[command.pop("do")](**command)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    child()
