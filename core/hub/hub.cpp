@@ -88,7 +88,7 @@ Hub::Hub(Config given)
           {.worker_executable = config.worker_executable,
            .jobs_folder = jobs_folder(),
            .threads = config.threads},
-          {.queue = queue, .events = events, .pool = pool, .clock = clock},
+          {.database = database, .queue = queue, .events = events, .pool = pool, .clock = clock},
           make_job_kinds(
               {.models = models,
                .aliases = aliases,

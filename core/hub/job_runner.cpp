@@ -154,7 +154,9 @@ void JobRunner::settle(
   if (end.result && end.status.success()) {
     // It may have finished just as it was asked to stop: what is done is kept.
     const base::Json result = base::parse_json(*end.result, "result");
-    with_.queue.complete(job.id, result, kinds_.at(job.kind)->finish(job, result));
+    with_.database.write([&](db::Connection&) {
+      with_.queue.complete(job.id, result, kinds_.at(job.kind)->finish(job, result));
+    });
     obs::log::info("job_completed", {{"job", job.id}});
   } else if (stopped_because == kCancelled) {
     with_.queue.cancelled(job.id);

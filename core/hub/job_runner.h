@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/base/clock.h"
+#include "core/db/pool.h"
 #include "core/hub/job_kind.h"
 #include "core/hub/job_run.h"
 #include "core/hub/model_pool.h"
@@ -26,6 +27,7 @@ class JobRunner {
     int threads = 0;
   };
   struct Collaborators {
+    db::Pool& database;  // a job's result and its end are one transaction
     jobs::JobQueue& queue;
     jobs::EventLog& events;
     ModelPool& pool;  // gives memory back that idle engines hold

@@ -1,0 +1,115 @@
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "api/doctor.h"
+#include "api/serve.h"
+#include "core/base/error.h"
+#include "core/hub/config.h"
+
+namespace {
+
+// The settings of the server as flags; what is given overrides file and environment.
+struct ServerFlags {
+  std::optional<std::filesystem::path> file;
+  hub::hub::ConfigValues values;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--config", file, "TOML file with settings (MLX_HUB_CONFIG)");
+    const std::vector<std::pair<std::string, std::string>> flags = {
+        {"host", "loopback address to listen on, may be repeated (MLX_HUB_HOST)"},
+        {"port", "port, 0 for a free one (MLX_HUB_PORT; default 8000)"},
+        {"data_dir", "folder for everything the hub keeps (MLX_HUB_DATA_DIR)"},
+        {"allow_path",
+         "further folder from which models and data sets may be read, may be repeated"},
+        {"allow_host", "further name accepted in the Host header, may be repeated"},
+        {"worker", "the mlx-hub-worker program"},
+        {"default_model", "folder of the model registered at the first start"},
+        {"memory_fraction", "share of the machine's memory for models and jobs (default 0.75)"},
+        {"memory_budget_bytes", "the same in bytes"},
+        {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
+        {"max_running", "requests an engine decodes together (default 16)"},
+        {"threads", "threads of a worker (default: one a core)"},
+        {"load_timeout_seconds", "for a model to load (default 300)"},
+        {"drain_timeout_seconds", "for requests in flight at shutdown (default 30)"},
+        {"log_level", "debug, info, warning, error"},
+        {"log_format", "text, json"},
+    };
+    for (const auto& [name, help] : flags) {
+      std::string flag = "--" + name;
+      for (char& c : flag) {
+        c = c == '_' ? '-' : c;
+      }
+      command
+          .add_option_function<std::vector<std::string>>(
+              flag,
+              [this, key = name](const std::vector<std::string>& given) { values[key] = given; },
+              help)
+          ->type_size(1)
+          ->expected(1, 64);
+    }
+  }
+
+  [[nodiscard]] hub::hub::Config config() const {
+    auto chosen = file;
+    if (const auto named = hub::api::environment_variable("MLX_HUB_CONFIG");
+        !chosen && named && !named->empty()) {
+      chosen = *named;
+    }
+    hub::hub::Config config = hub::hub::load_config(chosen, hub::api::environment_variable, values);
+    if (config.worker_executable.empty()) {
+      config.worker_executable = hub::api::default_worker_executable();
+    }
+    return config;
+  }
+};
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "MLX Model Hub: register, fine-tune, watch, promote and serve language models on this "
+      "machine",
+      "mlx-hub");
+  app.require_subcommand(1);
+  int exit_code = EXIT_SUCCESS;
+
+  ServerFlags serve_flags;
+  CLI::App* serve =
+      app.add_subcommand("serve", "run the hub: HTTP API, registry, job queue, engines");
+  serve_flags.add_to(*serve);
+  serve->callback([&] { exit_code = hub::api::serve(serve_flags.config()); });
+
+  ServerFlags doctor_flags;
+  bool doctor_json = false;
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "check the machine and this installation, and say what to do");
+  doctor_flags.add_to(*doctor);
+  doctor->add_flag("--json", doctor_json, "print JSON");
+  doctor->callback([&] { exit_code = hub::api::run_doctor(doctor_flags.config(), doctor_json); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const hub::base::Error& error) {
+    fmt::print(stderr, "mlx-hub: {}\n", error.what());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "mlx-hub: unexpected failure: {}\n", error.what());
+  }
+  return EXIT_FAILURE;
+}

@@ -1,0 +1,201 @@
+#include "core/hub/job_runner.h"
+
+#include <chrono>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+
+#include "core/base/error.h"
+#include "core/db/migrations.h"
+#include "tests/support/temp_dir.h"
+
+namespace hub::hub {
+namespace {
+
+using jobs::Job;
+using jobs::JobState;
+using testing::HasSubstr;
+
+// A kind that only passes on what it is given.
+class EchoKind final : public JobKind {
+ public:
+  explicit EchoKind(std::uint64_t bytes) : bytes_(bytes) {}
+  JobPlan plan(const Job& job, const std::filesystem::path& /*output_folder*/) override {
+    if (job.model == "unplannable") {
+      throw base::Error(base::ErrorCode::kConflict, "the base is not ready");
+    }
+    return {.worker_spec = job.spec_json, .estimated_bytes = bytes_};
+  }
+  std::optional<jobs::JobResult> finish(const Job& /*job*/, const base::Json& /*result*/) override {
+    return std::nullopt;
+  }
+
+ private:
+  std::uint64_t bytes_;
+};
+
+class JobRunnerTest : public testing::Test {
+ protected:
+  JobRunnerTest()
+      : database_(migrated(folder_.path() / "hub.db")),
+        events_(database_),
+        queue_(database_, clock_),
+        pool_(
+            {.worker_executable = "/nothing",
+             .runtime_folder = folder_.path(),
+             .log_folder = folder_.path(),
+             .kv_budget_bytes = 1,
+             .max_running = 1,
+             .threads = 0,
+             .load_timeout_seconds = 1},
+            ledger_) {}
+
+  static std::filesystem::path migrated(const std::filesystem::path& file) {
+    db::migrate(file, 0);
+    return file;
+  }
+
+  // A runner whose worker is this shell script ($3 is the specification's file).
+  void run_worker(std::string_view script, std::uint64_t bytes = 1000) {
+    std::map<std::string, std::unique_ptr<JobKind>> kinds;
+    kinds["finetune"] = std::make_unique<EchoKind>(bytes);
+    runner_ = std::make_unique<JobRunner>(
+        JobRunner::Options{folder_.write_script("worker", script), folder_.path() / "jobs", 0},
+        JobRunner::Collaborators{database_, queue_, events_, pool_, clock_},
+        std::move(kinds));
+    runner_->start();
+  }
+
+  Job submit(const std::string& model = "m", std::optional<std::int64_t> timeout = std::nullopt) {
+    jobs::NewJob job;
+    job.kind = "finetune";
+    job.model = model;
+    job.timeout_seconds = timeout;
+    return queue_.enqueue(job);
+  }
+
+  // The job once `done` holds; gives up after 20 s.
+  Job wait_until(const std::string& id, const std::function<bool(const Job&)>& done) {
+    for (int i = 0; i < 2000; ++i) {
+      const Job job = queue_.get(id);
+      if (done(job)) {
+        return job;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return queue_.get(id);
+  }
+  Job wait_for_end(const std::string& id) {
+    return wait_until(id, [](const Job& job) { return jobs::is_ended(job.state); });
+  }
+
+  test::TempDir folder_;
+  base::SystemClock clock_;
+  db::Pool database_;
+  jobs::EventLog events_;
+  jobs::JobQueue queue_;
+  MemoryLedger ledger_{1U << 20U};
+  ModelPool pool_;
+  std::unique_ptr<JobRunner> runner_;
+};
+
+constexpr std::string_view kGood = R"sh(
+echo '{"v":1,"type":"progress","step":3,"total":5,"eta_seconds":1.5}'
+echo '{"v":1,"type":"metric","step":3,"train_loss":1.25}'
+echo '{"v":1,"type":"memory","resident_bytes":2000,"peak_bytes":3000}'
+echo 'a word on standard error' >&2
+echo '{"v":1,"type":"result","steps":5}'
+)sh";
+
+constexpr std::string_view kWaitsForStop = R"sh(
+echo '{"v":1,"type":"progress","step":7,"total":9}'
+read -r line
+echo '{"v":1,"type":"error","code":"cancelled","message":"stopped"}'
+exit 1
+)sh";
+
+TEST_F(JobRunnerTest, RunsJobsOneAfterAnotherAndKeepsWhatTheyReport) {
+  run_worker(kGood);
+  const Job first = submit();
+  const Job second = submit();
+  const Job ended = wait_for_end(first.id);
+  EXPECT_EQ(ended.state, JobState::kCompleted) << ended.reason;
+  EXPECT_EQ(ended.progress->step, 3);
+  EXPECT_EQ(ended.peak_bytes, 3000);
+  EXPECT_THAT(ended.metrics_json, HasSubstr("1.25"));
+  EXPECT_THAT(ended.result_json, HasSubstr("\"steps\":5"));
+  const Job later = wait_for_end(second.id);
+  EXPECT_EQ(later.state, JobState::kCompleted);
+  EXPECT_GE(*later.started_at_ms, *ended.ended_at_ms);
+  std::ifstream log(folder_.path() / "jobs" / first.id / "log.txt");
+  const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("a word on standard error"));
+  EXPECT_EQ(ledger_.reserved_bytes(), 0U);
+}
+
+TEST_F(JobRunnerTest, AKilledWorkerFailsItsJobWithTheReason) {
+  run_worker(kWaitsForStop);
+  const Job job = submit();
+  const Job running = wait_until(job.id, [](const Job& j) { return j.worker_pid && j.progress; });
+  ASSERT_TRUE(running.worker_pid.has_value());
+  ::kill(static_cast<pid_t>(*running.worker_pid), SIGKILL);
+  const Job ended = wait_for_end(job.id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_THAT(ended.reason, testing::AllOf(HasSubstr("signal 9"), HasSubstr("after step 7")));
+}
+
+TEST_F(JobRunnerTest, CancelStopsTheWorker) {
+  run_worker(kWaitsForStop);
+  const Job job = submit();
+  wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
+  queue_.cancel(job.id);
+  EXPECT_EQ(wait_for_end(job.id).state, JobState::kCancelled);
+}
+
+TEST_F(JobRunnerTest, TheTimeLimitIsAFailureThatNamesIt) {
+  run_worker(kWaitsForStop);
+  const Job ended = wait_for_end(submit("m", 1).id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_THAT(ended.reason, HasSubstr("limit of 1 seconds"));
+}
+
+TEST_F(JobRunnerTest, PassesOnTheWorkersReason) {
+  run_worker(
+      "echo '{\"v\":1,\"type\":\"error\",\"code\":\"unprocessable\",\"message\":\"loss is NaN at "
+      "step 4\"}'\nexit 1\n");
+  EXPECT_EQ(wait_for_end(submit().id).reason, "loss is NaN at step 4");
+  EXPECT_EQ(wait_for_end(submit("unplannable").id).reason, "the base is not ready");
+}
+
+TEST_F(JobRunnerTest, AJobThatDoesNotFitNowWaitsWithTheReason) {
+  const auto other = ledger_.reserve("somebody", 1U << 20U);
+  run_worker(kGood);
+  const Job job = submit();
+  const Job waiting =
+      wait_until(job.id, [](const Job& j) { return j.reason == jobs::kWaitMemory; });
+  EXPECT_EQ(waiting.state, JobState::kQueued);
+  EXPECT_EQ(waiting.reason, jobs::kWaitMemory);
+}
+
+TEST_F(JobRunnerTest, StoppingTheHubFailsTheRunningJobHonestly) {
+  run_worker(kWaitsForStop);
+  const Job job = submit();
+  wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
+  runner_->stop();
+  const Job ended = queue_.get(job.id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_EQ(ended.reason, jobs::JobQueue::kServerStopped);
+}
+
+TEST_F(JobRunnerTest, AJobOfADeadServerFailsAtTheNextStart) {
+  const Job job = submit();
+  ASSERT_TRUE(queue_.claim("hub", clock_.now_ms()).has_value());
+  run_worker(kGood);
+  EXPECT_EQ(queue_.get(job.id).state, JobState::kFailed);
+}
+
+}  // namespace
+}  // namespace hub::hub
