@@ -382,6 +382,9 @@ void Connection::store(std::string_view bytes, bool last) {
     } catch (const std::exception& error) {
       refusal = error_response(500, error.what(), "internal_error");
     }
+    if (refusal) {
+      self->upload_.reset();
+    }
     asio::post(self->context_.io, [self, last, refusal = std::move(refusal)]() mutable {
       if (self->phase_ == Phase::kClosed) {
         return;

@@ -119,6 +119,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool reading_ = false;
   bool peer_closed_ = false;  // the client sends nothing more
   bool timed_out_ = false;
+  bool unread_ = false;  // answered before the request was read to its end
   std::uint64_t lingered_ = 0;
 
   // The request in flight. `request_` is the handler thread's while phase_ is kHandling, but for

@@ -234,6 +234,7 @@ void Connection::respond(Response response) {
 
 void Connection::refuse_request(Response response) {
   keep_alive_ = false;
+  unread_ = true;
   respond(std::move(response));
 }
 
@@ -258,7 +259,12 @@ void Connection::client_gone() {
   request_->on_cancel->fire();
 }
 
+// Closing with unread input makes the system send a reset, which may overtake the answer.
 void Connection::linger() {
+  if (!unread_ && buffer_.size() == 0) {
+    close();
+    return;
+  }
   phase_ = Phase::kLinger;
   ErrorCode error;
   socket_.shutdown(Socket::shutdown_send, error);
