@@ -71,7 +71,7 @@ def openblas_library() -> str:
     return found
 
 
-def untyped(module: str) -> Any:  # noqa: ANN401
+def untyped(module: str) -> Any:
     """A module whose own types are incomplete; loaded when needed, since only the child needs MLX."""
     return importlib.import_module(module)
 
@@ -144,7 +144,7 @@ class Served:
             "losses": [float(one["train_loss"]) for one in reports],
         }
 
-    def _fresh_model(self) -> Any:  # noqa: ANN401
+    def _fresh_model(self) -> Any:
         """The weights without an earlier turn's adapters."""
         utils = untyped("mlx_lm.utils")
         dequantized = not any("scales" in name for name in self._parameter_names())
