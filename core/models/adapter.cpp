@@ -1,5 +1,6 @@
 // Port of mlx_lm/tuner/utils.py › load_adapters, stricter: nothing is skipped in silence.
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 #include <string_view>
@@ -28,7 +29,8 @@ constexpr std::string_view kLayers = "model.layers.";
 constexpr const char* kTensorFile = "adapters.safetensors";
 constexpr const char* kConfigFile = "adapter_config.json";
 
-// "model.layers.3.self_attn.q_proj" -> 3 and "self_attn.q_proj".
+// "model.layers.3.self_attn.q_proj" -> 3 and "self_attn.q_proj". split() throws kInvalidArgument
+// for other paths.
 struct LayerPath {
   int layer = 0;
   std::string name;
@@ -36,7 +38,15 @@ struct LayerPath {
 
 LayerPath split(const std::string& path) {
   const std::size_t dot = path.find('.', kLayers.size());
-  return {std::stoi(path.substr(kLayers.size(), dot - kLayers.size())), path.substr(dot + 1)};
+  int layer = -1;
+  if (path.starts_with(kLayers) && dot != std::string::npos) {
+    std::from_chars(path.data() + kLayers.size(), path.data() + dot, layer);
+  }
+  if (layer < 0) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument, fmt::format("{} is no module of a layer", path));
+  }
+  return {layer, path.substr(dot + 1)};
 }
 
 // The linears that `config` says are adapted, by path.
@@ -104,6 +114,29 @@ std::vector<std::string> misfits(
   return problems;
 }
 
+// Every linear in the last layers that `json` names, no other: else mlx-lm would fill the gaps with
+// random factors, and load_adapter() would refuse the files.
+void check_even(
+    const base::Json& json, const nn::LoraAdapter& adapter, const LanguageModel& model) {
+  const auto expected = adapted_linears(AdapterConfig::from_json(json), model);
+  std::vector<std::string> problems;
+  for (const auto& [path, linear] : expected) {
+    if (!adapter.layers.contains(path)) {
+      problems.push_back(fmt::format("{} has no factors, unlike other layers", path));
+    }
+  }
+  for (const auto& [path, weights] : adapter.layers) {
+    if (!expected.contains(path)) {
+      problems.push_back(fmt::format("{} is no linear of the model's layers", path));
+    }
+  }
+  if (!problems.empty()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("the adapter cannot be written: {}", fmt::join(problems, "; ")));
+  }
+}
+
 // fine_tune_type, num_layers and lora_parameters that describe exactly `adapter`.
 base::Json described(const nn::LoraAdapter& adapter, const LanguageModel& model) {
   std::set<std::string> keys;
@@ -130,6 +163,7 @@ base::Json described(const nn::LoraAdapter& adapter, const LanguageModel& model)
   json["fine_tune_type"] = "lora";
   json["lora_parameters"] = parameters;
   json["num_layers"] = layers;
+  check_even(json, adapter, model);
   return json;
 }
 

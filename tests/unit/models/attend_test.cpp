@@ -1,0 +1,71 @@
+#include "core/models/attend.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+
+#include "core/base/error.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_model.h"
+#include "tests/unit/models/forward.h"
+
+namespace hub::models {
+namespace {
+
+class Cache : public ::testing::Test {
+ protected:
+  Cache() {
+    const test::TempDir folder;
+    test::write_tiny_model(folder.path());
+    model_ = load_model(folder.path());
+  }
+  std::unique_ptr<LanguageModel> model_;
+};
+
+std::vector<int> counting(int count) {
+  std::vector<int> ids;
+  for (int i = 0; i < count; ++i) {
+    ids.push_back((7 * i + 3) % 96);
+  }
+  return ids;
+}
+
+TEST_F(Cache, GrowsGeometricallyAndKeepsWhatItHolds) {
+  KvCache cache(model_->config());
+  EXPECT_EQ(cache.bytes(), 0U);
+  const std::vector<int> ids = counting(200);
+  std::vector<std::uint64_t> sizes;
+  std::vector<mx::array> pieces;
+  for (const int id : ids) {
+    pieces.push_back(step(*model_, {{id}}, {&cache}));
+    if (sizes.empty() || sizes.back() != cache.bytes()) {
+      sizes.push_back(cache.bytes());
+    }
+  }
+  // 64, 128, 256 tokens of 2 layers, keys and values, 2 heads of 16 float32.
+  EXPECT_EQ(sizes, (std::vector<std::uint64_t>{64 * 512, 128 * 512, 256 * 512}));
+  EXPECT_EQ(cache.length(), 200);
+  EXPECT_EQ(cache.arrays().size(), 4U);
+  EXPECT_TRUE(same_bits(mx::concatenate(pieces, 0), forward(*model_, ids)));
+}
+
+TEST_F(Cache, TrimmedRowsAreForgotten) {
+  KvCache cache(model_->config());
+  step(*model_, {{5, 17, 3, 80, 42}}, {&cache});
+  cache.trim(2);
+  EXPECT_EQ(cache.length(), 2);
+  const mx::array after = step(*model_, {{9, 61}}, {&cache});
+  const mx::array fresh = forward(*model_, {5, 17, 9, 61});
+  EXPECT_TRUE(same_bits(after, rows(fresh, 2, 4)));
+  cache.trim(100);
+  EXPECT_EQ(cache.length(), 4);
+}
+
+TEST_F(Cache, RowsThatAreNoBatchAreRefused) {
+  EXPECT_THROW(
+      model_->hidden(tokens_of({1, 2, 3}), causal_attend(model_->config(), 2, 2), {}), base::Error);
+}
+
+}  // namespace
+}  // namespace hub::models

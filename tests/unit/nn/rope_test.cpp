@@ -1,0 +1,52 @@
+#include "core/nn/rope.h"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace hub::nn {
+namespace {
+
+TEST(Rope, FrequenciesFallGeometrically) {
+  const auto frequencies = rope_inverse_frequencies(8, 10000.0F, std::nullopt);
+  ASSERT_EQ(frequencies.size(), 4U);
+  EXPECT_FLOAT_EQ(frequencies[0], 1.0F);
+  EXPECT_FLOAT_EQ(frequencies[1], 0.1F);
+  EXPECT_FLOAT_EQ(frequencies[3], 0.001F);
+}
+
+TEST(Rope, LinearScalingDividesThemAll) {
+  RopeScaling scaling;
+  scaling.factor = 4.0F;
+  const auto plain = rope_inverse_frequencies(16, 500.0F, std::nullopt);
+  const auto scaled = rope_inverse_frequencies(16, 500.0F, scaling);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_FLOAT_EQ(scaled[i], plain[i] / 4.0F);
+  }
+}
+
+// 1 / Llama3RoPE(64, 131072, False, 500000, …)._freqs of mlx_lm 0.32.2 with Llama 3.2's settings.
+TEST(Rope, Llama3ScalingIsMlxLms) {
+  const RopeScaling scaling{RopeScaling::Kind::kLlama3, 32.0F, 1.0F, 4.0F, 8192};
+  const auto frequencies = rope_inverse_frequencies(64, 500000.0F, scaling);
+  constexpr std::array<std::pair<std::size_t, float>, 10> kExpected{{
+      {0, 1.0F},
+      {1, 0.663601279258728F},
+      {10, 0.016560440883040428F},
+      {14, 0.0032114461064338684F},
+      {15, 0.0012905477778986096F},
+      {16, 0.00042955667595379055F},
+      {17, 9.708286233944818e-05F},
+      {18, 1.9461638657958247e-05F},
+      {20, 8.570255886297673e-06F},
+      {31, 9.418306490260875e-08F},
+  }};
+  for (const auto& [i, expected] : kExpected) {
+    EXPECT_NEAR(frequencies[i] / expected, 1.0F, 2e-5F) << i;
+  }
+}
+
+}  // namespace
+}  // namespace hub::nn
