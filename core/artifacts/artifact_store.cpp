@@ -51,8 +51,12 @@ std::vector<fs::path> usable_files(const fs::path& source) {
     throw Error(ErrorCode::kNotFound, fmt::format("there is no folder {}", source.string()));
   }
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(source)) {
-    if (entry.is_regular_file() && is_taken(entry.path())) {
+  fs::directory_iterator entries(source, error);
+  if (error) {
+    fail("read", source, error.value());
+  }
+  for (const fs::directory_entry& entry : entries) {
+    if (entry.is_regular_file(error) && is_taken(entry.path())) {
       files.push_back(entry.path());
     }
   }
@@ -110,11 +114,18 @@ void check_part(std::string_view part) {
 }
 
 void remove_leftovers(const fs::path& folder) {
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.path().filename().string().starts_with(kTemporary)) {
-      std::error_code ignored;
-      fs::remove_all(entry.path(), ignored);
+  std::vector<fs::path> leftovers;
+  for (auto entry = fs::recursive_directory_iterator(folder);
+       entry != fs::recursive_directory_iterator();
+       ++entry) {
+    if (entry->path().filename().string().starts_with(kTemporary)) {
+      leftovers.push_back(entry->path());
+      entry.disable_recursion_pending();
     }
+  }
+  for (const fs::path& path : leftovers) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
   }
 }
 
@@ -262,6 +273,25 @@ void ArtifactStore::remove(std::string_view model_id, std::string_view version_t
   }
   fs::remove_all(condemned, error);
   fs::remove(parent, error);  // only when empty
+}
+
+std::vector<std::string> ArtifactStore::keep_only(const std::set<std::string>& folders) {
+  std::vector<std::string> removed;
+  for (const fs::directory_entry& model : fs::directory_iterator(root_ / "artifacts")) {
+    if (!model.is_directory()) {
+      continue;
+    }
+    for (const fs::directory_entry& version : fs::directory_iterator(model.path())) {
+      const std::string model_id = model.path().filename().string();
+      const std::string tag = version.path().filename().string();
+      std::string folder = relative_folder(model_id, tag);
+      if (version.is_directory() && !folders.contains(folder)) {
+        remove(model_id, tag);
+        removed.push_back(std::move(folder));
+      }
+    }
+  }
+  return removed;
 }
 
 std::int64_t ArtifactStore::collect_garbage() {

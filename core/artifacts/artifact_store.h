@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,10 @@ class ArtifactStore {
 
   // Removes a version's links; blobs that nothing links to any more go with collect_garbage().
   void remove(std::string_view model_id, std::string_view version_tag);
+  // Removes version folders that are not among `folders` (relative_folder() forms): what a crash
+  // left between storing the files and writing the row. Only while nothing is imported: at start.
+  // Returns what was removed.
+  std::vector<std::string> keep_only(const std::set<std::string>& folders);
   // Removes blobs with no link left; returns the bytes set free.
   std::int64_t collect_garbage();
 

@@ -296,6 +296,18 @@ std::vector<Version> ModelRegistry::list_versions(const ListFilter& filter) {
   return versions;
 }
 
+std::set<std::string> ModelRegistry::stored_folders() {
+  std::set<std::string> folders;
+  pool_.read([&](Connection& connection) {
+    Statement rows(
+        connection, "SELECT folder FROM versions WHERE by_reference = 0 AND folder <> ''");
+    while (rows.step()) {
+      folders.insert(rows.text(0));
+    }
+  });
+  return folders;
+}
+
 std::optional<Version> ModelRegistry::newest_ready(std::string_view model_id) {
   std::optional<Version> version;
   pool_.read([&](Connection& connection) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,11 +35,11 @@ struct NewVersion {
 };
 
 struct NewModel {
-  std::string name;
-  std::string base_model;
-  std::string description;
+  std::string name{};
+  std::string base_model{};
+  std::string description{};
   std::string tags_json = "{}";
-  std::optional<std::string> id;  // given where files were stored under it first (base::new_id())
+  std::optional<std::string> id{};  // given where files were stored under it first (base::new_id())
 };
 
 struct ListFilter {
@@ -88,6 +89,8 @@ class ModelRegistry {
   Version get_version(std::string_view version_id);
   // Newest first.
   std::vector<Version> list_versions(const ListFilter& filter);
+  // The folders of all versions that the artifact store holds (for ArtifactStore::keep_only()).
+  std::set<std::string> stored_folders();
   // nullopt when the model has no ready version.
   std::optional<Version> newest_ready(std::string_view model_id);
 

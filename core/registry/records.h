@@ -72,12 +72,12 @@ struct Alias {
 };
 
 struct Dataset {
-  std::string id;
-  std::string name;
-  std::string digest;  // SHA-256 of the file
-  std::string path;    // absolute, or relative to the data folder
+  std::string id{};
+  std::string name{};
+  std::string digest{};  // SHA-256 of the file
+  std::string path{};    // absolute, or relative to the data folder
   bool by_reference = false;
-  std::string format;  // chat, completions, text
+  std::string format{};  // chat, completions, text
   std::int64_t rows = 0;
   std::int64_t size_bytes = 0;
   std::string report_json = "{}";
@@ -85,16 +85,16 @@ struct Dataset {
 };
 
 struct Evaluation {
-  std::string id;
-  std::string job_id;
-  std::string model;  // as asked
-  std::string version_id;
-  std::string dataset_id;
-  std::string dataset_digest;
+  std::string id{};
+  std::string job_id{};
+  std::string model{};  // as asked
+  std::string version_id{};
+  std::string dataset_id{};
+  std::string dataset_digest{};
   std::string params_json = "{}";
   std::string metrics_json = "{}";  // {"loss","perplexity","tokens","rows"} once it has ended well
   std::int64_t created_at_ms = 0;
-  std::optional<std::int64_t> ended_at_ms;
+  std::optional<std::int64_t> ended_at_ms{};
 };
 
 }  // namespace hub::registry

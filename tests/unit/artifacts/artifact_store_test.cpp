@@ -1,0 +1,154 @@
+#include "core/artifacts/artifact_store.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "tests/support/temp_dir.h"
+
+namespace hub::artifacts {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ArtifactStoreTest : public ::testing::Test {
+ protected:
+  ArtifactStoreTest() {
+    static_cast<void>(source.write("m/model.safetensors", "weights"));
+    static_cast<void>(source.write("m/config.json", "{}"));
+    static_cast<void>(source.write("m/LICENSE", "free"));
+    static_cast<void>(source.write("m/modeling_evil.py", "import os"));
+    static_cast<void>(source.write("m/pytorch_model.bin", "pickle"));
+    static_cast<void>(source.write("m/.hidden.json", "{}"));
+    static_cast<void>(source.write("m/folder/inner.json", "{}"));
+  }
+  fs::path model() const { return source.path() / "m"; }
+  static std::size_t entries(const fs::path& folder) {
+    return static_cast<std::size_t>(std::distance(
+        fs::recursive_directory_iterator(folder), fs::recursive_directory_iterator()));
+  }
+
+  test::TempDir source;
+  test::TempDir data;
+  ArtifactStore store{data.path()};
+};
+
+TEST_F(ArtifactStoreTest, ImportsWeightsAndDescriptionsOnlyWithTheirDigests) {
+  const auto files = store.import_folder(model(), "model-1", "v1");
+  ASSERT_EQ(files.size(), 3U);
+  EXPECT_EQ(files[0].name, "LICENSE");
+  EXPECT_EQ(files[1].name, "config.json");
+  EXPECT_EQ(files[2].name, "model.safetensors");
+  EXPECT_EQ(files[2].size_bytes, 7);
+  EXPECT_EQ(files[2].sha256, base::sha256_hex("weights"));
+  const fs::path folder = data.path() / "artifacts/model-1/v1";
+  EXPECT_EQ(entries(folder), 3U);
+  EXPECT_EQ(base::read_file(folder / "model.safetensors"), "weights");
+  EXPECT_EQ(store.verify(ArtifactStore::relative_folder("model-1", "v1"), files), std::nullopt);
+}
+
+TEST_F(ArtifactStoreTest, StoresEqualFilesOnce) {
+  store.import_folder(model(), "model-1", "v1");
+  store.import_folder(model(), "model-1", "v2");
+  const std::string sha256 = base::sha256_hex("weights");
+  const fs::path blob = data.path() / "blobs" / sha256.substr(0, 2) / sha256;
+  EXPECT_EQ(fs::hard_link_count(blob), 3U);
+  EXPECT_TRUE(fs::equivalent(blob, data.path() / "artifacts/model-1/v2/model.safetensors"));
+  EXPECT_EQ(
+      fs::status(blob).permissions() & fs::perms::all,
+      fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read);
+}
+
+TEST_F(ArtifactStoreTest, AVersionIsNeverOverwritten) {
+  store.import_folder(model(), "model-1", "v1");
+  try {
+    store.import_folder(model(), "model-1", "v1");
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kConflict);
+  }
+}
+
+TEST_F(ArtifactStoreTest, AFailingImportLeavesNothing) {
+  if (::geteuid() == 0) {
+    // Root may read everything: a folder in a file's place makes the link fail instead.
+    fs::create_directories(
+        data.path() / "blobs" / base::sha256_hex("weights").substr(0, 2) /
+        base::sha256_hex("weights"));
+  } else {
+    fs::permissions(model() / "model.safetensors", fs::perms::none);
+  }
+  EXPECT_THROW(store.import_folder(model(), "model-1", "v1"), base::Error);
+  EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1/v1"));
+  for (const auto& entry : fs::recursive_directory_iterator(data.path())) {
+    EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-")) << entry.path();
+  }
+}
+
+TEST_F(ArtifactStoreTest, RefusesWhatIsNoModelFolder) {
+  const test::TempDir empty;
+  EXPECT_THROW(store.import_folder(empty.path(), "model-1", "v1"), base::Error);
+  EXPECT_THROW(store.import_folder(empty.path() / "absent", "model-1", "v1"), base::Error);
+  EXPECT_THROW(static_cast<void>(ArtifactStore::scan_folder(empty.path())), base::Error);
+  EXPECT_THROW(store.import_folder(model(), "..", "v1"), base::Error);
+  EXPECT_THROW(store.import_folder(model(), "model-1", "a/b"), base::Error);
+}
+
+TEST_F(ArtifactStoreTest, OpensPlainNamesOnly) {
+  store.import_folder(model(), "model-1", "v1");
+  const std::string folder = ArtifactStore::relative_folder("model-1", "v1");
+  EXPECT_EQ(base::read_file(store.open(folder, "config.json")), "{}");
+  for (const char* name : {"../v1/config.json", "..", ".", "", "absent.json", "/etc/passwd"}) {
+    EXPECT_THROW(static_cast<void>(store.open(folder, name)), base::Error) << name;
+  }
+}
+
+TEST_F(ArtifactStoreTest, VerifyNamesWhatIsNotAsRecorded) {
+  const auto files = ArtifactStore::scan_folder(model());
+  const std::string folder = model().string();
+  EXPECT_EQ(store.verify(folder, files), std::nullopt);
+  static_cast<void>(source.write("m/model.safetensors", "weighty"));
+  EXPECT_NE(store.verify(folder, files)->find("SHA-256"), std::string::npos);
+  static_cast<void>(source.write("m/model.safetensors", "w"));
+  EXPECT_NE(store.verify(folder, files)->find("1 bytes"), std::string::npos);
+  fs::remove(model() / "model.safetensors");
+  EXPECT_EQ(store.verify(folder, files), "model.safetensors is missing");
+}
+
+TEST_F(ArtifactStoreTest, RemovedVersionsGiveTheirBlobsBackWhenNobodyElseHasThem) {
+  store.import_folder(model(), "model-1", "v1");
+  store.import_folder(model(), "model-2", "v1");
+  store.remove("model-1", "v1");
+  EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1"));
+  EXPECT_EQ(store.collect_garbage(), 0);
+  store.remove("model-2", "v1");
+  store.remove("model-2", "v1");
+  EXPECT_EQ(store.collect_garbage(), 7 + 2 + 4);
+}
+
+TEST_F(ArtifactStoreTest, LeftoversOfACrashGoAtTheNextStart) {
+  store.import_folder(model(), "model-1", "v1");
+  static_cast<void>(data.write("blobs/.tmp-1", "half"));
+  static_cast<void>(data.write("artifacts/model-1/.tmp-2/config.json", "{}"));
+  const ArtifactStore restarted(data.path());
+  EXPECT_FALSE(fs::exists(data.path() / "blobs/.tmp-1"));
+  EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1/.tmp-2"));
+  EXPECT_TRUE(fs::exists(data.path() / "artifacts/model-1/v1/config.json"));
+}
+
+TEST_F(ArtifactStoreTest, VersionsWithoutARowGoAtTheNextStart) {
+  store.import_folder(model(), "model-1", "v1");
+  store.import_folder(model(), "model-1", "v2");
+  const auto removed = store.keep_only({ArtifactStore::relative_folder("model-1", "v1")});
+  EXPECT_EQ(removed, std::vector<std::string>{"artifacts/model-1/v2"});
+  EXPECT_TRUE(fs::exists(data.path() / "artifacts/model-1/v1"));
+  EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1/v2"));
+}
+
+}  // namespace
+}  // namespace hub::artifacts
