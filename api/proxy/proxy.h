@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+
+#include "api/server/http.h"
+
+namespace hub::api {
+
+// Where a request goes on to.
+struct Upstream {
+  std::filesystem::path socket_path;  // a worker's Unix socket
+  Headers headers;     // the proxy's own (X-Hub-…): replace what came under these names
+  std::string target;  // path and query there; "": as they came
+};
+
+// Sends the request on and passes the answer through; blocks until the answer's head is here (its
+// body, too, when its length is known).
+// - Event streams and bodies of unknown length go on byte by byte as they arrive; of an event
+// stream
+//   only whole lines.
+// - The client goes away: the upstream connection is closed at once, so that generation stops.
+// - The upstream ends in the middle of an event stream: an event `data: {"error":{…,"code":
+//   "engine_lost"}}`, no [DONE]. In the middle of another stream: the client's connection is cut.
+// - Hop-by-hop headers stay on their side, and so do the client's credentials; X-Request-Id is the
+//   request's.
+// Throws base::Error: kUnavailable (reason "engine_unavailable": nobody listens; "engine_lost": it
+// ended before its answer), kCancelled when the client is gone.
+Response forward(const Request& request, const Upstream& upstream);
+
+}  // namespace hub::api
