@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/worker/blas_info.h"
-#include "api/worker/memory_reporter.h"
+#include "api/worker/memory_event.h"
 #include "core/base/clock.h"
 #include "core/kernels/cpu_level.h"
 #include "core/kernels/quantized_matmul.h"
@@ -78,14 +78,6 @@ Json blas_json() {
       {"threads", blas.threads}};
 }
 
-Json memory_json() {
-  const tensor::Memory memory = tensor::memory();
-  return {
-      {"active_bytes", memory.active},
-      {"peak_bytes", memory.peak},
-      {"resident_bytes", resident_bytes()}};
-}
-
 }  // namespace
 
 Json doctor_report() {
@@ -106,7 +98,7 @@ Json doctor_report() {
   report["cpu_levels"] = std::move(levels);
   report["threads"] = kernels::ThreadPool::shared().threads();
   report["blas"] = blas_json();
-  report["memory"] = memory_json();
+  report["memory"] = memory_event();
   report["proof"] = std::move(proof);
   return report;
 }

@@ -7,7 +7,7 @@ namespace hub::api {
 // What this machine and this build of MLX are, and whether they compute:
 // {"mlx_version","device","gpu","cpu_level","cpu_levels":[…],"threads",
 //  "blas":{"library","openblas","core","config","threads"},
-//  "memory":{"active_bytes","peak_bytes","resident_bytes"},
+//  "memory":{"active_bytes","cache_bytes","peak_bytes","resident_bytes"},
 //  "proof":{"ok","seconds","error"}}
 // "proof" multiplies small matrices by MLX and by our own kernels and compares with the exact
 // result. Never throws: what fails is in proof.error.

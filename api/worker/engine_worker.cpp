@@ -165,7 +165,7 @@ void serve(const EngineArguments& arguments) {
       .on_usage = emit_usage};
   Server server(server_options(arguments), routes(model));
   server.start();
-  const MemoryReporter reporter(engine, kMemoryInterval);
+  const MemoryReporter reporter(kMemoryInterval);
   const std::uint64_t weight_bytes = engine.stats().weight_bytes;
   base::emit_event(
       "ready",

@@ -2,11 +2,8 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <mutex>
 #include <thread>
-
-#include "core/engine/engine.h"
 
 namespace hub::api {
 
@@ -14,7 +11,7 @@ namespace hub::api {
 // destroyed.
 class MemoryReporter {
  public:
-  MemoryReporter(const engine::Engine& engine, std::chrono::milliseconds interval);
+  explicit MemoryReporter(std::chrono::milliseconds interval);
   ~MemoryReporter();
   MemoryReporter(const MemoryReporter&) = delete;
   MemoryReporter& operator=(const MemoryReporter&) = delete;
@@ -22,14 +19,10 @@ class MemoryReporter {
  private:
   void run(std::chrono::milliseconds interval);
 
-  const engine::Engine& engine_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;  // guarded by mutex_
   std::thread thread_;
 };
-
-// Bytes of this process in physical memory; 0 where the system does not say.
-std::uint64_t resident_bytes();
 
 }  // namespace hub::api

@@ -10,13 +10,11 @@ namespace {
 // Fewer rows than this a prompt would make the step's fixed cost dominate.
 constexpr int kMinPrefillShare = 32;
 
-// Free rows each running sequence must find after an admission: without them the newcomer would
-// be sent away again within a few steps.
-constexpr std::uint64_t kGrowthRows = 32;
+// The smallest cache that models::KvCache makes, in tokens.
+constexpr int kSmallestCapacity = 64;
 
 std::uint64_t kv_bytes(const SequenceView& sequence, const StepLimits& limits) {
-  const int tokens = sequence.cached + sequence.pending;
-  return static_cast<std::uint64_t>(tokens) * limits.kv_bytes_per_token;
+  return static_cast<std::uint64_t>(grown_capacity(sequence)) * limits.kv_bytes_per_token;
 }
 
 // How many of the newest must give way so that the rest fit.
@@ -44,7 +42,7 @@ int count_admitted(
   std::size_t count = running.size();
   int admitted = 0;
   for (const SequenceView& candidate : waiting) {
-    const std::uint64_t growth = (count + 1) * kGrowthRows * limits.kv_bytes_per_token;
+    const std::uint64_t growth = (count + 1) * kHeadroomTokens * limits.kv_bytes_per_token;
     const std::uint64_t wanted = used + kv_bytes(candidate, limits) + growth;
     const bool fits = count == 0 || wanted <= limits.kv_budget_bytes;
     if (!fits || count >= static_cast<std::size_t>(limits.max_running)) {
@@ -81,6 +79,12 @@ std::vector<int> share_rows(std::span<const SequenceView> sequences, int prefill
 }
 
 }  // namespace
+
+int grown_capacity(const SequenceView& sequence) {
+  const int tokens = sequence.cached + sequence.pending;
+  return tokens <= sequence.capacity ? sequence.capacity
+                                     : std::max({tokens, 2 * sequence.capacity, kSmallestCapacity});
+}
 
 StepPlan plan_step(
     std::span<const SequenceView> running,

@@ -6,10 +6,16 @@
 
 namespace hub::engine {
 
+// Tokens beyond the known ones that a cache gets room for when its sequence starts, so that it need
+// not grow at once, and that every running one must find free when another starts: without them the
+// newcomer would be sent away again within a few steps.
+inline constexpr int kHeadroomTokens = 128;
+
 // What the scheduler knows of a sequence. Tokens are the prompt's and those generated so far.
 struct SequenceView {
-  int cached = 0;   // tokens whose keys and values are in its cache
-  int pending = 1;  // known tokens that are not: >= 1; exactly 1 while it decodes
+  int cached = 0;    // tokens whose keys and values are in its cache
+  int pending = 1;   // known tokens that are not: >= 1; exactly 1 while it decodes
+  int capacity = 0;  // tokens its cache has room for
 };
 
 struct StepLimits {
@@ -32,6 +38,10 @@ struct StepPlan {
   int admit = 0;    // the first waiting sequences that start now, behind the running ones
   std::vector<StepPart> parts;  // in sequence order; empty when there is nothing to do
 };
+
+// Tokens that a cache has room for once it holds all known tokens of the sequence; it grows as
+// models::KvCache does.
+int grown_capacity(const SequenceView& sequence);
 
 // Decides one step from counters alone: no MLX, no clock, no locks.
 // - Every sequence with one pending token takes part, so that decoding never waits for a prompt.

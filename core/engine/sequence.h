@@ -27,11 +27,15 @@ struct Sequence {
   std::shared_ptr<const nn::LoraAdapter> adapter;
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
+  int capacity = 0;                      // tokens that the cache has room for
   bool ended = false;                    // its last event was sent
 
   [[nodiscard]] SequenceView view() const {
     const int cached = cache ? cache->length() : 0;
-    return {.cached = cached, .pending = static_cast<int>(tokens.size()) - cached};
+    return {
+        .cached = cached,
+        .pending = static_cast<int>(tokens.size()) - cached,
+        .capacity = capacity};
   }
 };
 

@@ -37,6 +37,7 @@ void StepLoop::step() {
   std::vector<RunPart> parts;
   for (const StepPart& part : plan.parts) {
     Sequence& sequence = *running_[static_cast<std::size_t>(part.sequence)];
+    sequence.capacity = grown_capacity(sequence.view());
     parts.push_back({.sequence = &sequence, .rows = part.rows, .samples = part.samples});
   }
   if (parts.empty()) {
@@ -90,12 +91,16 @@ void StepLoop::apply(const StepPlan& plan) {
     std::unique_ptr<Sequence> newest = std::move(running_.back());
     running_.pop_back();
     newest->cache.reset();
+    newest->capacity = 0;
     waiting_.push_front(std::move(newest));
   }
   for (int i = 0; i < plan.admit; ++i) {
     std::unique_ptr<Sequence> next = std::move(waiting_.front());
     waiting_.pop_front();
     next->cache.emplace(model_.config());
+    const int known = static_cast<int>(next->tokens.size());
+    next->capacity = std::min(known + kHeadroomTokens, next->max_length);
+    next->cache->reserve(next->capacity);
     running_.push_back(std::move(next));
   }
 }

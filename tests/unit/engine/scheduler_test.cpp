@@ -7,10 +7,10 @@
 namespace hub::engine {
 namespace {
 
-constexpr SequenceView kDecoding{.cached = 10, .pending = 1};
+constexpr SequenceView kDecoding{.cached = 10, .pending = 1, .capacity = 64};
 
 SequenceView prompt(int tokens) {
-  return {.cached = 0, .pending = tokens};
+  return {.cached = 0, .pending = tokens, .capacity = 0};
 }
 
 StepLimits roomy() {
@@ -74,7 +74,7 @@ TEST(PlanStep, PromptRowsNeverExceedTheChunk) {
 }
 
 TEST(PlanStep, LastPieceOfAPromptSamples) {
-  const std::vector<SequenceView> running = {{.cached = 256, .pending = 44}};
+  const std::vector<SequenceView> running = {{.cached = 256, .pending = 44, .capacity = 300}};
   const StepPlan plan = plan_step(running, {}, roomy());
   ASSERT_EQ(plan.parts.size(), 1U);
   EXPECT_EQ(plan.parts[0].rows, 44);
@@ -90,7 +90,7 @@ TEST(PlanStep, MaxRunningHoldsBack) {
 TEST(PlanStep, KvBudgetHoldsBackInOrder) {
   StepLimits limits = roomy();
   limits.kv_budget_bytes = 1000;
-  const std::vector<SequenceView> running = {{.cached = 500, .pending = 1}};
+  const std::vector<SequenceView> running = {{.cached = 500, .pending = 1, .capacity = 600}};
   const std::vector<SequenceView> waiting = {prompt(600), prompt(5)};
   EXPECT_EQ(plan_step(running, waiting, limits).admit, 0);  // the small one does not overtake
   const std::vector<SequenceView> small = {prompt(5), prompt(600)};
@@ -102,19 +102,27 @@ TEST(PlanStep, ASequenceAloneAlwaysRuns) {
   limits.kv_budget_bytes = 100;
   const std::vector<SequenceView> waiting = {prompt(99), prompt(1)};
   EXPECT_EQ(plan_step({}, waiting, limits).admit, 1);
-  const std::vector<SequenceView> running = {{.cached = 200, .pending = 1}};
+  const std::vector<SequenceView> running = {{.cached = 200, .pending = 1, .capacity = 200}};
   EXPECT_EQ(plan_step(running, {}, limits).preempt, 0);
 }
 
 TEST(PlanStep, OutgrownBudgetSendsTheNewestAwayAndAdmitsNobody) {
   StepLimits limits = roomy();
   limits.kv_budget_bytes = 1000;
-  const std::vector<SequenceView> running(3, SequenceView{.cached = 400, .pending = 1});
+  const std::vector<SequenceView> running(
+      3, SequenceView{.cached = 400, .pending = 1, .capacity = 401});
   const std::vector<SequenceView> waiting = {prompt(1)};
   const StepPlan plan = plan_step(running, waiting, limits);
   EXPECT_EQ(plan.preempt, 1);
   EXPECT_EQ(plan.admit, 0);
   EXPECT_EQ(plan.parts.size(), 2U);
+}
+
+TEST(PlanStep, CachesAreCountedWithTheRoomTheyKeep) {
+  EXPECT_EQ(grown_capacity({.cached = 0, .pending = 5, .capacity = 0}), 64);
+  EXPECT_EQ(grown_capacity({.cached = 0, .pending = 500, .capacity = 0}), 500);
+  EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 501}), 501);
+  EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 500}), 1000);
 }
 
 TEST(PlanStep, EverySequenceEndsUnderAnyLoad) {
@@ -146,13 +154,14 @@ TEST(PlanStep, EverySequenceEndsUnderAnyLoad) {
     for (int i = 0; i < plan.preempt; ++i) {
       Life life = running.back();
       running.pop_back();
-      life.view = {.cached = 0, .pending = life.view.cached + life.view.pending};
+      life.view = {.cached = 0, .pending = life.view.cached + life.view.pending, .capacity = 0};
       waiting.insert(waiting.begin(), life);
     }
     running.insert(running.end(), waiting.begin(), waiting.begin() + plan.admit);
     waiting.erase(waiting.begin(), waiting.begin() + plan.admit);
     for (const StepPart& part : plan.parts) {
       Life& life = running[static_cast<std::size_t>(part.sequence)];
+      life.view.capacity = grown_capacity(life.view);
       life.view.cached += part.rows;
       life.view.pending -= part.rows;
       if (part.samples) {
