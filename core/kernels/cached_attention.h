@@ -1,6 +1,5 @@
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include <mlx/array.h>
@@ -54,6 +53,15 @@ CachedAttention cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     std::vector<CachedSequence> sequences,
+    const AttentionShape& shape);
+
+// The same by MLX's own operations: what other devices run, and the reference of the tests.
+CachedAttention composed_cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    const std::vector<CachedSequence>& sequences,
     const AttentionShape& shape);
 
 }  // namespace hub::kernels

@@ -1,6 +1,5 @@
 #include "core/kernels/cpu_level.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -20,23 +19,9 @@ std::atomic<int>& override_level() {
 }
 
 CpuLevel level_from_environment() {
-  const auto levels = available_cpu_levels();
   const char* wanted = std::getenv("MLX_HUB_CPU");
-  if (wanted == nullptr || *wanted == '\0') {
-    return levels.back();
-  }
-  for (const CpuLevel level : levels) {
-    if (to_string(level) == wanted) {
-      return level;
-    }
-  }
-  throw base::Error(
-      base::ErrorCode::kInvalidArgument,
-      fmt::format(
-          "MLX_HUB_CPU must be scalar, avx2 or avx512 and supported by this machine (best here: "
-          "{}), got '{}'",
-          to_string(levels.back()),
-          wanted));
+  const bool given = wanted != nullptr && *wanted != '\0';
+  return given ? cpu_level_named(wanted) : available_cpu_levels().back();
 }
 
 }  // namespace
@@ -48,6 +33,22 @@ CpuLevel cpu_level() {
   }
   static const CpuLevel level = level_from_environment();
   return level;
+}
+
+CpuLevel cpu_level_named(std::string_view name) {
+  const auto levels = available_cpu_levels();
+  for (const CpuLevel level : levels) {
+    if (to_string(level) == name) {
+      return level;
+    }
+  }
+  throw base::Error(
+      base::ErrorCode::kInvalidArgument,
+      fmt::format(
+          "MLX_HUB_CPU must be scalar, avx2 or avx512 and supported by this machine (best here: "
+          "{}), got '{}'",
+          to_string(levels.back()),
+          name));
 }
 
 std::vector<CpuLevel> available_cpu_levels() {

@@ -14,6 +14,9 @@ enum class CpuLevel { kPortable, kAvx2, kAvx512 };
 // base::Error kInvalidArgument for another value, or for one that the machine lacks.
 CpuLevel cpu_level();
 
+// The level of that name ("scalar", "avx2", "avx512"), with the same errors.
+CpuLevel cpu_level_named(std::string_view name);
+
 // Every level that this machine can run, kPortable first.
 std::vector<CpuLevel> available_cpu_levels();
 

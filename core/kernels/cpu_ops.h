@@ -38,6 +38,52 @@ struct Range {
   int end;
 };
 
+struct SwigluGradient {
+  const float* gate;
+  const float* up;
+  const float* out_gradient;
+};
+
+struct RmsNormGradient {
+  const float* x;
+  const float* weight;
+  const float* out_gradient;
+  float eps;
+  int columns;
+};
+
+// The rotary embedding at one position.
+struct Rotation {
+  const float* cosines;  // [head_dim / 2]
+  const float* sines;
+  int head_dim;
+  bool traditional;
+};
+
+// Keys per segment and per tile of the attention kernel. Part of the summation order.
+inline constexpr int kAttentionSegment = 256;
+inline constexpr int kAttentionTile = 64;
+
+// Queries of one sequence that share a key/value head: row r stands at position
+// position + r / rows_per_position.
+struct AttentionRows {
+  const float* q;       // [rows, head_dim], rotated and scaled
+  const float* keys;    // [positions, head_dim], rotated
+  const float* values;  // [positions, head_dim]
+  int rows;
+  int rows_per_position;
+  int position;
+  int head_dim;
+};
+
+// A softmax under way: the largest score, the sum of e^(score - largest), and the sum of the values
+// with these weights.
+struct PartialAttention {
+  float* maxima;  // [rows]
+  float* sums;    // [rows]
+  float* values;  // [rows, head_dim]
+};
+
 // What the primitives call, compiled once per CpuLevel. All of them work on a part of an operation,
 // allocate nothing, and give an element the same bits however the operation was parted.
 struct CpuOps {
@@ -61,6 +107,36 @@ struct CpuOps {
       const float* x, const PackedRows& w, int depth, float* y, Range m, Range c, float* scratch);
   void (*dense_outer)(
       const float* x, const DenseRows& w, int depth, float* y, Range m, Range c, float* scratch);
+
+  // silu(gate) * up and its gradients, elements [begin, end).
+  void (*swiglu)(
+      const float* gate, const float* up, float* out, std::int64_t begin, std::int64_t end);
+  void (*swiglu_gradient)(
+      const SwigluGradient& in,
+      float* gate_gradient,
+      float* up_gradient,
+      std::int64_t begin,
+      std::int64_t end);
+  // See rms_norm.h; the gradient is that of x.
+  void (*rms_norm)(
+      const float* x, const float* weight, float eps, int columns, float* out, Range rows);
+  void (*rms_norm_gradient)(const RmsNormGradient& in, float* gradient, Range rows);
+
+  // Rotates and scales the heads of one token; those of `out` are out_stride apart.
+  void (*rotate_heads)(
+      const Rotation& rotation,
+      const float* in,
+      int heads,
+      float scale,
+      float* out,
+      int out_stride);
+  // The rows' attention to the keys of one segment alone. scores: [rows, kAttentionTile] scratch.
+  void (*attend_segment)(
+      const AttentionRows& in, int segment, const PartialAttention& out, float* scores);
+  void (*merge_attention)(
+      const PartialAttention& total, const PartialAttention& next, int rows, int head_dim);
+  // The row's attention: values / sum.
+  void (*finish_attention)(const PartialAttention& total, int row, int head_dim, float* out);
 };
 
 const CpuOps& cpu_ops(CpuLevel level);

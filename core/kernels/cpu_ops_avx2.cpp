@@ -4,8 +4,10 @@
 
 #include "core/kernels/simd_avx2.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
 
@@ -16,6 +18,14 @@ const CpuOps& avx2_ops() {
       mix_rows<Avx2>,
       packed_outer<Avx2>,
       dense_outer<Avx2>,
+      swiglu<Avx2>,
+      swiglu_gradient<Avx2>,
+      rms_norm<Avx2>,
+      rms_norm_gradient<Avx2>,
+      rotate_heads<Avx2>,
+      attend_segment<Avx2>,
+      merge_attention<Avx2>,
+      finish_attention<Avx2>,
   };
   return kOps;
 }

@@ -4,8 +4,10 @@
 
 #include "core/kernels/simd_avx512.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
 
@@ -16,6 +18,14 @@ const CpuOps& avx512_ops() {
       mix_rows<Avx512>,
       packed_outer<Avx512>,
       dense_outer<Avx512>,
+      swiglu<Avx512>,
+      swiglu_gradient<Avx512>,
+      rms_norm<Avx512>,
+      rms_norm_gradient<Avx512>,
+      rotate_heads<Avx512>,
+      attend_segment<Avx512>,
+      merge_attention<Avx512>,
+      finish_attention<Avx512>,
   };
   return kOps;
 }

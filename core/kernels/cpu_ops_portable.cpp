@@ -2,8 +2,10 @@
 // linker might keep this file's copy of one, and the program would need this level everywhere.
 #include "core/kernels/simd_portable.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
 
@@ -14,6 +16,14 @@ const CpuOps& portable_ops() {
       mix_rows<Portable>,
       packed_outer<Portable>,
       dense_outer<Portable>,
+      swiglu<Portable>,
+      swiglu_gradient<Portable>,
+      rms_norm<Portable>,
+      rms_norm_gradient<Portable>,
+      rotate_heads<Portable>,
+      attend_segment<Portable>,
+      merge_attention<Portable>,
+      finish_attention<Portable>,
   };
   return kOps;
 }

@@ -1,14 +1,15 @@
 #include "core/kernels/cpu_primitive.h"
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <mlx/allocator.h>
-#include <mlx/ops.h>
 #include <mlx/stream.h>
 
 #include "core/base/error.h"
@@ -16,20 +17,64 @@
 
 namespace hub::kernels {
 
-void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, mx::array& out) {
-  out.set_data(mx::allocator::malloc(out.nbytes()));
-  std::vector<mx::array> weak;
-  weak.reserve(inputs.size());
-  for (const auto& input : inputs) {
-    weak.push_back(mx::array::unsafe_weak_copy(input));
+namespace {
+
+// Copies element by element; rows of the last axis at a time.
+void copy_strided(const mx::array& from, mx::array& to) {
+  const std::size_t item = from.itemsize();
+  const auto dimensions = static_cast<int>(from.ndim());
+  const auto* source = from.data<char>();
+  auto* target = to.data<char>();
+  std::vector<int> index(from.ndim(), 0);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::int64_t offset = 0;
+    for (int d = 0; d < dimensions; ++d) {
+      offset += index[static_cast<std::size_t>(d)] * from.strides(d);
+    }
+    std::memcpy(target + i * item, source + offset * static_cast<std::int64_t>(item), item);
+    for (int d = dimensions - 1; d >= 0; --d) {
+      if (++index[static_cast<std::size_t>(d)] < from.shape(d)) {
+        break;
+      }
+      index[static_cast<std::size_t>(d)] = 0;
+    }
   }
-  mx::cpu::get_command_encoder(stream()).dispatch(
-      [run = task(), in = std::move(weak), result = mx::array::unsafe_weak_copy(out)]() mutable {
-        run(in, result);
-      });
 }
 
-void CpuPrimitive::eval_gpu(const std::vector<mx::array>& /*inputs*/, mx::array& /*out*/) {
+}  // namespace
+
+void CpuPrimitive::allocate(const Arrays& /*inputs*/, Arrays& outputs) {
+  for (auto& out : outputs) {
+    out.set_data(mx::allocator::malloc(out.nbytes()));
+  }
+}
+
+void CpuPrimitive::eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
+  auto& encoder = mx::cpu::get_command_encoder(stream());
+  Arrays in;
+  in.reserve(inputs.size());
+  for (const auto& input : inputs) {
+    in.push_back(mx::array::unsafe_weak_copy(input));
+    if (!input.flags().row_contiguous) {
+      mx::array packed(input.shape(), input.dtype(), nullptr, {});
+      packed.set_data(mx::allocator::malloc(packed.nbytes()));
+      encoder.add_temporary(packed);
+      auto target = mx::array::unsafe_weak_copy(packed);
+      encoder.dispatch([from = in.back(), target]() mutable { copy_strided(from, target); });
+      in.back() = std::move(target);
+    }
+  }
+  allocate(inputs, outputs);
+  Arrays out;
+  out.reserve(outputs.size());
+  for (const auto& output : outputs) {
+    out.push_back(mx::array::unsafe_weak_copy(output));
+  }
+  encoder.dispatch(
+      [run = task(), in = std::move(in), out = std::move(out)]() mutable { run(in, out); });
+}
+
+void CpuPrimitive::eval_gpu(const Arrays& /*inputs*/, Arrays& /*outputs*/) {
   throw base::Error(
       base::ErrorCode::kInternal, fmt::format("{} has no GPU implementation", name()));
 }
@@ -40,10 +85,6 @@ bool runs_on_cpu() {
 
 mx::Stream cpu_stream() {
   return mx::default_stream(mx::Device::cpu);
-}
-
-mx::array row_contiguous(const mx::array& x) {
-  return mx::contiguous(x, false, cpu_stream());
 }
 
 std::string describe(const mx::array& x) {
@@ -90,7 +131,7 @@ struct Scratch {
 
 float* thread_scratch(std::size_t count, int slot) {
   constexpr std::size_t kAlignment = 64;
-  static thread_local std::array<Scratch, 2> scratches;
+  static thread_local std::array<Scratch, 3> scratches;
   Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
   if (scratch.size < count) {
     const std::size_t bytes = (count * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;

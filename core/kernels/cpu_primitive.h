@@ -18,20 +18,24 @@ namespace hub::kernels {
 
 namespace mx = mlx::core;
 
-// One operation with one output on the CPU. Subclasses fix the arithmetic at construction
+// One operation on the CPU with one or more outputs. Subclasses fix the arithmetic at construction
 // (`level`), so that an operation does not change between building and evaluating.
-class CpuPrimitive : public mx::UnaryPrimitive {
+class CpuPrimitive : public mx::Primitive {
  public:
-  CpuPrimitive(mx::Stream stream, CpuLevel level) : mx::UnaryPrimitive(stream), level_(level) {}
+  CpuPrimitive(mx::Stream stream, CpuLevel level) : mx::Primitive(stream), level_(level) {}
 
-  void eval_cpu(const std::vector<mx::array>& inputs, mx::array& out) override;
-  void eval_gpu(const std::vector<mx::array>& inputs, mx::array& out) override;
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override;
+  void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override;
 
  protected:
-  // Computes out from inputs; all are row-contiguous and have memory. Must not throw.
-  // Static dispatch through a function object, since the primitive may be gone when it runs.
-  using Task = std::function<void(const std::vector<mx::array>& inputs, mx::array& out)>;
+  // Computes the outputs from the inputs; all are row-contiguous and have memory. It holds what it
+  // needs by value, since the primitive may be gone when it runs. Must not throw.
+  using Arrays = std::vector<mx::array>;
+  using Task = std::function<void(const Arrays& inputs, Arrays& outputs)>;
   [[nodiscard]] virtual Task task() const = 0;
+
+  // Gives the output its memory; a subclass may hand on that of an input.
+  virtual void allocate(const Arrays& inputs, Arrays& outputs);
 
   [[nodiscard]] CpuLevel level() const { return level_; }
 
@@ -42,9 +46,6 @@ class CpuPrimitive : public mx::UnaryPrimitive {
 // The stream of the default device, if that is the CPU; the kernels are for it alone.
 bool runs_on_cpu();
 mx::Stream cpu_stream();
-
-// x itself, or a row-contiguous copy at evaluation.
-mx::array row_contiguous(const mx::array& x);
 
 // Throws kInvalidArgument "<what>: wanted <dtype> with <dimensions> dimensions, got …" unless it
 // fits.

@@ -77,7 +77,7 @@ class QuantizedMatmul : public CpuPrimitive {
  protected:
   [[nodiscard]] Task task() const override {
     return [level = level(), group_size = group_size_, bits = bits_, transpose = transpose_](
-               const std::vector<mx::array>& inputs, mx::array& out) {
+               const Arrays& inputs, Arrays& outputs) {
       const auto& packed = inputs[1];
       const PackedRows w{
           packed.data<std::uint32_t>(),
@@ -89,9 +89,11 @@ class QuantizedMatmul : public CpuPrimitive {
           bits};
       const Extent extent{inputs[0].shape(0), packed.shape(0), w.columns};
       if (transpose) {
-        run_packed_dot(cpu_ops(level), inputs[0].data<float>(), w, extent, out.data<float>());
+        run_packed_dot(
+            cpu_ops(level), inputs[0].data<float>(), w, extent, outputs[0].data<float>());
       } else {
-        run_packed_outer(cpu_ops(level), inputs[0].data<float>(), w, extent, out.data<float>());
+        run_packed_outer(
+            cpu_ops(level), inputs[0].data<float>(), w, extent, outputs[0].data<float>());
       }
     };
   }
@@ -115,10 +117,7 @@ mx::array build(
       std::make_shared<QuantizedMatmul>(cpu_stream(), level, group_size, bits, transpose);
   auto shape = primitive->output_shape(x, packed);
   return mx::array(
-      std::move(shape),
-      mx::float32,
-      std::move(primitive),
-      {row_contiguous(x), row_contiguous(packed), row_contiguous(scales), row_contiguous(biases)});
+      std::move(shape), mx::float32, std::move(primitive), {x, packed, scales, biases});
 }
 
 // Columns K of the unpacked weight.

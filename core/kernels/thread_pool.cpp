@@ -1,8 +1,9 @@
 #include "core/kernels/thread_pool.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
-#include <string>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -44,22 +45,6 @@ void pause_briefly() {
 #endif
 }
 
-int configured_threads() {
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const char* text = std::getenv("MLX_HUB_THREADS");
-  if (text == nullptr || *text == '\0') {
-    return cores;
-  }
-  char* end = nullptr;
-  const long value = std::strtol(text, &end, 10);
-  if (*end != '\0' || value < 1 || value > 1024) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format("MLX_HUB_THREADS must be a number from 1 to 1024, got '{}'", text));
-  }
-  return static_cast<int>(value);
-}
-
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
@@ -71,9 +56,24 @@ ThreadPool::~ThreadPool() {
 }
 
 ThreadPool& ThreadPool::shared() {
+  const char* text = std::getenv("MLX_HUB_THREADS");
   // Never destroyed: at exit MLX's own thread may still be computing.
-  static auto* const pool = new ThreadPool(configured_threads());
+  static auto* const pool = new ThreadPool(threads_from(text == nullptr ? "" : text));
   return *pool;
+}
+
+int ThreadPool::threads_from(std::string_view text) {
+  if (text.empty()) {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  int value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size() || value < 1 || value > 1024) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("MLX_HUB_THREADS must be a number from 1 to 1024, got '{}'", text));
+  }
+  return value;
 }
 
 void ThreadPool::set_threads(int threads) {

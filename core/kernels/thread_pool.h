@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,10 @@ class ThreadPool {
 
   // The process's pool: MLX_HUB_THREADS threads, or one a core. Started at first use.
   static ThreadPool& shared();
+
+  // The number of threads that MLX_HUB_THREADS = `text` asks for: 1 to 1024, or one a core if it is
+  // empty. Throws base::Error kInvalidArgument for anything else.
+  static int threads_from(std::string_view text);
 
   // For tests and benchmarks: must not be called while a loop runs.
   void set_threads(int threads);

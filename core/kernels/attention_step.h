@@ -1,0 +1,33 @@
+#pragma once
+
+#include <vector>
+
+#include "core/kernels/cached_attention.h"
+#include "core/kernels/cpu_ops.h"
+
+namespace hub::kernels {
+
+// cached_attention in plain pointers: the CPU computation of one step of one layer.
+struct AttentionStep {
+  struct Sequence {
+    float* keys;    // [Kv, capacity, D]; rows [position, position + rows) are written
+    float* values;  // [Kv, capacity, D]
+    int capacity;
+    int rows;
+    int position;
+    int first_row;  // of q, k, v and out
+  };
+
+  AttentionShape shape;
+  const float* q;         // [T, H * D]
+  const float* k;         // [T, Kv * D]
+  const float* v;         // [T, Kv * D]
+  const float* inv_freq;  // [D / 2]
+  float* out;             // [T, H * D]
+  std::vector<Sequence> sequences;
+};
+
+// Rotates, writes the new rows into the caches, attends. On the shared thread pool.
+void run_attention_step(const CpuOps& ops, const AttentionStep& step);
+
+}  // namespace hub::kernels

@@ -1,0 +1,256 @@
+#include "core/kernels/cached_attention.h"
+
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <mlx/allocator.h>
+#include <mlx/ops.h>
+
+#include "core/base/error.h"
+#include "core/kernels/attention_step.h"
+#include "core/kernels/cpu_primitive.h"
+#include "core/tensor/ops.h"
+
+namespace hub::kernels {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw base::Error(base::ErrorCode::kInvalidArgument, "cached_attention: " + message);
+}
+
+// Inputs q, k, v, inv_freq, then keys and values of each sequence; outputs the attention, then the
+// updated keys and values of each sequence.
+constexpr std::size_t kFirstCacheInput = 4;
+constexpr std::size_t kFirstCacheOutput = 1;
+
+struct Part {
+  int rows;
+  int position;
+};
+
+class CachedAttentionStep : public CpuPrimitive {
+ public:
+  CachedAttentionStep(
+      mx::Stream stream, CpuLevel level, const AttentionShape& shape, std::vector<Part> parts)
+      : CpuPrimitive(stream, level), shape_(shape), parts_(std::move(parts)) {}
+
+  const char* name() const override { return "HubCachedAttention"; }
+
+  std::vector<mx::Shape> output_shapes(const std::vector<mx::array>& inputs) override {
+    std::vector<mx::Shape> shapes{inputs[0].shape()};
+    for (std::size_t i = kFirstCacheInput; i < inputs.size(); ++i) {
+      shapes.push_back(inputs[i].shape());
+    }
+    return shapes;
+  }
+
+ protected:
+  // A cache that only this step refers to is handed on; task() finds out by comparing addresses.
+  void allocate(const Arrays& inputs, Arrays& outputs) override {
+    // Each output has its own copy of the inputs, so they all seem to be in use. The outputs are
+    // evaluated together and detached right after this call: let go of the other copies.
+    for (auto& out : outputs) {
+      if (!out.is_tracer() && &out.inputs() != &inputs) {
+        out.inputs().clear();
+      }
+    }
+    outputs[0].set_data(mx::allocator::malloc(outputs[0].nbytes()));
+    for (std::size_t i = kFirstCacheOutput; i < outputs.size(); ++i) {
+      const auto& input = inputs[i - kFirstCacheOutput + kFirstCacheInput];
+      if (input.is_donatable() && input.flags().row_contiguous) {
+        outputs[i].copy_shared_buffer(input);
+      } else {
+        outputs[i].set_data(mx::allocator::malloc(outputs[i].nbytes()));
+      }
+    }
+  }
+
+  [[nodiscard]] Task task() const override {
+    return [level = level(), shape = shape_, parts = parts_](const Arrays& in, Arrays& out) {
+      AttentionStep step{
+          shape,
+          in[0].data<float>(),
+          in[1].data<float>(),
+          in[2].data<float>(),
+          in[3].data<float>(),
+          out[0].data<float>(),
+          {}};
+      int first_row = 0;
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        const auto keys = [&](std::size_t offset) {
+          const auto& from = in[kFirstCacheInput + 2 * i + offset];
+          auto& to = out[kFirstCacheOutput + 2 * i + offset];
+          if (to.data<float>() != from.data<float>()) {
+            std::memcpy(to.data<float>(), from.data<float>(), from.nbytes());
+          }
+          return to.data<float>();
+        };
+        const int capacity = in[kFirstCacheInput + 2 * i].shape(1);
+        step.sequences.push_back(
+            {keys(0), keys(1), capacity, parts[i].rows, parts[i].position, first_row});
+        first_row += parts[i].rows;
+      }
+      run_attention_step(cpu_ops(level), step);
+    };
+  }
+
+ private:
+  AttentionShape shape_;
+  std::vector<Part> parts_;
+};
+
+void check(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    const std::vector<CachedSequence>& sequences,
+    const AttentionShape& shape) {
+  if (shape.heads <= 0 || shape.kv_heads <= 0 || shape.heads % shape.kv_heads != 0 ||
+      shape.head_dim <= 0 || shape.head_dim % 2 != 0) {
+    refuse(
+        fmt::format(
+            "{} heads over {} key/value heads of {} elements make no attention",
+            shape.heads,
+            shape.kv_heads,
+            shape.head_dim));
+  }
+  int rows = 0;
+  for (const auto& sequence : sequences) {
+    const mx::Shape& keys = sequence.keys.shape();
+    if (keys.size() != 3 || keys[0] != shape.kv_heads || keys[2] != shape.head_dim ||
+        sequence.values.shape() != keys || sequence.keys.dtype() != sequence.values.dtype()) {
+      refuse(
+          fmt::format(
+              "cache arrays must be [{}, capacity, {}], got {} and {}",
+              shape.kv_heads,
+              shape.head_dim,
+              describe(sequence.keys),
+              describe(sequence.values)));
+    }
+    if (sequence.rows < 1 || sequence.position < 0 || keys[1] - sequence.position < sequence.rows) {
+      refuse(
+          fmt::format(
+              "{} rows at position {} do not fit a cache of {}",
+              sequence.rows,
+              sequence.position,
+              keys[1]));
+    }
+    rows += sequence.rows;
+  }
+  const auto fits = [&](const mx::array& x, int heads) {
+    return x.shape() == mx::Shape{rows, heads * shape.head_dim};
+  };
+  if (!fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
+      inv_freq.shape() != mx::Shape{shape.head_dim / 2}) {
+    refuse(
+        fmt::format(
+            "{} rows need q [{}, {}], k and v [{}, {}], inv_freq [{}], got {}, {}, {}, {}",
+            rows,
+            rows,
+            shape.heads * shape.head_dim,
+            rows,
+            shape.kv_heads * shape.head_dim,
+            shape.head_dim / 2,
+            describe(q),
+            describe(k),
+            describe(v),
+            describe(inv_freq)));
+  }
+}
+
+// [rows, heads * D] -> [1, heads, rows, D]
+mx::array by_head(const mx::array& x, int begin, int rows, int heads, int head_dim) {
+  const auto part = mx::slice(x, {begin, 0}, {begin + rows, x.shape(1)});
+  return mx::transpose(mx::reshape(part, {1, rows, heads, head_dim}), {0, 2, 1, 3});
+}
+
+}  // namespace
+
+CachedAttention composed_cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    const std::vector<CachedSequence>& sequences,
+    const AttentionShape& shape) {
+  check(q, k, v, inv_freq, sequences, shape);
+  tensor::RopeParams rope;
+  rope.dims = shape.head_dim;
+  rope.traditional = shape.rope_traditional;
+  rope.freqs = mx::reciprocal(inv_freq);
+  std::vector<mx::array> rows_out;
+  std::vector<CachedAttention::Layer> caches;
+  int begin = 0;
+  for (const auto& [keys, values, rows, position] : sequences) {
+    const int end = position + rows;
+    const auto part = [&](const mx::array& x, int heads) {
+      return by_head(x, begin, rows, heads, shape.head_dim);
+    };
+    const auto write = [&](const mx::array& cache, const mx::array& update) {
+      return mx::slice_update(
+          cache,
+          mx::astype(mx::squeeze(update, 0), cache.dtype()),
+          mx::Shape{0, position, 0},
+          mx::Shape{shape.kv_heads, end, shape.head_dim});
+    };
+    const auto seen = [&](const mx::array& cache) {
+      return mx::expand_dims(mx::slice(cache, {0, 0, 0}, {shape.kv_heads, end, shape.head_dim}), 0);
+    };
+    caches.push_back(
+        {write(keys, tensor::rope(part(k, shape.kv_heads), rope, position)),
+         write(values, part(v, shape.kv_heads))});
+    const auto out = tensor::sdpa(
+        tensor::rope(part(q, shape.heads), rope, position),
+        seen(caches.back().keys),
+        seen(caches.back().values),
+        shape.scale,
+        rows > 1);
+    rows_out.push_back(
+        mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {rows, shape.heads * shape.head_dim}));
+    begin += rows;
+  }
+  return {mx::concatenate(rows_out, 0), std::move(caches)};
+}
+
+CachedAttention cached_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    std::vector<CachedSequence> sequences,
+    const AttentionShape& shape) {
+  if (!runs_on_cpu()) {
+    return composed_cached_attention(q, k, v, inv_freq, sequences, shape);
+  }
+  check(q, k, v, inv_freq, sequences, shape);
+  std::vector<mx::array> inputs{q, k, v, inv_freq};
+  std::vector<mx::Shape> shapes{q.shape()};
+  std::vector<Part> parts;
+  for (auto& sequence : sequences) {
+    parts.push_back({sequence.rows, sequence.position});
+    for (mx::array* cache : {&sequence.keys, &sequence.values}) {
+      shapes.push_back(cache->shape());
+      inputs.push_back(std::move(*cache));
+    }
+  }
+  for (const auto& input : inputs) {
+    require(input, mx::float32, input.ndim(), "cached_attention");
+  }
+  const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
+  auto outputs = mx::array::make_arrays(
+      std::move(shapes),
+      types,
+      std::make_shared<CachedAttentionStep>(cpu_stream(), cpu_level(), shape, std::move(parts)),
+      inputs);
+  std::vector<CachedAttention::Layer> caches;
+  for (std::size_t i = kFirstCacheOutput; i + 1 < outputs.size(); i += 2) {
+    caches.push_back({outputs[i], outputs[i + 1]});
+  }
+  return {outputs[0], std::move(caches)};
+}
+
+}  // namespace hub::kernels
