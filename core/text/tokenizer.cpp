@@ -1,5 +1,6 @@
 #include "core/text/tokenizer.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -95,7 +96,12 @@ Tokenizer::Encoding Tokenizer::encode_with_offsets(std::string_view text, bool a
 }
 
 std::string Tokenizer::decode(std::span<const int> ids, bool skip_special) const {
-  // A negative id becomes one beyond every vocabulary and is refused with the others.
+  const auto negative = std::find_if(ids.begin(), ids.end(), [](int id) { return id < 0; });
+  if (negative != ids.end()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("the tokens cannot be decoded: token {} is not in the vocabulary", *negative));
+  }
   const std::vector<std::uint32_t> unsigned_ids(ids.begin(), ids.end());
   RustText text;
   rust_call(

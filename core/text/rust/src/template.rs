@@ -11,8 +11,8 @@ use crate::json::tojson;
 use crate::time::strftime_now;
 
 const NAME: &str = "chat_template";
-/// Instructions one rendering may take: seconds of work, far beyond any conversation that fits a context.
-const FUEL: u64 = 100_000_000;
+/// Instructions one rendering may take: about a second of work, far beyond any conversation that fits a context.
+const FUEL: u64 = 10_000_000;
 
 /// A compiled template.
 pub struct HubTemplate {
