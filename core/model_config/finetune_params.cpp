@@ -85,26 +85,26 @@ void read_choice(
 
 // A number, or "auto".
 void read_batch_size(const JsonReader& reader, std::optional<int>& field) {
-  constexpr std::string_view kKey = "batch_size";
-  if (!reader.has(kKey)) {
+  const std::string_view key = "batch_size";
+  if (!reader.has(key)) {
     return;
   }
-  const Json& value = reader.value(kKey);
+  const Json& value = reader.value(key);
   if (value.is_string()) {
     if (value.get<std::string>() != "auto") {
-      refuse(reader, kKey, "an integer from 1 to 4096 or \"auto\"", value);
+      refuse(reader, key, "an integer from 1 to 4096 or \"auto\"", value);
     }
     field.reset();
     return;
   }
-  read_optional_int(reader, kKey, 1, 4096, field);
+  read_optional_int(reader, key, 1, 4096, field);
 }
 
 void read_targets(const JsonReader& reader, std::optional<std::vector<std::string>>& field) {
-  constexpr std::string_view kKey = "target_modules";
-  if (const auto value = reader.optional_strings(kKey)) {
+  const std::string_view key = "target_modules";
+  if (const auto value = reader.optional_strings(key)) {
     if (value->empty()) {
-      refuse(reader, kKey, "a list with at least one name, or null for all", reader.value(kKey));
+      refuse(reader, key, "a list with at least one name, or null for all", reader.value(key));
     }
     field = value;
   }

@@ -23,6 +23,7 @@ constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxVocabulary = 1 << 24;
 constexpr int kMaxContext = 1 << 28;
+constexpr std::uint64_t kFileLimit = 16U << 20U;  // bytes
 
 constexpr std::array<std::string_view, 2> kModelTypes{"llama", "mistral"};
 
@@ -334,13 +335,13 @@ ModelConfig ModelConfig::from_json(const Json& json) {
 }
 
 ModelConfig ModelConfig::load(const std::filesystem::path& folder) {
-  constexpr std::uint64_t kLimit = 16U << 20U;
   try {
-    ModelConfig config =
-        from_json(base::parse_json(base::read_file(folder / "config.json", kLimit), "the file"));
+    ModelConfig config = from_json(
+        base::parse_json(base::read_file(folder / "config.json", kFileLimit), "the file"));
     const auto generation = folder / "generation_config.json";
     if (std::filesystem::exists(generation)) {
-      const Json json = base::parse_json(base::read_file(generation, kLimit), generation.string());
+      const Json json =
+          base::parse_json(base::read_file(generation, kFileLimit), generation.string());
       const auto ids = token_ids(JsonReader(json), "eos_token_id", config.vocab_size);
       if (!ids.empty()) {
         config.eos_token_ids = ids;

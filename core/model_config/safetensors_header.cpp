@@ -115,6 +115,7 @@ TensorInfo tensor_from(const std::string& name, const Json& entry, std::uint64_t
 // Every byte of data belongs to exactly one tensor, as the format demands.
 void check_layout(const std::vector<TensorInfo>& tensors, std::uint64_t data_bytes) {
   std::vector<const TensorInfo*> by_place;
+  by_place.reserve(tensors.size());
   for (const TensorInfo& tensor : tensors) {
     by_place.push_back(&tensor);
   }

@@ -161,6 +161,7 @@ void Weights::ignore(const std::string& part) {
 
 void Weights::finish() {
   std::vector<std::string> names;
+  names.reserve(unused_.size());
   for (const auto& [name, file] : unused_) {
     names.push_back(fmt::format("unused: {}", name));
   }

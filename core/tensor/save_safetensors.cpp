@@ -65,6 +65,8 @@ std::string_view dtype_name(const Named& tensor) {
 std::vector<Named> evaluated(const std::unordered_map<std::string, mx::array>& tensors) {
   std::vector<Named> sorted;
   std::vector<mx::array> arrays;
+  sorted.reserve(tensors.size());
+  arrays.reserve(tensors.size());
   for (const auto& [name, value] : tensors) {
     sorted.emplace_back(name, mx::contiguous(value));
   }
