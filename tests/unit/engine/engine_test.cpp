@@ -60,7 +60,8 @@ void write_tiny_adapter(
   };
   adapter.layers.insert(
       {"model.layers.0.self_attn.q_proj", {factor({64, 4}, 1), factor({4, 64}, 2)}});
-  adapter.layers.insert({"model.layers.1.mlp.down_proj", {factor({96, 4}, 3), factor({4, 64}, 4)}});
+  adapter.layers.insert(
+      {"model.layers.1.self_attn.q_proj", {factor({64, 4}, 3), factor({4, 64}, 4)}});
   models::save_adapter(folder, adapter, *model, base::Json::object());
 }
 
@@ -355,7 +356,6 @@ TEST(Engine, FolderWithoutAModelIsRefused) {
   EXPECT_THROW(Engine{config}, Error);
 }
 
-// Weights that are no numbers: the request ends with an error, the engine lives.
 TEST(Engine, ModelThatComputesNonsenseIsRefusedAtLoad) {
   test::TempDir folder;
   const base::Json json = test::tiny_config();

@@ -1,0 +1,167 @@
+#include "core/engine/step_loop.h"
+
+#include <cmath>
+#include <stdexcept>
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+
+#include "tests/support/temp_dir.h"
+#include "tests/support/tiny_model.h"
+
+namespace hub::engine {
+namespace {
+
+namespace mx = mlx::core;
+
+// A tiny model that fails when told to.
+class FaultyModel final : public models::LanguageModel {
+ public:
+  explicit FaultyModel(std::unique_ptr<LanguageModel> model) : model_(std::move(model)) {}
+
+  [[nodiscard]] const model_config::ModelConfig& config() const override {
+    return model_->config();
+  }
+  [[nodiscard]] mx::array hidden(
+      const mx::array& tokens,
+      const models::Attend& attend,
+      nn::AdapterSpans adapters) const override {
+    if (throws) {
+      throw std::runtime_error("the device is gone");
+    }
+    return model_->hidden(tokens, attend, adapters);
+  }
+  [[nodiscard]] mx::array logits(
+      const mx::array& hidden, nn::AdapterSpans adapters) const override {
+    const mx::array good = model_->logits(hidden, adapters);
+    if (!first_row_is_nan) {
+      return good;
+    }
+    const mx::array row = mx::reshape(mx::arange(good.shape(0)), {good.shape(0), 1});
+    return mx::where(mx::equal(row, mx::array(0)), mx::array(std::nanf("")), good);
+  }
+  [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
+    return model_->linears();
+  }
+  [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
+
+  bool throws = false;
+  bool first_row_is_nan = false;
+
+ private:
+  std::unique_ptr<LanguageModel> model_;
+};
+
+class StepLoopTest : public testing::Test {
+ protected:
+  StepLoopTest() { test::write_tiny_model(folder_.path()); }
+
+  // Adds a sequence and returns its events.
+  std::shared_ptr<StreamState> add(StepLoop& loop, std::vector<int> prompt, int answer) {
+    auto sequence = std::make_unique<Sequence>();
+    sequence->prompt_length = static_cast<int>(prompt.size());
+    sequence->max_length = sequence->prompt_length + answer;
+    sequence->tokens = std::move(prompt);
+    sequence->sampling.temperature = 0.0F;
+    sequence->stream = std::make_shared<StreamState>();
+    auto stream = sequence->stream;
+    loop.add(std::move(sequence));
+    return stream;
+  }
+  static StepLimits limits() {
+    return {
+        .max_running = 4,
+        .prefill_chunk = 32,
+        .kv_budget_bytes = 1U << 30U,
+        .kv_bytes_per_token = 512};
+  }
+
+  test::TempDir folder_;
+  FaultyModel model_{[this] {
+    test::write_tiny_model(folder_.path());
+    return models::load_model(folder_.path());
+  }()};
+};
+
+TEST_F(StepLoopTest, FailedStepEndsItsSequencesAndTheLoopGoesOn) {
+  int ended = 0;
+  StepLoop loop(model_, limits(), [&] { ++ended; });
+  const auto first = add(loop, {1, 2, 3}, 50);
+  const auto second = add(loop, {4, 5}, 50);
+  loop.step();
+  loop.step();
+  model_.throws = true;
+  loop.step();
+  for (const auto& stream : {first, second}) {
+    ASSERT_EQ(stream->events.size(), 3U);
+    EXPECT_EQ(stream->events.back().finish, FinishReason::kError);
+    EXPECT_EQ(stream->events.back().error, "the device is gone");
+  }
+  EXPECT_TRUE(loop.idle());
+  EXPECT_EQ(ended, 2);
+  model_.throws = false;
+  const auto third = add(loop, {1, 2, 3}, 4);
+  while (!loop.idle()) {
+    loop.step();
+  }
+  EXPECT_EQ(third->events.size(), 4U);
+  EXPECT_EQ(third->events.back().finish, FinishReason::kLength);
+}
+
+TEST_F(StepLoopTest, NonsenseInOneRowEndsThatSequenceAlone) {
+  StepLoop loop(model_, limits());
+  const auto first = add(loop, {1, 2, 3}, 10);
+  const auto second = add(loop, {4, 5}, 10);
+  loop.step();
+  model_.first_row_is_nan = true;
+  loop.step();
+  model_.first_row_is_nan = false;
+  while (!loop.idle()) {
+    loop.step();
+  }
+  EXPECT_EQ(first->events.back().finish, FinishReason::kError);
+  EXPECT_EQ(first->events.size(), 2U);
+  EXPECT_EQ(second->events.back().finish, FinishReason::kLength);
+  EXPECT_EQ(second->events.size(), 10U);
+}
+
+TEST_F(StepLoopTest, CancelledSequencesLeaveBeforeTheNextForward) {
+  StepLoop loop(model_, limits());
+  const auto first = add(loop, {1, 2, 3}, 50);
+  const auto second = add(loop, {4, 5}, 50);
+  loop.step();
+  first->cancelled = true;
+  loop.step();
+  EXPECT_EQ(first->events.size(), 2U);
+  EXPECT_EQ(first->events.back().finish, FinishReason::kCancelled);
+  EXPECT_EQ(loop.running(), 1);
+  EXPECT_EQ(second->events.size(), 2U);
+  loop.cancel_all();
+  EXPECT_EQ(second->events.back().finish, FinishReason::kCancelled);
+  EXPECT_TRUE(loop.idle());
+  EXPECT_EQ(loop.kv_bytes(), 0U);
+}
+
+TEST_F(StepLoopTest, LongPromptDoesNotHoldUpWhoDecodes) {
+  StepLoop loop(model_, limits());
+  const auto talker = add(loop, {1, 2, 3}, 100);
+  loop.step();
+  const auto reader = add(loop, std::vector<int>(200, 9), 5);
+  for (int i = 0; i < 6; ++i) {  // 6 * 32 < 200
+    loop.step();
+  }
+  EXPECT_EQ(talker->events.size(), 7U);
+  EXPECT_TRUE(reader->events.empty());
+  loop.step();
+  EXPECT_EQ(reader->events.size(), 1U);
+}
+
+TEST(StreamState, NothingFollowsTheLastEvent) {
+  StreamState state;
+  state.push({.token = 1, .finish = FinishReason::kLength});
+  state.push({.finish = FinishReason::kCancelled});
+  EXPECT_EQ(state.events.size(), 1U);
+}
+
+}  // namespace
+}  // namespace hub::engine
