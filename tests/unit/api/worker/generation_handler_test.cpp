@@ -1,0 +1,271 @@
+// The chat and text routes of the engine worker, called as the HTTP server calls them.
+#include "api/worker/generation_handler.h"
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "api/server/http_error.h"
+#include "api/worker/chat_handler.h"
+#include "api/worker/completion_handler.h"
+#include "core/base/error.h"
+#include "tests/support/default_model.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+
+// Takes at most `limit` writes, then is a client that has gone.
+class Client final : public BodyWriter {
+ public:
+  explicit Client(int limit = 1 << 20) : limit_(limit) {}
+  bool write(std::string_view bytes) override {
+    if (writes_ == limit_) {
+      return false;
+    }
+    ++writes_;
+    body_ += bytes;
+    return true;
+  }
+  [[nodiscard]] const std::string& body() const { return body_; }
+  // The data of every event.
+  [[nodiscard]] std::vector<std::string> events() const {
+    std::vector<std::string> found;
+    std::size_t at = 0;
+    while ((at = body_.find("data: ", at)) != std::string::npos) {
+      const std::size_t end = body_.find("\n\n", at);
+      found.push_back(body_.substr(at + 6, end - at - 6));
+      at = end;
+    }
+    return found;
+  }
+
+ private:
+  const int limit_;
+  int writes_ = 0;
+  std::string body_;
+};
+
+class GenerationTest : public testing::Test {
+ protected:
+  static engine::EngineConfig config() {
+    engine::EngineConfig config;
+    config.model_folder = test::default_model_folder();
+    return config;
+  }
+  Request post(const Json& body) const {
+    Request request;
+    request.method = "POST";
+    request.body = body.dump();
+    request.request_id = "req-1";
+    request.headers["x-hub-model"] = "the/name";
+    return request;
+  }
+  static Json chat_body(int max_tokens) {
+    return {
+        {"messages", {{{"role", "user"}, {"content", "What is the capital of France?"}}}},
+        {"temperature", 0},
+        {"max_tokens", max_tokens}};
+  }
+  static Json json_of(const Response& response) {
+    EXPECT_EQ(response.status, 200);
+    return Json::parse(response.body);
+  }
+  template <typename Handle>
+  base::Error refusal(Handle handle, const Json& body) {
+    try {
+      handle(model_, post(body));
+    } catch (const base::Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "accepted: " << body.dump();
+    return base::Error(base::ErrorCode::kInternal, "accepted");
+  }
+  // Waits until the engine has nothing left to do.
+  bool becomes_idle() {
+    for (int i = 0; i < 2000; ++i) {
+      const engine::EngineStats stats = engine_.stats();
+      if (stats.running + stats.waiting == 0) {
+        return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+  }
+
+  engine::Engine engine_{config()};
+  std::vector<RequestUsage> usages_;
+  ServedModel model_{
+      .name = "smol",
+      .engine = engine_,
+      .tokenizer = text::Tokenizer::load(test::default_model_folder()),
+      .chat_template = text::ChatTemplate::load(test::default_model_folder()),
+      .stop_ids = engine_.model_config().eos_token_ids,
+      .on_usage = [this](const RequestUsage& usage) { usages_.push_back(usage); }};
+};
+
+TEST_F(GenerationTest, ChatAnswersInOnePiece) {
+  const Json answer = json_of(handle_chat(model_, post(chat_body(40))));
+  EXPECT_EQ(answer["object"], "chat.completion");
+  EXPECT_EQ(answer["model"], "the/name");
+  const Json& choice = answer["choices"][0];
+  EXPECT_NE(choice["message"]["content"].get<std::string>().find("Paris"), std::string::npos);
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  ASSERT_EQ(usages_.size(), 1U);
+  EXPECT_EQ(usages_[0].request_id, "req-1");
+  EXPECT_EQ(usages_[0].finish_reason, "stop");
+  EXPECT_EQ(usages_[0].prompt_tokens, answer["usage"]["prompt_tokens"]);
+  EXPECT_EQ(usages_[0].completion_tokens, answer["usage"]["completion_tokens"]);
+  EXPECT_GT(usages_[0].ttft_seconds, 0.0);
+  EXPECT_LE(usages_[0].ttft_seconds, usages_[0].seconds);
+}
+
+TEST_F(GenerationTest, StreamSaysTheSameAsOnePiece) {
+  const Json whole = json_of(handle_chat(model_, post(chat_body(40))));
+  Json body = chat_body(40);
+  body["stream"] = true;
+  body["stream_options"] = {{"include_usage", true}};
+  const Request request = post(body);
+  const Response response = handle_chat(model_, request);
+  Client client;
+  response.stream(client);
+  const std::vector<std::string> events = client.events();
+  ASSERT_GT(events.size(), 5U);
+  std::string text;
+  for (std::size_t i = 0; i + 2 < events.size(); ++i) {
+    const Json chunk = Json::parse(events[i]);
+    EXPECT_EQ(chunk["object"], "chat.completion.chunk");
+    EXPECT_EQ(chunk["id"], Json::parse(events[0])["id"]);
+    const Json& delta = chunk["choices"][0]["delta"];
+    EXPECT_EQ(delta.contains("role"), i == 0);
+    text += delta.value("content", "");
+  }
+  EXPECT_EQ(text, whole["choices"][0]["message"]["content"]);
+  EXPECT_EQ(Json::parse(events[events.size() - 3])["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(Json::parse(events[events.size() - 2])["usage"], whole["usage"]);
+  EXPECT_EQ(events.back(), "[DONE]");
+}
+
+TEST_F(GenerationTest, StopStringEndsTheAnswer) {
+  Json body = chat_body(40);
+  body["stop"] = {"France is"};
+  const Json answer = json_of(handle_chat(model_, post(body)));
+  EXPECT_EQ(answer["choices"][0]["message"]["content"], "The capital of ");
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "stop");
+  EXPECT_TRUE(becomes_idle());
+}
+
+TEST_F(GenerationTest, LengthIsAFinishReason) {
+  const Json answer = json_of(handle_chat(model_, post(chat_body(2))));
+  EXPECT_EQ(answer["choices"][0]["finish_reason"], "length");
+  EXPECT_EQ(answer["usage"]["completion_tokens"], 2);
+}
+
+TEST_F(GenerationTest, SeveralPromptsGiveSeveralChoices) {
+  const std::vector<int> ids = model_.tokenizer->encode("Once upon a time");
+  const auto choices = [&](const Json& prompt) {
+    return json_of(handle_completion(
+        model_, post({{"prompt", prompt}, {"temperature", 0}, {"max_tokens", 8}})))["choices"];
+  };
+  const Json alone = choices("Once upon a time");
+  EXPECT_EQ(choices(ids), alone);
+  const Json both = choices({"The sky is", "Once upon a time"});
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[1]["index"], 1);
+  EXPECT_EQ(both[1]["text"], alone[0]["text"]);
+  EXPECT_NE(both[0]["text"], both[1]["text"]);
+}
+
+TEST_F(GenerationTest, TextStreamEndsWithDone) {
+  const Request request =
+      post({{"prompt", {"a", "b"}}, {"max_tokens", 3}, {"stream", true}, {"seed", 1}});
+  Client client;
+  handle_completion(model_, request).stream(client);
+  const std::vector<std::string> events = client.events();
+  EXPECT_EQ(events.back(), "[DONE]");
+  const Json last = Json::parse(events[events.size() - 2]);
+  EXPECT_EQ(last["object"], "text_completion");
+  EXPECT_EQ(last["choices"][0]["index"], 1);
+  EXPECT_EQ(last["choices"][0]["finish_reason"], "length");
+}
+
+TEST_F(GenerationTest, ClientThatIsGoneEndsGeneration) {
+  Json body = chat_body(4000);
+  body["stream"] = true;
+  body["messages"][0]["content"] = "Tell me a very long story.";
+  {
+    const Request request = post(body);
+    const Response response = handle_chat(model_, request);
+    Client client(4);
+    response.stream(client);
+  }
+  EXPECT_TRUE(becomes_idle());
+  ASSERT_EQ(usages_.size(), 1U);
+  EXPECT_EQ(usages_[0].finish_reason, "cancelled");
+  EXPECT_LT(usages_[0].completion_tokens, 100);
+}
+
+TEST_F(GenerationTest, DisconnectWhileCollectingEndsGeneration) {
+  Json body = chat_body(4000);
+  body["messages"][0]["content"] = "Tell me a very long story.";
+  const Request request = post(body);
+  std::thread disconnect([&] {
+    while (engine_.stats().generated_tokens < 3) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    request.on_cancel->fire();
+  });
+  EXPECT_THROW(handle_chat(model_, request), base::Error);
+  disconnect.join();
+  EXPECT_TRUE(becomes_idle());
+  EXPECT_EQ(usages_.at(0).finish_reason, "cancelled");
+}
+
+TEST_F(GenerationTest, EngineThatStopsMidStreamSendsAnErrorAndNoDone) {
+  Json body = chat_body(4000);
+  body["stream"] = true;
+  body["messages"][0]["content"] = "Tell me a very long story.";
+  const Request request = post(body);
+  const Response response = handle_chat(model_, request);
+  // What the engine's end does to every stream: it ends them without their reader's asking.
+  request.on_cancel->fire();
+  Client client;
+  response.stream(client);
+  const std::vector<std::string> events = client.events();
+  EXPECT_EQ(Json::parse(events.back())["error"]["type"], "unavailable_error");
+}
+
+TEST_F(GenerationTest, TooLongPromptBlamesTheRightField) {
+  std::string text;
+  for (int i = 0; i < 9000; ++i) {
+    text += "word ";
+  }
+  const base::Error chat =
+      refusal(handle_chat, {{"messages", {{{"role", "user"}, {"content", text}}}}});
+  EXPECT_EQ(chat.reason(), "context_length_exceeded");
+  EXPECT_EQ(chat.param(), "messages");
+  const base::Error completion = refusal(handle_completion, {{"prompt", text}});
+  EXPECT_EQ(completion.reason(), "context_length_exceeded");
+  EXPECT_EQ(completion.param(), "prompt");
+  EXPECT_TRUE(usages_.empty());
+}
+
+TEST_F(GenerationTest, WrongRequestsAreRefused) {
+  EXPECT_EQ(refusal(handle_completion, {{"prompt", ""}}).code(), base::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(
+      refusal(handle_completion, {{"prompt", {999999}}}).code(), base::ErrorCode::kInvalidArgument);
+  Request unknown_adapter = post(chat_body(3));
+  unknown_adapter.headers["x-hub-adapter"] = "nobody";
+  EXPECT_EQ(
+      answer([&](const Request& r) { return handle_chat(model_, r); }, unknown_adapter).status,
+      404);
+  model_.chat_template = nullptr;
+  EXPECT_EQ(refusal(handle_chat, chat_body(3)).reason(), "no_chat_template");
+}
+
+}  // namespace
+}  // namespace hub::api
