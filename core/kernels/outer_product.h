@@ -9,9 +9,8 @@
 
 namespace hub::kernels {
 
-// kM rows of x, kOuterVectors * 16 columns, `depth` rows of w; only the first `columns` are
-// written.
-template <class S, int kM>
+// kM rows of x, kV * 16 columns, `depth` rows of w; only the first `columns` are written.
+template <class S, int kM, int kV>
 void outer_tile(
     const float* x,
     std::int64_t x_stride,
@@ -22,7 +21,6 @@ void outer_tile(
     std::int64_t y_stride,
     int columns,
     bool first_block) {
-  constexpr int kV = S::kOuterVectors;
   typename S::F sums[kM * kV];
   for (auto& sum : sums) {
     sum = S::zero();
@@ -56,7 +54,41 @@ void outer_tile(
   }
 }
 
-// A strip of at most kStripColumns columns that lie kStripColumns (or more) apart per row.
+// kV * 16 columns, all rows `m` of x: as many tiles of kM rows as fit, then smaller ones.
+template <class S, int kM, int kV>
+void outer_columns(
+    const float* x,
+    std::int64_t x_stride,
+    const float* w,
+    std::int64_t w_stride,
+    int depth,
+    float* y,
+    std::int64_t y_stride,
+    Range m,
+    int columns,
+    bool first_block) {
+  int m0 = m.begin;
+  for (; m0 + kM <= m.end; m0 += kM) {
+    outer_tile<S, kM, kV>(
+        x + m0 * x_stride,
+        x_stride,
+        w,
+        w_stride,
+        depth,
+        y + m0 * y_stride,
+        y_stride,
+        columns,
+        first_block);
+  }
+  if constexpr (kM > 1) {
+    if (m0 < m.end) {
+      outer_columns<S, kM / 2, kV>(
+          x, x_stride, w, w_stride, depth, y, y_stride, {m0, m.end}, columns, first_block);
+    }
+  }
+}
+
+// A strip of w whose rows can be read to a multiple of 16 * kOuterVectors columns.
 template <class S>
 void outer_strip(
     const float* x,
@@ -69,20 +101,18 @@ void outer_strip(
     Range m,
     int columns,
     bool first_block) {
-  constexpr int kM = S::kOuterRows;
-  for (int c = 0; c < columns; c += 16 * S::kOuterVectors) {
-    for (int m0 = m.begin; m0 < m.end;) {
-      const float* xm = x + m0 * x_stride;
-      float* out = y + m0 * y_stride + c;
-      if (m.end - m0 >= kM) {
-        outer_tile<S, kM>(
-            xm, x_stride, w + c, w_stride, depth, out, y_stride, columns - c, first_block);
-        m0 += kM;
-      } else {
-        outer_tile<S, 1>(
-            xm, x_stride, w + c, w_stride, depth, out, y_stride, columns - c, first_block);
-        ++m0;
-      }
+  constexpr int kV = S::kOuterVectors;
+  for (int c = 0; c < columns; c += 16 * kV) {
+    const int left = columns - c;
+    if (kV > 1 && left <= 16) {  // the low rank of an adapter
+      outer_columns<S, 8, 1>(
+          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+    } else if (kV > 2 && left <= 32) {
+      outer_columns<S, 8, 2>(
+          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+    } else {
+      outer_columns<S, S::kOuterRows, kV>(
+          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
     }
   }
 }
