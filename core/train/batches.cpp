@@ -4,34 +4,25 @@
 #include <numeric>
 #include <utility>
 
+#include "core/data/split.h"
+
 namespace hub::train {
 namespace {
 
-// Batches whose rows may be exchanged for the sake of less padding.
-constexpr std::size_t kWindowBatches = 64;
+// Batches whose rows may be exchanged for the sake of less padding: at least 4, at most 64, and
+// not all of an epoch's, or the same rows would meet in every epoch.
+std::size_t window_batches(std::size_t rows, std::size_t batch_size) {
+  constexpr std::size_t kFewest = 4;
+  constexpr std::size_t kMost = 64;
+  return std::clamp(rows / batch_size / 4, kFewest, kMost);
+}
 
-// SplitMix64 (https://prng.di.unimi.it/splitmix64.c): std::shuffle differs between libraries.
-class SplitMix {
- public:
-  explicit SplitMix(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    state_ += 0x9e3779b97f4a7c15ULL;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31U);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
+// As data::epoch_order() shuffles rows: std::shuffle differs between libraries.
 template <typename T>
 void shuffle(std::vector<T>& items, std::uint64_t seed) {
-  SplitMix random(seed);
+  data::SplitMix64 random(seed);
   for (std::size_t left = items.size(); left > 1; --left) {
-    std::swap(items[left - 1], items[static_cast<std::size_t>(random.next() % left)]);
+    std::swap(items[left - 1], items[static_cast<std::size_t>(random.below(left))]);
   }
 }
 
@@ -85,7 +76,7 @@ BatchPlan plan_batches(
     std::uint64_t shuffle_seed) {
   BatchPlan plan;
   batch_size = std::max<std::size_t>(1, batch_size);
-  const std::size_t window = kWindowBatches * batch_size;
+  const std::size_t window = window_batches(order.size(), batch_size) * batch_size;
   for (std::size_t begin = 0; begin < order.size(); begin += window) {
     const auto rows = order.subspan(begin, std::min(window, order.size() - begin));
     append_batches(plan, {rows.begin(), rows.end()}, lengths, batch_size);
@@ -100,13 +91,6 @@ BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch
   BatchPlan plan;
   append_batches(plan, std::move(rows), lengths, std::max<std::size_t>(1, batch_size));
   return plan;
-}
-
-std::vector<std::size_t> shuffled_order(std::size_t count, std::uint64_t seed) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  shuffle(order, seed);
-  return order;
 }
 
 Batch make_batch(

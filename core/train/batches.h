@@ -29,9 +29,6 @@ BatchPlan plan_batches(
 // As plan_batches() over all rows, longest last, without chance: for evaluation.
 BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch_size);
 
-// A permutation of 0 … count - 1 that depends on the seed alone, on every platform.
-std::vector<std::size_t> shuffled_order(std::size_t count, std::uint64_t seed);
-
 // How a batch is cut and padded.
 struct BatchShape {
   int max_tokens = 2048;  // longer rows lose their end

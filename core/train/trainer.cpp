@@ -12,14 +12,14 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/data/split.h"
 #include "core/tensor/ops.h"
 #include "core/train/loss.h"
 
 namespace hub::train {
 namespace {
 
-// Distinct streams of chance from the one seed of a job.
-constexpr std::uint64_t kOrderStream = 0x6f72646572ULL;        // "order"
+// Streams of chance from the one seed of a job, besides the order of rows.
 constexpr std::uint64_t kBatchStream = 0x6261746368ULL;        // "batch"
 constexpr std::uint64_t kDropoutStream = 0x64726f706f7574ULL;  // "dropout"
 
@@ -157,8 +157,7 @@ TrainResult Trainer::run() {
 
 std::vector<Trainer::Group> Trainer::plan_epoch(int epoch) const {
   const auto index = static_cast<std::uint64_t>(epoch);
-  const auto order =
-      shuffled_order(data_.train.size(), stream_seed(params_.seed, kOrderStream, index));
+  const auto order = data::epoch_order(data_.train.size(), params_.seed, index);
   const BatchPlan batches = plan_batches(
       lengths_,
       order,

@@ -1,0 +1,236 @@
+#include "core/train/loss.h"
+
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "core/base/error.h"
+#include "core/models/attend.h"
+#include "core/tensor/ops.h"
+#include "core/train/adamw.h"
+#include "tests/support/default_model.h"
+#include "tests/unit/train/golden_file.h"
+#include "tests/unit/train/tiny_training.h"
+
+namespace hub::train {
+namespace {
+
+std::vector<std::size_t> all_of(const std::vector<data::Example>& rows) {
+  std::vector<std::size_t> indices(rows.size());
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  return indices;
+}
+
+double loss_of(
+    const models::LanguageModel& model, const TrainableAdapter& adapter, const Batch& batch) {
+  const nn::LoraAdapter bound = adapter.adapter();
+  mx::array sum = masked_loss_sum(model, &bound, batch);
+  return static_cast<double>(sum.item<float>()) / static_cast<double>(batch.trained_tokens);
+}
+
+std::pair<double, std::vector<mx::array>> loss_and_gradients(
+    const models::LanguageModel& model, const TrainableAdapter& adapter, const Batch& batch) {
+  const auto loss = [&](const std::vector<mx::array>& parameters) {
+    const nn::LoraAdapter bound = adapter.bind(parameters);
+    const mx::array count(static_cast<float>(batch.trained_tokens));
+    return std::vector<mx::array>{masked_loss_sum(model, &bound, batch) / count};
+  };
+  std::vector<int> all(adapter.parameters.size());
+  std::iota(all.begin(), all.end(), 0);
+  auto [value, gradients] = mx::value_and_grad(loss, all)(adapter.parameters);
+  mx::eval(value);
+  mx::eval(gradients);
+  return {static_cast<double>(value[0].item<float>()), gradients};
+}
+
+// The definition, in double from the logits of every position.
+TEST(MaskedLossTest, IsTheMeanCrossEntropyOfTheTrainedTargets) {
+  const TinyModel model;
+  const auto rows = counting_rows(3);
+  const Batch batch = make_batch(rows, all_of(rows), {.max_tokens = 64, .pad_multiple = 8});
+  const auto attend = models::causal_attend(model.get().config(), batch.rows, batch.length);
+  mx::array logits = model.get().logits(model.get().hidden(batch.inputs, attend, {}), {});
+  mx::eval(logits);
+  const auto width = static_cast<std::size_t>(logits.shape(1));
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    for (std::size_t t = 1; t < rows[row].tokens.size(); ++t) {
+      if (rows[row].trained[t] == 0) {
+        continue;
+      }
+      const float* at =
+          logits.data<float>() + ((row * static_cast<std::size_t>(batch.length)) + t - 1) * width;
+      double total = 0.0;
+      for (std::size_t v = 0; v < width; ++v) {
+        total += std::exp(static_cast<double>(at[v]));
+      }
+      sum += std::log(total) - static_cast<double>(at[rows[row].tokens[t]]);
+      ++count;
+    }
+  }
+  ASSERT_EQ(count, batch.trained_tokens);
+  mx::array ours = masked_loss_sum(model.get(), nullptr, batch);
+  EXPECT_NEAR(static_cast<double>(ours.item<float>()), sum, 1e-4 * sum);
+}
+
+TEST(MaskedLossTest, PaddingChangesNothing) {
+  const TinyModel model;
+  const auto rows = counting_rows(4);
+  const std::vector<std::size_t> indices = all_of(rows);
+  mx::array tight =
+      masked_loss_sum(model.get(), nullptr, make_batch(rows, indices, {.pad_multiple = 1}));
+  mx::array wide =
+      masked_loss_sum(model.get(), nullptr, make_batch(rows, indices, {.pad_multiple = 32}));
+  EXPECT_NEAR(tight.item<float>(), wide.item<float>(), 1e-4F);
+}
+
+TEST(MaskedLossTest, RefusesABatchWithoutTargets) {
+  const TinyModel model;
+  auto rows = counting_rows(1);
+  std::fill(rows[0].trained.begin(), rows[0].trained.end(), std::uint8_t{0});
+  const Batch batch = make_batch(rows, all_of(rows), {});
+  EXPECT_THROW(static_cast<void>(masked_loss_sum(model.get(), nullptr, batch)), base::Error);
+}
+
+// Central differences of the loss in float32: steps of 1e-2 on values whose third derivative is
+// small leave an error of about 1e-3 of the largest gradient.
+TEST(MaskedLossTest, GradientsAgreeWithFiniteDifferences) {
+  const TinyModel model;
+  const auto rows = counting_rows(3);
+  const Batch batch = make_batch(rows, all_of(rows), {.max_tokens = 64, .pad_multiple = 8});
+  auto params = tiny_params();
+  params.rank = 2;
+  params.scale = 2.0;
+  TrainableAdapter adapter = make_adapter(model.get(), params, 1);
+  fill_b(adapter);
+  const auto gradients = loss_and_gradients(model.get(), adapter, batch).second;
+  double largest = 0.0;
+  for (const mx::array& gradient : gradients) {
+    mx::array most = mx::max(mx::abs(gradient));
+    largest = std::max(largest, static_cast<double>(most.item<float>()));
+  }
+  ASSERT_GT(largest, 1e-3);
+
+  const float h = 1e-2F;
+  for (std::size_t i = 0; i < adapter.parameters.size(); ++i) {
+    const mx::array original = adapter.parameters[i];
+    const auto element = static_cast<int>((i * 7) % original.size());
+    std::vector<float> bump(original.size(), 0.0F);
+    bump[static_cast<std::size_t>(element)] = h;
+    const mx::array delta(bump.begin(), original.shape(), mx::float32);
+    adapter.parameters[i] = original + delta;
+    const double above = loss_of(model.get(), adapter, batch);
+    adapter.parameters[i] = original - delta;
+    const double below = loss_of(model.get(), adapter, batch);
+    adapter.parameters[i] = original;
+    const auto exact =
+        static_cast<double>(values_of(gradients[i])[static_cast<std::size_t>(element)]);
+    EXPECT_NEAR((above - below) / (2.0 * static_cast<double>(h)), exact, 5e-3 * largest)
+        << adapter.names()[i] << " element " << element;
+  }
+}
+
+// What mlx-lm computed (scripts/make_train_goldens.py) on the default model's weights.
+class LossGoldenTest : public testing::Test {
+ protected:
+  LossGoldenTest()
+      : golden_(golden("loss_golden.json")),
+        model_(models::load_model(test::default_model_folder())) {
+    for (const base::Json& row : golden_.at("rows")) {
+      data::Example example;
+      example.tokens = row.at("tokens").get<std::vector<int>>();
+      const auto offset = row.at("offset").get<std::size_t>();
+      for (std::size_t i = 0; i < example.tokens.size(); ++i) {
+        example.trained.push_back(i >= offset ? 1 : 0);
+      }
+      rows_.push_back(example);
+    }
+    params_.rank = golden_.at("rank").get<int>();
+    params_.scale = golden_.at("scale").get<double>();
+    params_.target_modules = golden_.at("keys").get<std::vector<std::string>>();
+    params_.num_layers = golden_.at("num_layers").get<int>();
+  }
+
+  [[nodiscard]] Batch batch(const base::Json& recorded) const {
+    const auto indices = recorded.at("rows").get<std::vector<std::size_t>>();
+    const int limit = golden_.at("max_seq_length").get<int>();
+    return make_batch(rows_, indices, {.max_tokens = limit, .pad_multiple = 32, .compat = true});
+  }
+
+  // The adapter that mlx-lm started from.
+  [[nodiscard]] TrainableAdapter start() const {
+    TrainableAdapter adapter = make_adapter(*model_, params_, 0);
+    auto tensors = tensor::load_safetensors(golden_path("lora_init.safetensors"));
+    const auto names = adapter.names();
+    EXPECT_EQ(names.size(), tensors.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      adapter.parameters[i] = tensors.at(names[i]);
+    }
+    return adapter;
+  }
+
+  base::Json golden_;
+  std::unique_ptr<models::LanguageModel> model_;
+  std::vector<data::Example> rows_;
+  model_config::FinetuneParams params_;
+};
+
+void expect_norms(
+    const TrainableAdapter& adapter,
+    const std::vector<mx::array>& arrays,
+    const base::Json& norms) {
+  const auto names = adapter.names();
+  ASSERT_EQ(norms.size(), names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::vector<mx::array> one = {arrays[i]};
+    const auto wanted = norms.at(names[i]).get<double>();
+    EXPECT_NEAR(
+        static_cast<double>(mx::array(global_norm(one)).item<float>()), wanted, 1e-3 * wanted)
+        << names[i];
+  }
+}
+
+TEST_F(LossGoldenTest, LossesAndGradientsEqualMlxLm) {
+  const TrainableAdapter adapter = start();
+  ASSERT_EQ(golden_.at("batches").size(), 3U);
+  for (const base::Json& recorded : golden_.at("batches")) {
+    const Batch cut = batch(recorded);
+    SCOPED_TRACE(recorded.at("rows").dump());
+    EXPECT_EQ(cut.trained_tokens, recorded.at("tokens").get<std::size_t>());
+    mx::array base = masked_loss_sum(*model_, nullptr, cut);
+    EXPECT_NEAR(
+        static_cast<double>(base.item<float>()) / static_cast<double>(cut.trained_tokens),
+        recorded.at("base_loss").get<double>(),
+        1e-4);
+    const auto [loss, gradients] = loss_and_gradients(*model_, adapter, cut);
+    EXPECT_NEAR(loss, recorded.at("loss").get<double>(), 1e-4);
+    expect_norms(adapter, gradients, recorded.at("gradient_norms"));
+  }
+}
+
+TEST_F(LossGoldenTest, FirstAdamWStepsEqualMlxLm) {
+  TrainableAdapter adapter = start();
+  const base::Json& recorded = golden_.at("adamw");
+  const Batch cut = batch(golden_.at("batches").at(recorded.at("batch").get<std::size_t>()));
+  AdamWSettings settings;
+  settings.weight_decay = recorded.at("weight_decay").get<double>();
+  AdamW optimizer(settings, adapter.parameters);
+  for (const base::Json& wanted : recorded.at("losses")) {
+    const auto [loss, gradients] = loss_and_gradients(*model_, adapter, cut);
+    // Adam's first updates are nearly signs: rounding in gradients close to 0 becomes whole steps.
+    const double tolerance = optimizer.updates() == 0 ? 1e-4 : 2e-4 * wanted.get<double>();
+    EXPECT_NEAR(loss, wanted.get<double>(), tolerance) << "update " << optimizer.updates();
+    adapter.parameters =
+        optimizer.update(adapter.parameters, gradients, recorded.at("learning_rate").get<double>());
+    mx::eval(adapter.parameters);
+  }
+  expect_norms(adapter, adapter.parameters, recorded.at("norms_after"));
+}
+
+}  // namespace
+}  // namespace hub::train
