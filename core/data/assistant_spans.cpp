@@ -40,16 +40,19 @@ class SpanFinder {
       if (messages_[turn]["role"] != "assistant") {
         continue;
       }
-      const auto begin = begin_of(turn);
+      auto begin = begin_of(turn);
+      if (!begin) {
+        begin = content_edge(messages_, text_, turn, true);
+        if (begin && turn > 0) {
+          report(result, turn, "is trained only from its content on");
+        }
+      }
       const auto end = end_of(turn);
       if (begin && end && floor <= *begin && *begin < *end) {
         result.assistant.push_back({.begin = *begin, .end = *end});
         floor = *end;
-      } else if (result.problem.empty()) {
-        result.problem = fmt::format(
-            "messages[{}] is not trained: the chat template writes this turn, or what comes before "
-            "it, differently once the conversation goes on",
-            turn);
+      } else {
+        report(result, turn, "is not trained");
       }
     }
     result.text = std::move(text_);
@@ -57,6 +60,17 @@ class SpanFinder {
   }
 
  private:
+  // The first turn's trouble stands for the row's.
+  static void report(RenderedChat& result, std::size_t turn, std::string_view consequence) {
+    if (result.problem.empty()) {
+      result.problem = fmt::format(
+          "messages[{}] {}: the chat template writes this turn, or what comes before it, "
+          "differently once the conversation goes on",
+          turn,
+          consequence);
+    }
+  }
+
   // nullopt when the template refuses such a conversation (no message, a system message alone).
   [[nodiscard]] std::optional<std::string> render(const Json& messages, bool prompt) const {
     if (messages.empty()) {
@@ -78,6 +92,7 @@ class SpanFinder {
     return first;
   }
 
+  // nullopt when what comes before the turn is not how the whole conversation begins.
   [[nodiscard]] std::optional<std::size_t> begin_of(std::size_t turn) const {
     const Json before = first_messages(turn);
     const auto prompted = render(before, true);
@@ -90,7 +105,7 @@ class SpanFinder {
     if (prompted && plain && text_.starts_with(*plain)) {
       return std::max(plain->size(), common_prefix(*prompted, text_));
     }
-    return content_edge(messages_, text_, turn, true);
+    return std::nullopt;
   }
 
   [[nodiscard]] std::optional<std::size_t> end_of(std::size_t turn) const {

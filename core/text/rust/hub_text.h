@@ -19,12 +19,14 @@
 extern "C" {
 #endif
 
+// NOLINTBEGIN(readability-identifier-naming): C has no scopes, so the names carry theirs.
 enum HubTextStatus {
   HUB_TEXT_OK = 0,
   HUB_TEXT_BAD_INPUT = 1,  // what this call was given (text, ids, messages) cannot be used
   HUB_TEXT_BAD_FILE = 2,   // tokenizer.json or the template cannot be used
   HUB_TEXT_PANIC = 3,      // a mistake inside
 };
+// NOLINTEND(readability-identifier-naming)
 
 // Bytes owned by the library until hub_text_free.
 typedef struct HubText {
