@@ -33,6 +33,8 @@ RowFormat check_row(const Json& row) {
         base::ErrorCode::kInvalidArgument,
         fmt::format("a row must be a JSON object, got {}", row.type_name()));
   }
+  // First of all: complaints show the value, and writing JSON recurses.
+  text::refuse_deeper_than(row, text::kMaxDepth, "the row");
   const base::JsonReader fields(row);
   static_cast<void>(fields.optional_array("tools"));
   if (fields.has("prompt") && fields.has("completion")) {
@@ -42,9 +44,6 @@ RowFormat check_row(const Json& row) {
   }
   if (fields.has("messages")) {
     static_cast<void>(text::messages_for_template(fields.value("messages")));
-    if (const Json* tools = row_tools(row)) {
-      text::refuse_deeper_than(*tools, text::kMaxDepth, "tools");
-    }
     return RowFormat::kChat;
   }
   if (fields.has("text")) {

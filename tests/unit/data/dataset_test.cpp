@@ -73,6 +73,15 @@ TEST(Dataset, EachBrokenLineIsNamedWithItsReasonAndTheOthersAreUsed) {
   }
 }
 
+TEST(Dataset, DeeplyNestedLinesAreProblemsNotCrashes) {
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  const Dataset dataset =
+      read_lines("{\"text\":" + deep + "}\n" + deep + "\n{\"text\":\"a\",\"more\":" + deep + "}\n");
+  EXPECT_EQ(dataset.rows.size(), 0U);
+  ASSERT_EQ(dataset.problems.count(), 3U);
+  EXPECT_THAT(dataset.problems.first()[0].message, HasSubstr("nested at most 100 levels deep"));
+}
+
 TEST(Dataset, AllProblemsAreCountedButFewKept) {
   std::string bytes;
   for (int i = 0; i < 250; ++i) {
