@@ -25,6 +25,7 @@ class Cache : public ::testing::Test {
 
 std::vector<int> counting(int count) {
   std::vector<int> ids;
+  ids.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     ids.push_back((7 * i + 3) % 96);
   }
@@ -43,8 +44,9 @@ TEST_F(Cache, GrowsGeometricallyAndKeepsWhatItHolds) {
       sizes.push_back(cache.bytes());
     }
   }
-  // 64, 128, 256 tokens of 2 layers, keys and values, 2 heads of 16 float32.
-  EXPECT_EQ(sizes, (std::vector<std::uint64_t>{64 * 512, 128 * 512, 256 * 512}));
+  // A token has 2 layers of keys and values, 2 heads of 16 float32.
+  const std::uint64_t token = 512;
+  EXPECT_EQ(sizes, (std::vector<std::uint64_t>{64 * token, 128 * token, 256 * token}));
   EXPECT_EQ(cache.length(), 200);
   EXPECT_EQ(cache.arrays().size(), 4U);
   EXPECT_TRUE(same_bits(mx::concatenate(pieces, 0), forward(*model_, ids)));

@@ -27,10 +27,10 @@ nn::LoraAdapter random_adapter(const LanguageModel& model, std::uint64_t seed) {
   nn::LoraAdapter adapter;
   adapter.scale = 3.0F;
   mx::array key = mx::random::key(seed);
-  const auto normal = [&](int rows_, int columns) {
+  const auto normal = [&](int height, int width) {
     const auto [first, second] = mx::random::split(key);
     key = first;
-    return mx::random::normal({rows_, columns}, mx::float32, 0.0F, 0.1F, second);
+    return mx::random::normal({height, width}, mx::float32, 0.0F, 0.1F, second);
   };
   for (const nn::Linear* linear : model.linears()) {
     adapter.layers.insert(

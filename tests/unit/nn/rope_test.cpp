@@ -31,7 +31,7 @@ TEST(Rope, LinearScalingDividesThemAll) {
 TEST(Rope, Llama3ScalingIsMlxLms) {
   const RopeScaling scaling{RopeScaling::Kind::kLlama3, 32.0F, 1.0F, 4.0F, 8192};
   const auto frequencies = rope_inverse_frequencies(64, 500000.0F, scaling);
-  constexpr std::array<std::pair<std::size_t, float>, 10> kExpected{{
+  const std::array<std::pair<std::size_t, float>, 10> frequencies_of_mlx_lm{{
       {0, 1.0F},
       {1, 0.663601279258728F},
       {10, 0.016560440883040428F},
@@ -43,7 +43,7 @@ TEST(Rope, Llama3ScalingIsMlxLms) {
       {20, 8.570255886297673e-06F},
       {31, 9.418306490260875e-08F},
   }};
-  for (const auto& [i, expected] : kExpected) {
+  for (const auto& [i, expected] : frequencies_of_mlx_lm) {
     EXPECT_NEAR(frequencies[i] / expected, 1.0F, 2e-5F) << i;
   }
 }

@@ -10,21 +10,16 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/ids.h"
+#include "tests/support/temp_dir.h"
 
 namespace hub::tensor {
 namespace {
 
-class TemporaryFolder : public ::testing::Test {
+class SafetensorsFile : public ::testing::Test {
  protected:
-  TemporaryFolder()
-      : folder_(std::filesystem::temp_directory_path() / ("hub-tensor-" + base::new_id())) {
-    std::filesystem::create_directories(folder_);
-  }
-  ~TemporaryFolder() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_;
+  test::TempDir temporary_;
+  std::filesystem::path folder_ = temporary_.path();
 };
-using SafetensorsFile = TemporaryFolder;
 
 TEST_F(SafetensorsFile, ComesBackAsWritten) {
   const auto file = folder_ / "a.safetensors";
