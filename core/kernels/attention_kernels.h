@@ -81,28 +81,6 @@ HUB_INLINE void soften_row(
   }
 }
 
-// values[rows, head_dim] += p[rows, kAttentionTile] v[keys, head_dim]
-template <class S>
-void add_values(const float* p, const float* v, int keys, int head_dim, float* values, int rows) {
-  constexpr int kWide = 16 * S::kOuterVectors;
-  const int whole = head_dim / kWide * kWide;
-  if (whole > 0) {
-    outer_strip<S>(p, kAttentionTile, v, head_dim, keys, values, head_dim, {0, rows}, whole, false);
-  }
-  for (int c = whole; c < head_dim; c += 16) {
-    const int lanes = head_dim - c < 16 ? head_dim - c : 16;
-    for (int row = 0; row < rows; ++row) {
-      auto sum = S::zero();
-      for (int key = 0; key < keys; ++key) {
-        const auto weight = S::set(p[row * kAttentionTile + key]);
-        sum = S::fma(weight, load_lanes<S>(v + key * head_dim + c, lanes), sum);
-      }
-      float* out = values + row * head_dim + c;
-      store_lanes<S>(out, S::add(load_lanes<S>(out, lanes), sum), lanes);
-    }
-  }
-}
-
 // See CpuOps::attend_segment.
 template <class S>
 void attend_segment(
@@ -135,8 +113,9 @@ void attend_segment(
         }
       }
     }
-    add_values<S>(
-        scores, in.values + static_cast<std::int64_t>(key) * dim, keys, dim, out.values, in.rows);
+    const float* tile_values = in.values + static_cast<std::int64_t>(key) * dim;
+    add_outer<S>(
+        {scores, kAttentionTile, 1}, tile_values, dim, keys, out.values, dim, in.rows, dim);
   }
 }
 

@@ -19,4 +19,13 @@ mx::array causal_attention(
     int batch,
     const AttentionShape& shape);
 
+// The same by MLX's own operations: what other devices run, and the reference of the tests.
+mx::array composed_causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    const AttentionShape& shape);
+
 }  // namespace hub::kernels

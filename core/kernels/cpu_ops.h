@@ -84,6 +84,24 @@ struct PartialAttention {
   float* values;  // [rows, head_dim]
 };
 
+// One query head of one sequence in training, positions 0 … length - 1, causal.
+struct AttentionGradient {
+  const float* q;  // [length, head_dim], rotated and scaled
+  const float* k;  // [length, head_dim], rotated
+  const float* v;  // rows v_stride apart
+  std::int64_t v_stride;
+  const float* out_gradient;  // rows out_stride apart
+  std::int64_t out_stride;
+  int length;
+  int head_dim;
+  // Results, [length, head_dim] each; of the scaled q and the rotated k.
+  float* q_gradient;
+  float* k_gradient;
+  float* v_gradient;
+};
+// Queries that are worked on at once in the gradient. Part of the summation order.
+inline constexpr int kGradientRows = 64;
+
 // What the primitives call, compiled once per CpuLevel. All of them work on a part of an operation,
 // allocate nothing, and give an element the same bits however the operation was parted.
 struct CpuOps {
@@ -137,6 +155,14 @@ struct CpuOps {
       const PartialAttention& total, const PartialAttention& next, int rows, int head_dim);
   // The row's attention: values / sum.
   void (*finish_attention)(const PartialAttention& total, int row, int head_dim, float* out);
+  // scratch: 2 * kGradientRows * (length rounded up to 16) floats.
+  void (*attention_gradient)(const AttentionGradient& in, float* scratch);
+
+  // log(sum(e^x)) over n elements, and gradient[i] = factor * e^(x[i] - log_sum), less `factor` at
+  // `target`; gradient == x is allowed.
+  float (*log_sum_exp)(const float* x, int n);
+  void (*cross_entropy_gradient)(
+      const float* x, int n, float log_sum, int target, float factor, float* gradient);
 };
 
 const CpuOps& cpu_ops(CpuLevel level);

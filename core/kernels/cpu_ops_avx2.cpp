@@ -4,6 +4,7 @@
 
 #include "core/kernels/simd_avx2.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_gradient.h"
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
@@ -26,6 +27,9 @@ const CpuOps& avx2_ops() {
       attend_segment<Avx2>,
       merge_attention<Avx2>,
       finish_attention<Avx2>,
+      attention_gradient<Avx2>,
+      log_sum_exp<Avx2>,
+      cross_entropy_gradient<Avx2>,
   };
   return kOps;
 }

@@ -4,6 +4,7 @@
 
 #include "core/kernels/simd_avx512.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_gradient.h"
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
@@ -26,6 +27,9 @@ const CpuOps& avx512_ops() {
       attend_segment<Avx512>,
       merge_attention<Avx512>,
       finish_attention<Avx512>,
+      attention_gradient<Avx512>,
+      log_sum_exp<Avx512>,
+      cross_entropy_gradient<Avx512>,
   };
   return kOps;
 }

@@ -2,6 +2,7 @@
 // linker might keep this file's copy of one, and the program would need this level everywhere.
 #include "core/kernels/simd_portable.h"
 // After it: the kernels are written in its terms.
+#include "core/kernels/attention_gradient.h"
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
@@ -24,6 +25,9 @@ const CpuOps& portable_ops() {
       attend_segment<Portable>,
       merge_attention<Portable>,
       finish_attention<Portable>,
+      attention_gradient<Portable>,
+      log_sum_exp<Portable>,
+      cross_entropy_gradient<Portable>,
   };
   return kOps;
 }

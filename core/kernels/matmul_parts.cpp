@@ -15,6 +15,7 @@ namespace {
 constexpr std::int64_t kWorthAPart = 200'000;
 // Rows of x for which an unpacked panel pays for itself many times over.
 constexpr int kRowPart = 128;
+constexpr int kMixedRows = 1024;
 
 // One axis in equal parts, each a multiple of `unit` (the last may be shorter).
 struct Cut {
@@ -67,22 +68,25 @@ Cut cut_rows_of_x(const Extent& extent, int parts, int other_parts) {
 
 void run_packed_dot(
     const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y) {
-  if (extent.m == 0 || extent.rows == 0) {
-    return;
+  // A part of the rows at a time, so that their mixed copy stays small.
+  for (int m0 = 0; m0 < extent.m; m0 += kMixedRows) {
+    const Extent part{std::min(kMixedRows, extent.m - m0), extent.rows, extent.columns};
+    const float* xm = x + std::int64_t{m0} * w.columns;
+    float* ym = y + std::int64_t{m0} * extent.rows;
+    const int parts = wanted_parts(part);
+    if (w.bits == 4) {
+      float* mixed =
+          thread_scratch(static_cast<std::size_t>(part.m) * static_cast<std::size_t>(w.columns), 1);
+      const Cut rows = cut(part.m, std::min(parts, std::max(1, part.m / 16)), 1, part.m);
+      ThreadPool::shared().for_each(
+          rows.count(), [&](int i) { ops.mix_rows(xm, mixed, w.columns, rows.range(i)); });
+      xm = mixed;
+    }
+    const Cut n = cut(part.rows, parts, 12, kPanelRows);
+    for_grid(cut_rows_of_x(part, parts, n.count()), n, [&](Range rows, Range columns) {
+      ops.packed_dot(xm, w, ym, part.rows, rows, columns, thread_scratch(kDotScratch));
+    });
   }
-  const int parts = wanted_parts(extent);
-  if (w.bits == 4) {
-    float* mixed =
-        thread_scratch(static_cast<std::size_t>(extent.m) * static_cast<std::size_t>(w.columns), 1);
-    const Cut rows = cut(extent.m, std::min(parts, std::max(1, extent.m / 16)), 1, extent.m);
-    ThreadPool::shared().for_each(
-        rows.count(), [&](int i) { ops.mix_rows(x, mixed, w.columns, rows.range(i)); });
-    x = mixed;
-  }
-  const Cut n = cut(extent.rows, parts, 12, kPanelRows);
-  for_grid(cut_rows_of_x(extent, parts, n.count()), n, [&](Range rows, Range columns) {
-    ops.packed_dot(x, w, y, extent.rows, rows, columns, thread_scratch(kDotScratch));
-  });
 }
 
 void run_dense_dot(

@@ -9,11 +9,19 @@
 
 namespace hub::kernels {
 
+// Element (m, n) of the left factor stands at data[m * row_step + n * step].
+struct LeftFactor {
+  const float* data;
+  std::int64_t row_step;
+  std::int64_t step;
+
+  [[nodiscard]] LeftFactor from_row(int m) const { return {data + m * row_step, row_step, step}; }
+};
+
 // kM rows of x, kV * 16 columns, `depth` rows of w; only the first `columns` are written.
 template <class S, int kM, int kV>
 void outer_tile(
-    const float* x,
-    std::int64_t x_stride,
+    const LeftFactor& x,
     const float* w,
     std::int64_t w_stride,
     int depth,
@@ -33,7 +41,7 @@ void outer_tile(
     }
     HUB_UNROLL
     for (int m = 0; m < kM; ++m) {
-      const auto xm = S::set(x[m * x_stride + n]);
+      const auto xm = S::set(x.data[m * x.row_step + n * x.step]);
       HUB_UNROLL
       for (int v = 0; v < kV; ++v) {
         sums[m * kV + v] = S::fma(xm, ws[v], sums[m * kV + v]);
@@ -57,8 +65,7 @@ void outer_tile(
 // kV * 16 columns, all rows `m` of x: as many tiles of kM rows as fit, then smaller ones.
 template <class S, int kM, int kV>
 void outer_columns(
-    const float* x,
-    std::int64_t x_stride,
+    const LeftFactor& x,
     const float* w,
     std::int64_t w_stride,
     int depth,
@@ -70,20 +77,12 @@ void outer_columns(
   int m0 = m.begin;
   for (; m0 + kM <= m.end; m0 += kM) {
     outer_tile<S, kM, kV>(
-        x + m0 * x_stride,
-        x_stride,
-        w,
-        w_stride,
-        depth,
-        y + m0 * y_stride,
-        y_stride,
-        columns,
-        first_block);
+        x.from_row(m0), w, w_stride, depth, y + m0 * y_stride, y_stride, columns, first_block);
   }
   if constexpr (kM > 1) {
     if (m0 < m.end) {
       outer_columns<S, kM / 2, kV>(
-          x, x_stride, w, w_stride, depth, y, y_stride, {m0, m.end}, columns, first_block);
+          x, w, w_stride, depth, y, y_stride, {m0, m.end}, columns, first_block);
     }
   }
 }
@@ -91,8 +90,7 @@ void outer_columns(
 // A strip of w whose rows can be read to a multiple of 16 * kOuterVectors columns.
 template <class S>
 void outer_strip(
-    const float* x,
-    std::int64_t x_stride,
+    const LeftFactor& x,
     const float* w,
     std::int64_t w_stride,
     int depth,
@@ -105,14 +103,47 @@ void outer_strip(
   for (int c = 0; c < columns; c += 16 * kV) {
     const int left = columns - c;
     if (kV > 1 && left <= 16) {  // the low rank of an adapter
-      outer_columns<S, 8, 1>(
-          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+      outer_columns<S, 8, 1>(x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
     } else if (kV > 2 && left <= 32) {
-      outer_columns<S, 8, 2>(
-          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+      outer_columns<S, 8, 2>(x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
     } else {
       outer_columns<S, S::kOuterRows, kV>(
-          x, x_stride, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+          x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+    }
+  }
+}
+
+// y[rows, columns] += x w without reading past the rows of w.
+template <class S>
+void add_outer(
+    const LeftFactor& x,
+    const float* w,
+    std::int64_t w_stride,
+    int depth,
+    float* y,
+    std::int64_t y_stride,
+    int rows,
+    int columns) {
+  constexpr int kWide = 16 * S::kOuterVectors;
+  const int whole = columns / kWide * kWide;
+  if (whole > 0) {
+    outer_strip<S>(x, w, w_stride, depth, y, y_stride, {0, rows}, whole, false);
+  }
+  for (int c = whole; c < columns; c += 16) {
+    const int lanes = columns - c < 16 ? columns - c : 16;
+    for (int m = 0; m < rows; ++m) {
+      auto sum = S::zero();
+      for (int n = 0; n < depth; ++n) {
+        const auto xm = S::set(x.data[m * x.row_step + n * x.step]);
+        const float* in = w + n * w_stride + c;
+        sum = S::fma(xm, lanes == 16 ? S::load(in) : S::load_first(in, lanes), sum);
+      }
+      float* out = y + m * y_stride + c;
+      if (lanes == 16) {
+        S::store(out, S::add(S::load(out), sum));
+      } else {
+        S::store_first(out, S::add(S::load_first(out, lanes), sum), lanes);
+      }
     }
   }
 }
@@ -152,8 +183,7 @@ void packed_outer(
       unpack_strip<S, 8>(w, n0, rows, c, scratch);
     }
     outer_strip<S>(
-        x + n0,
-        depth,
+        {x + n0, depth, 1},
         scratch,
         kStripColumns,
         rows,
@@ -191,8 +221,7 @@ void dense_outer(
       copy_strip<S>(w, n0, rows, c, scratch);
     }
     outer_strip<S>(
-        x + n0,
-        depth,
+        {x + n0, depth, 1},
         strip,
         whole ? w.columns : kStripColumns,
         rows,

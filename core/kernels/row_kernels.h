@@ -109,4 +109,44 @@ void rms_norm_gradient(const RmsNormGradient& in, float* gradient, Range rows) {
   }
 }
 
+// The last elements of a row, -infinity after them: neither the largest nor part of a sum of exp.
+template <class S>
+HUB_INLINE typename S::F load_or_nothing(const float* p, int lanes) {
+  if (lanes == 16) {
+    return S::load(p);
+  }
+  float all[16];
+  for (int i = 0; i < 16; ++i) {
+    all[i] = i < lanes ? p[i] : -__builtin_inff();
+  }
+  return S::load(all);
+}
+
+template <class S>
+float log_sum_exp(const float* x, int n) {
+  auto top = S::set(-__builtin_inff());
+  for_lanes(0, n, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    top = S::max(top, load_or_nothing<S>(x + i, lanes));
+  });
+  const float largest = max_lanes<S>(top);
+  const auto base = S::set(largest);
+  auto sum = S::zero();
+  for_lanes(0, n, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    sum = S::add(sum, exp<S>(S::sub(load_or_nothing<S>(x + i, lanes), base)));
+  });
+  return largest + __builtin_logf(sum_lanes<S>(sum));
+}
+
+template <class S>
+void cross_entropy_gradient(
+    const float* x, int n, float log_sum, int target, float factor, float* gradient) {
+  const auto base = S::set(log_sum);
+  const auto scale = S::set(factor);
+  for_lanes(0, n, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    const auto p = exp<S>(S::sub(load_lanes<S>(x + i, lanes), base));
+    store_lanes<S>(gradient + i, S::mul(p, scale), lanes);
+  });
+  gradient[target] -= factor;
+}
+
 }  // namespace hub::kernels

@@ -35,7 +35,7 @@ inline std::vector<float> values(mx::array x) {
   return {x.data<float>(), x.data<float>() + x.size()};
 }
 
-// max |got - wanted| / max |wanted|
+// max |got - wanted| / max |wanted| (over 1 if all of it is 0)
 inline double relative_error(const std::vector<float>& got, const std::vector<double>& wanted) {
   double difference = 0;
   double largest = 0;
@@ -44,7 +44,8 @@ inline double relative_error(const std::vector<float>& got, const std::vector<do
     difference = std::isnan(delta) ? INFINITY : std::max(difference, delta);
     largest = std::max(largest, std::abs(wanted[i]));
   }
-  return got.size() == wanted.size() ? difference / largest : INFINITY;
+  difference /= largest > 0 ? largest : 1;
+  return got.size() == wanted.size() ? difference : INFINITY;
 }
 
 inline double relative_error(const mx::array& got, const mx::array& wanted) {

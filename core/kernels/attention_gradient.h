@@ -1,0 +1,80 @@
+#pragma once
+
+// The gradient of causal attention for one query head and one level. Scores and weights of
+// kGradientRows queries are computed anew and kept whole: with P = softmax(q k^T) and D = dO,
+// dV = P^T D, dP = D V^T, dS = P (dP - rowsum(P dP)), dQ = dS K, dK = dS^T Q (arXiv:2205.14135,
+// appendix B.2).
+#include "core/kernels/compiler.h"
+#include "core/kernels/cpu_ops.h"
+#include "core/kernels/dot_product.h"
+#include "core/kernels/outer_product.h"
+#include "core/kernels/row_kernels.h"
+#include "core/kernels/simd_math.h"
+
+namespace hub::kernels {
+
+// Scores -> weights in p, gradients of the weights -> of the scores in d; zeros from `visible` on.
+template <class S>
+HUB_INLINE void soften_gradient_row(float* p, float* d, int visible, int width) {
+  auto top = S::set(-__builtin_inff());
+  for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    top = S::max(top, load_or_nothing<S>(p + i, lanes));
+  });
+  const auto base = S::set(max_lanes<S>(top));
+  auto sum = S::zero();
+  auto dot = S::zero();
+  for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    const auto e = exp<S>(S::sub(load_or_nothing<S>(p + i, lanes), base));
+    store_lanes<S>(p + i, e, lanes);
+    sum = S::add(sum, e);
+    dot = S::fma(e, load_lanes<S>(d + i, lanes), dot);
+  });
+  const float inverse = 1.0F / sum_lanes<S>(sum);
+  const auto scale = S::set(inverse);
+  const auto mean = S::set(sum_lanes<S>(dot) * inverse);
+  for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    const auto weight = S::mul(load_lanes<S>(p + i, lanes), scale);
+    store_lanes<S>(p + i, weight, lanes);
+    const auto slope = S::sub(load_lanes<S>(d + i, lanes), mean);
+    store_lanes<S>(d + i, S::mul(weight, slope), lanes);
+  });
+  for_lanes(visible, width, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    store_lanes<S>(p + i, S::zero(), lanes);
+    store_lanes<S>(d + i, S::zero(), lanes);
+  });
+}
+
+template <class S>
+void attention_gradient(const AttentionGradient& in, float* scratch) {
+  const int dim = in.head_dim;
+  const std::int64_t size = static_cast<std::int64_t>(in.length) * dim;
+  for (std::int64_t i = 0; i < size; ++i) {
+    in.q_gradient[i] = 0.0F;
+    in.k_gradient[i] = 0.0F;
+    in.v_gradient[i] = 0.0F;
+  }
+  const int width = (in.length + 15) / 16 * 16;
+  float* p = scratch;
+  float* d = scratch + static_cast<std::int64_t>(kGradientRows) * width;
+  for (int begin = 0; begin < in.length; begin += kGradientRows) {
+    const int rows = in.length - begin < kGradientRows ? in.length - begin : kGradientRows;
+    const int keys = begin + rows;
+    const std::int64_t at = static_cast<std::int64_t>(begin) * dim;
+    const float* out_gradient = in.out_gradient + begin * in.out_stride;
+    dot_panel<S>(in.q + at, dim, in.k, dim, keys, dim, p, width, {0, rows}, true);
+    dot_panel<S>(
+        out_gradient, in.out_stride, in.v, in.v_stride, keys, dim, d, width, {0, rows}, true);
+    for (int row = 0; row < rows; ++row) {
+      soften_gradient_row<S>(
+          p + static_cast<std::int64_t>(row) * width,
+          d + static_cast<std::int64_t>(row) * width,
+          begin + row + 1,
+          keys);
+    }
+    add_outer<S>({d, width, 1}, in.k, dim, keys, in.q_gradient + at, dim, rows, dim);
+    add_outer<S>({d, 1, width}, in.q + at, dim, rows, in.k_gradient, dim, keys, dim);
+    add_outer<S>({p, 1, width}, out_gradient, in.out_stride, rows, in.v_gradient, dim, keys, dim);
+  }
+}
+
+}  // namespace hub::kernels

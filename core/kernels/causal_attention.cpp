@@ -1,0 +1,194 @@
+#include "core/kernels/causal_attention.h"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+#include <mlx/ops.h>
+
+#include "core/base/error.h"
+#include "core/kernels/attention_step.h"
+#include "core/kernels/causal_gradient.h"
+#include "core/kernels/cpu_primitive.h"
+#include "core/tensor/ops.h"
+
+namespace hub::kernels {
+
+namespace {
+
+// Inputs q, k, v, inv_freq, gradient of the result; outputs the gradients of q, k, v.
+class CausalAttentionVjp : public CpuPrimitive {
+ public:
+  CausalAttentionVjp(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
+      : CpuPrimitive(stream, level), batch_(batch), shape_(shape) {}
+  const char* name() const override { return "HubCausalAttentionVjp"; }
+  std::vector<mx::Shape> output_shapes(const std::vector<mx::array>& inputs) override {
+    return {inputs[0].shape(), inputs[1].shape(), inputs[2].shape()};
+  }
+
+ protected:
+  [[nodiscard]] Task task() const override {
+    return [level = level(), batch = batch_, shape = shape_](const Arrays& in, Arrays& out) {
+      const int length = in[0].shape(0) / batch;
+      for (int i = 0; i < batch; ++i) {
+        const std::int64_t q_at = std::int64_t{i} * length * in[0].shape(1);
+        const std::int64_t k_at = std::int64_t{i} * length * in[1].shape(1);
+        run_causal_gradient(
+            cpu_ops(level),
+            {shape,
+             length,
+             in[0].data<float>() + q_at,
+             in[1].data<float>() + k_at,
+             in[2].data<float>() + k_at,
+             in[3].data<float>(),
+             in[4].data<float>() + q_at,
+             out[0].data<float>() + q_at,
+             out[1].data<float>() + k_at,
+             out[2].data<float>() + k_at});
+      }
+    };
+  }
+
+ private:
+  int batch_;
+  AttentionShape shape_;
+};
+
+// Inputs q, k, v, inv_freq; outputs the attention, and room for rotated keys and for values by
+// head.
+class CausalAttention : public CpuPrimitive {
+ public:
+  CausalAttention(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
+      : CpuPrimitive(stream, level), batch_(batch), shape_(shape) {}
+  const char* name() const override { return "HubCausalAttention"; }
+  std::vector<mx::Shape> output_shapes(const std::vector<mx::array>& inputs) override {
+    return {inputs[0].shape(), inputs[1].shape(), inputs[2].shape()};
+  }
+
+  std::vector<mx::array> vjp(
+      const std::vector<mx::array>& primals,
+      const std::vector<mx::array>& cotangents,
+      const std::vector<int>& argnums,
+      const std::vector<mx::array>& /*outputs*/) override {
+    const auto all = mx::array::make_arrays(
+        {primals[0].shape(), primals[1].shape(), primals[2].shape()},
+        {mx::float32, mx::float32, mx::float32},
+        std::make_shared<CausalAttentionVjp>(stream(), level(), batch_, shape_),
+        {primals[0], primals[1], primals[2], primals[3], cotangents[0]});
+    std::vector<mx::array> gradients;
+    for (const int argument : argnums) {
+      if (argument > 2) {
+        throw base::Error(
+            base::ErrorCode::kInvalidArgument, "causal_attention: inv_freq has no gradient");
+      }
+      gradients.push_back(all[static_cast<std::size_t>(argument)]);
+    }
+    return gradients;
+  }
+
+ protected:
+  [[nodiscard]] Task task() const override {
+    return [level = level(), batch = batch_, shape = shape_](const Arrays& in, Arrays& out) {
+      AttentionStep step{
+          shape,
+          in[0].data<float>(),
+          in[1].data<float>(),
+          in[2].data<float>(),
+          in[3].data<float>(),
+          out[0].data<float>(),
+          {}};
+      const int length = in[0].shape(0) / batch;
+      for (int i = 0; i < batch; ++i) {
+        const std::int64_t at = std::int64_t{i} * length * in[1].shape(1);
+        step.sequences.push_back(
+            {out[1].data<float>() + at, out[2].data<float>() + at, length, length, 0, i * length});
+      }
+      run_attention_step(cpu_ops(level), step);
+    };
+  }
+
+ private:
+  int batch_;
+  AttentionShape shape_;
+};
+
+void check(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    const AttentionShape& shape) {
+  const bool heads_fit = shape.heads > 0 && shape.kv_heads > 0 &&
+                         shape.heads % shape.kv_heads == 0 && shape.head_dim > 0 &&
+                         shape.head_dim % 2 == 0;
+  const auto fits = [&](const mx::array& x, int heads) {
+    return x.ndim() == 2 && x.shape(0) == q.shape(0) && x.shape(1) == heads * shape.head_dim;
+  };
+  if (!heads_fit || !fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
+      inv_freq.shape() != mx::Shape{shape.head_dim / 2} || batch < 1 || q.shape(0) % batch != 0) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "causal_attention: a batch of {} with {} heads over {} key/value heads of {} elements "
+            "does not fit q {}, k {}, v {}, inv_freq {}",
+            batch,
+            shape.heads,
+            shape.kv_heads,
+            shape.head_dim,
+            describe(q),
+            describe(k),
+            describe(v),
+            describe(inv_freq)));
+  }
+}
+
+}  // namespace
+
+mx::array composed_causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    const AttentionShape& shape) {
+  check(q, k, v, inv_freq, batch, shape);
+  tensor::RopeParams rope;
+  rope.dims = shape.head_dim;
+  rope.traditional = shape.rope_traditional;
+  rope.freqs = mx::reciprocal(inv_freq);
+  const int length = q.shape(0) / batch;
+  const auto by_head = [&](const mx::array& x, int heads) {
+    return mx::transpose(mx::reshape(x, {batch, length, heads, shape.head_dim}), {0, 2, 1, 3});
+  };
+  const auto out = tensor::sdpa(
+      tensor::rope(by_head(q, shape.heads), rope, 0),
+      tensor::rope(by_head(k, shape.kv_heads), rope, 0),
+      by_head(v, shape.kv_heads),
+      shape.scale,
+      true);
+  return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), q.shape());
+}
+
+mx::array causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    int batch,
+    const AttentionShape& shape) {
+  if (!runs_on_cpu()) {
+    return composed_causal_attention(q, k, v, inv_freq, batch, shape);
+  }
+  check(q, k, v, inv_freq, batch, shape);
+  for (const auto* input : {&q, &k, &v, &inv_freq}) {
+    require(*input, mx::float32, input->ndim(), "causal_attention");
+  }
+  return mx::array::make_arrays(
+      {q.shape(), k.shape(), v.shape()},
+      {mx::float32, mx::float32, mx::float32},
+      std::make_shared<CausalAttention>(cpu_stream(), cpu_level(), batch, shape),
+      {q, k, v, inv_freq})[0];
+}
+
+}  // namespace hub::kernels

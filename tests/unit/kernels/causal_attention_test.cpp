@@ -1,0 +1,116 @@
+#include "core/kernels/causal_attention.h"
+
+#include <cmath>
+#include <numeric>
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "core/base/error.h"
+#include "core/kernels/cpu_level.h"
+#include "core/kernels/thread_pool.h"
+#include "tests/unit/kernels/kernel_inputs.h"
+
+namespace hub::kernels {
+namespace {
+
+AttentionShape shape_of(int heads, int kv_heads, int head_dim, bool traditional = false) {
+  return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim)), traditional};
+}
+
+struct Inputs {
+  mx::array q, k, v, inv_freq, seed;
+
+  Inputs(int rows, const AttentionShape& shape)
+      : q(random_array({rows, shape.heads * shape.head_dim}, 1)),
+        k(random_array({rows, shape.kv_heads * shape.head_dim}, 2)),
+        v(random_array({rows, shape.kv_heads * shape.head_dim}, 3)),
+        inv_freq(0.0F),
+        seed(random_array({rows, shape.heads * shape.head_dim}, 4)) {
+    std::vector<float> frequencies;
+    for (int i = 0; i < shape.head_dim / 2; ++i) {
+      frequencies.push_back(std::pow(0.001F, static_cast<float>(i) / 32.0F));
+    }
+    inv_freq = mx::array(frequencies.begin(), {shape.head_dim / 2});
+  }
+};
+
+// The result, and the gradients of q, k and v.
+std::vector<mx::array> result_and_gradients(
+    decltype(causal_attention)& operation,
+    const Inputs& in,
+    int batch,
+    const AttentionShape& shape) {
+  const auto loss = [&](const std::vector<mx::array>& x) {
+    return std::vector{mx::sum(operation(x[0], x[1], x[2], in.inv_freq, batch, shape) * in.seed)};
+  };
+  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, batch, shape)};
+  const auto gradients = mx::vjp(loss, {in.q, in.k, in.v}, {mx::array(1.0F)}).second;
+  all.insert(all.end(), gradients.begin(), gradients.end());
+  return all;
+}
+
+class CausalAttentionTest : public testing::TestWithParam<CpuLevel> {};
+
+TEST_P(CausalAttentionTest, ResultAndGradientsEqualMlxOperations) {
+  const ScopedCpuLevel forced(GetParam());
+  for (const auto& [shape, batch, length] :
+       {std::tuple{shape_of(9, 3, 64), 2, 100},
+        {shape_of(2, 2, 32, true), 1, 65},
+        {shape_of(4, 1, 80), 3, 64},
+        {shape_of(2, 1, 6), 2, 1},
+        {shape_of(2, 1, 128), 1, 300}}) {
+    const Inputs in(batch * length, shape);
+    const auto own = result_and_gradients(causal_attention, in, batch, shape);
+    const auto stock = result_and_gradients(composed_causal_attention, in, batch, shape);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      EXPECT_LE(relative_error(own[i], stock[i]), 1e-5)
+          << "array " << i << ", " << batch << " x " << length << ", head of " << shape.head_dim;
+    }
+  }
+}
+
+TEST_P(CausalAttentionTest, ThreadsDoNotMatter) {
+  const ScopedCpuLevel forced(GetParam());
+  const auto shape = shape_of(6, 2, 32);
+  const Inputs in(2 * 150, shape);
+  ThreadPool::shared().set_threads(1);
+  const auto one = result_and_gradients(causal_attention, in, 2, shape);
+  ThreadPool::shared().set_threads(3);
+  const auto three = result_and_gradients(causal_attention, in, 2, shape);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    EXPECT_TRUE(same_bits(one[i], three[i])) << "array " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Levels, CausalAttentionTest, testing::ValuesIn(available_cpu_levels()), [](const auto& each) {
+      return std::string(to_string(each.param));
+    });
+
+TEST(CausalAttention, EqualsCachedAttention) {
+  const auto shape = shape_of(9, 3, 64);
+  const Inputs in(400, shape);
+  const auto empty = mx::zeros({3, 400, 64});
+  const auto cached =
+      cached_attention(in.q, in.k, in.v, in.inv_freq, {{empty, empty, 400, 0}}, shape);
+  EXPECT_TRUE(same_bits(causal_attention(in.q, in.k, in.v, in.inv_freq, 1, shape), cached.out));
+}
+
+TEST(CausalAttention, RefusesWhatDoesNotFit) {
+  const auto shape = shape_of(4, 2, 16);
+  const Inputs in(6, shape);
+  const auto run = [&](int batch, const AttentionShape& wanted) {
+    causal_attention(in.q, in.k, in.v, in.inv_freq, batch, wanted);
+  };
+  EXPECT_NO_THROW(run(3, shape));
+  EXPECT_THROW(run(4, shape), base::Error);
+  EXPECT_THROW(run(0, shape), base::Error);
+  EXPECT_THROW(run(3, shape_of(4, 1, 16)), base::Error);
+  EXPECT_THROW(run(3, shape_of(4, 3, 16)), base::Error);
+  EXPECT_THROW(causal_attention(in.q, in.k, in.v, in.q, 1, shape), base::Error);
+}
+
+}  // namespace
+}  // namespace hub::kernels
