@@ -144,12 +144,40 @@ class Served:
             "losses": [float(one["train_loss"]) for one in reports],
         }
 
-    def _fresh_model(self) -> Any:
-        """The weights without an earlier turn's adapters."""
+    def losses(self, rows: list[Any], adapter: str | None) -> Json:
+        """Loss over the assistant's tokens of all rows, weighted by tokens; padding never counts."""
+        mx = untyped("mlx.core")
+        trainer = untyped("mlx_lm.tuner.trainer")
+        model = self._fresh_model(adapter)
+        data = untyped("mlx_lm.tuner.datasets").ChatDataset(rows, self.tokenizer, mask_prompt=True)
+        total, count = 0.0, 0
+        for row in rows:
+            tokens, offset = data.process(row)
+            # One row without padding: default_loss then has no position past its end.
+            lengths = mx.array([[offset, len(tokens)]])
+            loss, tokens_counted = trainer.default_loss(model, mx.array([tokens]), lengths)
+            total += float(loss.item()) * int(tokens_counted.item())
+            count += int(tokens_counted.item())
+        return {"loss": total / count, "tokens": count}
+
+    def chat(self, prompt: str, count: int, adapter: str | None) -> Json:
+        """Greedy answer to one user message."""
+        messages = [{"role": "user", "content": prompt}]
+        tokens = self.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=False
+        )
+        generation = untyped("mlx_lm.generate")
+        model = self._fresh_model(adapter)
+        return {"text": generation.generate(model, self.tokenizer, tokens, max_tokens=count)}
+
+    def _fresh_model(self, adapter: str | None = None) -> Any:
+        """The weights without an earlier turn's adapters, with `adapter` (a folder) where given."""
         utils = untyped("mlx_lm.utils")
         dequantized = not any("scales" in name for name in self._parameter_names())
         model = utils.load(self.folder)[0]
-        return utils.dequantize_model(model) if dequantized else model
+        if dequantized:
+            model = utils.dequantize_model(model)
+        return untyped("mlx_lm.tuner.utils").load_adapters(model, adapter) if adapter else model
 
     def _parameter_names(self) -> list[str]:
         flat: list[tuple[str, Any]] = untyped("mlx.utils").tree_flatten(self.model.parameters())
@@ -161,7 +189,13 @@ def child() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     served = Served()
-    actions = {"load": served.load, "generate": served.generate, "train": served.train}
+    actions = {
+        "load": served.load,
+        "generate": served.generate,
+        "train": served.train,
+        "losses": served.losses,
+        "chat": served.chat,
+    }
     for line in sys.stdin:
         command: Json = json.loads(line)
         print(json.dumps(actions[command.pop("do")](**command)), file=answers, flush=True)

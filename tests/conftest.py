@@ -1,11 +1,13 @@
-"""Options and facts that all Python tests share."""
+"""Options, and the hub that integration and conformance tests talk to."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hub_client import HubClient, HubProcess
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,3 +20,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def build_dir(pytestconfig: pytest.Config) -> Path:
     return ROOT / str(pytestconfig.getoption("--build-dir"))
+
+
+@pytest.fixture(scope="session")
+def hub(build_dir: Path) -> Iterator[HubProcess]:
+    """One hub on a temporary data folder for all tests that leave it working."""
+    with HubProcess(build_dir) as process:
+        yield process
+
+
+@pytest.fixture
+def client(hub: HubProcess) -> Iterator[HubClient]:
+    connected = HubClient(hub.url)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def own_hub(build_dir: Path) -> Iterator[HubProcess]:
+    """A hub that a test may mistreat."""
+    with HubProcess(build_dir) as process:
+        yield process

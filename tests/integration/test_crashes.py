@@ -1,0 +1,140 @@
+"""kill -9 of a worker: what was in flight ends with an error, the hub goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess
+from package_files import cache_folder
+
+
+def children(pid: int, kind: str) -> list[int]:
+    """Processes started by `pid` whose command line is `mlx-hub-worker <kind> …`."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            stat = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        alive = stat[0] != "Z" and int(stat[1]) == pid
+        if (
+            alive
+            and len(command) > 1
+            and b"mlx-hub-worker" in command[0]
+            and command[1].decode() == kind
+        ):
+            found.append(int(folder.name))
+    return found
+
+
+def wait_for_child(pid: int, kind: str) -> int:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := children(pid, kind):
+            return found[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no {kind} worker was started")
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+
+
+@needs_proc
+def test_an_engine_that_dies_ends_the_stream_with_an_error(own_hub: HubProcess) -> None:
+    client = HubClient(own_hub.url)
+    body = {
+        "model": DEFAULT_MODEL,
+        "prompt": "Once upon a time",
+        "max_tokens": 4000,
+        "stream": True,
+    }
+    lines: list[str] = []
+    with client.http.stream("POST", "/v1/completions", json=body) as answer:
+        for line in answer.iter_lines():
+            lines.append(line)
+            if len([one for one in lines if one.startswith("data:")]) == 3:
+                os.kill(wait_for_child(own_hub.pid, "engine"), signal.SIGKILL)
+    events = [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
+    assert "data: [DONE]" not in lines
+    assert "error" in events[-1], events[-1]
+    assert events[-1]["error"]["message"]
+    # The next request starts a new engine.
+    assert client.chat(
+        DEFAULT_MODEL, "What is the capital of France?", temperature=0, max_tokens=16
+    )
+    client.close()
+
+
+@needs_proc
+def test_a_trainer_that_dies_fails_its_job_with_the_reason(own_hub: HubProcess) -> None:
+    client = HubClient(own_hub.url)
+    client.upload_dataset("rows", cache_folder() / "data" / "trivia-v1" / "train.jsonl")
+    params = {"max_steps": 10_000, "epochs": 10_000, "batch_size": 1, "max_seq_length": 64}
+    request = {
+        "type": "finetune",
+        "model": DEFAULT_MODEL,
+        "dataset": "rows",
+        "params": params,
+        "output": {"name": "never"},
+    }
+    job = client.submit(request)
+    with client.events(f"/jobs/{job['id']}/events") as stream:
+        for event in stream:
+            if "train_loss" in json.loads(event.data)["data"]:
+                break
+    os.kill(wait_for_child(own_hub.pid, "job"), signal.SIGKILL)
+    done = client.wait(job["id"], timeout=60)
+    assert done["state"] == "FAILED"
+    assert "9" in done["reason"] or "kill" in done["reason"].lower(), done["reason"]
+    assert not client.request("GET", "/models/never").is_success
+    # The lane is free again.
+    again = client.submit(
+        {**request, "params": {**params, "max_steps": 1}, "output": {"name": "after"}}
+    )
+    assert client.wait(again["id"])["state"] == "COMPLETED"
+    client.close()
+
+
+@needs_proc
+def test_a_hub_that_dies_leaves_no_worker_behind(own_hub: HubProcess) -> None:
+    client = HubClient(own_hub.url)
+    client.chat(DEFAULT_MODEL, "Hello", max_tokens=1)
+    engine = wait_for_child(own_hub.pid, "engine")
+    os.kill(own_hub.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{engine}").exists() and time.monotonic() < deadline:
+        state = Path(f"/proc/{engine}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        assert not Path(f"/proc/{engine}").exists()
+    # A restart on the same folder takes over.
+    own_hub.restart()
+    assert HubClient(own_hub.url).chat(DEFAULT_MODEL, "Hello", max_tokens=1) is not None
+
+
+def test_what_was_registered_survives_a_restart(own_hub: HubProcess) -> None:
+    client = HubClient(own_hub.url)
+    dataset = client.upload_dataset("kept", cache_folder() / "data" / "trivia-v1" / "valid.jsonl")
+    models = client.call("GET", "/models")["data"]
+    own_hub.restart()
+    client = HubClient(own_hub.url)
+    assert client.call("GET", "/datasets/kept")["digest"] == dataset["digest"]
+    assert client.call("GET", "/models")["data"] == models
+    client.close()
+
+
+def test_a_folder_has_one_server(own_hub: HubProcess, build_dir: Path) -> None:
+    second = HubProcess(build_dir, data_dir=own_hub.data_dir)
+    with pytest.raises(HubError, match=str(own_hub.pid)):
+        second.start()
+    assert HubClient(own_hub.url).request("GET", "/readyz").is_success
