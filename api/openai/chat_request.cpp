@@ -16,7 +16,7 @@ using base::Json;
 using base::JsonReader;
 
 std::string read_role(const JsonReader& message) {
-  const std::string role = message.string("role");
+  std::string role = message.string("role");
   if (role == "developer") {
     return "system";
   }

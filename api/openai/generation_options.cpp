@@ -19,6 +19,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr std::size_t kMaxStops = 16;
+constexpr double kHuge = std::numeric_limits<double>::max();
 constexpr std::int64_t kMaxInt = std::numeric_limits<int>::max();
 // The largest double below 2^63: seeds may come as 1e3.
 constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max() - 1023;
@@ -71,7 +72,6 @@ bool asks(const JsonReader& body, std::string_view key) {
 
 void refuse_unless_number(
     const JsonReader& body, const std::string& key, std::initializer_list<double> harmless) {
-  constexpr double kHuge = std::numeric_limits<double>::max();
   const auto found = body.optional_number(key, -kHuge, kHuge);
   if (found && std::ranges::find(harmless, *found) == harmless.end()) {
     refuse_unsupported(

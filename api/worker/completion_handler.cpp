@@ -11,10 +11,11 @@ namespace hub::api {
 
 namespace {
 
+// As transformers' tokenizers, and so mlx-lm, do with plain text.
+constexpr bool kAddSpecial = true;
+
 std::vector<int> tokens_of(const ServedModel& model, const Prompt& prompt) {
   const auto* text = std::get_if<std::string>(&prompt);
-  // As transformers' tokenizers, and so mlx-lm, do with plain text.
-  constexpr bool kAddSpecial = true;
   return text != nullptr ? model.tokenizer->encode(*text, kAddSpecial)
                          : std::get<std::vector<int>>(prompt);
 }

@@ -32,6 +32,7 @@ using base::Json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kMemoryInterval{2000};
+constexpr int kDrainStepMs = 100;
 constexpr milliseconds kFlushTimeout{5000};  // for answers that are whole but not yet sent
 
 engine::EngineConfig engine_config(const EngineArguments& arguments) {
@@ -138,10 +139,9 @@ class Commands {
 
   // Waits for the running requests, at most until something arrives on standard input.
   void drain(double seconds) {
-    constexpr int kStepMs = 100;
-    for (double waited = 0.0; waited < seconds; waited += kStepMs / 1000.0) {
+    for (double waited = 0.0; waited < seconds; waited += kDrainStepMs / 1000.0) {
       pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-      if (engine_.drain(kStepMs) || ::poll(&input, 1, 0) > 0) {
+      if (engine_.drain(kDrainStepMs) || ::poll(&input, 1, 0) > 0) {
         return;
       }
     }

@@ -42,8 +42,9 @@ Layout lay_out(std::span<const RunPart> parts) {
   Layout layout;
   layout.order.resize(parts.size());
   std::iota(layout.order.begin(), layout.order.end(), std::size_t{0});
-  std::ranges::stable_sort(
-      layout.order, std::less<>(), [&](std::size_t i) { return parts[i].sequence->adapter.get(); });
+  std::ranges::sort(layout.order, std::less<>(), [&](std::size_t i) {
+    return std::pair(parts[i].sequence->adapter.get(), i);
+  });
   for (const std::size_t index : layout.order) {
     const RunPart& part = parts[index];
     Sequence& sequence = *part.sequence;

@@ -40,8 +40,9 @@ base::Json json_value(const Value& value) {
   return std::visit([](const auto& held) { return base::Json(held); }, value.get());
 }
 
+constexpr std::string_view kQuoted = " \"=\\";
+
 bool is_plain(std::string_view text) {
-  constexpr std::string_view kQuoted = " \"=\\";
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || kQuoted.find(c) != std::string_view::npos) {
       return false;
