@@ -1,0 +1,208 @@
+#include "api/cli/client_commands.h"
+
+#include <array>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+#include "api/cli/commands.h"
+#include "core/base/error.h"
+#include "core/hub/folders.h"
+
+namespace hub::api {
+namespace {
+
+// What every client command takes; lives as long as the App, by the callbacks.
+struct Common {
+  ClientSetup setup;
+  int& exit_code;
+  std::optional<std::string> server = std::nullopt;
+  std::optional<std::filesystem::path> data_folder = std::nullopt;
+  bool json = false;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--server", server, "URL of the hub (MLX_HUB_SERVER)");
+    command.add_option(
+        "--data-dir", data_folder, "data folder whose server is meant (MLX_HUB_DATA_DIR)");
+    command.add_flag("--json", json, "print JSON");
+  }
+  [[nodiscard]] ServerAddress address() const { return find_server(setup, server, data_folder); }
+  [[nodiscard]] HubClient client() const { return HubClient(address().url); }
+};
+
+std::filesystem::path this_program() {
+#ifdef __APPLE__
+  std::array<char, 4096> buffer{};
+  std::uint32_t size = buffer.size();
+  return _NSGetExecutablePath(buffer.data(), &size) == 0 ? buffer.data() : "mlx-hub";
+#else
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error);
+#endif
+}
+
+// A prompt that was not given comes from standard input, unless a person sits there.
+std::string prompt_from_input() {
+  if (::isatty(STDIN_FILENO) == 1) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        "run: a prompt is needed: mlx-hub run MODEL \"your question\"");
+  }
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+void add_run(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("run", "answer a prompt with a model");
+  const auto options = std::make_shared<RunOptions>();
+  common->add_to(*command);
+  command->add_option("model", options->model, "name, name:version, name@alias, name+adapter")
+      ->required();
+  CLI::Option* prompt =
+      command->add_option("prompt", options->prompt, "what to ask; default: standard input");
+  command->add_option("--system", options->system, "system message");
+  command->add_option("--max-tokens", options->max_tokens, "of the answer");
+  command->add_option("--temperature", options->temperature, "0: always the likeliest token");
+  command->add_option("--seed", options->seed, "same seed, same answer");
+  command->callback([common, options, prompt] {
+    options->json = common->json;
+    if (prompt->count() == 0) {
+      options->prompt = prompt_from_input();
+    }
+    common->exit_code = run_command(common->setup, common->address(), *options);
+  });
+}
+
+void add_models(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("models", "list the registered models");
+  common->add_to(*command);
+  command->callback([common] {
+    HubClient client = common->client();
+    common->exit_code = models_command(client, common->setup.console, common->json);
+  });
+}
+
+void add_train(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("train", "fine-tune a model on a data set");
+  const auto options = std::make_shared<TrainOptions>();
+  common->add_to(*command);
+  command->add_option("--model", options->model, "the model to start from")->required();
+  command->add_option("--data", options->data, "JSONL file, or the name of a registered data set")
+      ->required();
+  command->add_option("--name", options->name, "name of the result");
+  command
+      ->add_option("--set", options->settings, "key=value, for example rank=16 (docs/training.md)")
+      ->type_size(1)
+      ->expected(1, 64);
+  command->add_flag("--watch", options->watch, "show progress until it ends");
+  command->callback([common, options] {
+    options->json = common->json;
+    HubClient client = common->client();
+    common->exit_code = train_command(client, common->setup.console, *options);
+  });
+}
+
+void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("jobs", "list jobs, newest first");
+  common->add_to(*command);
+  command->require_subcommand(0, 1);
+  command->fallthrough(false);
+  const auto limit = std::make_shared<std::size_t>(20);
+  const auto id = std::make_shared<std::string>();
+  command->add_option("--limit", *limit, "rows (default 20)")->check(CLI::Range(1, 1000));
+  command->callback([common, command, limit] {
+    if (command->get_subcommands().empty()) {
+      HubClient client = common->client();
+      common->exit_code = list_jobs_command(client, common->setup.console, *limit, common->json);
+    }
+  });
+  CLI::App* watch = command->add_subcommand("watch", "show a job's progress until it ends");
+  CLI::App* cancel = command->add_subcommand("cancel", "stop a job");
+  for (CLI::App* subcommand : {watch, cancel}) {
+    common->add_to(*subcommand);
+    subcommand->add_option("id", *id, "the job")->required();
+  }
+  watch->callback([common, id] {
+    HubClient client = common->client();
+    common->exit_code = watch_job_command(client, common->setup.console, *id, common->json);
+  });
+  cancel->callback([common, id] {
+    HubClient client = common->client();
+    common->exit_code = cancel_job_command(client, common->setup.console, *id, common->json);
+  });
+}
+
+void add_version(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("version", "print the version");
+  command->add_flag("--json", common->json, "print JSON");
+  command->callback([common] {
+    common->setup.console.out << (common->json ? "{\"version\":\"" HUB_VERSION "\"}"
+                                               : "mlx-hub " HUB_VERSION)
+                              << std::endl;
+    common->exit_code = 0;
+  });
+}
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) {
+    url.pop_back();
+  }
+  return url.find("://") == std::string::npos ? "http://" + url : url;
+}
+
+}  // namespace
+
+ServerAddress find_server(
+    const ClientSetup& setup,
+    const std::optional<std::string>& server_flag,
+    const std::optional<std::filesystem::path>& data_folder_flag) {
+  const auto environment = [&setup](const char* name) {
+    const auto value = setup.environment(name);
+    return value && !value->empty() ? value : std::nullopt;
+  };
+  ServerAddress address;
+  address.data_folder = data_folder_flag
+                            ? *data_folder_flag
+                            : std::filesystem::path(environment("MLX_HUB_DATA_DIR").value_or(""));
+  if (address.data_folder.empty()) {
+    address.data_folder = hub::default_data_folder();
+  }
+  address.data_folder = std::filesystem::absolute(address.data_folder);
+  if (const auto named = server_flag ? server_flag : environment("MLX_HUB_SERVER")) {
+    address.url = without_slash(*named);
+    address.named = true;
+    return address;
+  }
+  const auto published = hub::published_server(address.data_folder);
+  address.found = published.has_value();
+  address.url = published.value_or("http://127.0.0.1:8000");
+  return address;
+}
+
+ClientSetup process_setup() {
+  return {
+      .program = this_program(),
+      .environment = [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+      },
+      .console = {.out = std::cout, .err = std::cerr, .terminal = ::isatty(STDERR_FILENO) == 1}};
+}
+
+void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code) {
+  const auto common = std::make_shared<Common>(Common{setup, exit_code});
+  add_run(app, common);
+  add_models(app, common);
+  add_train(app, common);
+  add_jobs(app, common);
+  add_version(app, common);
+}
+
+}  // namespace hub::api

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/cli/client_commands.h"
+#include "api/cli/console.h"
+#include "api/cli/hub_client.h"
+
+namespace hub::api {
+
+// The commands themselves, free of flag parsing. Each returns the process's exit code and throws
+// base::Error for what a person should read.
+
+// Where the server is, and whether somebody said so.
+struct ServerAddress {
+  std::string url;     // without a slash at the end
+  bool found = false;  // false: nothing names a server, `url` is the default
+  bool named = false;  // by --server or MLX_HUB_SERVER
+  std::filesystem::path data_folder;
+};
+ServerAddress find_server(
+    const ClientSetup& setup,
+    const std::optional<std::string>& server_flag,
+    const std::optional<std::filesystem::path>& data_folder_flag);
+
+struct RunOptions {
+  std::string model;
+  std::string prompt;
+  std::optional<std::string> system;
+  std::optional<std::int64_t> max_tokens;
+  std::optional<double> temperature;
+  std::optional<std::int64_t> seed;
+  bool json = false;  // the server's whole answer, not streamed
+};
+// Prints the answer as it comes. Starts a server for its own time where none runs and none was
+// named.
+int run_command(const ClientSetup& setup, const ServerAddress& address, const RunOptions& options);
+
+int models_command(HubClient& client, Console& console, bool json);
+
+struct TrainOptions {
+  std::string model;
+  std::string data;  // a JSONL file, or the name of a registered data set
+  std::optional<std::string> name;
+  std::vector<std::string> settings;  // "key=value"
+  bool watch = false;
+  bool json = false;
+};
+int train_command(HubClient& client, Console& console, const TrainOptions& options);
+
+int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bool json);
+int cancel_job_command(HubClient& client, Console& console, const std::string& id, bool json);
+// Shows progress until the job ends: 0 COMPLETED, 1 otherwise. Goes on where it was after a lost
+// connection.
+int watch_job_command(HubClient& client, Console& console, const std::string& id, bool json);
+
+}  // namespace hub::api

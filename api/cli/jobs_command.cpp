@@ -1,0 +1,233 @@
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/cli/commands.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/net/sse_reader.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+
+constexpr auto kFirstPause = std::chrono::milliseconds(200);
+constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
+// A server that restarts comes back within this time; else watching ends with its error.
+constexpr int kMostFailures = 10;
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+double number(const Json& object, const char* key, double otherwise) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : otherwise;
+}
+
+Json part(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_object() ? *found : Json::object();
+}
+
+bool has_ended(const std::string& state) {
+  return state == "COMPLETED" || state == "FAILED" || state == "CANCELLED";
+}
+
+std::string dash(std::string value) {
+  return value.empty() ? "-" : value;
+}
+
+std::string progress_text(const Json& job) {
+  const Json progress = part(job, "progress");
+  const auto total = static_cast<std::int64_t>(number(progress, "total", 0));
+  return total > 0
+             ? fmt::format("{}/{}", static_cast<std::int64_t>(number(progress, "step", 0)), total)
+             : "-";
+}
+
+// "step 10  train_loss 1.234  0.52 it/s  210 tok/s": what of it is there.
+std::string metric_text(const Json& metric) {
+  std::vector<std::string> words;
+  const auto add = [&metric, &words](const char* key, fmt::format_string<double> format) {
+    const auto found = metric.find(key);
+    if (found != metric.end() && found->is_number()) {
+      words.push_back(fmt::format(format, found->get<double>()));
+    }
+  };
+  add("step", "step {:.0f}");
+  add("train_loss", "train_loss {:.4f}");
+  add("eval_loss", "eval_loss {:.4f}");
+  add("iterations_per_second", "{:.2f} it/s");
+  add("tokens_per_second", "{:.0f} tok/s");
+  return fmt::format("{}", fmt::join(words, "  "));
+}
+
+// Follows one job's events; knows what was seen so far.
+class JobWatch {
+ public:
+  JobWatch(HubClient& client, Console& console, std::string id, bool json)
+      : client_(client), console_(console), id_(std::move(id)), json_(json), line_(console) {}
+
+  Json follow() {
+    Json job = client_.get("/jobs/" + id_);
+    int failures = 0;
+    auto pause = kFirstPause;
+    while (!has_ended(text(job, "state"))) {
+      show_waiting(text(job, "state"), text(job, "reason"));
+      const std::string before = reader_.last_id();
+      try {
+        client_.events("/jobs/" + id_ + "/events", nullptr, reader_, [this](const auto& event) {
+          return on_event(event);
+        });
+        job = client_.get("/jobs/" + id_);
+        failures = 0;
+      } catch (const base::Error& error) {
+        if (error.code() != base::ErrorCode::kUnavailable || ++failures > kMostFailures) {
+          throw;
+        }
+      }
+      if (reader_.last_id() != before) {
+        pause = kFirstPause;
+      }
+      if (!has_ended(text(job, "state"))) {
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, kLongestPause);
+      }
+    }
+    return job;
+  }
+
+ private:
+  // False once the job has ended.
+  bool on_event(const net::SseReader::Event& event) {
+    const Json record = Json::parse(event.data, nullptr, false);
+    if (!record.is_object()) {
+      return true;
+    }
+    if (json_) {
+      console_.out << event.data << std::endl;
+    }
+    const std::string type = text(record, "type");
+    const Json data = part(record, "data");
+    if (type == "job.completed" || type == "job.failed" || type == "job.cancelled") {
+      return false;
+    }
+    if (json_) {
+      return true;
+    }
+    if (type == "job.progress") {
+      line_.progress(
+          static_cast<std::int64_t>(number(data, "step", 0)),
+          static_cast<std::int64_t>(number(data, "total", 0)),
+          number(data, "eta_seconds", -1));
+    } else if (type == "job.metric") {
+      if (const std::string report = metric_text(data); !report.empty()) {
+        line_.report(report);
+      }
+    } else if (type == "job.started") {
+      line_.note("running");
+      waiting_ = "";
+    } else if (type == "job.waiting") {
+      show_waiting("QUEUED", text(data, "reason"));
+    }
+    return true;
+  }
+
+  void show_waiting(const std::string& state, const std::string& reason) {
+    if (!json_ && state == "QUEUED" && reason != waiting_) {
+      waiting_ = reason;
+      line_.note(reason.empty() ? "queued" : "queued: " + reason);
+    }
+  }
+
+  HubClient& client_;
+  Console& console_;
+  const std::string id_;
+  const bool json_;
+  ProgressLine line_;
+  net::SseReader reader_;
+  std::string waiting_ = "?";  // the reason shown last
+};
+
+std::string result_text(const Json& job) {
+  const Json result = part(job, "result");
+  if (result.empty()) {
+    return "completed";
+  }
+  const auto version = static_cast<std::int64_t>(number(result, "version", 0));
+  return fmt::format(
+      "completed: model {} version {}; try it with: mlx-hub run {} \"…\"",
+      text(result, "model"),
+      version,
+      text(result, "model"));
+}
+
+}  // namespace
+
+int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bool json) {
+  const Json jobs = client.list("/jobs", limit);
+  if (json) {
+    console.out << jobs.dump(2) << std::endl;
+    return 0;
+  }
+  if (jobs["data"].empty()) {
+    console.err << "no jobs yet" << std::endl;
+    return 0;
+  }
+  std::vector<std::vector<std::string>> rows{
+      {"ID", "TYPE", "STATE", "STEP", "MODEL", "RESULT", "CREATED"}};
+  for (const Json& job : jobs["data"]) {
+    const std::string state = text(job, "state");
+    const bool completed = state == "COMPLETED";
+    rows.push_back(
+        {text(job, "id"),
+         dash(text(job, "type")),
+         state,
+         progress_text(job),
+         dash(text(job, "model")),
+         dash(completed ? text(part(job, "result"), "model") : text(job, "reason").substr(0, 60)),
+         text(job, "created_at").substr(0, 19)});
+  }
+  console.out << table(rows) << std::flush;
+  return 0;
+}
+
+int cancel_job_command(HubClient& client, Console& console, const std::string& id, bool json) {
+  const Json job = client.post("/jobs/" + id + "/cancel", Json::object());
+  if (json) {
+    console.out << job.dump(2) << std::endl;
+  } else {
+    const std::string state = text(job, "state");
+    console.out << (has_ended(state) ? state : "cancelling") << std::endl;
+  }
+  return 0;
+}
+
+int watch_job_command(HubClient& client, Console& console, const std::string& id, bool json) {
+  const Json job = JobWatch(client, console, id, json).follow();
+  const std::string state = text(job, "state");
+  if (json) {
+    console.out << job.dump() << std::endl;
+  } else if (state == "COMPLETED") {
+    console.out << result_text(job) << std::endl;
+  } else {
+    std::string word = state;
+    std::transform(word.begin(), word.end(), word.begin(), [](char letter) {
+      return static_cast<char>(letter - 'A' + 'a');
+    });
+    const std::string reason = text(job, "reason");
+    console.err << fmt::format("job {}{}", word, reason.empty() ? "" : ": " + reason) << std::endl;
+  }
+  return state == "COMPLETED" ? 0 : 1;
+}
+
+}  // namespace hub::api
