@@ -62,7 +62,7 @@ std::optional<Job> change(
   return job;
 }
 
-[[noreturn]] void refuse_ended(const Job& job, std::string_view wanted) {
+[[noreturn]] void refuse_state(const Job& job, std::string_view wanted) {
   throw Error(
       ErrorCode::kConflict,
       fmt::format("{}, but job {} is {}", wanted, job.id, to_string(job.state)),
@@ -109,7 +109,7 @@ Job JobQueue::cancel(const std::string& id) {
   pool_.write([&](Connection& connection) {
     const Job before = read_job(connection, id);
     if (is_ended(before.state)) {
-      refuse_ended(before, "only a job that has not ended can be cancelled");
+      refuse_state(before, "only a job that has not ended can be cancelled");
     }
     if (before.cancel_requested) {
       job = before;
@@ -139,11 +139,27 @@ void JobQueue::remove(const std::string& id) {
   pool_.write([&](Connection& connection) {
     const Job job = read_job(connection, id);
     if (!is_ended(job.state)) {
-      refuse_ended(job, "only a job that has ended can be removed");
+      refuse_state(job, "only a job that has ended can be removed");
     }
     Statement(connection, "DELETE FROM jobs WHERE id = ?1", id).run();
     record(connection, clock_.now_ms(), "job.deleted", job);
   });
+}
+
+Job JobQueue::set_priority(const std::string& id, int priority) {
+  std::optional<Job> job;
+  pool_.write([&](Connection& connection) {
+    Statement update(
+        connection,
+        "UPDATE jobs SET priority = ?2 WHERE id = ?1 AND state = 'QUEUED' RETURNING " + kJobColumns,
+        id,
+        priority);
+    job = change(connection, update, clock_.now_ms(), "job.priority");
+    if (!job) {
+      refuse_state(read_job(connection, id), "only a QUEUED job has a place in the order");
+    }
+  });
+  return job.value();
 }
 
 void JobQueue::pause() {

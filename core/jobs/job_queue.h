@@ -47,8 +47,8 @@ struct JobFilter {
 
 // The jobs table. A job's state changes here and nowhere else, each change one SQL statement with
 // its event in the same transaction (types: job.queued, job.started, job.progress, job.metric,
-// job.memory, job.waiting, job.cancel_requested, job.completed, job.failed, job.cancelled). Order
-// of work: priority, then arrival. Thread-safe.
+// job.memory, job.waiting, job.priority, job.cancel_requested, job.completed, job.failed,
+// job.cancelled). Order of work: priority, then arrival. Thread-safe.
 //
 // Functions that report on a running job (record_*, complete, fail, cancelled) return false,
 // writing nothing, when the job is not RUNNING (any more): the caller has lost it.
@@ -63,6 +63,8 @@ class JobQueue {
   Job cancel(const std::string& id);
   // Throws kNotFound, or kConflict unless it has ended.
   void remove(const std::string& id);
+  // Moves a QUEUED job in the order. Throws kNotFound, or kConflict unless it is QUEUED.
+  Job set_priority(const std::string& id, int priority);
   // Stops and starts claiming, for all lanes; survives a restart.
   void pause();
   void unpause();

@@ -20,22 +20,6 @@ using base::Json;
 using db::Connection;
 using db::Statement;
 
-void check_alias(const std::string& alias) {
-  base::check_name(alias, "alias");
-  const bool numbered =
-      alias.size() > 1 && alias.front() == 'v' &&
-      std::all_of(alias.begin() + 1, alias.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (alias == "latest" || numbered) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "'alias' must not be \"{}\": 'latest' and 'v<number>' have a meaning of their own",
-            alias),
-        "alias",
-        "alias_reserved");
-  }
-}
-
 std::optional<Alias> find_alias(
     Connection& connection, std::string_view model_id, std::string_view alias) {
   Statement row(
@@ -99,6 +83,23 @@ void check_gate(
 
 }  // namespace
 
+void check_alias(const std::string& alias, const std::string& field) {
+  base::check_name(alias, field);
+  const bool numbered =
+      alias.size() > 1 && alias.front() == 'v' &&
+      std::all_of(alias.begin() + 1, alias.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (alias == "latest" || numbered) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' must not be \"{}\": 'latest' and 'v<number>' have a meaning of their own",
+            field,
+            alias),
+        field,
+        "alias_reserved");
+  }
+}
+
 AliasRegistry::AliasRegistry(db::Pool& pool, const base::Clock& clock)
     : pool_(pool), clock_(clock) {}
 
@@ -107,7 +108,7 @@ Alias AliasRegistry::set(
     const std::string& alias,
     std::int64_t number,
     const std::optional<AliasGate>& gate) {
-  check_alias(alias);
+  check_alias(alias, "alias");
   std::optional<Alias> made;
   pool_.write([&](Connection& connection) {
     const std::int64_t now_ms = clock_.now_ms();

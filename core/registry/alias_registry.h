@@ -21,6 +21,10 @@ struct AliasGate {
   std::string not_worse_than;  // an alias of the same model
 };
 
+// Throws kInvalidArgument unless `alias` is a name and neither `latest` nor `v<digits>`, which have
+// a meaning of their own. `field` is the path named in the error.
+void check_alias(const std::string& alias, const std::string& field);
+
 // Names that point to versions of a model. Moving one is atomic. Thread-safe.
 class AliasRegistry {
  public:

@@ -115,19 +115,6 @@ std::optional<Dataset> DatasetRegistry::find(std::string_view id_or_name) {
   return dataset;
 }
 
-std::optional<Dataset> DatasetRegistry::find_same(
-    const std::string& path, const std::string& digest) {
-  std::optional<Dataset> dataset;
-  pool_.read([&](Connection& connection) {
-    Statement row(
-        connection, kSelect + "WHERE digest = ?1 AND path = ?2 ORDER BY id LIMIT 1", digest, path);
-    if (row.step()) {
-      dataset = dataset_from(row);
-    }
-  });
-  return dataset;
-}
-
 std::vector<Dataset> DatasetRegistry::list(const std::string& after_id, int limit) {
   std::vector<Dataset> datasets;
   pool_.read([&](Connection& connection) {

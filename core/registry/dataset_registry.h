@@ -23,8 +23,6 @@ class DatasetRegistry {
   // By id or name. Throws kNotFound, reason "dataset_not_found".
   Dataset get(std::string_view id_or_name);
   std::optional<Dataset> find(std::string_view id_or_name);
-  // The oldest with that digest and path: jobs that name a path again share one row.
-  std::optional<Dataset> find_same(const std::string& path, const std::string& digest);
   std::vector<Dataset> list(const std::string& after_id, int limit);
   // Returns the row, so that the caller removes the file. Throws kNotFound; kConflict while a job
   // that has not ended uses it.

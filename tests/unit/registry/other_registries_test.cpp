@@ -29,8 +29,6 @@ TEST_F(DatasetRegistryTest, AddsFindsListsRemoves) {
   const Dataset dataset = add("facts");
   EXPECT_EQ(datasets.get("facts").id, dataset.id);
   EXPECT_EQ(datasets.get(dataset.id).rows, 3);
-  EXPECT_EQ(datasets.find_same(dataset.path, dataset.digest)->id, dataset.id);
-  EXPECT_FALSE(datasets.find_same("/other", dataset.digest));
   add("more");
   EXPECT_EQ(datasets.list("", 10).size(), 2U);
   EXPECT_EQ(datasets.list(dataset.id, 10).size(), 1U);

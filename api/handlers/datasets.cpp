@@ -1,0 +1,168 @@
+#include "api/handlers/datasets.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/handlers/dataset_source.h"
+#include "api/handlers/idempotency.h"
+#include "api/handlers/record_json.h"
+#include "api/handlers/request_json.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/data/preview.h"
+#include "core/data/report.h"
+
+namespace hub::api {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+
+constexpr int kDefaultLength = 2048;
+
+// `?max_seq_length=` of reports and previews.
+int read_length(const Request& request) {
+  const std::string text = request.query_value("max_seq_length");
+  if (text.empty()) {
+    return kDefaultLength;
+  }
+  try {
+    const Json number = Json::parse(text);
+    const Json object = {{"max_seq_length", number}};
+    return static_cast<int>(
+        JsonReader(object).optional_int("max_seq_length", 8, 1 << 20).value_or(kDefaultLength));
+  } catch (const Json::parse_error&) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "query parameter 'max_seq_length' must be an integer, got \"{}\"", text.substr(0, 60)),
+        "max_seq_length");
+  }
+}
+
+// The uploaded file's own name without its extension, where the client gave no other.
+std::string upload_name(const Request& request) {
+  std::string name = request.query_value("name");
+  if (name.empty()) {
+    name = request.file_name.substr(0, request.file_name.rfind('.'));
+  }
+  if (name.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'name' is required: a text field of the form, or '?name='",
+        "name");
+  }
+  return name;
+}
+
+Response create_dataset(hub::Hub& hub, const Request& request) {
+  if (!request.body_file.empty()) {
+    refuse_unknown_query(request, {"name", "model"});
+    const auto maker = example_maker(hub, request.query_value("model"), kDefaultLength);
+    return json_answer(
+        201, dataset_json(add_dataset(hub, upload_name(request), request.body_file, maker)));
+  }
+  const Json json = request_json(request);
+  const JsonReader body(json);
+  body.refuse_unknown({"name", "path", "model"});
+  const std::string name = body.string("name");
+  const auto source = hub.roots.resolve(body.string("path"), "path");
+  const auto maker = example_maker(hub, body.optional_string("model").value_or(""), kDefaultLength);
+  return json_answer(201, dataset_json(add_dataset(hub, name, source, maker)));
+}
+
+Response list_datasets(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"limit", "cursor"});
+  const Page page = read_page(request);
+  auto datasets = hub.datasets.list(id_cursor(page), page.limit + 1);
+  std::optional<std::string> next;
+  if (datasets.size() > static_cast<std::size_t>(page.limit)) {
+    datasets.pop_back();
+    next = datasets.back().id;
+  }
+  Json data = Json::array();
+  for (const registry::Dataset& dataset : datasets) {
+    Json entry = dataset_json(dataset);
+    entry.erase("report");
+    data.push_back(std::move(entry));
+  }
+  return list_response(data, next);
+}
+
+data::Dataset read_rows(const hub::Hub& hub, const registry::Dataset& dataset) {
+  return data::read_dataset(data::dataset_files(dataset_path(hub, dataset)).train);
+}
+
+// As stored, or with the report made anew for another model or length.
+Response get_dataset(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"model", "max_seq_length"});
+  const registry::Dataset dataset = hub.datasets.get(request.params.at("id"));
+  Json json = dataset_json(dataset);
+  const std::string model = request.query_value("model");
+  if (!model.empty() || request.query.contains("max_seq_length")) {
+    const auto maker = example_maker(hub, model, read_length(request));
+    const data::Dataset rows = read_rows(hub, dataset);
+    json["report"] = data::make_report(rows, maker ? &maker->builder : nullptr).to_json();
+    json["report"]["model"] = maker ? Json(maker->model) : Json(nullptr);
+  }
+  return json_answer(200, json);
+}
+
+Response preview_dataset(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"model", "max_seq_length", "limit", "cursor"});
+  const registry::Dataset dataset = hub.datasets.get(request.params.at("id"));
+  const Page page = read_page(request, 10, 100);
+  const auto first = static_cast<std::size_t>(number_cursor(page, 0));
+  const auto maker = example_maker(hub, request.query_value("model"), read_length(request));
+  if (!maker) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'?model=' is required, since the default model is not registered: a preview needs a "
+        "tokenizer",
+        "model");
+  }
+  const data::Dataset rows = read_rows(hub, dataset);
+  Json data = Json::array();
+  std::size_t row = first;
+  for (; row < rows.rows.size() && row < first + static_cast<std::size_t>(page.limit); ++row) {
+    data.push_back(data::preview_row(rows.rows[row], maker->builder));
+  }
+  Json answer = {{"data", std::move(data)}, {"next_cursor", nullptr}, {"model", maker->model}};
+  if (row < rows.rows.size()) {
+    answer["next_cursor"] = std::to_string(row);
+  }
+  return json_answer(200, answer);
+}
+
+Response delete_dataset(hub::Hub& hub, const Request& request) {
+  remove_dataset_files(hub, hub.datasets.remove(request.params.at("id")));
+  return no_content();
+}
+
+}  // namespace
+
+std::vector<Route> dataset_routes(const RouteContext& context) {
+  hub::Hub& hub = context.hub;
+  return {
+      {.method = "POST",
+       .pattern = "/datasets",
+       .handler = idempotent(
+           context.idempotency,
+           [&hub](const Request& request) { return create_dataset(hub, request); }),
+       .upload = true},
+      {"GET", "/datasets", [&hub](const Request& request) { return list_datasets(hub, request); }},
+      {"GET",
+       "/datasets/{id}",
+       [&hub](const Request& request) { return get_dataset(hub, request); }},
+      {"GET",
+       "/datasets/{id}/preview",
+       [&hub](const Request& request) { return preview_dataset(hub, request); }},
+      {"DELETE",
+       "/datasets/{id}",
+       [&hub](const Request& request) { return delete_dataset(hub, request); }},
+  };
+}
+
+}  // namespace hub::api

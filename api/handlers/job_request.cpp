@@ -1,0 +1,292 @@
+#include "api/handlers/job_request.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/handlers/dataset_source.h"
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/base/json_reader.h"
+#include "core/model_config/finetune_params.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/model_config.h"
+
+namespace hub::api {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+using model_config::FinetuneParams;
+
+constexpr std::int64_t kMostSeconds = 365LL * 24 * 3600;
+constexpr int kMostPriority = 1000;
+
+// What both kinds of job need, checked.
+struct Inputs {
+  std::string asked;  // the `model` value
+  registry::ResolvedModel model;
+  registry::Dataset dataset;
+};
+
+Inputs read_inputs(
+    hub::Hub& hub, const JsonReader& body, const char* model_field, const char* dataset_field) {
+  Inputs inputs;
+  inputs.asked = body.string(model_field);
+  const std::string dataset = body.string(dataset_field);
+  try {
+    inputs.model = hub.resolver.resolve(inputs.asked);
+  } catch (const Error& error) {
+    throw Error(error.code(), error.what(), model_field, error.reason());
+  }
+  inputs.dataset = find_or_add_dataset(hub, dataset, dataset_field);
+  if (inputs.dataset.rows == 0) {
+    throw Error(
+        ErrorCode::kUnprocessable,
+        fmt::format("data set '{}' has no usable row", inputs.dataset.name),
+        dataset_field,
+        "dataset_empty");
+  }
+  return inputs;
+}
+
+jobs::NewJob new_job(const std::string& kind, const Inputs& inputs, const JsonReader& body) {
+  jobs::NewJob job;
+  job.id = base::new_id();
+  job.kind = kind;
+  job.model = inputs.asked;
+  const registry::Version& version =
+      inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
+  job.model_id = version.model_id;
+  job.version_id = version.id;
+  job.dataset_id = inputs.dataset.id;
+  job.priority =
+      static_cast<int>(body.optional_int("priority", -kMostPriority, kMostPriority).value_or(0));
+  job.timeout_seconds = body.optional_int("timeout_seconds", 1, kMostSeconds);
+  return job;
+}
+
+std::uint64_t estimate(
+    const hub::Hub& hub, const registry::Version& base, const FinetuneParams& params) {
+  const auto config = model_config::ModelConfig::load(hub.artifacts.absolute(base.folder));
+  return model_config::finetune_bytes(
+      config,
+      static_cast<std::uint64_t>(base.size_bytes),
+      params,
+      params.batch_size.value_or(1),
+      params.max_seq_length);
+}
+
+// The mildest of a few changes that makes the job fit, in words; "" when none does.
+std::string setting_that_fits(
+    const hub::Hub& hub, const registry::Version& base, FinetuneParams params) {
+  const std::uint64_t budget = hub.ledger.budget_bytes();
+  const auto fits = [&] { return estimate(hub, base, params) <= budget; };
+  if (params.batch_size.value_or(1) > 1) {
+    params.batch_size.reset();
+    if (fits()) {
+      return R"("batch_size":"auto")";
+    }
+  }
+  if (!params.grad_checkpoint) {
+    params.grad_checkpoint = true;
+    if (fits()) {
+      return R"("batch_size":"auto","grad_checkpoint":true)";
+    }
+  }
+  while (params.max_seq_length > 64) {
+    params.max_seq_length /= 2;
+    if (fits()) {
+      return fmt::format(
+          R"("batch_size":"auto","grad_checkpoint":true,"max_seq_length":{})",
+          params.max_seq_length);
+    }
+  }
+  return {};
+}
+
+std::uint64_t check_memory(
+    const hub::Hub& hub, const registry::Version& base, const FinetuneParams& params) {
+  const std::uint64_t bytes = estimate(hub, base, params);
+  const std::uint64_t budget = hub.ledger.budget_bytes();
+  if (bytes <= budget) {
+    return bytes;
+  }
+  const std::string setting = setting_that_fits(hub, base, params);
+  throw Error(
+      ErrorCode::kUnprocessable,
+      fmt::format(
+          "this job needs about {} bytes and the memory budget is {} bytes, even with nothing else "
+          "loaded; {}",
+          bytes,
+          budget,
+          setting.empty() ? "no setting of it fits: use a smaller or more quantized model"
+                          : fmt::format("it fits with params {{{}}}", setting)),
+      "params",
+      "insufficient_memory");
+}
+
+// {"name","alias"}: where the adapter goes. A name that exists must be adapters of the same base.
+Json read_output(
+    hub::Hub& hub, const JsonReader& body, const Inputs& inputs, const std::string& job_id) {
+  std::string name;
+  std::optional<std::string> alias;
+  if (const Json* given = body.optional_object("output")) {
+    const JsonReader output(*given, "output");
+    output.refuse_unknown({"name", "alias"});
+    name = output.optional_string("name").value_or("");
+    if (output.has("name")) {
+      base::check_name(name, "output.name");
+    }
+    alias = output.optional_string("alias");
+    if (alias) {
+      registry::check_alias(*alias, "output.alias");
+    }
+  }
+  if (name.empty()) {
+    // The end of the id: its beginning is the time, equal for jobs of one second.
+    name = fmt::format(
+        "{}-{}", inputs.model.base.model_name.substr(0, 91), job_id.substr(job_id.size() - 8));
+  }
+  if (const auto existing = hub.models.find_model(name)) {
+    const auto newest = hub.models.newest_ready(existing->id);
+    if (!newest || newest->kind != registry::VersionKind::kAdapter) {
+      throw Error(
+          ErrorCode::kConflict,
+          fmt::format(
+              "'output.name': model '{}' is registered already and holds no adapters", name),
+          "output.name",
+          "model_exists");
+    }
+    const registry::Version base = hub.models.get_version(newest->base_version_id.value_or(""));
+    if (base.model_id != inputs.model.base.model_id) {
+      throw Error(
+          ErrorCode::kConflict,
+          fmt::format(
+              "'output.name': '{}' holds adapters of '{}', this job trains one of '{}'",
+              name,
+              base.model_name,
+              inputs.model.base.model_name),
+          "output.name",
+          "model_exists");
+    }
+  }
+  Json output = {{"name", name}, {"alias", nullptr}};
+  if (alias) {
+    output["alias"] = *alias;
+  }
+  return output;
+}
+
+JobRequest finetune_request(
+    hub::Hub& hub, const JsonReader& body, const Inputs& inputs, const Json& params_json) {
+  const FinetuneParams params = FinetuneParams::from_json(params_json, "params");
+  JobRequest request;
+  request.job = new_job("finetune", inputs, body);
+  const Json output = read_output(hub, body, inputs, *request.job.id);
+  request.job.estimated_bytes =
+      static_cast<std::int64_t>(check_memory(hub, inputs.model.base, params));
+  request.job.spec_json = Json{
+      {"type", "finetune"},
+      {"model", inputs.asked},
+      {"dataset", inputs.dataset.name},
+      {"params", params.to_json()},
+      {"output", output}}.dump();
+  return request;
+}
+
+// Ranges as the worker checks them, so that a bad value fails here and not minutes later.
+Json evaluation_params(const JsonReader& body) {
+  const Json* given = body.optional_object("params");
+  if (given == nullptr) {
+    return Json::object();
+  }
+  const JsonReader params(*given, "params");
+  params.refuse_unknown({"max_rows", "max_seq_length", "batch_size", "train_on_prompt"});
+  static_cast<void>(params.optional_int("max_rows", 1, INT64_MAX));
+  static_cast<void>(params.optional_int("max_seq_length", 2, 1 << 20));
+  static_cast<void>(params.optional_int("batch_size", 1, 4096));
+  static_cast<void>(params.optional_bool("train_on_prompt"));
+  return *given;
+}
+
+JobRequest evaluation_request(const Inputs& inputs, const JsonReader& body) {
+  const Json params = evaluation_params(body);
+  JobRequest request;
+  request.job = new_job("evaluate", inputs, body);
+  request.job.spec_json = Json{
+      {"type", "evaluate"},
+      {"model", inputs.asked},
+      {"dataset", inputs.dataset.name},
+      {"params", params}}.dump();
+  registry::Evaluation evaluation;
+  evaluation.job_id = *request.job.id;
+  evaluation.model = inputs.asked;
+  evaluation.version_id = *request.job.version_id;
+  evaluation.dataset_id = inputs.dataset.id;
+  evaluation.dataset_digest = inputs.dataset.digest;
+  evaluation.params_json = params.dump();
+  request.evaluation = evaluation;
+  return request;
+}
+
+JobRequest read_flat(hub::Hub& hub, const JsonReader& body) {
+  body.refuse_unknown({"base_model", "dataset_path", "lora_rank", "epochs"});
+  Json params = Json::object();
+  if (const auto rank = body.optional_int("lora_rank", 1, 512)) {
+    params["rank"] = *rank;
+  }
+  if (const auto epochs = body.optional_int("epochs", 1, 100'000)) {
+    params["epochs"] = *epochs;
+  }
+  return finetune_request(hub, body, read_inputs(hub, body, "base_model", "dataset_path"), params);
+}
+
+}  // namespace
+
+JobRequest read_job_request(hub::Hub& hub, const Json& json) {
+  const JsonReader body(json);
+  for (const char* flat : {"base_model", "dataset_path", "lora_rank"}) {
+    if (json.contains(flat)) {
+      return read_flat(hub, body);
+    }
+  }
+  const std::string type = body.string("type");
+  if (type == "evaluate") {
+    body.refuse_unknown({"type", "model", "dataset", "params", "timeout_seconds", "priority"});
+    return evaluation_request(read_inputs(hub, body, "model", "dataset"), body);
+  }
+  if (type != "finetune") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'type' must be finetune or evaluate, got \"{}\"", type.substr(0, 60)),
+        "type");
+  }
+  body.refuse_unknown(
+      {"type", "model", "dataset", "params", "output", "timeout_seconds", "priority"});
+  const Json* given = body.optional_object("params");
+  const Json params = given != nullptr ? *given : Json::object();
+  // Cheap to say before models and files are looked at.
+  static_cast<void>(FinetuneParams::from_json(params, "params"));
+  return finetune_request(hub, body, read_inputs(hub, body, "model", "dataset"), params);
+}
+
+JobRequest read_evaluation_request(hub::Hub& hub, const Json& json) {
+  const JsonReader body(json);
+  body.refuse_unknown({"model", "dataset", "params", "timeout_seconds", "priority"});
+  return evaluation_request(read_inputs(hub, body, "model", "dataset"), body);
+}
+
+jobs::Job enqueue(hub::Hub& hub, JobRequest& request) {
+  std::optional<jobs::Job> job;
+  hub.database.write([&](db::Connection&) {
+    job = hub.queue.enqueue(request.job);
+    if (request.evaluation) {
+      request.evaluation = hub.evaluations.add(*request.evaluation);
+    }
+  });
+  return job.value();
+}
+
+}  // namespace hub::api

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/base/json.h"
+#include "core/hub/hub.h"
+#include "core/jobs/job_queue.h"
+#include "core/registry/records.h"
+
+namespace hub::api {
+
+// A POST /jobs or POST /evaluations that was read, checked against the registry, and can work.
+struct JobRequest {
+  jobs::NewJob job;
+  std::optional<registry::Evaluation> evaluation;  // of evaluate jobs; its job_id is the job's id
+};
+
+// Reads either form of POST /jobs: the flat one {"base_model","dataset_path","lora_rank"?,
+// "epochs"?} or the full one {"type","model","dataset","params"?,"output"?,"timeout_seconds"?,
+// "priority"?}. Throws what the caller is to be told: unknown fields, an unknown or unready model,
+// an empty data set, an output name that means something else, a job too large for the memory
+// budget (kUnprocessable, reason "insufficient_memory", with a setting that fits).
+JobRequest read_job_request(hub::Hub& hub, const base::Json& json);
+
+// {"model","dataset","params"?,"timeout_seconds"?,"priority"?}
+JobRequest read_evaluation_request(hub::Hub& hub, const base::Json& json);
+
+// Writes the job, and its evaluation, in one transaction.
+jobs::Job enqueue(hub::Hub& hub, JobRequest& request);
+
+}  // namespace hub::api

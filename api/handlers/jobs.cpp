@@ -1,0 +1,248 @@
+#include "api/handlers/jobs.h"
+
+#include <array>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/handlers/idempotency.h"
+#include "api/handlers/job_request.h"
+#include "api/handlers/record_json.h"
+#include "api/handlers/request_json.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+
+namespace hub::api {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+
+// GET /jobs/{id}/logs answers with at most the end of this length.
+constexpr std::streamoff kMostLogBytes = 4 << 20;
+
+Response create_job(hub::Hub& hub, const Request& request) {
+  JobRequest job = read_job_request(hub, request_json(request));
+  return json_answer(202, job_json(hub, enqueue(hub, job)));
+}
+
+Response list_jobs(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"state", "type", "limit", "cursor"});
+  const Page page = read_page(request);
+  jobs::JobFilter filter;
+  filter.limit = page.limit + 1;
+  if (!page.cursor.empty()) {
+    filter.before_sequence = number_cursor(page, 0);
+  }
+  if (const std::string state = request.query_value("state"); !state.empty()) {
+    filter.state = jobs::job_state_from(state);
+    if (!filter.state) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format(
+              "query parameter 'state' must be one of QUEUED, RUNNING, COMPLETED, FAILED, "
+              "CANCELLED, got \"{}\"",
+              state.substr(0, 60)),
+          "state");
+    }
+  }
+  if (const std::string type = request.query_value("type"); !type.empty()) {
+    filter.kind = type;
+  }
+  auto jobs = hub.queue.list(filter);
+  std::optional<std::string> next;
+  if (jobs.size() > static_cast<std::size_t>(page.limit)) {
+    jobs.pop_back();
+    next = std::to_string(jobs.back().sequence);
+  }
+  Json data = Json::array();
+  for (const jobs::Job& job : jobs) {
+    data.push_back(job_json(hub, job));
+  }
+  return list_response(data, next);
+}
+
+Response update_job(hub::Hub& hub, const Request& request) {
+  const Json json = request_json(request);
+  const JsonReader body(json);
+  body.refuse_unknown({"priority"});
+  static_cast<void>(body.value("priority"));
+  const auto priority = body.optional_int("priority", -1000, 1000).value();
+  const auto job = hub.queue.set_priority(request.params.at("id"), static_cast<int>(priority));
+  return json_answer(200, job_json(hub, job));
+}
+
+Response job_metrics(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"limit", "cursor"});
+  const Page page = read_page(request, 1000, 10'000);
+  auto reports = hub.queue.metrics(request.params.at("id"), number_cursor(page, 0), page.limit + 1);
+  const bool more = reports.size() > static_cast<std::size_t>(page.limit);
+  if (more) {
+    reports.pop_back();
+  }
+  Json data = Json::array();
+  std::optional<std::string> next;
+  for (const std::string& text : reports) {
+    const Json report = stored_json(text);
+    // Every report has the same fields, so that a table or a chart needs no special cases.
+    Json entry = Json::object();
+    for (const char* name :
+         {"step",
+          "train_loss",
+          "eval_loss",
+          "learning_rate",
+          "tokens_per_second",
+          "iterations_per_second",
+          "grad_norm",
+          "peak_memory_bytes"}) {
+      entry[name] = nullptr;
+    }
+    std::int64_t ordinal = 0;
+    for (const auto& [name, value] : report.items()) {
+      if (name == "ordinal") {
+        ordinal = value.get<std::int64_t>();
+      } else {
+        entry[name] = value;
+      }
+    }
+    data.push_back(std::move(entry));
+    if (more) {
+      next = std::to_string(ordinal);
+    }
+  }
+  return list_response(data, next);
+}
+
+Response job_logs(hub::Hub& hub, const Request& request) {
+  const jobs::Job job = hub.queue.get(request.params.at("id"));
+  Response response;
+  response.headers["Content-Type"] = "text/plain; charset=utf-8";
+  std::ifstream log(hub.jobs_folder() / job.id / "log.txt", std::ios::binary | std::ios::ate);
+  if (!log) {
+    return response;  // it has not begun yet
+  }
+  const std::streamoff size = log.tellg();
+  const std::streamoff from = std::max<std::streamoff>(0, size - kMostLogBytes);
+  log.seekg(from);
+  response.body.resize(static_cast<std::size_t>(size - from));
+  log.read(response.body.data(), size - from);
+  response.body.resize(static_cast<std::size_t>(log.gcount()));
+  if (from > 0) {
+    response.body.erase(0, response.body.find('\n') + 1);  // begin with a whole line
+  }
+  return response;
+}
+
+Response delete_job(hub::Hub& hub, const Request& request) {
+  const jobs::Job job = hub.queue.get(request.params.at("id"));
+  hub.queue.remove(job.id);
+  std::error_code ignored;
+  std::filesystem::remove_all(hub.jobs_folder() / job.id, ignored);
+  return no_content();
+}
+
+Response create_evaluation(hub::Hub& hub, const Request& request) {
+  JobRequest job = read_evaluation_request(hub, request_json(request));
+  static_cast<void>(enqueue(hub, job));
+  return json_answer(202, evaluation_json(hub, job.evaluation.value()));
+}
+
+Response list_evaluations(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"version_id", "dataset", "limit", "cursor"});
+  const Page page = read_page(request);
+  registry::EvaluationFilter filter;
+  filter.after_id = id_cursor(page);
+  filter.limit = page.limit + 1;
+  if (const std::string version = request.query_value("version_id"); !version.empty()) {
+    filter.version_id = version;
+  }
+  if (const std::string dataset = request.query_value("dataset"); !dataset.empty()) {
+    filter.dataset_id = hub.datasets.get(dataset).id;
+  }
+  auto evaluations = hub.evaluations.list(filter);
+  std::optional<std::string> next;
+  if (evaluations.size() > static_cast<std::size_t>(page.limit)) {
+    evaluations.pop_back();
+    next = evaluations.back().id;
+  }
+  Json data = Json::array();
+  for (const registry::Evaluation& evaluation : evaluations) {
+    data.push_back(evaluation_json(hub, evaluation));
+  }
+  return list_response(data, next);
+}
+
+Response queue_state(hub::Hub& hub) {
+  return json_answer(200, {{"paused", hub.queue.paused()}});
+}
+
+std::vector<Route> evaluation_routes(const RouteContext& context) {
+  hub::Hub& hub = context.hub;
+  return {
+      {"POST",
+       "/evaluations",
+       idempotent(
+           context.idempotency,
+           [&hub](const Request& request) { return create_evaluation(hub, request); })},
+      {"GET",
+       "/evaluations",
+       [&hub](const Request& request) { return list_evaluations(hub, request); }},
+      {"GET",
+       "/evaluations/{id}",
+       [&hub](const Request& request) {
+         return json_answer(
+             200, evaluation_json(hub, hub.evaluations.get(request.params.at("id"))));
+       }},
+  };
+}
+
+}  // namespace
+
+std::vector<Route> job_routes(const RouteContext& context) {
+  hub::Hub& hub = context.hub;
+  std::vector<Route> routes = {
+      {"POST",
+       "/jobs",
+       idempotent(
+           context.idempotency,
+           [&hub](const Request& request) { return create_job(hub, request); })},
+      {"GET", "/jobs", [&hub](const Request& request) { return list_jobs(hub, request); }},
+      {"GET",
+       "/jobs/{id}",
+       [&hub](const Request& request) {
+         return json_answer(200, job_json(hub, hub.queue.get(request.params.at("id"))));
+       }},
+      {"PATCH", "/jobs/{id}", [&hub](const Request& request) { return update_job(hub, request); }},
+      {"DELETE", "/jobs/{id}", [&hub](const Request& request) { return delete_job(hub, request); }},
+      {"POST",
+       "/jobs/{id}/cancel",
+       [&hub](const Request& request) {
+         return json_answer(200, job_json(hub, hub.queue.cancel(request.params.at("id"))));
+       }},
+      {"GET",
+       "/jobs/{id}/metrics",
+       [&hub](const Request& request) { return job_metrics(hub, request); }},
+      {"GET", "/jobs/{id}/logs", [&hub](const Request& request) { return job_logs(hub, request); }},
+      {"POST",
+       "/jobs/queue/pause",
+       [&hub](const Request&) {
+         hub.queue.pause();
+         return queue_state(hub);
+       }},
+      {"POST",
+       "/jobs/queue/resume",
+       [&hub](const Request&) {
+         hub.queue.unpause();
+         return queue_state(hub);
+       }},
+  };
+  for (Route& route : evaluation_routes(context)) {
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+}  // namespace hub::api

@@ -1,0 +1,190 @@
+#include "api/handlers/model_source.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+#include "core/hub/local_model.h"
+#include "core/model_config/adapter_config.h"
+#include "core/model_config/content_digest.h"
+#include "core/model_config/weight_files.h"
+
+namespace hub::api {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+
+bool is_path(const std::string& text) {
+  return text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
+}
+
+// "organisation/name" as the Hub spells its repositories.
+bool is_repository(std::string_view text) {
+  const auto is_part = [](std::string_view part) {
+    const auto alphanumeric = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    return !part.empty() && part.size() <= 96 && alphanumeric(part.front()) &&
+           part.find("..") == std::string_view::npos &&
+           std::all_of(part.begin(), part.end(), [&](char c) {
+             return alphanumeric(c) || c == '.' || c == '_' || c == '-';
+           });
+  };
+  const std::size_t slash = text.find('/');
+  return slash != std::string_view::npos && is_part(text.substr(0, slash)) &&
+         is_part(text.substr(slash + 1));
+}
+
+std::string tag_of(const VersionPlace& place) {
+  return fmt::format("v{}", place.number);
+}
+
+// Copies the folder into the store; `describe` then reads the copy, so that what is recorded is
+// what lies there.
+template <typename Describe>
+registry::NewVersion stored(
+    hub::Hub& hub, const fs::path& source, const VersionPlace& place, const Describe& describe) {
+  const std::string tag = tag_of(place);
+  hub.artifacts.import_folder(source, place.model_id, tag);
+  const std::string folder = artifacts::ArtifactStore::relative_folder(place.model_id, tag);
+  try {
+    registry::NewVersion version = describe(hub.artifacts.absolute(folder));
+    version.folder = folder;
+    version.by_reference = false;
+    return version;
+  } catch (...) {
+    hub.artifacts.remove(place.model_id, tag);
+    throw;
+  }
+}
+
+registry::NewVersion describe_adapter(const fs::path& folder, const registry::Version& base) {
+  registry::NewVersion version;
+  version.kind = registry::VersionKind::kAdapter;
+  version.state = registry::VersionState::kReady;
+  version.by_reference = true;
+  version.folder = folder.string();
+  version.digest = model_config::adapter_digest(folder, base.digest);
+  version.base_version_id = base.id;
+  version.parent_version_id = base.id;
+  version.config_json = base.config_json;
+  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
+    version.files.push_back({file.name, file.size_bytes, file.sha256});
+  }
+  return version;
+}
+
+registry::NewVersion version_of_registered(
+    hub::Hub& hub, const std::string& base_model, Storage storage, const VersionPlace& place) {
+  const auto parsed = registry::parse_model_value(base_model);
+  const auto model = parsed ? hub.models.find_model(parsed->model.name) : std::nullopt;
+  if (!model) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format(
+            "'base_model' must be a repository of the Hugging Face Hub (organisation/name), an "
+            "absolute path of a model folder, or the name of a registered model; \"{}\" is none",
+            base_model.substr(0, 200)),
+        "base_model",
+        "model_not_found");
+  }
+  if (!hub.models.newest_ready(model->id) && !parsed->adapter) {
+    return {};  // pending like its source
+  }
+  const registry::ResolvedModel resolved = hub.resolver.resolve(base_model);
+  const registry::Version& source = resolved.adapter ? *resolved.adapter : resolved.base;
+  registry::NewVersion version;
+  version.kind = source.kind;
+  version.state = registry::VersionState::kReady;
+  version.digest = source.digest;
+  version.folder = source.folder;
+  version.by_reference = source.by_reference;
+  version.base_version_id = source.base_version_id;
+  version.parent_version_id = source.id;
+  version.config_json = source.config_json;
+  version.files = source.files;
+  if (storage == Storage::kCopy && !source.by_reference) {
+    // The store keeps each file once: this makes links, and the source may be removed later.
+    hub.artifacts.import_folder(
+        hub.artifacts.absolute(source.folder), place.model_id, tag_of(place));
+    version.folder = artifacts::ArtifactStore::relative_folder(place.model_id, tag_of(place));
+  } else {
+    version.by_reference = true;
+    version.folder = hub.artifacts.absolute(source.folder).string();
+  }
+  return version;
+}
+
+}  // namespace
+
+Storage read_storage(const base::JsonReader& body) {
+  const std::string word = body.optional_string("storage").value_or("copy");
+  if (word != "copy" && word != "reference") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'storage' must be copy or reference, got \"{}\"", word.substr(0, 60)),
+        "storage");
+  }
+  return word == "copy" ? Storage::kCopy : Storage::kReference;
+}
+
+registry::NewVersion version_of_folder(
+    hub::Hub& hub,
+    const std::string& path,
+    Storage storage,
+    const VersionPlace& place,
+    const std::optional<std::string>& base) {
+  const fs::path folder = hub.roots.resolve_folder(path, "path");
+  const bool is_adapter =
+      fs::exists(folder / "adapter_config.json") && !fs::exists(folder / "config.json");
+  if (is_adapter && !base) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'base' is required for an adapter: the model that it was trained on",
+        "base");
+  }
+  if (!is_adapter && base) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'base' is only for adapters; {} holds no adapter_config.json", path),
+        "base");
+  }
+  if (is_adapter) {
+    static_cast<void>(model_config::AdapterConfig::load(folder));
+    const registry::ResolvedModel resolved = hub.resolver.resolve(*base);
+    const auto describe = [&](const fs::path& where) {
+      return describe_adapter(where, resolved.base);
+    };
+    return storage == Storage::kCopy ? stored(hub, folder, place, describe) : describe(folder);
+  }
+  // Looked at before gigabytes are copied.
+  static_cast<void>(model_config::ModelConfig::load(folder));
+  static_cast<void>(model_config::read_weight_files(folder));
+  return storage == Storage::kCopy ? stored(hub, folder, place, hub::describe_local_model)
+                                   : hub::describe_local_model(folder);
+}
+
+registry::NewVersion version_of_base_model(
+    hub::Hub& hub, const std::string& base_model, Storage storage, const VersionPlace& place) {
+  if (is_path(base_model)) {
+    // The field that the caller sees is base_model.
+    static_cast<void>(hub.roots.resolve_folder(base_model, "base_model"));
+    return version_of_folder(hub, base_model, storage, place, std::nullopt);
+  }
+  if (is_repository(base_model)) {
+    return {};
+  }
+  return version_of_registered(hub, base_model, storage, place);
+}
+
+void discard(hub::Hub& hub, const registry::NewVersion& version, const VersionPlace& place) {
+  if (!version.by_reference && !version.folder.empty()) {
+    hub.artifacts.remove(place.model_id, tag_of(place));
+  }
+}
+
+}  // namespace hub::api

@@ -1,0 +1,264 @@
+#include "api/handlers/record_json.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/handlers/request_json.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+using base::rfc3339;
+
+constexpr int kMostVersions = 1000;
+
+// The version that the model's bare name means, ready or not; nullopt without any.
+std::optional<registry::Version> meant_version(
+    hub::Hub& hub, const registry::Model& model, const std::vector<registry::Version>& versions) {
+  if (const auto alias = hub.aliases.find(model.id, std::string(registry::kProductionAlias))) {
+    return hub.models.get_version(alias->version_id);
+  }
+  if (auto ready = hub.models.newest_ready(model.id)) {
+    return ready;
+  }
+  return versions.empty() ? std::nullopt : std::optional(versions.front());
+}
+
+Json field(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() ? Json(nullptr) : *found;
+}
+
+Json version_summary(const registry::Version& version) {
+  return {
+      {"id", version.id},
+      {"version", version.number},
+      {"kind", registry::to_string(version.kind)},
+      {"state", registry::to_string(version.state)},
+      {"digest", version.digest.empty() ? Json(nullptr) : Json(version.digest)},
+      {"created_at", rfc3339(version.created_at_ms)}};
+}
+
+// {"id","model","version"} of a version that another one names; null when it is gone.
+Json version_ref(hub::Hub& hub, const std::optional<std::string>& version_id) {
+  if (!version_id) {
+    return nullptr;
+  }
+  try {
+    const registry::Version version = hub.models.get_version(*version_id);
+    return {{"id", version.id}, {"model", version.model_name}, {"version", version.number}};
+  } catch (const base::Error&) {
+    return nullptr;
+  }
+}
+
+Json dataset_ref(hub::Hub& hub, const std::optional<std::string>& id) {
+  if (!id) {
+    return nullptr;
+  }
+  const auto dataset = hub.datasets.find(*id);
+  Json ref = {{"id", *id}, {"name", nullptr}, {"digest", nullptr}};
+  if (dataset) {
+    ref["name"] = dataset->name;
+    ref["digest"] = dataset->digest;
+  }
+  return ref;
+}
+
+Json progress_json(const jobs::Job& job) {
+  if (!job.progress) {
+    return {{"step", 0}, {"total", nullptr}, {"percent", 0.0}, {"eta_seconds", nullptr}};
+  }
+  const jobs::Progress& progress = *job.progress;
+  const double percent =
+      progress.total > 0
+          ? std::min(
+                100.0,
+                100.0 * static_cast<double>(progress.step) / static_cast<double>(progress.total))
+          : 0.0;
+  return {
+      {"step", progress.step},
+      {"total", progress.total},
+      {"percent", percent},
+      {"eta_seconds", progress.eta_seconds ? Json(*progress.eta_seconds) : Json(nullptr)}};
+}
+
+}  // namespace
+
+Json model_json(hub::Hub& hub, const registry::Model& model) {
+  registry::ListFilter filter;
+  filter.model_id = model.id;
+  filter.limit = kMostVersions;
+  const auto versions = hub.models.list_versions(filter);
+  const auto meant = meant_version(hub, model, versions);
+  const Json config = meant ? stored_json(meant->config_json) : Json::object();
+
+  Json json = {
+      {"id", model.id},
+      {"name", model.name},
+      {"base_model", model.base_model},
+      {"description", model.description},
+      {"kind", meant ? Json(registry::to_string(meant->kind)) : Json(nullptr)},
+      {"state", meant ? Json(registry::to_string(meant->state)) : Json("pending")},
+      {"size_bytes", meant ? meant->size_bytes : 0},
+      {"memory_required_bytes", field(config, "memory_required_bytes")},
+      {"architecture", field(config, "architecture")},
+      {"quantization", field(config, "quantization")},
+      {"context_length", field(config, "context_length")},
+      {"chat_template", field(config, "chat_template")},
+      {"tags", stored_json(model.tags_json)}};
+  Json list = Json::array();
+  for (const registry::Version& version : versions) {
+    list.push_back(version_summary(version));
+  }
+  json["versions"] = std::move(list);
+  Json aliases = Json::object();
+  for (const registry::Alias& alias : hub.aliases.list(model.id)) {
+    aliases[alias.alias] = alias.number;
+  }
+  json["aliases"] = std::move(aliases);
+  json["mlflow"] = nullptr;
+  json["created_at"] = rfc3339(model.created_at_ms);
+  json["updated_at"] = rfc3339(model.updated_at_ms);
+  return json;
+}
+
+Json version_json(hub::Hub& hub, const registry::Version& version, bool with_files) {
+  const Json config = stored_json(version.config_json);
+  Json aliases = Json::array();
+  for (const registry::Alias& alias : hub.aliases.list(version.model_id)) {
+    if (alias.version_id == version.id) {
+      aliases.push_back(alias.alias);
+    }
+  }
+  Json json = {
+      {"id", version.id},
+      {"model_id", version.model_id},
+      {"model", version.model_name},
+      {"version", version.number},
+      {"tag", fmt::format("v{}", version.number)},
+      {"kind", registry::to_string(version.kind)},
+      {"state", registry::to_string(version.state)},
+      {"reason", version.state_reason.empty() ? Json(nullptr) : Json(version.state_reason)},
+      {"digest", version.digest.empty() ? Json(nullptr) : Json(version.digest)},
+      {"size_bytes", version.size_bytes},
+      {"memory_required_bytes", field(config, "memory_required_bytes")},
+      {"architecture", field(config, "architecture")},
+      {"quantization", field(config, "quantization")},
+      {"context_length", field(config, "context_length")},
+      {"chat_template", field(config, "chat_template")},
+      {"by_reference", version.by_reference},
+      {"folder",
+       version.folder.empty() ? Json(nullptr)
+                              : Json(hub.artifacts.absolute(version.folder).string())},
+      {"base", version_ref(hub, version.base_version_id)},
+      {"lineage",
+       {{"parent", version_ref(hub, version.parent_version_id)},
+        {"job_id", or_null(version.job_id)},
+        {"dataset_id", or_null(version.dataset_id)},
+        {"dataset_digest",
+         version.dataset_digest.empty() ? Json(nullptr) : Json(version.dataset_digest)}}},
+      {"metrics", stored_json(version.metrics_json)},
+      {"aliases", std::move(aliases)},
+      {"created_at", rfc3339(version.created_at_ms)}};
+  if (with_files) {
+    Json files = Json::array();
+    for (const registry::VersionFile& file : version.files) {
+      files.push_back(
+          {{"name", file.name}, {"size_bytes", file.size_bytes}, {"sha256", file.sha256}});
+    }
+    json["files"] = std::move(files);
+  }
+  return json;
+}
+
+Json alias_json(const registry::Model& model, const registry::Alias& alias) {
+  return {
+      {"model", model.name},
+      {"model_id", model.id},
+      {"alias", alias.alias},
+      {"version", alias.number},
+      {"version_id", alias.version_id},
+      {"updated_at", rfc3339(alias.updated_at_ms)}};
+}
+
+Json dataset_json(const registry::Dataset& dataset) {
+  return {
+      {"id", dataset.id},
+      {"name", dataset.name},
+      {"digest", dataset.digest},
+      {"rows", dataset.rows},
+      {"format", dataset.format},
+      {"size_bytes", dataset.size_bytes},
+      {"report", stored_json(dataset.report_json)},
+      {"created_at", rfc3339(dataset.created_at_ms)}};
+}
+
+Json job_json(hub::Hub& hub, const jobs::Job& job) {
+  const Json spec = stored_json(job.spec_json);
+  Json json = {
+      {"id", job.id},
+      {"type", job.kind},
+      {"state", jobs::to_string(job.state)},
+      {"reason", job.reason.empty() ? Json(nullptr) : Json(job.reason)},
+      {"attempt", job.attempt},
+      {"queue_position", or_null(hub.queue.position(job.id))},
+      {"priority", job.priority},
+      {"cancel_requested", job.cancel_requested},
+      {"created_at", rfc3339(job.created_at_ms)},
+      {"started_at", time_or_null(job.started_at_ms)},
+      {"ended_at", time_or_null(job.ended_at_ms)},
+      {"timeout_seconds", or_null(job.timeout_seconds)},
+      {"model", job.model},
+      {"model_version", version_ref(hub, job.version_id)},
+      {"dataset", dataset_ref(hub, job.dataset_id)},
+      {"params", field(spec, "params")},
+      {"output", field(spec, "output")},
+      {"progress", progress_json(job)},
+      {"metrics", stored_json(job.metrics_json)},
+      {"memory",
+       {{"estimated_bytes", or_null(job.estimated_bytes)},
+        {"peak_bytes", or_null(job.peak_bytes)}}},
+      {"worker_pid", or_null(job.worker_pid)},
+      {"result", nullptr},
+      {"details", stored_json(job.result_json)}};
+  if (job.result) {
+    json["result"] = {
+        {"model", job.result->model},
+        {"version", job.result->version},
+        {"version_id", job.result->version_id}};
+  }
+  return json;
+}
+
+Json evaluation_json(hub::Hub& hub, const registry::Evaluation& evaluation) {
+  Json json = {
+      {"id", evaluation.id},
+      {"job_id", evaluation.job_id},
+      {"state", nullptr},
+      {"reason", nullptr},
+      {"model", evaluation.model},
+      {"model_version", version_ref(hub, evaluation.version_id)},
+      {"dataset", dataset_ref(hub, evaluation.dataset_id)},
+      {"params", stored_json(evaluation.params_json)},
+      {"metrics", stored_json(evaluation.metrics_json)},
+      {"created_at", rfc3339(evaluation.created_at_ms)},
+      {"ended_at", time_or_null(evaluation.ended_at_ms)}};
+  try {
+    const jobs::Job job = hub.queue.get(evaluation.job_id);
+    json["state"] = jobs::to_string(job.state);
+    json["reason"] = job.reason.empty() ? Json(nullptr) : Json(job.reason);
+    json["ended_at"] = time_or_null(job.ended_at_ms);
+  } catch (const base::Error&) {
+    // The job was removed; only jobs that have ended can be.
+    json["state"] = evaluation.ended_at_ms ? Json("COMPLETED") : Json(nullptr);
+  }
+  return json;
+}
+
+}  // namespace hub::api

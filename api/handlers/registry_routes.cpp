@@ -1,0 +1,25 @@
+#include "api/handlers/registry_routes.h"
+
+#include <utility>
+
+#include "api/handlers/datasets.h"
+#include "api/handlers/events.h"
+#include "api/handlers/jobs.h"
+#include "api/handlers/models.h"
+#include "api/handlers/versions.h"
+
+namespace hub::api {
+
+std::vector<Route> registry_routes(hub::Hub& hub) {
+  const RouteContext context{
+      hub, std::make_shared<registry::IdempotencyStore>(hub.database, hub.clock)};
+  std::vector<Route> routes;
+  for (auto make : {model_routes, version_routes, dataset_routes, job_routes, event_routes}) {
+    for (Route& route : make(context)) {
+      routes.push_back(std::move(route));
+    }
+  }
+  return routes;
+}
+
+}  // namespace hub::api

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/server/http.h"
+#include "core/base/json.h"
+
+namespace hub::api {
+
+// What handlers of our own routes read from requests and write into answers.
+
+// The body as JSON. Throws kUnsupportedMedia when the request says it is something else,
+// kInvalidArgument when it is no JSON or empty.
+base::Json request_json(const Request& request);
+
+// One page of a list: `?limit=` (1 to 200, default 50) and `?cursor=` (what `next_cursor` was).
+struct Page {
+  int limit = 50;
+  std::string cursor;  // "": the first page
+};
+Page read_page(const Request& request, int default_limit = 50, int most = 200);
+// A cursor that is an id. Throws kInvalidArgument for anything else; "" passes.
+std::string id_cursor(const Page& page);
+// A cursor that is a number; `fallback` without one. Throws kInvalidArgument.
+std::int64_t number_cursor(const Page& page, std::int64_t fallback);
+
+// Throws kInvalidArgument naming the first query parameter that is not among `known`.
+void refuse_unknown_query(const Request& request, std::initializer_list<std::string_view> known);
+
+// {"data":[…],"next_cursor":…}; `next_cursor` is null without one.
+Response list_response(const base::Json& data, const std::optional<std::string>& next_cursor);
+Response json_answer(int status, const base::Json& json);
+// 204.
+Response no_content();
+
+// nullopt as null.
+base::Json or_null(const std::optional<std::string>& text);
+base::Json or_null(const std::optional<std::int64_t>& number);
+base::Json time_or_null(const std::optional<std::int64_t>& ms);
+// JSON text of ours from the database.
+base::Json stored_json(const std::string& text);
+
+}  // namespace hub::api
