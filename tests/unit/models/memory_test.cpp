@@ -1,0 +1,122 @@
+// model_config/memory_estimate.cpp against what MLX's allocator says of a training step.
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+#include <mlx/random.h>
+#include <mlx/transforms.h>
+
+#include "core/kernels/cross_entropy.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/tensor/ops.h"
+#include "tests/support/default_model.h"
+#include "tests/unit/models/forward.h"
+
+namespace hub::models {
+namespace {
+
+using model_config::FinetuneParams;
+
+// An adapter in training: factors, and AdamW's two moments of each.
+struct Trained {
+  std::vector<std::string> paths;
+  std::vector<mx::array> factors;
+  std::vector<mx::array> moments;
+};
+
+Trained adapted(const LanguageModel& model, const FinetuneParams& params) {
+  Trained trained;
+  const auto linears = model.linears();
+  const std::size_t per_layer =
+      linears.size() / static_cast<std::size_t>(model.config().num_hidden_layers);
+  const std::size_t first =
+      params.num_layers > 0
+          ? linears.size() - (static_cast<std::size_t>(params.num_layers) * per_layer)
+          : 0;
+  for (std::size_t i = first; i < linears.size(); ++i) {
+    const nn::Linear& linear = *linears[i];
+    if (params.target_modules && !linear.path().ends_with(params.target_modules->front())) {
+      continue;
+    }
+    trained.paths.push_back(linear.path());
+    trained.factors.push_back(mx::full({linear.in_features(), params.rank}, 0.01F));
+    trained.factors.push_back(mx::zeros({params.rank, linear.out_features()}));
+  }
+  for (const mx::array& factor : trained.factors) {
+    trained.moments.push_back(mx::zeros_like(factor));
+    trained.moments.push_back(mx::zeros_like(factor));
+  }
+  mx::eval(trained.factors);
+  mx::eval(trained.moments);
+  return trained;
+}
+
+std::vector<mx::array> step_graph(
+    const LanguageModel& model, const Trained& trained, int batch, int length) {
+  const mx::array tokens = mx::random::randint(
+      0, model.config().vocab_size, {batch * length}, mx::int32, mx::random::key(1));
+  const auto loss = [&](const std::vector<mx::array>& factors) {
+    nn::LoraAdapter adapter;
+    for (std::size_t i = 0; i < trained.paths.size(); ++i) {
+      adapter.layers.insert({trained.paths[i], {factors[2 * i], factors[(2 * i) + 1]}});
+    }
+    const std::vector<nn::AdapterSpan> spans{{&adapter, 0, batch * length}};
+    const mx::array hidden =
+        model.hidden(tokens, causal_attend(model.config(), batch, length), spans);
+    return std::vector<mx::array>{
+        mx::sum(kernels::cross_entropy(model.logits(hidden, {}), tokens))};
+  };
+  std::vector<int> all(trained.factors.size());
+  std::iota(all.begin(), all.end(), 0);
+  const auto [value, gradients] = mx::value_and_grad(loss, all)(trained.factors);
+  std::vector<mx::array> results = value;
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const mx::array first = mx::add(trained.moments[2 * i], gradients[i]);
+    const mx::array second = mx::add(trained.moments[(2 * i) + 1], mx::square(gradients[i]));
+    results.push_back(mx::subtract(trained.factors[i], mx::divide(first, mx::sqrt(second))));
+    results.push_back(first);
+    results.push_back(second);
+  }
+  return results;
+}
+
+struct Case {
+  int batch;
+  int length;
+  FinetuneParams params;
+};
+
+std::vector<Case> cases() {
+  Case all{1, 128, {}};
+  Case wide{4, 16, {}};
+  wide.params.rank = 64;
+  Case few{2, 64, {}};
+  few.params.target_modules = {"self_attn.q_proj"};
+  few.params.num_layers = 10;
+  return {all, wide, few};
+}
+
+class FinetuneMemory : public ::testing::TestWithParam<std::size_t> {};
+
+TEST_P(FinetuneMemory, EstimateIsWithin15PercentOfThePeak) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the estimate counts float32 activations, as on a CPU";
+  }
+  const Case settings = cases().at(GetParam());
+  const auto model = load_model(test::default_model_folder());
+  const std::uint64_t others = tensor::memory().active - model->weight_bytes();
+  const Trained trained = adapted(*model, settings.params);
+  tensor::reset_peak_memory();
+  mx::eval(step_graph(*model, trained, settings.batch, settings.length));
+  const auto peak = static_cast<double>(tensor::memory().peak - others);
+  const auto estimate = static_cast<double>(model_config::finetune_bytes(
+      model->config(), model->weight_bytes(), settings.params, settings.batch, settings.length));
+  EXPECT_NEAR(estimate / peak, 1.0, 0.15) << "estimated " << estimate << ", measured " << peak;
+}
+
+INSTANTIATE_TEST_SUITE_P(Settings, FinetuneMemory, ::testing::Range<std::size_t>(0, 3));
+
+}  // namespace
+}  // namespace hub::models
