@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "api/cli/client_commands.h"
 #include "api/doctor.h"
 #include "api/serve.h"
 #include "core/base/error.h"
@@ -92,6 +93,8 @@ int run(int argc, char** argv) {
   doctor_flags.add_to(*doctor);
   doctor->add_flag("--json", doctor_json, "print JSON");
   doctor->callback([&] { exit_code = hub::api::run_doctor(doctor_flags.config(), doctor_json); });
+
+  hub::api::add_client_commands(app, hub::api::process_setup(), exit_code);
 
   try {
     app.parse(argc, argv);

@@ -1,17 +1,15 @@
 #include "api/routes.h"
 
-#include <iterator>
-
 #include "api/handlers/inference.h"
+#include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
 
 namespace hub::api {
 
 std::vector<Route> all_routes(hub::Hub& hub) {
   std::vector<Route> routes = system_routes(hub);
-  for (auto part : {inference_routes(hub)}) {
-    routes.insert(
-        routes.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
+  for (auto& part : {inference_routes(hub), registry_routes(hub)}) {
+    routes.insert(routes.end(), part.begin(), part.end());
   }
   return routes;
 }

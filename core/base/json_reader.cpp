@@ -36,7 +36,7 @@ Json parse_json(std::string_view text, std::string_view what) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
-            "{} is not valid JSON: stopped at byte {} of {}", what, error.byte, text.size()),
+            "{} is not valid JSON: stopped at byte {} of {}", what, std::min(error.byte, text.size()), text.size()),
         {},
         "invalid_json");
   }
