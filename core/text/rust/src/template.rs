@@ -3,11 +3,11 @@
 use std::fmt;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::{escape_formatter, Environment, Error, ErrorKind};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
-use crate::json::tojson;
+use crate::json::{python_float, tojson};
 use crate::time::strftime_now;
 
 const NAME: &str = "chat_template";
@@ -41,6 +41,11 @@ impl HubTemplate {
         environment.set_syntax(syntax);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_formatter(|out, state, value| match python_str(value) {
+            Some(text) => out.write_str(&text).map_err(Error::from),
+            None => escape_formatter(out, state, value),
+        });
+        environment.add_filter("string", |value: &Value| python_str(value).unwrap_or_else(|| value.to_string()));
         environment.add_filter("tojson", tojson);
         environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
@@ -60,6 +65,15 @@ impl HubTemplate {
         let template = self.environment.get_template(NAME).map_err(|error| describe(&error))?;
         template.render(Value::from(Serde(context))).map_err(|error| describe(&error))
     }
+}
+
+/// `str` of a Python float, where minijinja prints another notation; `None` for other values.
+fn python_str(value: &Value) -> Option<String> {
+    if value.kind() != ValueKind::Number || value.is_integer() {
+        return None;
+    }
+    let number = f64::try_from(value.clone()).ok().filter(|number| number.is_finite())?;
+    Some(python_float(number))
 }
 
 /// The template's own words where it raised; else what went wrong and in which line.
