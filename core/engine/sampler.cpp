@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+
+#include "core/engine/exp_sum.h"
 
 namespace hub::engine {
 
@@ -16,8 +21,15 @@ std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31U);
 }
 
-int most_likely(std::span<const float> logits) {
-  return static_cast<int>(std::ranges::max_element(logits) - logits.begin());
+// Elements whose largest stands for them when the k largest of all are looked for.
+constexpr std::size_t kMaximaBlock = 256;
+
+bool filters(const SamplingParams& params) {
+  return params.top_p < 1.0F || params.min_p > 0.0F || params.top_k > 0;
+}
+
+double weight_of(float logit, float top, float temperature) {
+  return static_cast<double>(std::exp((logit - top) / temperature));
 }
 
 }  // namespace
@@ -35,19 +47,20 @@ std::optional<Drawn> Sampler::draw(
   if (logits.empty()) {
     return std::nullopt;
   }
-  const int best = most_likely(logits);
-  const float top = logits[static_cast<std::size_t>(best)];
-  double sum = 0.0;  // of exp(logit - top): a NaN anywhere shows here
-  for (const float logit : logits) {
-    sum += static_cast<double>(std::exp(logit - top));
-  }
+  const float top = max_of(logits);
+  exp_sums(logits, top, 1.0F, sums_);
+  const double sum = std::accumulate(sums_.begin(), sums_.end(), 0.0);
   if (!std::isfinite(top) || !std::isfinite(sum)) {
     return std::nullopt;
   }
-  int token = best;
-  if (params.temperature > 0.0F) {
+  int token = 0;
+  if (params.temperature <= 0.0F) {
+    token = static_cast<int>(std::ranges::find(logits, top) - logits.begin());
+  } else if (filters(params)) {
     filter(logits, params, top, sum);
-    token = pick(uniform_at(seed, position), params.temperature, top);
+    token = pick_kept(uniform_at(seed, position), params.temperature, top);
+  } else {
+    token = pick_any(logits, uniform_at(seed, position), params.temperature, top);
   }
   const double logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
   return Drawn{
@@ -55,74 +68,101 @@ std::optional<Drawn> Sampler::draw(
       .logprob = static_cast<float>(logit - static_cast<double>(top) - std::log(sum))};
 }
 
-void Sampler::filter(
+// A logit below which no filter keeps anything. Every filter keeps the most likely tokens down to
+// some logit, so what lies below need not be looked at again.
+float Sampler::lowest_needed(
     std::span<const float> logits, const SamplingParams& params, float top, double sum) {
-  kept_.clear();
+  float floor = -std::numeric_limits<float>::infinity();
   if (params.top_p < 1.0F) {
-    keep_top_p(logits, params.top_p, top, sum);
-  } else {
-    kept_.reserve(logits.size());
-    for (std::size_t i = 0; i < logits.size(); ++i) {
-      kept_.push_back({.token = static_cast<int>(i), .logit = logits[i]});
-    }
+    // Tokens of less than this weight weigh less than 1 - top_p together.
+    const double spare = 1.0 - static_cast<double>(params.top_p);
+    const double least = spare * sum / static_cast<double>(logits.size()) * 0.999;
+    floor = top + static_cast<float>(std::log(least));
   }
   if (params.min_p > 0.0F) {
-    const float threshold = top + std::log(params.min_p);
-    std::erase_if(kept_, [&](const Candidate& c) { return c.logit < threshold; });
+    floor = std::max(floor, top + std::log(params.min_p));
   }
+  const std::size_t blocks = logits.size() / kMaximaBlock;
   const auto top_k = static_cast<std::size_t>(std::max(params.top_k, 0));
-  if (top_k > 0 && top_k < kept_.size()) {
-    const auto end = kept_.begin() + static_cast<std::ptrdiff_t>(top_k);
-    std::nth_element(kept_.begin(), end, kept_.end(), [](const Candidate& a, const Candidate& b) {
-      return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-    });
-    kept_.erase(end, kept_.end());
+  if (top_k > 0 && top_k <= blocks) {
+    // At least k logits reach the k-th largest of the blocks' maxima.
+    maxima_.clear();
+    for (std::size_t b = 0; b < blocks; ++b) {
+      maxima_.push_back(max_of(logits.subspan(b * kMaximaBlock, kMaximaBlock)));
+    }
+    const auto kth = maxima_.begin() + static_cast<std::ptrdiff_t>(top_k - 1);
+    std::ranges::nth_element(maxima_, kth, std::greater<>());
+    floor = std::max(floor, *kth);
   }
-  // One order whatever the filters did, so that equal sets give equal draws.
-  const auto by_token = [](const Candidate& a, const Candidate& b) { return a.token < b.token; };
-  if (!std::ranges::is_sorted(kept_, by_token)) {
-    std::ranges::sort(kept_, by_token);
-  }
+  return floor;
 }
 
-// Keeps the most likely tokens until their mass reaches top_p; equals of the last one stay, too.
-void Sampler::keep_top_p(std::span<const float> logits, float top_p, float top, double sum) {
-  // Tokens below this weight weigh less than 1 - top_p together, so they cannot be needed.
-  const double spare = 1.0 - static_cast<double>(top_p);
-  const double least = spare * sum / static_cast<double>(logits.size()) * 0.999;
-  const float floor = top + static_cast<float>(std::log(least));
+// Leaves in kept_ what the filters keep, in the order of ids.
+void Sampler::filter(
+    std::span<const float> logits, const SamplingParams& params, float top, double sum) {
+  const float floor = lowest_needed(logits, params, top, sum);
+  kept_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] >= floor) {
       kept_.push_back({.token = static_cast<int>(i), .logit = logits[i]});
     }
   }
-  std::ranges::sort(
-      kept_, [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
-  const double wanted = static_cast<double>(top_p) * sum;
-  double above = 0.0;
-  float threshold = top;
-  for (const Candidate& candidate : kept_) {
-    if (above >= wanted && candidate.logit < threshold) {
-      break;
+  std::ranges::sort(kept_, [](const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  });
+  std::size_t count = kept_.size();
+  if (params.top_p < 1.0F) {
+    // The most likely ones until their mass reaches top_p; equals of the last one stay, too.
+    const double wanted = static_cast<double>(params.top_p) * sum;
+    double above = weight_of(kept_[0].logit, top, 1.0F);
+    for (count = 1; count < kept_.size(); ++count) {
+      if (above >= wanted && kept_[count].logit < kept_[count - 1].logit) {
+        break;
+      }
+      above += weight_of(kept_[count].logit, top, 1.0F);
     }
-    threshold = candidate.logit;
-    above += static_cast<double>(std::exp(candidate.logit - top));
   }
-  std::erase_if(kept_, [&](const Candidate& c) { return c.logit < threshold; });
+  if (params.top_k > 0) {
+    count = std::min(count, static_cast<std::size_t>(params.top_k));
+  }
+  kept_.resize(count);
+  std::ranges::sort(
+      kept_, [](const Candidate& a, const Candidate& b) { return a.token < b.token; });
 }
 
-// Walks the cumulative distribution of the kept tokens at `temperature`.
-int Sampler::pick(double uniform, float temperature, float top) {
+// Walks the cumulative distribution of the kept tokens.
+int Sampler::pick_kept(double uniform, float temperature, float top) {
   weights_.resize(kept_.size());
-  const float inverse = 1.0F / temperature;
   double total = 0.0;
   for (std::size_t i = 0; i < kept_.size(); ++i) {
-    total += static_cast<double>(std::exp((kept_[i].logit - top) * inverse));
+    total += weight_of(kept_[i].logit, top, temperature);
     weights_[i] = total;
   }
   const auto found = std::ranges::upper_bound(weights_, uniform * total);
   const auto index = std::min(static_cast<std::size_t>(found - weights_.begin()), kept_.size() - 1);
   return kept_[index].token;
+}
+
+// Walks the cumulative distribution of all tokens: block by block, then within one.
+int Sampler::pick_any(std::span<const float> logits, double uniform, float temperature, float top) {
+  if (temperature != 1.0F) {  // else sums_ is that of the untempered distribution
+    exp_sums(logits, top, 1.0F / temperature, sums_);
+  }
+  double left = uniform * std::accumulate(sums_.begin(), sums_.end(), 0.0);
+  std::size_t block = 0;
+  while (block + 1 < sums_.size() && left >= sums_[block]) {
+    left -= sums_[block++];
+  }
+  const std::size_t end = std::min(logits.size(), (block + 1) * kExpSumBlock);
+  std::size_t likeliest = block * kExpSumBlock;  // for what rounding may leave over
+  for (std::size_t i = likeliest; i < end; ++i) {
+    left -= weight_of(logits[i], top, temperature);
+    if (left < 0.0) {
+      return static_cast<int>(i);
+    }
+    likeliest = logits[i] > logits[likeliest] ? i : likeliest;
+  }
+  return static_cast<int>(likeliest);
 }
 
 }  // namespace hub::engine

@@ -35,10 +35,14 @@ class Sampler {
     float logit;
   };
 
+  float lowest_needed(
+      std::span<const float> logits, const SamplingParams& params, float top, double sum);
   void filter(std::span<const float> logits, const SamplingParams& params, float top, double sum);
-  void keep_top_p(std::span<const float> logits, float top_p, float top, double sum);
-  int pick(double uniform, float temperature, float top);
+  int pick_kept(double uniform, float temperature, float top);
+  int pick_any(std::span<const float> logits, double uniform, float temperature, float top);
 
+  std::vector<double> sums_;
+  std::vector<float> maxima_;
   std::vector<Candidate> kept_;
   std::vector<double> weights_;
 };

@@ -5,12 +5,15 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include <gtest/gtest.h>
 
 namespace hub::engine {
 namespace {
+
+constexpr int kDraws = 40000;
 
 // Probabilities 0.5, 0.3, 0.15, 0.05 at ids 3, 0, 2, 1.
 std::vector<float> four_logits() {
@@ -46,7 +49,6 @@ TEST(Sampler, LogprobIsOfTheModelsOwnDistribution) {
 TEST(Sampler, FrequenciesFollowTheTemperedDistribution) {
   Sampler sampler;
   const std::vector<float> logits = four_logits();
-  constexpr int kDraws = 40000;
   for (const float temperature : {1.0F, 0.5F, 2.0F}) {
     std::map<int, int> counts;
     for (int i = 0; i < kDraws; ++i) {
@@ -142,6 +144,34 @@ TEST(Sampler, LargeVocabularyTopPMatchesAPlainSort) {
   for (const int token : drawn_set(logits, {.top_p = 0.3F}, 500)) {
     EXPECT_GE(logits[static_cast<std::size_t>(token)], threshold);
   }
+}
+
+// The filters look at few of many tokens; a plain sort tells what they must keep.
+TEST(Sampler, LargeVocabularyTopKMatchesAPlainSort) {
+  std::vector<float> logits(20000);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = static_cast<float>(static_cast<int>(100.0 * uniform_at(13, i)));  // many equals
+  }
+  std::vector<int> order(logits.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(
+      order, std::greater<>(), [&](int i) { return logits[static_cast<std::size_t>(i)]; });
+  for (const int k : {1, 5, 70, 90}) {
+    const std::set<int> wanted(order.begin(), order.begin() + k);
+    EXPECT_EQ(drawn_set(logits, {.temperature = 50.0F, .top_k = k}, 20 * k + 100), wanted) << k;
+  }
+}
+
+TEST(Sampler, UnfilteredDrawsReachEveryBlock) {
+  const std::vector<float> logits(5000, 1.0F);
+  const std::set<int> seen = drawn_set(logits, {}, 3000);
+  EXPECT_GT(seen.size(), 2000U);
+  EXPECT_LT(*seen.begin(), 50);
+  EXPECT_GT(*seen.rbegin(), 4950);
+  std::vector<float> masked(5000, -std::numeric_limits<float>::infinity());
+  masked[3000] = 0.0F;
+  EXPECT_EQ(drawn_set(masked, {}, 100), std::set<int>{3000});
+  EXPECT_EQ(drawn_set(masked, {.temperature = 0.5F}, 100), std::set<int>{3000});
 }
 
 TEST(Sampler, RefusesWhatIsNoNumber) {
