@@ -73,24 +73,26 @@ class Connection : public std::enable_shared_from_this<Connection> {
     kClosed,
   };
 
-  // connection.cpp: reading
+  // connection.cpp: life and input
   void next_request();
   void read_more();
   void on_read(ErrorCode error, std::size_t bytes);
   void on_late_request();
   void on_peer_closed(ErrorCode error);
   void on_input();
-  void parse_head();
-  void on_head();
-  void new_request();
-  HeadFacts take_head();
-  void start_body();
-  void parse_body();
-  void store(std::string_view bytes, bool last);
   void dispatch();
   void deadline(std::chrono::milliseconds time);
   void on_deadline();
   void close();
+
+  // connection_request.cpp: reading a request
+  void parse_head();
+  void new_request();
+  HeadFacts take_head();
+  void on_head();
+  void start_body();
+  void parse_body();
+  void store(std::string_view bytes, bool last);
 
   // connection_answer.cpp: answering
   void run_handler();                          // handler thread

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -55,9 +57,14 @@ class RawClient {
   // What has come until `needle` is in it; all that came when the other side ends first. Throws
   // after ten seconds of silence.
   std::string read_until(std::string_view needle) {
-    while (received_.find(needle) == std::string::npos && receive()) {
+    std::size_t searched = 0;  // the needle is not before it
+    std::size_t found = std::string::npos;
+    while ((found = received_.find(needle, searched)) == std::string::npos) {
+      searched = received_.size() - std::min(received_.size(), needle.size() - 1);
+      if (!receive()) {
+        break;
+      }
     }
-    const std::size_t found = received_.find(needle);
     const std::size_t size = found == std::string::npos ? received_.size() : found + needle.size();
     std::string text = received_.substr(0, size);
     received_.erase(0, size);

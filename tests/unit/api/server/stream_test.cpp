@@ -117,7 +117,7 @@ TEST(ServerStream, WaitsForASlowReader) {
     Response response;
     response.stream = [&written](BodyWriter& out) {
       const std::string piece(kPiece, 'x');
-      for (int i = 0; i < 64 && out.write(piece); ++i) {
+      for (int i = 0; i < 32 && out.write(piece); ++i) {
         written += piece.size();
       }
     };
@@ -132,9 +132,9 @@ TEST(ServerStream, WaitsForASlowReader) {
     before = written;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
-  EXPECT_LT(written, 64 * kPiece);
+  EXPECT_LT(written, 32 * kPiece);
   EXPECT_THAT(client.read_until("\r\n0\r\n\r\n"), EndsWith("\r\n0\r\n\r\n"));
-  EXPECT_EQ(written, 64 * kPiece);
+  EXPECT_EQ(written, 32 * kPiece);
 }
 
 TEST(ServerStream, GivesUpOnAReaderThatTakesNothing) {
