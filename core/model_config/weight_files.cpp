@@ -149,4 +149,16 @@ std::uint64_t tensor_bytes(const std::vector<WeightFile>& files) {
   return bytes;
 }
 
+std::uint64_t loaded_bytes(const std::vector<WeightFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const WeightFile& file : files) {
+    for (const TensorInfo& tensor : file.header.tensors) {
+      const bool packed_part = tensor.name.ends_with(".scales") || tensor.name.ends_with(".biases");
+      const bool widened = tensor.dtype == "BF16" || (tensor.dtype == "F16" && !packed_part);
+      bytes += widened ? 2 * tensor.bytes() : tensor.bytes();
+    }
+  }
+  return bytes;
+}
+
 }  // namespace hub::model_config

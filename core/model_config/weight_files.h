@@ -28,4 +28,9 @@ std::vector<std::pair<const TensorInfo*, const std::filesystem::path*>> tensors_
 // Bytes of all tensors as they lie on disk.
 std::uint64_t tensor_bytes(const std::vector<WeightFile>& files);
 
+// Bytes of all tensors once a CPU has loaded them (models/weights.h): half types become float32,
+// except float16 scales and biases of packed weights. At most a few percent more than what
+// LanguageModel::weight_bytes() says afterwards. On a GPU tensor_bytes() is the answer.
+std::uint64_t loaded_bytes(const std::vector<WeightFile>& files);
+
 }  // namespace hub::model_config

@@ -1,14 +1,13 @@
 #include "core/model_config/content_digest.h"
 
+#include <set>
 #include <string>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/model_config/weight_files.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/model_config/safetensors_text.h"
 
@@ -16,7 +15,6 @@ namespace hub::model_config {
 namespace {
 
 using base::Json;
-using ::testing::HasSubstr;
 
 constexpr const char* kConfig = R"({
   "model_type": "llama", "hidden_size": 4, "intermediate_size": 8, "num_hidden_layers": 1,
@@ -25,9 +23,9 @@ constexpr const char* kConfig = R"({
 const std::string kA = R"("a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]})";
 const std::string kB = R"("b":{"dtype":"U8","shape":[1,1],"data_offsets":[2,3]})";
 
-class ModelFolder : public ::testing::Test {
+class ContentDigest : public ::testing::Test {
  protected:
-  ModelFolder() {
+  ContentDigest() {
     write("config.json", kConfig);
     write("model.safetensors", safetensors_bytes("{" + kA + "," + kB + "}", "xyz"));
     write("tokenizer.json", "{}");
@@ -39,8 +37,6 @@ class ModelFolder : public ::testing::Test {
 
   test::TempDir folder_;
 };
-using ContentDigest = ModelFolder;
-using WeightFiles = ModelFolder;
 
 // The documented byte string, built by hand.
 TEST_F(ContentDigest, IsTheDocumentedByteString) {
@@ -162,60 +158,6 @@ TEST_F(ContentDigest, OfAnAdapterCoversItsSettingsAndItsBase) {
   EXPECT_NE(first, adapter_digest(folder_.path(), "base-2"));
   write("adapters.safetensors", safetensors_bytes(tensor, "y"));
   EXPECT_NE(first, with(2.0));
-}
-
-std::string refusal(const std::filesystem::path& folder) {
-  try {
-    read_weight_files(folder);
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
-    return error.what();
-  }
-  return "accepted";
-}
-
-TEST_F(WeightFiles, FollowTheIndex) {
-  write(
-      "model-2.safetensors",
-      safetensors_bytes(R"({"c":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "z"));
-  write(
-      "model.safetensors.index.json",
-      R"({"weight_map":{"a":"model.safetensors","b":"model.safetensors","c":"model-2.safetensors"}})");
-  const auto files = read_weight_files(folder_.path());
-  EXPECT_EQ(files.size(), 2U);
-  EXPECT_EQ(tensor_bytes(files), 4U);
-  EXPECT_EQ(tensors_by_name(files).at(2).first->name, "c");
-}
-
-TEST_F(WeightFiles, WhatTheIndexPromisesMustBeThere) {
-  write(
-      "model.safetensors.index.json",
-      R"({"weight_map":{"a":"model.safetensors","c":"model-2.safetensors"}})");
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("model-2.safetensors is missing"));
-  write(
-      "model.safetensors.index.json",
-      R"({"weight_map":{"a":"model.safetensors","c":"model.safetensors"}})");
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("'c' is not in model.safetensors"));
-  write("model.safetensors.index.json", R"({"weight_map":{"a":"../model.safetensors"}})");
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("plain file name"));
-  write("model.safetensors.index.json", R"({})");
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("weight_map"));
-}
-
-TEST_F(WeightFiles, TheSameNameTwiceIsRefused) {
-  write(
-      "model-2.safetensors",
-      safetensors_bytes(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "z"));
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("'a' is in"));
-}
-
-TEST_F(WeightFiles, EveryCorruptShardIsNamed) {
-  write("model-2.safetensors", "x");
-  write("model-3.safetensors", "y");
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("model-2.safetensors"));
-  EXPECT_THAT(refusal(folder_.path()), HasSubstr("model-3.safetensors"));
-  const test::TempDir empty;
-  EXPECT_THAT(refusal(empty.path()), HasSubstr("no model*.safetensors"));
 }
 
 }  // namespace

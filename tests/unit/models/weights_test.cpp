@@ -124,6 +124,10 @@ TEST_F(Loading, HalfWeightsComputeInFloat32OnCpu) {
   }
   write();
   EXPECT_EQ(load_model(folder_.path())->weight_bytes(), in_memory);
+  if (!tensor::default_device_is_gpu()) {
+    EXPECT_EQ(
+        model_config::loaded_bytes(model_config::read_weight_files(folder_.path())), in_memory);
+  }
 }
 
 TEST_F(Loading, ACorruptHeaderIsRefusedBeforeMlxSeesIt) {
