@@ -10,6 +10,7 @@ namespace hub::api {
 namespace {
 
 constexpr std::int64_t kBarWidth = 30;
+constexpr std::array<std::string_view, 4> kUnits{"kB", "MB", "GB", "TB"};
 
 // Characters, not bytes: names may hold other than ASCII.
 std::size_t width(std::string_view text) {
@@ -42,7 +43,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 std::string size_text(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 4> kUnits{"kB", "MB", "GB", "TB"};
   if (bytes < 1000) {
     return fmt::format("{} B", bytes);
   }

@@ -26,6 +26,7 @@ namespace {
 
 constexpr auto kReadyTime = std::chrono::minutes(6);
 constexpr auto kStopTime = std::chrono::seconds(30);
+constexpr off_t kMost = 2000;  // bytes of a log in an error
 constexpr auto kStep = std::chrono::milliseconds(20);
 
 // The one thing that a signal handler may touch.
@@ -147,7 +148,6 @@ bool OwnServer::ended() {
 }
 
 std::string OwnServer::end_of_log() const {
-  constexpr off_t kMost = 2000;
   std::string text(static_cast<std::size_t>(kMost), '\0');
   struct stat info{};
   if (!log_ || ::fstat(::fileno(log_.get()), &info) != 0) {

@@ -18,6 +18,8 @@ namespace http = boost::beast::http;
 
 namespace {
 
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
 std::string_view view(const boost::beast::flat_buffer& buffer) {
   const auto data = buffer.data();
   return {static_cast<const char*>(data.data()), data.size()};
@@ -143,7 +145,6 @@ void Connection::start_body() {
     parse_body();
     return;
   }
-  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
   asio::async_write(
       socket_,
       asio::buffer(kContinue.data(), kContinue.size()),

@@ -22,6 +22,8 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr std::size_t kSocketPathLimit = sizeof(sockaddr_un::sun_path) - 1;
+
 asio::ip::address parse_address(const Server::Address& address) {
   error_code error;
   const auto parsed = asio::ip::make_address(address.host, error);
@@ -97,15 +99,14 @@ Listener::Listener(asio::io_context& io, const Server::Address& address)
 
 Listener::Listener(asio::io_context& io, const std::filesystem::path& socket_path)
     : acceptor_(io), retry_(io), endpoint_("unix:" + socket_path.string()) {
-  constexpr std::size_t kLimit = sizeof(sockaddr_un::sun_path) - 1;
-  if (socket_path.string().size() > kLimit) {
+  if (socket_path.string().size() > kSocketPathLimit) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
         fmt::format(
             "the socket path {} has {} bytes, at most {} are possible",
             socket_path.string(),
             socket_path.string().size(),
-            kLimit));
+            kSocketPathLimit));
   }
   remove_stale_socket(io, socket_path);
   const asio::local::stream_protocol::endpoint wanted(socket_path.string());

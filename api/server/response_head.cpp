@@ -45,14 +45,14 @@ constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
 }};
 
 bool is_framing(const std::string& name) {
-  static const Headers kOwn{
+  static const Headers own{
       {"Connection", ""},
       {"Content-Length", ""},
       {"Date", ""},
       {"Keep-Alive", ""},
       {"Transfer-Encoding", ""},
       {"X-Request-Id", ""}};
-  return kOwn.contains(name);
+  return own.contains(name);
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {

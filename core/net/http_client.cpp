@@ -257,17 +257,19 @@ HeaderList make_headers(const HttpRequest& request) {
     if (longer == nullptr) {
       throw std::bad_alloc();
     }
-    static_cast<void>(list.release());
-    list.reset(longer);
+    if (!list) {
+      list.reset(longer);  // appending keeps the head
+    }
   };
   add("User-Agent: mlx-hub/" HUB_VERSION);
   bool typed = false;
   for (const auto& [name, value] : request.headers) {
-    if ((name + value).find_first_of("\r\n") != std::string::npos) {
+    if (name.find_first_of("\r\n") != std::string::npos ||
+        value.find_first_of("\r\n") != std::string::npos) {
       throw base::Error(
           base::ErrorCode::kInvalidArgument, fmt::format("header {} holds a line break", name));
     }
-    add(value.empty() ? name + ";" : name + ": " + value);
+    add(value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
     typed = typed || lower(name) == "content-type";
   }
   if (!typed && request.form.empty()) {
