@@ -12,6 +12,7 @@ using testing::HasSubstr;
 
 std::vector<std::string> covered(const RenderedChat& chat) {
   std::vector<std::string> texts;
+  texts.reserve(chat.assistant.size());
   for (const TextSpan& span : chat.assistant) {
     texts.push_back(chat.text.substr(span.begin, span.end - span.begin));
   }

@@ -58,7 +58,8 @@ TEST(ChatTemplate, RendersAsTransformers) {
   for (const Json& entry : golden["renders"]) {
     const std::string name = entry["template"];
     const std::string conversation_name = entry["conversation"];
-    SCOPED_TRACE(name + " " + conversation_name);
+    SCOPED_TRACE(name);
+    SCOPED_TRACE(conversation_name);
     auto& chat_template = templates[name];
     if (chat_template == nullptr) {
       chat_template = golden_template(name, golden["special_tokens"]);

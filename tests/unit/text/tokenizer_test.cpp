@@ -127,6 +127,7 @@ TEST(Tokenizer, ThreadsShareOne) {
   const std::vector<int> expected = tokenizer->encode(text);
   std::vector<std::thread> threads;
   std::vector<int> wrong(4, 0);
+  threads.reserve(wrong.size());
   for (std::size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 200; ++i) {
