@@ -46,34 +46,33 @@ HUB_INLINE void soften_gradient_row(float* p, float* d, int visible, int width) 
 
 template <class S>
 void attention_gradient(const AttentionGradient& in, float* scratch) {
-  const int dim = in.head_dim;
-  const std::int64_t size = static_cast<std::int64_t>(in.length) * dim;
+  const std::int64_t dim = in.head_dim;
+  const std::int64_t size = in.length * dim;
   for (std::int64_t i = 0; i < size; ++i) {
     in.q_gradient[i] = 0.0F;
     in.k_gradient[i] = 0.0F;
     in.v_gradient[i] = 0.0F;
   }
-  const int width = (in.length + 15) / 16 * 16;
+  const std::int64_t width = (std::int64_t{in.length} + 15) / 16 * 16;
   float* p = scratch;
-  float* d = scratch + static_cast<std::int64_t>(kGradientRows) * width;
+  float* d = scratch + kGradientRows * width;
   for (int begin = 0; begin < in.length; begin += kGradientRows) {
     const int rows = in.length - begin < kGradientRows ? in.length - begin : kGradientRows;
     const int keys = begin + rows;
-    const std::int64_t at = static_cast<std::int64_t>(begin) * dim;
+    const std::int64_t at = begin * dim;
     const float* out_gradient = in.out_gradient + begin * in.out_stride;
-    dot_panel<S>(in.q + at, dim, in.k, dim, keys, dim, p, width, {0, rows}, true);
-    dot_panel<S>(
-        out_gradient, in.out_stride, in.v, in.v_stride, keys, dim, d, width, {0, rows}, true);
-    for (int row = 0; row < rows; ++row) {
+    const Rows q{in.q + at, dim};
+    const Rows d_out{out_gradient, in.out_stride};
+    dot_panel<S>(q, rows, {in.k, dim}, keys, in.head_dim, {p, width, false});
+    dot_panel<S>(d_out, rows, {in.v, in.v_stride}, keys, in.head_dim, {d, width, false});
+    for (std::int64_t row = 0; row < rows; ++row) {
       soften_gradient_row<S>(
-          p + static_cast<std::int64_t>(row) * width,
-          d + static_cast<std::int64_t>(row) * width,
-          begin + row + 1,
-          keys);
+          p + row * width, d + row * width, begin + static_cast<int>(row) + 1, keys);
     }
-    add_outer<S>({d, width, 1}, in.k, dim, keys, in.q_gradient + at, dim, rows, dim);
-    add_outer<S>({d, 1, width}, in.q + at, dim, rows, in.k_gradient, dim, keys, dim);
-    add_outer<S>({p, 1, width}, out_gradient, in.out_stride, rows, in.v_gradient, dim, keys, dim);
+    const int columns = in.head_dim;
+    add_outer<S>({d, width, 1}, rows, {in.k, dim}, keys, {in.q_gradient + at, dim, true}, columns);
+    add_outer<S>({d, 1, width}, keys, q, rows, {in.k_gradient, dim, true}, columns);
+    add_outer<S>({p, 1, width}, keys, d_out, rows, {in.v_gradient, dim, true}, columns);
   }
 }
 

@@ -21,11 +21,11 @@ void rotate_heads(
     const Rotation& rotation, const float* in, int heads, float scale, float* out, int out_stride) {
   const int half = rotation.head_dim / 2;
   const auto factor = S::set(scale);
-  for (int head = 0; head < heads; ++head) {
+  for (std::int64_t head = 0; head < heads; ++head) {
     const float* x = in + head * rotation.head_dim;
-    float* y = out + static_cast<std::int64_t>(head) * out_stride;
+    float* y = out + head * out_stride;
     if (rotation.traditional) {
-      for (int i = 0; i < half; ++i) {
+      for (std::int64_t i = 0; i < half; ++i) {
         const float a = x[2 * i];
         const float b = x[2 * i + 1];
         y[2 * i] = (a * rotation.cosines[i] - b * rotation.sines[i]) * scale;
@@ -49,11 +49,11 @@ void rotate_heads(
 template <class S>
 HUB_INLINE void soften_row(
     float* scores, int visible, float* maximum, float* sum, float* values, int head_dim) {
-  constexpr float kNothing = -__builtin_inff();
-  auto top = S::set(kNothing);
+  const float nothing = -__builtin_inff();
+  auto top = S::set(nothing);
   for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
     for (int rest = lanes; rest < 16; ++rest) {
-      scores[i + rest] = kNothing;
+      scores[i + rest] = nothing;
     }
     top = S::max(top, S::load(scores + i));
   });
@@ -85,12 +85,12 @@ HUB_INLINE void soften_row(
 template <class S>
 void attend_segment(
     const AttentionRows& in, int segment, const PartialAttention& out, float* scores) {
-  const int dim = in.head_dim;
+  const std::int64_t dim = in.head_dim;
   for (int row = 0; row < in.rows; ++row) {
     out.maxima[row] = -__builtin_inff();
     out.sums[row] = 0.0F;
   }
-  for (int i = 0; i < in.rows * dim; ++i) {
+  for (std::int64_t i = 0; i < in.rows * dim; ++i) {
     out.values[i] = 0.0F;
   }
   const int last = in.position + (in.rows - 1) / in.rows_per_position;
@@ -98,24 +98,35 @@ void attend_segment(
   const int end = begin + kAttentionSegment <= last ? begin + kAttentionSegment : last + 1;
   for (int key = begin; key < end; key += kAttentionTile) {
     const int keys = end - key < kAttentionTile ? end - key : kAttentionTile;
-    const float* tile = in.keys + static_cast<std::int64_t>(key) * dim;
-    dot_panel<S>(in.q, dim, tile, dim, keys, dim, scores, kAttentionTile, {0, in.rows}, true);
-    for (int row = 0; row < in.rows; ++row) {
-      const int reach = in.position + row / in.rows_per_position - key + 1;
+    const float* tile = in.keys + key * dim;
+    dot_panel<S>(
+        {in.q, dim}, in.rows, {tile, dim}, keys, in.head_dim, {scores, kAttentionTile, false});
+    for (std::int64_t row = 0; row < in.rows; ++row) {
+      const int reach = in.position + static_cast<int>(row) / in.rows_per_position - key + 1;
       const int visible = reach < keys ? reach : keys;
       float* row_scores = scores + row * kAttentionTile;
       if (visible > 0) {
         soften_row<S>(
-            row_scores, visible, out.maxima + row, out.sums + row, out.values + row * dim, dim);
+            row_scores,
+            visible,
+            out.maxima + row,
+            out.sums + row,
+            out.values + row * dim,
+            in.head_dim);
       } else {
         for (int i = 0; i < kAttentionTile; i += 16) {
           S::store(row_scores + i, S::zero());
         }
       }
     }
-    const float* tile_values = in.values + static_cast<std::int64_t>(key) * dim;
+    const float* tile_values = in.values + key * dim;
     add_outer<S>(
-        {scores, kAttentionTile, 1}, tile_values, dim, keys, out.values, dim, in.rows, dim);
+        {scores, kAttentionTile, 1},
+        in.rows,
+        {tile_values, dim},
+        keys,
+        {out.values, dim, true},
+        in.head_dim);
   }
 }
 
@@ -123,7 +134,7 @@ void attend_segment(
 template <class S>
 void merge_attention(
     const PartialAttention& total, const PartialAttention& next, int rows, int head_dim) {
-  for (int row = 0; row < rows; ++row) {
+  for (std::int64_t row = 0; row < rows; ++row) {
     const float old_maximum = total.maxima[row];
     const float maximum = old_maximum > next.maxima[row] ? old_maximum : next.maxima[row];
     const float a = exp_of<S>(old_maximum - maximum);
@@ -142,7 +153,7 @@ void merge_attention(
 template <class S>
 void finish_attention(const PartialAttention& total, int row, int head_dim, float* out) {
   const auto sum = S::set(total.sums[row]);
-  const float* values = total.values + row * head_dim;
+  const float* values = total.values + static_cast<std::int64_t>(row) * head_dim;
   for_lanes(0, head_dim, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
     store_lanes<S>(out + i, S::div(load_lanes<S>(values + i, lanes), sum), lanes);
   });

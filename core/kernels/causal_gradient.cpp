@@ -74,16 +74,16 @@ class GradientRunner {
     ops_.attention_gradient(
         {head_of(q_, head),
          head_of(k_, kv_head),
-         in_.v + kv_head * dim_,
+         in_.v + std::int64_t{kv_head} * dim_,
          std::int64_t{kv_heads_} * dim_,
-         in_.out_gradient + head * dim_,
+         in_.out_gradient + std::int64_t{head} * dim_,
          std::int64_t{heads_} * dim_,
          in_.length,
          dim_,
          head_of(q_gradient_, head),
          head_of(k_gradient_, head),
          head_of(v_gradient_, head)},
-        thread_scratch(2 * kGradientRows * width));
+        thread_scratch(std::size_t{2} * kGradientRows * width));
   }
 
   // Sums the query heads of each key/value head in order, and turns q and k back.

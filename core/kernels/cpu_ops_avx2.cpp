@@ -13,7 +13,7 @@
 namespace hub::kernels {
 
 const CpuOps& avx2_ops() {
-  static const CpuOps kOps{
+  static const CpuOps ops{
       packed_dot<Avx2>,
       dense_dot<Avx2>,
       mix_rows<Avx2>,
@@ -31,7 +31,7 @@ const CpuOps& avx2_ops() {
       log_sum_exp<Avx2>,
       cross_entropy_gradient<Avx2>,
   };
-  return kOps;
+  return ops;
 }
 
 }  // namespace hub::kernels

@@ -2,6 +2,12 @@
 // linker might keep this file's copy of one, and the program would need this level everywhere.
 #if defined(__x86_64__)
 
+#if !defined(__clang__)
+// GCC 12 blames its own intrinsics.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #include "core/kernels/simd_avx512.h"
 // After it: the kernels are written in its terms.
 #include "core/kernels/attention_gradient.h"
@@ -13,7 +19,7 @@
 namespace hub::kernels {
 
 const CpuOps& avx512_ops() {
-  static const CpuOps kOps{
+  static const CpuOps ops{
       packed_dot<Avx512>,
       dense_dot<Avx512>,
       mix_rows<Avx512>,
@@ -31,7 +37,7 @@ const CpuOps& avx512_ops() {
       log_sum_exp<Avx512>,
       cross_entropy_gradient<Avx512>,
   };
-  return kOps;
+  return ops;
 }
 
 }  // namespace hub::kernels

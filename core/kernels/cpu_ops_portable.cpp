@@ -11,7 +11,7 @@
 namespace hub::kernels {
 
 const CpuOps& portable_ops() {
-  static const CpuOps kOps{
+  static const CpuOps ops{
       packed_dot<Portable>,
       dense_dot<Portable>,
       mix_rows<Portable>,
@@ -29,7 +29,7 @@ const CpuOps& portable_ops() {
       log_sum_exp<Portable>,
       cross_entropy_gradient<Portable>,
   };
-  return kOps;
+  return ops;
 }
 
 }  // namespace hub::kernels

@@ -1,3 +1,8 @@
+#if defined(__clang__)
+// MLX's encoder uses std::bind, and libstdc++'s needs std::result_of.
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+#endif
+
 #include "core/kernels/cpu_primitive.h"
 
 #include <array>
@@ -118,6 +123,8 @@ void require(const mx::array& x, mx::Dtype dtype, std::size_t dimensions, std::s
 
 namespace {
 
+constexpr std::size_t kAlignment = 64;
+
 struct FreeDeleter {
   void operator()(float* p) const { std::free(p); }
 };
@@ -130,7 +137,6 @@ struct Scratch {
 }  // namespace
 
 float* thread_scratch(std::size_t count, int slot) {
-  constexpr std::size_t kAlignment = 64;
   static thread_local std::array<Scratch, 3> scratches;
   Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
   if (scratch.size < count) {

@@ -49,7 +49,11 @@ row_block(const PackedRows& w, int row, int k0, int length, float* scales, float
 // 32 weights, from element 32 * step of the block.
 template <class S, int kBits>
 HUB_INLINE void unpack(
-    const RowBlock& row, int step, int group, typename S::F& a, typename S::F& b) {
+    const RowBlock& row,
+    std::int64_t step,
+    std::int64_t group,
+    typename S::F& a,
+    typename S::F& b) {
   if constexpr (kBits == 4) {
     S::unpack4(row.words + 4 * step, S::scaling4(row.scales[group], row.biases[group]), a, b);
   } else {
@@ -61,11 +65,29 @@ HUB_INLINE void unpack(
   }
 }
 
-// Writes or adds the lane sums of `count` accumulators to y; accumulator i belongs to row i /
-// kCols, column i % kCols; only the first `columns` columns exist.
+// Row-major floats.
+struct Rows {
+  const float* data;
+  std::int64_t stride;
+
+  [[nodiscard]] const float* row(std::int64_t i) const { return data + i * stride; }
+};
+
+// Where a tile's results go: stored, or added to what is there.
+struct Target {
+  float* data;
+  std::int64_t stride;
+  bool add;
+
+  [[nodiscard]] Target at(std::int64_t row, std::int64_t column) const {
+    return {data + row * stride + column, stride, add};
+  }
+};
+
+// Writes the lane sums of kCount accumulators; accumulator i belongs to row i / kCols, column i %
+// kCols; only the first `columns` columns exist.
 template <class S, int kCount, int kCols>
-HUB_INLINE void finish_tile(
-    const typename S::F* sums, float* y, int y_columns, int columns, bool first_block) {
+HUB_INLINE void finish_tile(const typename S::F* sums, const Target& y, int columns) {
   alignas(64) float lanes[(kCount + 3) / 4 * 4];
   for (int i = 0; i < kCount; i += 4) {
     const auto none = S::zero();
@@ -77,137 +99,121 @@ HUB_INLINE void finish_tile(
         lanes + i);
   }
   for (int m = 0; m < kCount / kCols; ++m) {
-    float* row = y + static_cast<std::int64_t>(m) * y_columns;
+    float* row = y.data + m * y.stride;
     for (int n = 0; n < columns; ++n) {
-      row[n] = first_block ? lanes[m * kCols + n] : row[n] + lanes[m * kCols + n];
+      row[n] = y.add ? row[n] + lanes[m * kCols + n] : lanes[m * kCols + n];
     }
   }
 }
 
 // kM rows of x against four rows of W, weights unpacked in registers: for few rows.
 template <class S, int kM, int kBits>
-void fly_rows(const float* x, const PackedRows& w, float* y, int y_columns, Range n) {
-  constexpr int kN = 4;
-  alignas(64) float scales[kN][kBlockGroups];
-  alignas(64) float biases[kN][kBlockGroups];
+void fly_rows(const Rows& x, const PackedRows& w, float* y, int y_columns, Range n) {
+  constexpr int N = 4;
+  alignas(64) float scales[N][kBlockGroups];
+  alignas(64) float biases[N][kBlockGroups];
   const int per_group = w.group_size / 32;
-  for (int n0 = n.begin; n0 < n.end; n0 += kN) {
-    const int columns = n.end - n0 < kN ? n.end - n0 : kN;
+  for (int n0 = n.begin; n0 < n.end; n0 += N) {
+    const int columns = n.end - n0 < N ? n.end - n0 : N;
     for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
       const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
-      RowBlock rows[kN];
-      for (int j = 0; j < kN; ++j) {  // a missing row repeats the last one; nobody reads its sum
+      RowBlock rows[N];
+      for (int j = 0; j < N; ++j) {  // a missing row repeats the last one; nobody reads its sum
         const int row = n0 + (j < columns ? j : columns - 1);
         rows[j] = row_block<S>(w, row, k0, length, scales[j], biases[j]);
       }
-      const std::int64_t ahead = std::int64_t{kN} * w.columns * kBits / 32;
-      typename S::F sums[kM * kN];
+      const std::int64_t ahead = std::int64_t{N} * w.columns * kBits / 32;
+      typename S::F sums[kM * N];
       for (auto& sum : sums) {
         sum = S::zero();
       }
-      for (int step = 0; step < length / 32; ++step) {
-        const int group = step / per_group;
-        const float* at = x + k0 + 32 * step;
+      for (std::int64_t step = 0; step < length / 32; ++step) {
+        const std::int64_t group = step / per_group;
         HUB_UNROLL
-        for (int j = 0; j < kN; ++j) {
-          typename S::F a, b;
+        for (int j = 0; j < N; ++j) {
+          auto a = S::zero();
+          auto b = S::zero();
           unpack<S, kBits>(rows[j], step, group, a, b);
           // The hardware does not foresee the jump to the next four rows.
           S::prefetch(rows[j].words + ahead + step * kBits);
           HUB_UNROLL
           for (int m = 0; m < kM; ++m) {
-            const float* xm = at + static_cast<std::int64_t>(m) * w.columns;
-            sums[m * kN + j] = S::fma(S::load(xm), a, sums[m * kN + j]);
-            sums[m * kN + j] = S::fma(S::load(xm + 16), b, sums[m * kN + j]);
+            const float* xm = x.row(m) + k0 + 32 * step;
+            sums[m * N + j] = S::fma(S::load(xm), a, sums[m * N + j]);
+            sums[m * N + j] = S::fma(S::load(xm + 16), b, sums[m * N + j]);
           }
         }
       }
-      finish_tile<S, kM * kN, kN>(sums, y + n0, y_columns, columns, k0 == 0);
+      finish_tile<S, kM * N, N>(sums, {y + n0, y_columns, k0 > 0}, columns);
     }
   }
 }
 
-// kM rows of x against kDotCols rows of plain weights, one block of `length` elements.
+// kM rows of x against kDotCols rows of plain weights, `length` elements of each.
 template <class S, int kM>
-void dot_tile(
-    const float* x,
-    std::int64_t x_stride,
-    const float* const* rows,
-    int length,
-    float* y,
-    int y_columns,
-    int columns,
-    bool first_block) {
-  constexpr int kN = S::kDotCols;
-  typename S::F sums[kM * kN];
+void dot_tile(const Rows& x, const float* const* rows, int length, const Target& y, int columns) {
+  constexpr int N = S::kDotCols;
+  typename S::F sums[kM * N];
   for (auto& sum : sums) {
     sum = S::zero();
   }
-  const float* w[kN];
-  for (int j = 0; j < kN; ++j) {
+  const float* w[N];
+  for (int j = 0; j < N; ++j) {
     w[j] = rows[j];
   }
+  const float* data = x.data;
+  const std::int64_t stride = x.stride;
   int k = 0;
   for (; k + 16 <= length; k += 16) {
     typename S::F xs[kM];
     HUB_UNROLL
     for (int m = 0; m < kM; ++m) {
-      xs[m] = S::load(x + m * x_stride + k);
+      xs[m] = S::load(data + m * stride + k);
     }
     HUB_UNROLL
-    for (int j = 0; j < kN; ++j) {
+    for (int j = 0; j < N; ++j) {
       const auto wj = S::load(w[j] + k);
       HUB_UNROLL
       for (int m = 0; m < kM; ++m) {
-        sums[m * kN + j] = S::fma(xs[m], wj, sums[m * kN + j]);
+        sums[m * N + j] = S::fma(xs[m], wj, sums[m * N + j]);
       }
     }
   }
   if (k < length) {
-    for (int j = 0; j < kN; ++j) {
+    for (int j = 0; j < N; ++j) {
       const auto wj = S::load_first(w[j] + k, length - k);
       for (int m = 0; m < kM; ++m) {
-        const auto xm = S::load_first(x + m * x_stride + k, length - k);
-        sums[m * kN + j] = S::fma(xm, wj, sums[m * kN + j]);
+        const auto xm = S::load_first(data + m * stride + k, length - k);
+        sums[m * N + j] = S::fma(xm, wj, sums[m * N + j]);
       }
     }
   }
-  finish_tile<S, kM * kN, kN>(sums, y, y_columns, columns, first_block);
+  finish_tile<S, kM * N, N>(sums, y, columns);
 }
 
-// All rows `m` of x against all rows of a panel of plain weights, one K block.
+// `count` rows of x against the first `panel_rows` rows of a panel of plain weights.
 template <class S>
 void dot_panel(
-    const float* x,
-    std::int64_t x_stride,
-    const float* panel,
-    std::int64_t panel_stride,
-    int panel_rows,
-    int length,
-    float* y,
-    int y_columns,
-    Range m,
-    bool first_block) {
-  constexpr int kM = S::kDotRows;
-  constexpr int kN = S::kDotCols;
-  for (int m0 = m.begin; m0 < m.end; m0 += kM) {
-    const int count = m.end - m0 < kM ? m.end - m0 : kM;
-    const float* xm = x + m0 * x_stride;
-    for (int n0 = 0; n0 < panel_rows; n0 += kN) {
-      const int columns = panel_rows - n0 < kN ? panel_rows - n0 : kN;
-      const float* rows[kN];
-      for (int j = 0; j < kN; ++j) {
-        rows[j] = panel + (n0 + (j < columns ? j : columns - 1)) * panel_stride;
+    const Rows& x, int count, const Rows& panel, int panel_rows, int length, const Target& y) {
+  constexpr int M = S::kDotRows;
+  constexpr int N = S::kDotCols;
+  for (int m0 = 0; m0 < count; m0 += M) {
+    const Rows xm{x.row(m0), x.stride};
+    for (int n0 = 0; n0 < panel_rows; n0 += N) {
+      const int columns = panel_rows - n0 < N ? panel_rows - n0 : N;
+      const float* rows[N];
+      for (int j = 0; j < N; ++j) {
+        rows[j] = panel.row(n0 + (j < columns ? j : columns - 1));
       }
-      float* out = y + static_cast<std::int64_t>(m0) * y_columns + n0;
-      if (count == kM) {
-        dot_tile<S, kM>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
-      } else if (count == 1) {
-        dot_tile<S, 1>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
-      } else if (count == 2) {
-        dot_tile<S, 2>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+      const Target out = y.at(m0, n0);
+      if (count - m0 >= M) {
+        dot_tile<S, M>(xm, rows, length, out, columns);
+      } else if (count - m0 == 1) {
+        dot_tile<S, 1>(xm, rows, length, out, columns);
+      } else if (count - m0 == 2) {
+        dot_tile<S, 2>(xm, rows, length, out, columns);
       } else {
-        dot_tile<S, 3>(xm, x_stride, rows, length, out, y_columns, columns, first_block);
+        dot_tile<S, 3>(xm, rows, length, out, columns);
       }
     }
   }
@@ -221,8 +227,9 @@ void unpack_panel(const PackedRows& w, Range n, int k0, int length, float* panel
   for (int row = n.begin; row < n.end; ++row) {
     const RowBlock block = row_block<S>(w, row, k0, length, scales, biases);
     float* out = panel + static_cast<std::int64_t>(row - n.begin) * length;
-    for (int step = 0; step < length / 32; ++step) {
-      typename S::F a, b;
+    for (std::int64_t step = 0; step < length / 32; ++step) {
+      auto a = S::zero();
+      auto b = S::zero();
       unpack<S, kBits>(block, step, step / per_group, a, b);
       S::store(out + 32 * step, a);
       S::store(out + 32 * step + 16, b);
@@ -239,7 +246,7 @@ void packed_dot_bits(
     Range m,
     Range n,
     float* scratch) {
-  const float* first = x + static_cast<std::int64_t>(m.begin) * w.columns;
+  const Rows first{x + static_cast<std::int64_t>(m.begin) * w.columns, w.columns};
   float* out = y + static_cast<std::int64_t>(m.begin) * y_columns;
   const int rows = m.end - m.begin;
   if (rows == 1) {
@@ -264,16 +271,12 @@ void packed_dot_bits(
     const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
     unpack_panel<S, kBits>(w, n, k0, length, scratch);
     dot_panel<S>(
-        x + k0,
-        w.columns,
-        scratch,
-        length,
+        {first.data + k0, w.columns},
+        rows,
+        {scratch, length},
         n.end - n.begin,
         length,
-        y + n.begin,
-        y_columns,
-        m,
-        k0 == 0);
+        {out + n.begin, y_columns, k0 > 0});
   }
 }
 
@@ -298,16 +301,12 @@ void dense_dot(const float* x, const DenseRows& w, float* y, int y_columns, Rang
   for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
     const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;
     dot_panel<S>(
-        x + k0,
-        w.columns,
-        w.data + static_cast<std::int64_t>(n.begin) * w.columns + k0,
-        w.columns,
+        {x + static_cast<std::int64_t>(m.begin) * w.columns + k0, w.columns},
+        m.end - m.begin,
+        {w.data + static_cast<std::int64_t>(n.begin) * w.columns + k0, w.columns},
         n.end - n.begin,
         length,
-        y + n.begin,
-        y_columns,
-        m,
-        k0 == 0);
+        {y + static_cast<std::int64_t>(m.begin) * y_columns + n.begin, y_columns, k0 > 0});
   }
 }
 
@@ -316,8 +315,8 @@ void mix_rows(const float* x, float* mixed, int columns, Range rows) {
   const std::int64_t begin = static_cast<std::int64_t>(rows.begin) * columns;
   const std::int64_t end = static_cast<std::int64_t>(rows.end) * columns;
   for (std::int64_t at = begin; at < end; at += 32) {
-    for (int u = 0; u < 4; ++u) {
-      for (int i = 0; i < 8; ++i) {
+    for (std::int64_t u = 0; u < 4; ++u) {
+      for (std::int64_t i = 0; i < 8; ++i) {
         mixed[at + 4 * i + u] = x[at + 8 * u + i];
       }
     }

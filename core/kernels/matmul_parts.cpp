@@ -40,7 +40,8 @@ Cut cut(int length, int parts, int unit, int largest) {
 int wanted_parts(const Extent& extent) {
   const std::int64_t work = std::int64_t{extent.m} * extent.rows * extent.columns;
   const auto worth = std::max<std::int64_t>(1, work / kWorthAPart);
-  return static_cast<int>(std::min<std::int64_t>(worth, 4 * ThreadPool::shared().threads()));
+  return static_cast<int>(
+      std::min<std::int64_t>(worth, std::int64_t{4} * ThreadPool::shared().threads()));
 }
 
 // Runs body(rows of x, part of the other axis) over the grid of both cuts.

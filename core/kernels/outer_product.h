@@ -20,28 +20,22 @@ struct LeftFactor {
 
 // kM rows of x, kV * 16 columns, `depth` rows of w; only the first `columns` are written.
 template <class S, int kM, int kV>
-void outer_tile(
-    const LeftFactor& x,
-    const float* w,
-    std::int64_t w_stride,
-    int depth,
-    float* y,
-    std::int64_t y_stride,
-    int columns,
-    bool first_block) {
+void outer_tile(const LeftFactor& x, const Rows& w, int depth, const Target& y, int columns) {
   typename S::F sums[kM * kV];
   for (auto& sum : sums) {
     sum = S::zero();
   }
+  const LeftFactor left = x;
+  const Rows right = w;
   for (int n = 0; n < depth; ++n) {
     typename S::F ws[kV];
     HUB_UNROLL
-    for (int v = 0; v < kV; ++v) {
-      ws[v] = S::load(w + n * w_stride + 16 * v);
+    for (std::int64_t v = 0; v < kV; ++v) {
+      ws[v] = S::load(right.row(n) + 16 * v);
     }
     HUB_UNROLL
     for (int m = 0; m < kM; ++m) {
-      const auto xm = S::set(x.data[m * x.row_step + n * x.step]);
+      const auto xm = S::set(left.data[m * left.row_step + n * left.step]);
       HUB_UNROLL
       for (int v = 0; v < kV; ++v) {
         sums[m * kV + v] = S::fma(xm, ws[v], sums[m * kV + v]);
@@ -50,39 +44,29 @@ void outer_tile(
   }
   for (int m = 0; m < kM; ++m) {
     for (int v = 0; v < kV && 16 * v < columns; ++v) {
-      float* out = y + m * y_stride + 16 * v;
+      float* out = y.at(m, std::int64_t{16} * v).data;
       const auto sum = sums[m * kV + v];
       const int n = columns - 16 * v;
       if (n >= 16) {
-        S::store(out, first_block ? sum : S::add(S::load(out), sum));
+        S::store(out, y.add ? S::add(S::load(out), sum) : sum);
       } else {
-        S::store_first(out, first_block ? sum : S::add(S::load_first(out, n), sum), n);
+        S::store_first(out, y.add ? S::add(S::load_first(out, n), sum) : sum, n);
       }
     }
   }
 }
 
-// kV * 16 columns, all rows `m` of x: as many tiles of kM rows as fit, then smaller ones.
+// kV * 16 columns, `rows` rows of x: as many tiles of kM rows as fit, then smaller ones.
 template <class S, int kM, int kV>
 void outer_columns(
-    const LeftFactor& x,
-    const float* w,
-    std::int64_t w_stride,
-    int depth,
-    float* y,
-    std::int64_t y_stride,
-    Range m,
-    int columns,
-    bool first_block) {
-  int m0 = m.begin;
-  for (; m0 + kM <= m.end; m0 += kM) {
-    outer_tile<S, kM, kV>(
-        x.from_row(m0), w, w_stride, depth, y + m0 * y_stride, y_stride, columns, first_block);
+    const LeftFactor& x, int rows, const Rows& w, int depth, const Target& y, int columns) {
+  int m = 0;
+  for (; m + kM <= rows; m += kM) {
+    outer_tile<S, kM, kV>(x.from_row(m), w, depth, y.at(m, 0), columns);
   }
   if constexpr (kM > 1) {
-    if (m0 < m.end) {
-      outer_columns<S, kM / 2, kV>(
-          x, w, w_stride, depth, y, y_stride, {m0, m.end}, columns, first_block);
+    if (m < rows) {
+      outer_columns<S, kM / 2, kV>(x.from_row(m), rows - m, w, depth, y.at(m, 0), columns);
     }
   }
 }
@@ -90,44 +74,29 @@ void outer_columns(
 // A strip of w whose rows can be read to a multiple of 16 * kOuterVectors columns.
 template <class S>
 void outer_strip(
-    const LeftFactor& x,
-    const float* w,
-    std::int64_t w_stride,
-    int depth,
-    float* y,
-    std::int64_t y_stride,
-    Range m,
-    int columns,
-    bool first_block) {
-  constexpr int kV = S::kOuterVectors;
-  for (int c = 0; c < columns; c += 16 * kV) {
+    const LeftFactor& x, int rows, const Rows& w, int depth, const Target& y, int columns) {
+  constexpr int V = S::kOuterVectors;
+  for (int c = 0; c < columns; c += 16 * V) {
     const int left = columns - c;
-    if (kV > 1 && left <= 16) {  // the low rank of an adapter
-      outer_columns<S, 8, 1>(x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
-    } else if (kV > 2 && left <= 32) {
-      outer_columns<S, 8, 2>(x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+    const Rows wc{w.data + c, w.stride};
+    if (V > 1 && left <= 16) {  // the low rank of an adapter
+      outer_columns<S, 8, 1>(x, rows, wc, depth, y.at(0, c), left);
+    } else if (V > 2 && left <= 32) {
+      outer_columns<S, 8, 2>(x, rows, wc, depth, y.at(0, c), left);
     } else {
-      outer_columns<S, S::kOuterRows, kV>(
-          x, w + c, w_stride, depth, y + c, y_stride, m, left, first_block);
+      outer_columns<S, S::kOuterRows, V>(x, rows, wc, depth, y.at(0, c), left);
     }
   }
 }
 
-// y[rows, columns] += x w without reading past the rows of w.
+// outer_strip without reading past the rows of w; y.add must be set.
 template <class S>
 void add_outer(
-    const LeftFactor& x,
-    const float* w,
-    std::int64_t w_stride,
-    int depth,
-    float* y,
-    std::int64_t y_stride,
-    int rows,
-    int columns) {
-  constexpr int kWide = 16 * S::kOuterVectors;
-  const int whole = columns / kWide * kWide;
+    const LeftFactor& x, int rows, const Rows& w, int depth, const Target& y, int columns) {
+  constexpr int W = 16 * S::kOuterVectors;
+  const int whole = columns / W * W;
   if (whole > 0) {
-    outer_strip<S>(x, w, w_stride, depth, y, y_stride, {0, rows}, whole, false);
+    outer_strip<S>(x, rows, w, depth, y, whole);
   }
   for (int c = whole; c < columns; c += 16) {
     const int lanes = columns - c < 16 ? columns - c : 16;
@@ -135,10 +104,10 @@ void add_outer(
       auto sum = S::zero();
       for (int n = 0; n < depth; ++n) {
         const auto xm = S::set(x.data[m * x.row_step + n * x.step]);
-        const float* in = w + n * w_stride + c;
+        const float* in = w.row(n) + c;
         sum = S::fma(xm, lanes == 16 ? S::load(in) : S::load_first(in, lanes), sum);
       }
-      float* out = y + m * y_stride + c;
+      float* out = y.at(m, c).data;
       if (lanes == 16) {
         S::store(out, S::add(S::load(out), sum));
       } else {
@@ -150,15 +119,17 @@ void add_outer(
 
 template <class S, int kBits>
 void unpack_strip(const PackedRows& w, int row0, int depth, Range c, float* strip) {
-  for (int n = 0; n < depth; ++n) {
+  for (std::int64_t n = 0; n < depth; ++n) {
     float* out = strip + n * kStripColumns;
     for (int column = c.begin; column < c.end; column += 32) {
       alignas(64) float scale[16];
       alignas(64) float bias[16];
       // One group a time: a strip has two at most.
       const int first = column / w.group_size * w.group_size;
-      RowBlock block = row_block<S>(w, row0 + n, first, w.group_size, scale, bias);
-      typename S::F a, b;
+      RowBlock block =
+          row_block<S>(w, row0 + static_cast<int>(n), first, w.group_size, scale, bias);
+      auto a = S::zero();
+      auto b = S::zero();
       unpack<S, kBits>(block, (column - first) / 32, 0, a, b);
       if constexpr (kBits == 4) {
         S::natural_order(a, b);
@@ -175,6 +146,8 @@ void unpack_strip(const PackedRows& w, int row0, int depth, Range c, float* stri
 template <class S>
 void packed_outer(
     const float* x, const PackedRows& w, int depth, float* y, Range m, Range c, float* scratch) {
+  const float* first = x + static_cast<std::int64_t>(m.begin) * depth;
+  float* out = y + static_cast<std::int64_t>(m.begin) * w.columns + c.begin;
   for (int n0 = 0; n0 < depth; n0 += kOuterBlock) {
     const int rows = depth - n0 < kOuterBlock ? depth - n0 : kOuterBlock;
     if (w.bits == 4) {
@@ -183,23 +156,20 @@ void packed_outer(
       unpack_strip<S, 8>(w, n0, rows, c, scratch);
     }
     outer_strip<S>(
-        {x + n0, depth, 1},
-        scratch,
-        kStripColumns,
+        {first + n0, depth, 1},
+        m.end - m.begin,
+        {scratch, kStripColumns},
         rows,
-        y + c.begin,
-        w.columns,
-        m,
-        c.end - c.begin,
-        n0 == 0);
+        {out, w.columns, n0 > 0},
+        c.end - c.begin);
   }
 }
 
 template <class S>
 void copy_strip(const DenseRows& w, int row0, int depth, Range c, float* strip) {
   const int columns = c.end - c.begin;
-  for (int n = 0; n < depth; ++n) {
-    const float* in = w.data + static_cast<std::int64_t>(row0 + n) * w.columns + c.begin;
+  for (std::int64_t n = 0; n < depth; ++n) {
+    const float* in = w.data + (row0 + n) * w.columns + c.begin;
     float* out = strip + n * kStripColumns;
     for (int v = 0; v < kStripColumns; v += 16) {
       const int left = columns - v < 0 ? 0 : columns - v;
@@ -211,25 +181,24 @@ void copy_strip(const DenseRows& w, int row0, int depth, Range c, float* strip) 
 template <class S>
 void dense_outer(
     const float* x, const DenseRows& w, int depth, float* y, Range m, Range c, float* scratch) {
+  const float* first = x + static_cast<std::int64_t>(m.begin) * depth;
+  float* out = y + static_cast<std::int64_t>(m.begin) * w.columns + c.begin;
   const bool whole = c.end - c.begin == kStripColumns;
   for (int n0 = 0; n0 < depth; n0 += kOuterBlock) {
     const int rows = depth - n0 < kOuterBlock ? depth - n0 : kOuterBlock;
-    const float* strip = scratch;
+    Rows strip{scratch, kStripColumns};
     if (whole) {
-      strip = w.data + static_cast<std::int64_t>(n0) * w.columns + c.begin;
+      strip = {w.data + static_cast<std::int64_t>(n0) * w.columns + c.begin, w.columns};
     } else {
       copy_strip<S>(w, n0, rows, c, scratch);
     }
     outer_strip<S>(
-        {x + n0, depth, 1},
+        {first + n0, depth, 1},
+        m.end - m.begin,
         strip,
-        whole ? w.columns : kStripColumns,
         rows,
-        y + c.begin,
-        w.columns,
-        m,
-        c.end - c.begin,
-        n0 == 0);
+        {out, w.columns, n0 > 0},
+        c.end - c.begin);
   }
 }
 

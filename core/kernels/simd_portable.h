@@ -35,7 +35,7 @@ struct Portable {
     return {{all, all, all, all}};
   }
   HUB_INLINE F load(const float* p) {
-    F r;
+    F r{};
     __builtin_memcpy(&r, p, sizeof(r));
     return r;
   }
@@ -63,7 +63,7 @@ struct Portable {
   }
 
 #define HUB_EACH(expression)    \
-  F r;                          \
+  F r{};                        \
   for (int i = 0; i < 4; ++i) { \
     r.v[i] = (expression);      \
   }                             \

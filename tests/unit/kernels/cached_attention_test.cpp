@@ -22,6 +22,7 @@ AttentionShape shape_of(int heads, int kv_heads, int head_dim, bool traditional 
 
 mx::array inverse_frequencies(int head_dim) {
   std::vector<float> result;
+  result.reserve(static_cast<std::size_t>(head_dim / 2));
   for (int i = 0; i < head_dim / 2; ++i) {
     result.push_back(
         std::pow(10000.0F, -2.0F * static_cast<float>(i) / static_cast<float>(head_dim)));
@@ -136,7 +137,7 @@ TEST_P(CachedAttentionTest, ChunksAndThreadsDoNotMatter) {
     Cache cache(shape);
     feed(tokens, cache, 0, 580, 580, shape);
     const auto rows = feed(tokens, cache, 580, 600, 1, shape);
-    EXPECT_TRUE(same_bits(rows, {wanted.end() - 20 * 9 * 64, wanted.end()}));
+    EXPECT_TRUE(same_bits(rows, {wanted.end() - std::ptrdiff_t{20} * 9 * 64, wanted.end()}));
   }
 }
 
