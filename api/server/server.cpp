@@ -75,6 +75,10 @@ class Server::Impl {
       return;
     }
     *stopping_ = true;
+    {
+      const std::lock_guard lock(mutex_);
+      empty_ = false;  // until the I/O thread has counted: connections may have come since
+    }
     asio::post(io_, [this] {
       for (const auto& listener : listeners_) {
         listener->close();
