@@ -269,7 +269,7 @@ def tokenizer_config(reader: GGUFReader) -> dict[str, Any]:
         "eos_token": token("eos"),
         "model_max_length": int(field(reader, "llama.context_length")),
         "pad_token": token("padding"),
-        "tokenizer_class": "GPT2Tokenizer",
+        "tokenizer_class": "PreTrainedTokenizerFast",
         "unk_token": token("unknown"),
     }
 

@@ -27,16 +27,50 @@ std::string shown(const Json& value) {
       path);
 }
 
+// Copying and printing a Json recurse, so a body of a million brackets would end the process.
+constexpr int kDeepest = 128;
+
+// Throws when brackets outside strings nest deeper than kDeepest. One pass, before anything is
+// built.
+void check_depth(std::string_view text, std::string_view what) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      i += c == '\\' ? 1 : 0;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest) {
+        throw Error(
+            ErrorCode::kInvalidArgument,
+            fmt::format(
+                "{} must nest at most {} levels deep, byte {} goes deeper", what, kDeepest, i + 1),
+            {},
+            "invalid_json");
+      }
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what) {
+  check_depth(text, what);
   try {
     return Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
-            "{} is not valid JSON: stopped at byte {} of {}", what, std::min(error.byte, text.size()), text.size()),
+            "{} is not valid JSON: stopped at byte {} of {}",
+            what,
+            std::min(error.byte, text.size()),
+            text.size()),
         {},
         "invalid_json");
   }

@@ -37,6 +37,14 @@ TEST(ParseJson, RefusesBytesThatAreNotUtf8) {
   EXPECT_EQ(error_of([] { parse_json("\"\xff\"", "body"); }).reason(), "invalid_json");
 }
 
+TEST(ParseJson, RefusesNestingThatWouldOverflowTheStack) {
+  const std::string deep = std::string(1'000'000, '[');
+  EXPECT_THAT(error_of([&] { parse_json(deep, "body"); }).what(), HasSubstr("at most 128 levels"));
+  EXPECT_NO_THROW(parse_json(std::string(128, '[') + std::string(128, ']'), "body"));
+  // Brackets in strings are text, also behind an escaped quote.
+  EXPECT_NO_THROW(parse_json("\"\\\"" + std::string(1000, '[') + "\"", "body"));
+}
+
 TEST(JsonReader, ReadsWhatIsThereAndNullCountsAsAbsent) {
   const Json json =
       parse_json(R"({"s":"x","b":true,"i":3,"f":2.0,"n":null,"l":["a","b"],"o":{}})", "test");
