@@ -66,7 +66,9 @@ TEST_F(Cache, TrimmedRowsAreForgotten) {
 
 TEST_F(Cache, RowsThatAreNoBatchAreRefused) {
   EXPECT_THROW(
-      model_->hidden(tokens_of({1, 2, 3}), causal_attend(model_->config(), 2, 2), {}), base::Error);
+      static_cast<void>(
+          model_->hidden(tokens_of({1, 2, 3}), causal_attend(model_->config(), 2, 2), {})),
+      base::Error);
 }
 
 }  // namespace
