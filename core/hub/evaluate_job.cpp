@@ -3,6 +3,7 @@
 #include "core/base/json_reader.h"
 #include "core/hub/job_kind.h"
 #include "core/model_config/memory_estimate.h"
+#include "core/model_config/weight_files.h"
 
 namespace hub::hub {
 namespace {
@@ -20,8 +21,10 @@ class EvaluateJob final : public JobKind {
     const Json params =
         JsonReader(spec).has("params") ? JsonReader(spec).value("params") : Json::object();
     const JobModel model = job_model(services_, job);
-    const auto config =
-        model_config::ModelConfig::load(services_.artifacts.absolute(model.base.folder));
+    const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
+    const auto config = model_config::ModelConfig::load(base_folder);
+    const std::uint64_t weight_bytes =
+        model_config::loaded_bytes(model_config::read_weight_files(base_folder));
 
     JobPlan plan;
     const JsonReader reader(params, "params");
@@ -31,12 +34,8 @@ class EvaluateJob final : public JobKind {
     shape.max_seq_length =
         static_cast<int>(reader.optional_int("max_seq_length", 1, 1 << 20).value_or(512));
     const int batch = static_cast<int>(reader.optional_int("batch_size", 1, 4096).value_or(1));
-    plan.estimated_bytes = model_config::finetune_bytes(
-        config,
-        static_cast<std::uint64_t>(model.base.size_bytes),
-        shape,
-        batch,
-        shape.max_seq_length);
+    plan.estimated_bytes =
+        model_config::finetune_bytes(config, weight_bytes, shape, batch, shape.max_seq_length);
     Json worker_spec = worker_spec_head(services_, job, model);
     worker_spec["params"] = params;
     worker_spec["memory_limit_bytes"] = plan.estimated_bytes;

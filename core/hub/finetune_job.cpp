@@ -9,6 +9,7 @@
 #include "core/hub/job_kind.h"
 #include "core/model_config/content_digest.h"
 #include "core/model_config/memory_estimate.h"
+#include "core/model_config/weight_files.h"
 
 namespace hub::hub {
 namespace {
@@ -28,9 +29,10 @@ class FinetuneJob final : public JobKind {
     const auto params =
         model_config::FinetuneParams::from_json(JsonReader(spec).value("params"), "params");
     const JobModel model = job_model(services_, job);
-    const auto config =
-        model_config::ModelConfig::load(services_.artifacts.absolute(model.base.folder));
-    const auto weight_bytes = static_cast<std::uint64_t>(model.base.size_bytes);
+    const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
+    const auto config = model_config::ModelConfig::load(base_folder);
+    const std::uint64_t weight_bytes =
+        model_config::loaded_bytes(model_config::read_weight_files(base_folder));
 
     JobPlan plan;
     // With an automatic batch size the trainer fits itself into what is granted; the smallest batch

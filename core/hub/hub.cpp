@@ -157,7 +157,6 @@ ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {
   served.base_version_id = resolved.base.id;
   served.base_name = resolved.base.model_name;
   served.base_folder = artifacts.absolute(resolved.base.folder);
-  served.weight_bytes = static_cast<std::uint64_t>(resolved.base.size_bytes);
   if (resolved.adapter) {
     served.adapter =
         ServedModel::Adapter{resolved.adapter->id, artifacts.absolute(resolved.adapter->folder)};

@@ -6,6 +6,7 @@
 #include "core/model_config/content_digest.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
+#include "core/model_config/weight_files.h"
 
 namespace hub::hub {
 namespace {
@@ -23,22 +24,22 @@ registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
   version.by_reference = true;
   version.folder = std::filesystem::canonical(folder).string();
   version.digest = model_config::content_digest(folder);
-  std::uint64_t bytes = 0;
   for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
     version.files.push_back({file.name, file.size_bytes, file.sha256});
-    bytes += static_cast<std::uint64_t>(file.size_bytes);
   }
   base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
   if (config.quantization) {
     described["quantization"] = {
         {"bits", config.quantization->bits}, {"group_size", config.quantization->group_size}};
   }
+  const std::uint64_t weight_bytes =
+      model_config::loaded_bytes(model_config::read_weight_files(folder));
   described["context_length"] = config.max_position_embeddings;
   described["chat_template"] = !model_config::chat_template_text(folder).empty();
   described["vocabulary_size"] = config.vocab_size;
   described["layers"] = config.num_hidden_layers;
   described["memory_required_bytes"] =
-      model_config::serving_bytes(config, bytes, kUsualContextTokens);
+      model_config::serving_bytes(config, weight_bytes, kUsualContextTokens);
   version.config_json = described.dump();
   return version;
 }

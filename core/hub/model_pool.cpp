@@ -9,6 +9,7 @@
 #include "core/base/ids.h"
 #include "core/hub/process_info.h"
 #include "core/model_config/memory_estimate.h"
+#include "core/model_config/weight_files.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -57,10 +58,12 @@ std::shared_ptr<EngineProcess> ModelPool::ready_engine(const ServedModel& model)
 
 std::shared_ptr<EngineProcess> ModelPool::start_engine(const ServedModel& model) {
   const auto config = model_config::ModelConfig::load(model.base_folder);
+  const std::uint64_t weight_bytes =
+      model_config::loaded_bytes(model_config::read_weight_files(model.base_folder));
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
       std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
-  const std::uint64_t bytes = model_config::serving_bytes(config, model.weight_bytes, kv_tokens);
+  const std::uint64_t bytes = model_config::serving_bytes(config, weight_bytes, kv_tokens);
   const std::string owner = "engine " + model.base_name;
 
   auto memory = reserve_evicting(owner, bytes);

@@ -19,7 +19,6 @@ struct ServedModel {
   std::string base_version_id;
   std::string base_name;
   std::filesystem::path base_folder;
-  std::uint64_t weight_bytes = 0;
   struct Adapter {
     std::string version_id;
     std::filesystem::path folder;

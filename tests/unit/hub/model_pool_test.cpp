@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -41,10 +42,7 @@ done
 
 class ModelPoolTest : public testing::Test {
  protected:
-  ModelPoolTest() {
-    static_cast<void>(folder_.write("model/config.json", kConfig));
-    use_worker(kWorker);
-  }
+  ModelPoolTest() { use_worker(kWorker); }
 
   void use_worker(std::string_view script) {
     const ModelPool::Options options{
@@ -58,12 +56,24 @@ class ModelPoolTest : public testing::Test {
     pool_ = std::make_unique<ModelPool>(options, ledger_);
   }
 
+  // A folder whose weights have this many bytes by their header; the file has a hole instead.
+  [[nodiscard]] std::filesystem::path write_model(
+      const std::string& name, std::uint64_t bytes) const {
+    static_cast<void>(folder_.write(name + "/config.json", kConfig));
+    std::string header =
+        fmt::format(R"({{"w":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}})", bytes);
+    std::string length(8, '\0');
+    length[0] = static_cast<char>(header.size());
+    const auto file = folder_.write(name + "/model.safetensors", length + header);
+    std::filesystem::resize_file(file, length.size() + header.size() + bytes);
+    return folder_.path() / name;
+  }
+
   [[nodiscard]] ServedModel model(const std::string& name, std::uint64_t bytes = 1000) const {
     return {
         .base_version_id = "id-" + name,
         .base_name = name,
-        .base_folder = folder_.path() / "model",
-        .weight_bytes = bytes,
+        .base_folder = write_model(name, bytes),
         .adapter = std::nullopt};
   }
 
