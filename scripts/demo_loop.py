@@ -50,7 +50,7 @@ class ProgressLine:
                 end="",
                 flush=True,
             )
-        elif step == total or step - self.last_printed >= max(1, total // 10):
+        elif step - self.last_printed >= max(1, total // 10) or step == total != self.last_printed:
             print(f"  step {step}/{total} {text}", flush=True)
             self.last_printed = step
 

@@ -176,7 +176,6 @@ class HubProcess:
         if not self._program.exists():
             raise HubError(f"{self._program} is missing: run scripts/setup")
         published = self.data_dir / "server.json"
-        published.unlink(missing_ok=True)
         command = [
             self._program,
             "serve",
@@ -202,7 +201,9 @@ class HubProcess:
                 )
             if not self.url and published.exists():
                 with contextlib.suppress(ValueError, KeyError):
-                    self.url = str(json.loads(published.read_text())["url"])
+                    found: Json = json.loads(published.read_text())
+                    # A hub that was killed left its own address behind.
+                    self.url = str(found["url"]) if found["pid"] == self._process.pid else ""
             if self.url and self._ready():
                 return
             time.sleep(0.05)
