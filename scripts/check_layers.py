@@ -30,7 +30,7 @@ CORE: dict[str, set[str]] = {
     "registry": {"base", "db"},
     "jobs": {"base", "db", "obs"},
     "engine": {"base", "obs", "model_config", "text", "tensor", "nn", "models"},
-    "train": {"base", "obs", "model_config", "data", "text", "tensor", "nn", "models"},
+    "train": {"base", "obs", "model_config", "data", "text", "tensor", "kernels", "nn", "models"},
     "hub": {
         "base",
         "net",

@@ -109,7 +109,6 @@ Json run_evaluate(const JobSpec& spec, JobControl& control, const EmitEvent& emi
         progress["eta_seconds"] = (now - start) * (1.0 - share) / share;
       }
       emit("progress", progress);
-      emit("memory", memory_event());
     }
     return control.next() != train::Command::kStop;
   };

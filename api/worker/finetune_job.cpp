@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "api/worker/memory_event.h"
-#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/data/split.h"
@@ -24,8 +23,6 @@ namespace {
 
 using base::Json;
 using model_config::FinetuneParams;
-
-constexpr double kSecondsBetweenMemoryEvents = 1.0;
 
 void log_info(const EmitEvent& emit, const std::string& message) {
   emit("log", {{"level", "info"}, {"message", message}});
@@ -75,9 +72,9 @@ train::TrainData load_data(
 // Freed activations are reused from step to step, so that pages need not be zeroed anew each time;
 // a quarter of what the job may use bounds what is kept.
 void limit_cache(const JobSpec& spec) {
-  constexpr std::uint64_t kWithoutLimit = 2ULL << 30U;
+  constexpr std::uint64_t kMost = 1ULL << 30U;
   const std::uint64_t bytes =
-      spec.memory_limit_bytes > 0 ? spec.memory_limit_bytes / 4 : kWithoutLimit;
+      spec.memory_limit_bytes > 0 ? std::min(spec.memory_limit_bytes / 4, kMost) : kMost;
   tensor::set_cache_limit(static_cast<std::size_t>(bytes));
 }
 
@@ -158,20 +155,10 @@ class Reporter {
          {"grad_norm", report.grad_norm},
          {"peak_memory_bytes", report.peak_memory_bytes}});
     progress(report.step);
-    memory();
   }
 
   void evaluated(const train::EvalReport& report) {
     emit_("metric", {{"step", report.step}, {"eval_loss", report.result.loss}});
-    memory();
-  }
-
-  void memory() {
-    const double now = base::steady_seconds();
-    if (now - last_memory_ >= kSecondsBetweenMemoryEvents) {
-      last_memory_ = now;
-      emit_("memory", memory_event());
-    }
   }
 
  private:
@@ -186,7 +173,6 @@ class Reporter {
   const EmitEvent& emit_;
   int total_steps_ = 0;
   double iterations_per_second_ = 0.0;
-  double last_memory_ = -1e9;
 };
 
 Json optional_json(const std::optional<double>& value) {
@@ -214,10 +200,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
   hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
   hooks.log = [&](const std::string& message) { log_info(emit, message); };
-  hooks.poll = [&](int /*step*/) {
-    reporter.memory();
-    return control.next();
-  };
+  hooks.poll = [&](int /*step*/) { return control.next(); };
   hooks.save = [&](int step, const train::TrainableAdapter& adapter, bool final) {
     if (final) {
       train::save_result(adapter_folder, adapter, *model, extra);

@@ -1,6 +1,7 @@
 #include "api/worker/job_worker.h"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -13,6 +14,7 @@
 #include "api/worker/finetune_job.h"
 #include "api/worker/job_control.h"
 #include "api/worker/job_spec.h"
+#include "api/worker/memory_reporter.h"
 #include "core/base/error.h"
 #include "core/base/worker_protocol.h"
 
@@ -20,6 +22,8 @@ namespace hub::api {
 namespace {
 
 using base::Json;
+
+constexpr std::chrono::milliseconds kMemoryInterval{1000};
 
 // Shared with the thread that reads commands, which outlives the job: it may be waiting for input.
 struct Session {
@@ -71,6 +75,7 @@ int run_job(const JobArguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that is gone shows as closed standard input
   const auto session = std::make_shared<Session>();
   std::thread(read_until_closed, session).detach();
+  const MemoryReporter memory(kMemoryInterval);
   const bool succeeded = perform_job(arguments, session->control, base::emit_event);
   session->finished = true;
   return succeeded ? 0 : 1;

@@ -129,7 +129,8 @@ Batch make_batch(
       int_array(positions),
       int_array(targets),
       positions.size(),
-      input_tokens};
+      input_tokens,
+      shape.compat};
 }
 
 std::size_t trained_count(const data::Example& sequence, int max_tokens) {

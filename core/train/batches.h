@@ -33,8 +33,8 @@ BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch
 struct BatchShape {
   int max_tokens = 2048;  // longer rows lose their end
   int pad_multiple = 32;  // inputs are padded to a multiple: few distinct shapes
-  // mlx_lm's default_loss also trains one pad position after each padded row
-  // (mlx-lm issue 1697). Only for comparing figures with mlx-lm.
+  // Only for comparing figures with mlx-lm: its default_loss also trains one pad position after
+  // each padded row (mlx-lm issue 1697), and its cross-entropy is MLX's own.
   bool compat = false;
 };
 
@@ -47,6 +47,7 @@ struct Batch {
   mx::array targets;               // [N] int32: what those positions should predict
   std::size_t trained_tokens = 0;  // N
   std::size_t input_tokens = 0;    // without padding
+  bool compat = false;             // BatchShape::compat
 };
 
 Batch make_batch(

@@ -156,10 +156,10 @@ class LossGoldenTest : public testing::Test {
     params_.num_layers = golden_.at("num_layers").get<int>();
   }
 
-  [[nodiscard]] Batch batch(const base::Json& recorded) const {
+  [[nodiscard]] Batch batch(const base::Json& recorded, bool compat = true) const {
     const auto indices = recorded.at("rows").get<std::vector<std::size_t>>();
     const int limit = golden_.at("max_seq_length").get<int>();
-    return make_batch(rows_, indices, {.max_tokens = limit, .pad_multiple = 32, .compat = true});
+    return make_batch(rows_, indices, {.max_tokens = limit, .pad_multiple = 32, .compat = compat});
   }
 
   // The adapter that mlx-lm started from.
@@ -210,6 +210,18 @@ TEST_F(LossGoldenTest, LossesAndGradientsEqualMlxLm) {
     const auto [loss, gradients] = loss_and_gradients(*model_, adapter, cut);
     EXPECT_NEAR(loss, recorded.at("loss").get<double>(), 1e-4);
     expect_norms(adapter, gradients, recorded.at("gradient_norms"));
+  }
+}
+
+// In float64 from mlx-lm's logits, without the pad position: what the loss should be.
+TEST_F(LossGoldenTest, StrictLossIsExact) {
+  for (const base::Json& recorded : golden_.at("batches")) {
+    const Batch cut = batch(recorded, false);
+    mx::array base = masked_loss_sum(*model_, nullptr, cut);
+    EXPECT_NEAR(
+        static_cast<double>(base.item<float>()) / static_cast<double>(cut.trained_tokens),
+        recorded.at("exact_strict_base_loss").get<double>(),
+        5e-5);
   }
 }
 

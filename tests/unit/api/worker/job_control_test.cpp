@@ -1,0 +1,70 @@
+#include "api/worker/job_control.h"
+
+#include <future>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+
+namespace hub::api {
+namespace {
+
+base::Json command(const char* type) {
+  return {{"v", 1}, {"type", type}};
+}
+
+TEST(JobControlTest, GoesOnUntilToldOtherwise) {
+  JobControl control;
+  EXPECT_EQ(control.next(), train::Command::kContinue);
+  EXPECT_NO_THROW(control.check());
+}
+
+TEST(JobControlTest, AnswersACheckpointOnce) {
+  JobControl control;
+  EXPECT_TRUE(control.handle(command("checkpoint")));
+  EXPECT_EQ(control.next(), train::Command::kCheckpoint);
+  EXPECT_EQ(control.next(), train::Command::kContinue);
+}
+
+TEST(JobControlTest, StopIsFinal) {
+  JobControl control;
+  EXPECT_TRUE(control.handle(command("stop")));
+  EXPECT_TRUE(control.handle(command("resume")));
+  EXPECT_EQ(control.next(), train::Command::kStop);
+  EXPECT_EQ(control.next(), train::Command::kStop);
+  try {
+    control.check();
+    FAIL() << "went on";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kCancelled);
+  }
+}
+
+TEST(JobControlTest, PauseHoldsUntilResume) {
+  JobControl control;
+  control.handle(command("pause"));
+  auto waiting = std::async(std::launch::async, [&] { return control.next(); });
+  EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  control.handle(command("resume"));
+  EXPECT_EQ(waiting.get(), train::Command::kContinue);
+}
+
+TEST(JobControlTest, APausedJobStillSavesAndStops) {
+  JobControl control;
+  control.handle(command("pause"));
+  control.handle(command("checkpoint"));
+  EXPECT_EQ(control.next(), train::Command::kCheckpoint);
+  auto waiting = std::async(std::launch::async, [&] { return control.next(); });
+  control.handle(command("stop"));
+  EXPECT_EQ(waiting.get(), train::Command::kStop);
+}
+
+TEST(JobControlTest, DoesNotKnowAnEnginesCommands) {
+  JobControl control;
+  EXPECT_FALSE(control.handle(command("attach")));
+  EXPECT_EQ(control.next(), train::Command::kContinue);
+}
+
+}  // namespace
+}  // namespace hub::api
