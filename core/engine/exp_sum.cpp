@@ -18,10 +18,12 @@ constexpr std::size_t kLanes = 8;
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 using Words = std::uint32_t __attribute__((vector_size(kLanes * sizeof(float))));
 
+// 1.5 * 2^23: adding it rounds to a whole number.
+constexpr float kRound = 12582912.0F;
+
 // x := exp(x) for x <= 0: 2^n * e^r with |r| <= ln(2) / 2, e^r by the polynomial of Cephes' expf.
 HUB_INLINE void exponentiate(Floats& x) {
   x = x < -87.0F ? Floats{} - 87.0F : x;  // keeps a NaN
-  constexpr float kRound = 12582912.0F;   // 1.5 * 2^23: adding it rounds to a whole number
   const Floats shifted = x * 1.44269504F + kRound;
   const Floats n = shifted - kRound;
   const Floats r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
