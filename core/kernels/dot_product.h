@@ -191,29 +191,36 @@ void dot_tile(const Rows& x, const float* const* rows, int length, const Target&
   finish_tile<S, kM * N, N>(sums, y, columns);
 }
 
+constexpr int kRowBlock = 120;
+
 // `count` rows of x against the first `panel_rows` rows of a panel of plain weights.
 template <class S>
 void dot_panel(
     const Rows& x, int count, const Rows& panel, int panel_rows, int length, const Target& y) {
   constexpr int M = S::kDotRows;
   constexpr int N = S::kDotCols;
-  for (int m0 = 0; m0 < count; m0 += M) {
-    const Rows xm{x.row(m0), x.stride};
+  // A tile of the panel stays in the first cache while rows of x stream from the second.
+  for (int block = 0; block < count; block += kRowBlock) {
+    const int block_end = count - block < kRowBlock ? count : block + kRowBlock;
     for (int n0 = 0; n0 < panel_rows; n0 += N) {
       const int columns = panel_rows - n0 < N ? panel_rows - n0 : N;
       const float* rows[N];
       for (int j = 0; j < N; ++j) {
         rows[j] = panel.row(n0 + (j < columns ? j : columns - 1));
       }
-      const Target out = y.at(m0, n0);
-      if (count - m0 >= M) {
-        dot_tile<S, M>(xm, rows, length, out, columns);
-      } else if (count - m0 == 1) {
-        dot_tile<S, 1>(xm, rows, length, out, columns);
-      } else if (count - m0 == 2) {
-        dot_tile<S, 2>(xm, rows, length, out, columns);
-      } else {
-        dot_tile<S, 3>(xm, rows, length, out, columns);
+      for (int m0 = block; m0 < block_end; m0 += M) {
+        const Rows xm{x.row(m0), x.stride};
+        const Target out = y.at(m0, n0);
+        const int left = block_end - m0;
+        if (left >= M) {
+          dot_tile<S, M>(xm, rows, length, out, columns);
+        } else if (left == 1) {
+          dot_tile<S, 1>(xm, rows, length, out, columns);
+        } else if (left == 2) {
+          dot_tile<S, 2>(xm, rows, length, out, columns);
+        } else {
+          dot_tile<S, 3>(xm, rows, length, out, columns);
+        }
       }
     }
   }
