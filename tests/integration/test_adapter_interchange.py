@@ -1,0 +1,94 @@
+"""An adapter of ours in mlx-lm: it loads, and means the same."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import mlx.core
+import mlx_lm.tuner.utils
+import mlx_lm.utils
+import numpy
+import pytest
+from package_files import cache_folder
+
+# MLX, mlx-lm and NumPy are only partly typed.
+mx: Any = mlx.core
+np: Any = numpy
+load: Any = mlx_lm.utils.load
+load_adapters: Any = mlx_lm.tuner.utils.load_adapters
+
+MODEL = cache_folder() / "models" / "smollm2-135m-instruct"
+# Answered without the default system prompt, since mlx-lm computes some 25 tokens a second here.
+MESSAGES = [
+    {"role": "system", "content": "Answer."},
+    {"role": "user", "content": "Where is the Eiffel Tower?"},
+    {"role": "assistant", "content": "In Paris, the capital of France."},
+]
+
+
+def run_job(build_dir: Path, folder: Path, spec: dict[str, Any]) -> dict[str, Any]:
+    """The data of the event "result"."""
+    file = folder / f"{spec['kind']}.json"
+    file.write_text(json.dumps({"protocol": 1, "job_id": "interchange", **spec}))
+    worker = subprocess.Popen(
+        [build_dir / "mlx-hub-worker", "job", "--spec", file],
+        stdin=subprocess.PIPE,  # open until it has ended: a worker ends with its server
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout is not None
+    events = [json.loads(line) for line in worker.stdout]
+    assert worker.wait(timeout=60) == 0, events[-1]
+    assert events[-1]["type"] == "result"
+    return events[-1]
+
+
+def mlx_lm_loss(adapter: Path) -> float:
+    """Mean loss of the answer's tokens, in float64 from mlx-lm's logits."""
+    model, tokenizer = load(str(MODEL))
+    model.set_dtype(mx.float32)  # as our worker computes on a CPU
+    model = load_adapters(model, str(adapter))
+    model.eval()
+    tokens = tokenizer.apply_chat_template(MESSAGES, return_dict=False)
+    prompt = tokenizer.apply_chat_template(
+        MESSAGES[:-1], add_generation_prompt=True, return_dict=False
+    )
+    logits = np.array(model(mx.array([tokens[:-1]]))[0], dtype=np.float64)[len(prompt) - 1 :]
+    top = logits.max(-1)
+    total = np.log(np.exp(logits - top[:, None]).sum(-1)) + top
+    return float((total - logits[np.arange(len(logits)), tokens[len(prompt) :]]).mean())
+
+
+@pytest.fixture
+def specification(tmp_path: Path) -> dict[str, Any]:
+    dataset = tmp_path / "rows.jsonl"
+    dataset.write_text(json.dumps({"messages": MESSAGES}) + "\n")
+    return {
+        "base": {"folder": str(MODEL), "digest": "", "name": MODEL.name},
+        "adapter": None,
+        "dataset": {"path": str(dataset), "digest": ""},
+        "output_folder": str(tmp_path / "out"),
+    }
+
+
+def test_mlx_lm_gives_the_same_loss_with_our_adapter(
+    build_dir: Path, tmp_path: Path, specification: dict[str, Any]
+) -> None:
+    params = {
+        "rank": 4, "scale": 10.0, "num_layers": 3, "learning_rate": 1e-3, "lr_schedule": "constant",
+        "epochs": 3, "eval_every": 0, "save_every": 0,
+    }  # fmt: skip
+    trained = run_job(build_dir, tmp_path, {**specification, "kind": "finetune", "params": params})
+    adapter = Path(trained["adapter_folder"])
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert config["num_layers"] == 3
+    assert config["lora_parameters"]["rank"] == 4
+
+    measured: dict[str, Any] = {**specification, "kind": "evaluate", "params": {}}
+    base = run_job(build_dir, tmp_path, measured)
+    ours = run_job(build_dir, tmp_path, {**measured, "adapter": {"folder": str(adapter)}})
+    assert abs(ours["loss"] - base["loss"]) > 0.1  # the adapter matters
+    assert mlx_lm_loss(adapter) == pytest.approx(ours["loss"], abs=1e-4)
