@@ -1,6 +1,7 @@
 #include "api/routes.h"
 
 #include "api/handlers/inference.h"
+#include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
 
@@ -8,7 +9,7 @@ namespace hub::api {
 
 std::vector<Route> all_routes(hub::Hub& hub) {
   std::vector<Route> routes = system_routes(hub);
-  for (auto& part : {inference_routes(hub), registry_routes(hub)}) {
+  for (auto& part : {inference_routes(hub), registry_routes(hub), openapi_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
   return routes;

@@ -67,6 +67,29 @@ void refuse_empty(const data::Dataset& dataset, const std::string& name) {
       "dataset_empty");
 }
 
+void refuse_problems(const data::Dataset& dataset, const std::string& name) {
+  constexpr std::size_t kMostShown = 3;
+  if (dataset.problems.count() == 0) {
+    return;
+  }
+  std::string lines;
+  for (const data::Problem& problem : dataset.problems.first()) {
+    if (&problem - dataset.problems.first().data() == kMostShown) {
+      break;
+    }
+    lines += fmt::format("; line {}: {}", problem.line, problem.message);
+  }
+  throw Error(
+      ErrorCode::kUnprocessable,
+      fmt::format(
+          "data set '{}' has {} bad lines{}. Mend them, or send skip_bad_rows to leave them out",
+          name,
+          dataset.problems.count(),
+          lines),
+      "dataset",
+      "dataset_invalid");
+}
+
 // What a name may hold, made of a file's name.
 std::string name_of(const fs::path& file, const std::string& digest) {
   std::string stem = file.stem().string().substr(0, 80);
@@ -105,7 +128,8 @@ registry::Dataset add_dataset(
     hub::Hub& hub,
     const std::string& name,
     const fs::path& source,
-    const std::optional<ExampleMaker>& maker) {
+    const std::optional<ExampleMaker>& maker,
+    bool skip_bad_rows) {
   base::check_name(name, "name");
   if (hub.datasets.find(name)) {
     throw Error(
@@ -122,6 +146,9 @@ registry::Dataset add_dataset(
     // The copy is read, so that the digest is that of what lies there.
     const data::Dataset rows = data::read_dataset(folder / "train.jsonl");
     refuse_empty(rows, name);
+    if (!skip_bad_rows) {
+      refuse_problems(rows, name);
+    }
     const data::Report report = data::make_report(rows, maker ? &maker->builder : nullptr);
     base::Json report_json = report.to_json();
     report_json["model"] = maker ? base::Json(maker->model) : base::Json(nullptr);

@@ -24,13 +24,15 @@ std::optional<ExampleMaker> example_maker(
 
 // Reads, checks and copies a JSONL file, or a folder with train.jsonl (and valid.jsonl,
 // test.jsonl), into the data folder, and registers it. Throws kUnprocessable (reason
-// "dataset_empty", with the first problem's line) when no line can be used, kConflict when the name
-// is taken.
+// "dataset_invalid") naming the first lines that are no rows, unless `skip_bad_rows`: then they are
+// left out and listed in the report; kUnprocessable (reason "dataset_empty") when no line can be
+// used; kConflict when the name is taken.
 registry::Dataset add_dataset(
     hub::Hub& hub,
     const std::string& name,
     const std::filesystem::path& source,
-    const std::optional<ExampleMaker>& maker);
+    const std::optional<ExampleMaker>& maker,
+    bool skip_bad_rows = false);
 
 // A data set by id or name, or, where `value` is a path (it holds a "/"), the file there:
 // registered on first use as `<file name>-<digest's first digits>`.

@@ -57,20 +57,35 @@ std::string upload_name(const Request& request) {
   return name;
 }
 
+// A form's text field, or `?skip_bad_rows=`.
+bool read_skip(const Request& request) {
+  const std::string word = request.query_value("skip_bad_rows", "false");
+  if (word != "true" && word != "false") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'skip_bad_rows' must be true or false, got \"{}\"", word.substr(0, 60)),
+        "skip_bad_rows");
+  }
+  return word == "true";
+}
+
 Response create_dataset(hub::Hub& hub, const Request& request) {
   if (!request.body_file.empty()) {
-    refuse_unknown_query(request, {"name", "model"});
+    refuse_unknown_query(request, {"name", "model", "skip_bad_rows"});
     const auto maker = example_maker(hub, request.query_value("model"), kDefaultLength);
     return json_answer(
-        201, dataset_json(add_dataset(hub, upload_name(request), request.body_file, maker)));
+        201,
+        dataset_json(
+            add_dataset(hub, upload_name(request), request.body_file, maker, read_skip(request))));
   }
   const Json json = request_json(request);
   const JsonReader body(json);
-  body.refuse_unknown({"name", "path", "model"});
+  body.refuse_unknown({"name", "path", "model", "skip_bad_rows"});
   const std::string name = body.string("name");
   const auto source = hub.roots.resolve(body.string("path"), "path");
   const auto maker = example_maker(hub, body.optional_string("model").value_or(""), kDefaultLength);
-  return json_answer(201, dataset_json(add_dataset(hub, name, source, maker)));
+  const bool skip = body.optional_bool("skip_bad_rows").value_or(false);
+  return json_answer(201, dataset_json(add_dataset(hub, name, source, maker, skip)));
 }
 
 Response list_datasets(hub::Hub& hub, const Request& request) {
