@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -53,8 +54,10 @@ base::ErrorCode code_of(int status) {
   throw error;
 }
 
-std::string with_query(const std::string& path, const std::string& query) {
-  return path + (path.find('?') == std::string::npos ? "?" : "&") + query;
+std::string with_query(std::string path, std::string_view query) {
+  path += path.find('?') == std::string::npos ? '?' : '&';
+  path += query;
+  return path;
 }
 
 }  // namespace
@@ -127,7 +130,7 @@ Json HubClient::list(const std::string& path, std::optional<std::size_t> limit) 
       page_path = with_query(page_path, fmt::format("limit={}", *limit - all.size()));
     }
     if (!cursor.empty()) {
-      page_path = with_query(page_path, "cursor=" + cursor);
+      page_path = with_query(page_path, fmt::format("cursor={}", percent_encode(cursor)));
     }
     const Json page = get(page_path);
     for (const Json& row : base::JsonReader(page).value("data")) {

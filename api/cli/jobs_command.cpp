@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/commands.h"
+#include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/net/sse_reader.h"
@@ -42,7 +43,7 @@ bool has_ended(const std::string& state) {
   return state == "COMPLETED" || state == "FAILED" || state == "CANCELLED";
 }
 
-std::string dash(std::string value) {
+std::string dash(const std::string& value) {
   return value.empty() ? "-" : value;
 }
 
@@ -74,21 +75,25 @@ std::string metric_text(const Json& metric) {
 // Follows one job's events; knows what was seen so far.
 class JobWatch {
  public:
-  JobWatch(HubClient& client, Console& console, std::string id, bool json)
-      : client_(client), console_(console), id_(std::move(id)), json_(json), line_(console) {}
+  JobWatch(HubClient& client, Console& console, std::string_view id, bool json)
+      : client_(client),
+        console_(console),
+        path_("/jobs/" + percent_encode(id)),
+        json_(json),
+        line_(console) {}
 
   Json follow() {
-    Json job = client_.get("/jobs/" + id_);
+    Json job = client_.get(path_);
     int failures = 0;
     auto pause = kFirstPause;
     while (!has_ended(text(job, "state"))) {
       show_waiting(text(job, "state"), text(job, "reason"));
       const std::string before = reader_.last_id();
       try {
-        client_.events("/jobs/" + id_ + "/events", nullptr, reader_, [this](const auto& event) {
+        client_.events(path_ + "/events", nullptr, reader_, [this](const auto& event) {
           return on_event(event);
         });
-        job = client_.get("/jobs/" + id_);
+        job = client_.get(path_);
         failures = 0;
       } catch (const base::Error& error) {
         if (error.code() != base::ErrorCode::kUnavailable || ++failures > kMostFailures) {
@@ -151,7 +156,7 @@ class JobWatch {
 
   HubClient& client_;
   Console& console_;
-  const std::string id_;
+  const std::string path_;
   const bool json_;
   ProgressLine line_;
   net::SseReader reader_;
@@ -202,7 +207,7 @@ int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bo
 }
 
 int cancel_job_command(HubClient& client, Console& console, const std::string& id, bool json) {
-  const Json job = client.post("/jobs/" + id + "/cancel", Json::object());
+  const Json job = client.post("/jobs/" + percent_encode(id) + "/cancel", Json::object());
   if (json) {
     console.out << job.dump(2) << std::endl;
   } else {

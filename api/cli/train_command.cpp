@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/commands.h"
+#include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
@@ -39,7 +40,7 @@ std::string register_data(HubClient& client, Console& console, const std::string
   std::error_code error;
   if (!std::filesystem::is_regular_file(file, error)) {
     try {
-      return base::JsonReader(client.get("/datasets/" + data)).string("name");
+      return base::JsonReader(client.get("/datasets/" + percent_encode(data))).string("name");
     } catch (const base::Error& refused) {
       if (refused.code() != base::ErrorCode::kNotFound) {
         throw;

@@ -30,8 +30,9 @@ Connection::Connection(Socket socket, ConnectionContext& context)
 
 void Connection::start() {
   ErrorCode ignored;
-  socket_.non_blocking(true, ignored);
-  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);  // fails on Unix sockets: fine
+  static_cast<void>(socket_.non_blocking(true, ignored));
+  // Fails on Unix sockets, which need it not.
+  static_cast<void>(socket_.set_option(asio::ip::tcp::no_delay(true), ignored));
   next_request();
 }
 
@@ -224,7 +225,7 @@ void Connection::on_deadline() {
     case Phase::kBody: {
       timed_out_ = true;  // the cancelled read answers
       ErrorCode ignored;
-      socket_.cancel(ignored);
+      static_cast<void>(socket_.cancel(ignored));
       return;
     }
     case Phase::kHandling:  // the client takes no bytes
@@ -242,10 +243,13 @@ void Connection::close() {
   if (phase_ == Phase::kClosed) {
     return;
   }
+  if (phase_ != Phase::kStoring) {  // else when the disk thread is done with it
+    upload_.reset();
+  }
   phase_ = Phase::kClosed;
   timer_.cancel();
   ErrorCode ignored;
-  socket_.close(ignored);
+  static_cast<void>(socket_.close(ignored));
   context_.on_closed(shared_from_this());
 }
 

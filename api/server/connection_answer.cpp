@@ -267,7 +267,7 @@ void Connection::linger() {
   }
   phase_ = Phase::kLinger;
   ErrorCode error;
-  socket_.shutdown(Socket::shutdown_send, error);
+  static_cast<void>(socket_.shutdown(Socket::shutdown_send, error));
   if (error || peer_closed_) {
     close();
     return;

@@ -220,6 +220,7 @@ void Connection::store(std::string_view bytes, bool last) {
     }
     asio::post(self->context_.io, [self, last, refusal = std::move(refusal)]() mutable {
       if (self->phase_ == Phase::kClosed) {
+        self->upload_.reset();
         return;
       }
       self->phase_ = Phase::kBody;

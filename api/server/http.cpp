@@ -45,9 +45,9 @@ std::string Request::header(std::string_view name) const {
   return found == headers.end() ? std::string() : found->second;
 }
 
-std::string Request::query_value(std::string_view name, std::string fallback) const {
+std::string Request::query_value(std::string_view name, const std::string& fallback) const {
   const auto found = query.find(std::string(name));
-  return found == query.end() ? std::move(fallback) : found->second;
+  return found == query.end() ? fallback : found->second;
 }
 
 Response json_response(int status, std::string body) {

@@ -64,7 +64,8 @@ struct Request {
 
   // "" when absent.
   [[nodiscard]] std::string header(std::string_view name) const;
-  [[nodiscard]] std::string query_value(std::string_view name, std::string fallback = {}) const;
+  [[nodiscard]] std::string query_value(
+      std::string_view name, const std::string& fallback = {}) const;
 };
 
 // What a streaming answer is written to. Belongs to the handler's thread.

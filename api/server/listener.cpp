@@ -1,7 +1,7 @@
 #include "api/server/listener.h"
 
-#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include <boost/asio/error.hpp>
@@ -14,6 +14,9 @@
 #include <sys/un.h>
 
 #include "core/base/error.h"
+
+// Asio returns the error that it also stores in the argument.
+// NOLINTBEGIN(bugprone-unused-return-value)
 
 namespace hub::api {
 
@@ -177,3 +180,5 @@ bool address_is_missing(const Server::Address& address) {
 }
 
 }  // namespace hub::api
+
+// NOLINTEND(bugprone-unused-return-value)

@@ -102,6 +102,7 @@ class Server::Impl {
 
   [[nodiscard]] std::vector<std::string> endpoints() const {
     std::vector<std::string> all;
+    all.reserve(listeners_.size());
     for (const auto& listener : listeners_) {
       all.push_back(listener->endpoint());
     }
