@@ -85,7 +85,10 @@ Json run_evaluate(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   const auto builder = data::ExampleBuilder::load(
       spec.base_folder,
       {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
-  auto examples = load_examples(file_to_measure(spec), spec.dataset_digest, builder, emit).examples;
+  const auto file = file_to_measure(spec);
+  // The data set's digest is that of its training file.
+  const bool is_train = file == data::dataset_files(spec.dataset_path).train;
+  auto examples = load_examples(file, is_train ? spec.dataset_digest : "", builder, emit).examples;
   if (params.max_rows && examples.size() > *params.max_rows) {
     examples.resize(*params.max_rows);
   }

@@ -95,7 +95,10 @@ Hub::Hub(Config given)
                .datasets = datasets,
                .evaluations = evaluations,
                .artifacts = artifacts,
-               .memory_budget_bytes = ledger.budget_bytes()})) {}
+               .memory_budget_bytes = ledger.budget_bytes()})) {
+  // Files that a crash left without a row would be in the way of the next version's.
+  artifacts.keep_only(models.stored_folders());
+}
 
 Hub::~Hub() {
   stop();
