@@ -56,10 +56,12 @@ TEST_F(DefaultModel, ThreeAtOnceSayWhatEachSaysAlone) {
       question("Write a poem about the sea, the wind and a small red boat.", 24, 0.8F),
       question("Name three animals that live in the forests of northern Europe.", 24, 0.0F)};
   std::vector<std::string> alone;
+  alone.reserve(requests.size());
   for (const GenerateRequest& request : requests) {
     alone.push_back(collect(engine_.submit(request)));
   }
   std::vector<TokenStream> streams;
+  streams.reserve(requests.size());
   for (const GenerateRequest& request : requests) {
     streams.push_back(engine_.submit(request));
   }

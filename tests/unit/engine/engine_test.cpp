@@ -55,7 +55,7 @@ void write_tiny_adapter(
   namespace mx = mlx::core;
   const auto model = models::load_model(model_folder);
   nn::LoraAdapter adapter{.scale = 2.0F, .layers = {}, .dropout = 0.0F, .dropout_key = {}};
-  const auto factor = [](mx::Shape shape, std::uint64_t seed) {
+  const auto factor = [](const mx::Shape& shape, std::uint64_t seed) {
     return mx::random::normal(shape, mx::float32, 0.0F, 0.3F, mx::random::key(seed));
   };
   adapter.layers.insert(
@@ -67,6 +67,7 @@ void write_tiny_adapter(
 
 std::vector<int> numbers(int count, int first) {
   std::vector<int> tokens;
+  tokens.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     tokens.push_back((first + 7 * i) % 96);
   }
@@ -157,6 +158,7 @@ TEST_F(EngineTest, TogetherEachSaysWhatItSaysAlone) {
     alone.push_back(collect(stream));
   }
   std::vector<TokenStream> streams;
+  streams.reserve(requests.size());
   for (const GenerateRequest& one : requests) {
     streams.push_back(engine.submit(one));
   }
@@ -174,6 +176,7 @@ TEST_F(EngineTest, GivingWayChangesNothing) {
   Engine tight(small);
   Engine roomy(config());
   std::vector<TokenStream> streams;
+  streams.reserve(3);
   for (int i = 0; i < 3; ++i) {
     streams.push_back(tight.submit(request(numbers(20, i), 100, 0.8F)));
   }

@@ -1,5 +1,6 @@
 #include "core/engine/scheduler.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -125,31 +126,31 @@ TEST(PlanStep, CachesAreCountedWithTheRoomTheyKeep) {
   EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 500}), 1000);
 }
 
+struct Life {
+  SequenceView view;
+  int left;
+};
+
+std::vector<SequenceView> views(const std::vector<Life>& lives) {
+  std::vector<SequenceView> result(lives.size());
+  std::ranges::transform(lives, result.begin(), &Life::view);
+  return result;
+}
+
 TEST(PlanStep, EverySequenceEndsUnderAnyLoad) {
   // Plays whole lives by the plan: each needs `left` tokens after its prompt.
   StepLimits limits = roomy();
   limits.kv_budget_bytes = 700;
-  struct Life {
-    SequenceView view;
-    int left;
-  };
   std::vector<Life> running;
   std::vector<Life> waiting;
+  waiting.reserve(12);
   for (int i = 0; i < 12; ++i) {
     waiting.push_back({prompt(20 + 17 * i), 5 + 30 * (i % 4)});
   }
   int steps = 0;
   while (!running.empty() || !waiting.empty()) {
     ASSERT_LT(++steps, 20000);
-    std::vector<SequenceView> running_views;
-    std::vector<SequenceView> waiting_views;
-    for (const Life& life : running) {
-      running_views.push_back(life.view);
-    }
-    for (const Life& life : waiting) {
-      waiting_views.push_back(life.view);
-    }
-    const StepPlan plan = plan_step(running_views, waiting_views, limits);
+    const StepPlan plan = plan_step(views(running), views(waiting), limits);
     ASSERT_FALSE(plan.parts.empty());
     for (int i = 0; i < plan.preempt; ++i) {
       Life life = running.back();

@@ -33,7 +33,7 @@ class FaultyModel final : public models::LanguageModel {
   }
   [[nodiscard]] mx::array logits(
       const mx::array& hidden, nn::AdapterSpans adapters) const override {
-    const mx::array good = model_->logits(hidden, adapters);
+    mx::array good = model_->logits(hidden, adapters);
     if (!first_row_is_nan) {
       return good;
     }
