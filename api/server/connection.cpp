@@ -30,9 +30,10 @@ Connection::Connection(Socket socket, ConnectionContext& context)
 
 void Connection::start() {
   ErrorCode ignored;
-  static_cast<void>(socket_.non_blocking(true, ignored));
+  socket_.non_blocking(true, ignored);  // NOLINT(bugprone-unused-return-value)
   // Fails on Unix sockets, which need it not.
-  static_cast<void>(socket_.set_option(asio::ip::tcp::no_delay(true), ignored));
+  socket_.set_option(
+      asio::ip::tcp::no_delay(true), ignored);  // NOLINT(bugprone-unused-return-value)
   next_request();
 }
 
@@ -225,7 +226,7 @@ void Connection::on_deadline() {
     case Phase::kBody: {
       timed_out_ = true;  // the cancelled read answers
       ErrorCode ignored;
-      static_cast<void>(socket_.cancel(ignored));
+      socket_.cancel(ignored);  // NOLINT(bugprone-unused-return-value)
       return;
     }
     case Phase::kHandling:  // the client takes no bytes
@@ -249,7 +250,7 @@ void Connection::close() {
   phase_ = Phase::kClosed;
   timer_.cancel();
   ErrorCode ignored;
-  static_cast<void>(socket_.close(ignored));
+  socket_.close(ignored);  // NOLINT(bugprone-unused-return-value)
   context_.on_closed(shared_from_this());
 }
 

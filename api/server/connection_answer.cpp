@@ -267,7 +267,7 @@ void Connection::linger() {
   }
   phase_ = Phase::kLinger;
   ErrorCode error;
-  static_cast<void>(socket_.shutdown(Socket::shutdown_send, error));
+  socket_.shutdown(Socket::shutdown_send, error);  // NOLINT(bugprone-unused-return-value)
   if (error || peer_closed_) {
     close();
     return;

@@ -23,6 +23,7 @@ bool HandlerPool::try_run(std::function<void()> task) {
       if (threads_.size() < max_threads_) {
         try {
           threads_.emplace_back([this] { work(); });
+          ++idle_;  // from now on: tasks for threads that still start do not count as waiting
           grown = true;
         } catch (const std::system_error&) {
           grown = false;  // the system's limit on threads is a limit like ours
@@ -54,7 +55,6 @@ void HandlerPool::stop() {
 void HandlerPool::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    ++idle_;
     ready_.wait(lock, [this] { return stopped_ || !tasks_.empty(); });
     --idle_;
     if (tasks_.empty()) {
@@ -66,6 +66,7 @@ void HandlerPool::work() {
     task();
     task = nullptr;  // what it holds dies before the thread counts as idle
     lock.lock();
+    ++idle_;
   }
 }
 

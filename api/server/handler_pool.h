@@ -33,7 +33,7 @@ class HandlerPool {
   std::condition_variable ready_;
   std::deque<std::function<void()>> tasks_;  // guarded by mutex_, as the rest
   std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
+  std::size_t idle_ = 0;  // threads that wait for a task, or will once they have started
   bool stopped_ = false;
 };
 
