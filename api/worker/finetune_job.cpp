@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/worker/memory_event.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/data/split.h"
@@ -23,6 +24,9 @@ namespace {
 
 using base::Json;
 using model_config::FinetuneParams;
+
+constexpr double kSecondsBetweenProgress = 1.0;
+constexpr std::uint64_t kLargestCache = 1ULL << 30U;
 
 void log_info(const EmitEvent& emit, const std::string& message) {
   emit("log", {{"level", "info"}, {"message", message}});
@@ -72,9 +76,9 @@ train::TrainData load_data(
 // Freed activations are reused from step to step, so that pages need not be zeroed anew each time;
 // a quarter of what the job may use bounds what is kept.
 void limit_cache(const JobSpec& spec) {
-  constexpr std::uint64_t kMost = 1ULL << 30U;
-  const std::uint64_t bytes =
-      spec.memory_limit_bytes > 0 ? std::min(spec.memory_limit_bytes / 4, kMost) : kMost;
+  const std::uint64_t bytes = spec.memory_limit_bytes > 0
+                                  ? std::min(spec.memory_limit_bytes / 4, kLargestCache)
+                                  : kLargestCache;
   tensor::set_cache_limit(static_cast<std::size_t>(bytes));
 }
 
@@ -157,12 +161,20 @@ class Reporter {
     progress(report.step);
   }
 
+  // Also between reports a person sees that it moves.
+  void polled(int step) {
+    if (base::steady_seconds() - last_progress_ >= kSecondsBetweenProgress) {
+      progress(step);
+    }
+  }
+
   void evaluated(const train::EvalReport& report) {
     emit_("metric", {{"step", report.step}, {"eval_loss", report.result.loss}});
   }
 
  private:
   void progress(int step) {
+    last_progress_ = base::steady_seconds();
     Json data = {{"step", step}, {"total", total_steps_}, {"eta_seconds", nullptr}};
     if (iterations_per_second_ > 0.0) {
       data["eta_seconds"] = (total_steps_ - step) / iterations_per_second_;
@@ -173,6 +185,7 @@ class Reporter {
   const EmitEvent& emit_;
   int total_steps_ = 0;
   double iterations_per_second_ = 0.0;
+  double last_progress_ = 0.0;
 };
 
 Json optional_json(const std::optional<double>& value) {
@@ -200,7 +213,10 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
   hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
   hooks.log = [&](const std::string& message) { log_info(emit, message); };
-  hooks.poll = [&](int /*step*/) { return control.next(); };
+  hooks.poll = [&](int step) {
+    reporter.polled(step);
+    return control.next();
+  };
   hooks.save = [&](int step, const train::TrainableAdapter& adapter, bool final) {
     if (final) {
       train::save_result(adapter_folder, adapter, *model, extra);

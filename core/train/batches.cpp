@@ -9,12 +9,13 @@
 namespace hub::train {
 namespace {
 
-// Batches whose rows may be exchanged for the sake of less padding: at least 4, at most 64, and
-// not all of an epoch's, or the same rows would meet in every epoch.
+constexpr std::size_t kFewestInWindow = 4;
+constexpr std::size_t kMostInWindow = 64;
+
+// Batches whose rows may be exchanged for the sake of less padding: not all of an epoch's, or the
+// same rows would meet in every epoch.
 std::size_t window_batches(std::size_t rows, std::size_t batch_size) {
-  constexpr std::size_t kFewest = 4;
-  constexpr std::size_t kMost = 64;
-  return std::clamp(rows / batch_size / 4, kFewest, kMost);
+  return std::clamp(rows / batch_size / 4, kFewestInWindow, kMostInWindow);
 }
 
 // As data::epoch_order() shuffles rows: std::shuffle differs between libraries.

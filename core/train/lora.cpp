@@ -17,6 +17,8 @@
 namespace hub::train {
 namespace {
 
+constexpr std::string_view kMarker = "layers.";
+
 // "model.layers.12.mlp.up_proj" -> {12, "mlp.up_proj"}
 struct LayerPath {
   int layer;
@@ -24,7 +26,6 @@ struct LayerPath {
 };
 
 LayerPath split_path(const std::string& path) {
-  static constexpr std::string_view kMarker = "layers.";
   const std::size_t marker = path.find(kMarker);
   std::size_t end = marker == std::string::npos ? path.size() : marker + kMarker.size();
   const std::size_t begin = end;

@@ -120,6 +120,9 @@ Trainer::Trainer(
         rows,
         params_.max_seq_length));
   }
+  if (params_.early_stopping_patience && (data_.valid.empty() || params_.eval_every == 0)) {
+    say("early_stopping_patience has no effect: no held-out rows are evaluated");
+  }
   for (const data::Example& row : data_.train) {
     lengths_.push_back(
         std::min(row.tokens.size(), static_cast<std::size_t>(params_.max_seq_length)));
@@ -175,21 +178,20 @@ std::vector<Trainer::Group> Trainer::plan_epoch(int epoch) const {
 }
 
 void Trainer::ask() {
-  if (!hooks_.poll) {
-    return;
-  }
-  switch (hooks_.poll(step_)) {
-    case Command::kContinue:
-      return;
-    case Command::kCheckpoint:
-      if (hooks_.save) {
-        hooks_.save(step_, adapter_, false);
-      }
-      return;
-    case Command::kStop:
-      throw base::Error(
-          base::ErrorCode::kCancelled,
-          fmt::format("the training was stopped after step {} of {}", step_, total_steps_));
+  while (hooks_.poll) {
+    switch (hooks_.poll(step_)) {
+      case Command::kContinue:
+        return;
+      case Command::kCheckpoint:
+        if (hooks_.save) {
+          hooks_.save(step_, adapter_, false);
+        }
+        break;  // asks again: it may have been paused all the while
+      case Command::kStop:
+        throw base::Error(
+            base::ErrorCode::kCancelled,
+            fmt::format("the training was stopped after step {} of {}", step_, total_steps_));
+    }
   }
 }
 

@@ -43,7 +43,8 @@ struct TrainHooks {
   std::function<void(const EvalReport&)> evaluated;
   // `final` is the finished adapter; the others are on the way.
   std::function<void(int step, const TrainableAdapter&, bool final)> save;
-  // Before every step and every batch of an evaluation; may block (pause).
+  // Before every batch of a step and of an evaluation; may block (pause). After a checkpoint it is
+  // asked again.
   std::function<Command(int step)> poll;
   std::function<void(const std::string& message)> log;
 };
@@ -112,7 +113,7 @@ class Trainer {
   };
 
   [[nodiscard]] std::vector<Group> plan_epoch(int epoch) const;
-  void ask();  // polls: saves, waits or throws
+  void ask();  // polls until it may go on: saves, waits or throws
   void step(const Group& group);
   void add_batch(Gradient& sum, const Batch& batch);
   void update(const Gradient& sum);

@@ -211,6 +211,25 @@ TEST_F(TrainerTest, SavesWhenDueWhenAskedAndAtTheEnd) {
   EXPECT_EQ(saves, (std::vector<std::pair<int, bool>>{{1, false}, {4, false}, {6, true}}));
 }
 
+TEST_F(TrainerTest, ACheckpointIsNoLeaveToGoOn) {
+  std::vector<Command> answers = {Command::kCheckpoint, Command::kCheckpoint, Command::kStop};
+  int saves = 0;
+  TrainHooks hooks;
+  hooks.save = [&](int step, const TrainableAdapter& /*adapter*/, bool /*final*/) {
+    EXPECT_EQ(step, 0);
+    ++saves;
+  };
+  hooks.poll = [&](int step) {
+    EXPECT_EQ(step, 0);
+    const Command answer = answers.front();
+    answers.erase(answers.begin());
+    return answer;
+  };
+  Trainer training = trainer(tiny_params(), {counting_rows(10), {}}, 4, hooks);
+  EXPECT_EQ(error_of([&] { training.run(); }).find("cancelled"), 0U);
+  EXPECT_EQ(saves, 2);
+}
+
 TEST_F(TrainerTest, MaxStepsEndsEarlier) {
   auto params = tiny_params();
   params.epochs = 10;
@@ -247,6 +266,16 @@ TEST_F(TrainerTest, PatienceEndsTheRunWithTheBestParameters) {
   EXPECT_EQ(result.best_step, 0);
   EXPECT_EQ(saved, start);
   EXPECT_EQ(*result.eval_loss_after, *result.eval_loss_before);
+}
+
+TEST_F(TrainerTest, SaysThatPatienceNeedsHeldOutRows) {
+  auto params = tiny_params();
+  params.early_stopping_patience = 2;
+  std::string said;
+  TrainHooks hooks;
+  hooks.log = [&](const std::string& message) { said = message; };
+  static_cast<void>(trainer(params, {counting_rows(3), {}}, 1, hooks));
+  EXPECT_EQ(said.find("early_stopping_patience has no effect"), 0U) << said;
 }
 
 TEST_F(TrainerTest, DivergenceFailsWithTheStepsFigures) {
