@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -82,32 +81,31 @@ void keep(float value) {
   (void)kept;
 }
 
-using Words = std::uint64_t __attribute__((vector_size(64)));
-
 // GB/s of reading far more than the caches hold, on all threads of the pool.
 double read_bandwidth() {
-  constexpr std::size_t kFloats = std::size_t{1} << 28;  // 1 GiB
-  constexpr int kParts = 256;
-  const std::vector<float> memory(kFloats, 1.0F);
+  constexpr std::size_t words = std::size_t{1} << 27;  // 1 GiB
+  constexpr std::size_t parts = 256;
+  const std::vector<std::uint64_t> memory(words, 1);
   const double time = best(
       [&] {
-        ThreadPool::shared().for_each(kParts, [&](int part) {
-          constexpr std::size_t kPart = kFloats / kParts;
-          const float* at = memory.data() + static_cast<std::size_t>(part) * kPart;
-          Words sums[4] = {};
-          for (std::size_t i = 0; i < kPart; i += 64) {
-            for (std::size_t j = 0; j < 4; ++j) {
-              Words words;
-              std::memcpy(&words, at + i + 16 * j, sizeof(words));
-              sums[j] ^= words;
-            }
+        ThreadPool::shared().for_each(parts, [&](int part) {
+          const std::uint64_t* at =
+              memory.data() + static_cast<std::size_t>(part) * (words / parts);
+          std::uint64_t a = 0;
+          std::uint64_t b = 0;
+          std::uint64_t c = 0;
+          std::uint64_t d = 0;
+          for (std::size_t i = 0; i < words / parts; i += 4) {
+            a ^= at[i];
+            b ^= at[i + 1];
+            c ^= at[i + 2];
+            d ^= at[i + 3];
           }
-          const Words all = (sums[0] ^ sums[1]) ^ (sums[2] ^ sums[3]);
-          keep(static_cast<float>(all[0] ^ all[7]));
+          keep(static_cast<float>(a ^ b ^ c ^ d));
         });
       },
       2.0);
-  return kFloats * sizeof(float) / time / 1e9;
+  return static_cast<double>(words) * sizeof(std::uint64_t) / time / 1e9;
 }
 
 constexpr int kPeakRounds = 200'000;
@@ -138,15 +136,17 @@ template <class Vector>
     total += sum[0];
   }
   keep(total);
-  constexpr double kLanes = sizeof(Vector) / sizeof(float);
-  return 2.0 * kLanes * kPeakChains * kPeakRounds;
+  constexpr int lanes = sizeof(Vector) / sizeof(float);
+  return 2.0 * lanes * kPeakChains * kPeakRounds;
 }
 
 using Wide = float __attribute__((vector_size(64)));
 using Half = float __attribute__((vector_size(32)));
 using Quarter = float __attribute__((vector_size(16)));
 
+#if !defined(__clang__)
 #pragma GCC optimize("fp-contract=fast")
+#endif
 HUB_PEAK_TARGET("avx512f") double spin_avx512(float seed) {
   return spin<Wide>(seed);
 }
@@ -271,6 +271,7 @@ void bench_rows(Report& report) {
 void bench_attention(Report& report) {
   const AttentionShape shape{9, 3, 64, 0.125F, false};
   std::vector<float> frequencies;
+  frequencies.reserve(32);
   for (int i = 0; i < 32; ++i) {
     frequencies.push_back(std::pow(1e5F, -static_cast<float>(i) / 32.0F));
   }
