@@ -167,6 +167,9 @@ class HubProcess:
             raise HubError("this hub was not started")
         return self._process
 
+    def is_alive(self) -> bool:
+        return self._started().poll() is None
+
     @property
     def log(self) -> str:
         path = self.data_dir / "serve.log"

@@ -27,6 +27,7 @@ def hub(build_dir: Path) -> Iterator[HubProcess]:
     """One hub on a temporary data folder for all tests that leave it working."""
     with HubProcess(build_dir) as process:
         yield process
+        assert process.is_alive(), f"the hub died during the tests:\n{process.log[-3000:]}"
 
 
 @pytest.fixture
