@@ -29,6 +29,7 @@ struct Inputs {
         inv_freq(0.0F),
         seed(random_array({rows, shape.heads * shape.head_dim}, 4)) {
     std::vector<float> frequencies;
+    frequencies.reserve(static_cast<std::size_t>(shape.head_dim / 2));
     for (int i = 0; i < shape.head_dim / 2; ++i) {
       frequencies.push_back(std::pow(0.001F, static_cast<float>(i) / 32.0F));
     }

@@ -18,6 +18,7 @@ mx::array targets_below(int rows, int vocabulary) {
   std::mt19937 generator(5);
   std::uniform_int_distribution<int> pick(0, vocabulary - 1);
   std::vector<int> targets;
+  targets.reserve(static_cast<std::size_t>(rows));
   for (int i = 0; i < rows; ++i) {
     targets.push_back(pick(generator));
   }
