@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
 
+constexpr std::size_t kMostShown = 3;  // bad lines named in an error
+
 // Copies into the data folder and syncs; a data set is complete or absent.
 fs::path copy_files(const hub::Hub& hub, const std::string& id, const fs::path& source) {
   const fs::path folder = hub.config.data_dir / "datasets" / id;
@@ -68,7 +70,6 @@ void refuse_empty(const data::Dataset& dataset, const std::string& name) {
 }
 
 void refuse_problems(const data::Dataset& dataset, const std::string& name) {
-  constexpr std::size_t kMostShown = 3;
   if (dataset.problems.count() == 0) {
     return;
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "core/base/error.h"
 #include "core/base/file.h"
 
@@ -23,7 +25,7 @@ void check_key(const std::string& key) {
 std::string digest_of(const Request& request) {
   base::Sha256 digest;
   for (const auto& [name, value] : request.query) {
-    digest.update(name + "=" + value + "\n");
+    digest.update(fmt::format("{}={}\n", name, value));
   }
   digest.update(request.body);
   if (!request.body_file.empty()) {

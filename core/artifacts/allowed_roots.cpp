@@ -68,6 +68,7 @@ fs::path AllowedRoots::resolve(std::string_view path, const std::string& field) 
         "path_not_found");
   }
   std::vector<std::string> names;
+  names.reserve(roots_.size());
   for (const fs::path& root : roots_) {
     names.push_back(root.string());
   }

@@ -22,6 +22,8 @@ using base::Error;
 using base::ErrorCode;
 
 constexpr std::string_view kTemporary = ".tmp-";
+constexpr std::array<std::string_view, 6> kExtensions{
+    ".safetensors", ".json", ".jinja", ".txt", ".model", ".md"};
 
 [[noreturn]] void fail(std::string_view operation, const fs::path& path, int error_number) {
   throw Error(
@@ -31,8 +33,6 @@ constexpr std::string_view kTemporary = ".tmp-";
 
 // Weights and what describes them; never code, never pickles.
 bool is_taken(const fs::path& file) {
-  static constexpr std::array<std::string_view, 6> kExtensions{
-      ".safetensors", ".json", ".jinja", ".txt", ".model", ".md"};
   const std::string name = file.filename().string();
   if (name.starts_with('.')) {
     return false;

@@ -97,14 +97,15 @@ std::optional<ModelValue> parse_model_value(std::string_view value) {
   if (!model) {
     return std::nullopt;
   }
-  if (plus == std::string_view::npos) {
-    return ModelValue{*model, std::nullopt};
+  ModelValue parsed;
+  parsed.model = *model;
+  if (plus != std::string_view::npos) {
+    parsed.adapter = parse_ref(value.substr(plus + 1));
+    if (!parsed.adapter) {
+      return std::nullopt;
+    }
   }
-  const auto adapter = parse_ref(value.substr(plus + 1));
-  if (!adapter) {
-    return std::nullopt;
-  }
-  return ModelValue{*model, *adapter};
+  return parsed;
 }
 
 ModelResolver::ModelResolver(db::Pool& pool, ModelRegistry& models, AliasRegistry& aliases)
