@@ -144,7 +144,7 @@ TEST_F(GenerationTest, StreamSaysTheSameAsOnePiece) {
     EXPECT_EQ(delta.contains("role"), i == 0);
     text += delta.value("content", "");
   }
-  EXPECT_EQ(text, whole["choices"][0]["message"]["content"]);
+  EXPECT_EQ(text, whole["choices"][0]["message"]["content"].get<std::string>());
   EXPECT_EQ(Json::parse(events[events.size() - 3])["choices"][0]["finish_reason"], "stop");
   EXPECT_EQ(Json::parse(events[events.size() - 2])["usage"], whole["usage"]);
   EXPECT_EQ(events.back(), "[DONE]");
