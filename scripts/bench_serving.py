@@ -133,8 +133,12 @@ def summary(rates: dict[str, Any], bandwidth: float) -> Json:
             }
             for kind, values in kinds.items()
         }
-    # What a decoded token reads: all weights, with scales as they are in memory on a CPU (float32).
-    weights = (MODELS / f"{DEFAULT_MODEL}-f32" / "model.safetensors").stat().st_size
+    # What a decoded token reads: all weights (the embedding is the output head, too), with the scales in float16 as
+    # they lie on disk; keys and values come on top, 46 kB for each token of context here.
+    weights = (MODELS / DEFAULT_MODEL / "model.safetensors").stat().st_size
+    config: Json = json.loads((MODELS / DEFAULT_MODEL / "config.json").read_text())
+    per_layer = 2 * int(config["num_key_value_heads"]) * int(config["head_dim"]) * 4
+    result["cache_bytes_per_context_token"] = per_layer * int(config["num_hidden_layers"])
     limit = bandwidth / weights
     result["weight_bytes_per_token"] = weights
     result["read_bandwidth_bytes_per_second"] = bandwidth
@@ -158,7 +162,8 @@ def show(result: Json, peers: list[str]) -> None:
         ]
         print(f"{'ours / ' + name:34} {ratios[0]:>25.1f}x {ratios[1]:>25.1f}x")
     print(
-        f"weights read a token: {result['weight_bytes_per_token'] / 1e6:.0f} MB; memory reads "
+        f"weights read a token: {result['weight_bytes_per_token'] / 1e6:.0f} MB, keys and values for a token of "
+        f"context: {result['cache_bytes_per_context_token'] / 1e3:.0f} kB; memory reads "
         f"{result['read_bandwidth_bytes_per_second'] / 1e9:.1f} GB/s, so decode is limited to "
         f"{result['decode_memory_limit_tokens_per_second']:.0f} tok/s; ours reaches "
         f"{100 * result['ours_part_of_memory_limit']:.0f} % of that"
