@@ -4,6 +4,8 @@
 
 #include <mlx/ops.h>
 
+#include "core/tensor/ops.h"
+
 namespace hub::train {
 
 AdamW::AdamW(AdamWSettings settings, std::span<const mx::array> parameters) : settings_(settings) {
@@ -59,7 +61,7 @@ std::vector<mx::array> AdamW::state() const {
 mx::array global_norm(std::span<const mx::array> gradients) {
   mx::array squares(0.0F);
   for (const mx::array& gradient : gradients) {
-    squares = squares + mx::sum(mx::square(mx::astype(gradient, mx::float32)));
+    squares = squares + mx::sum(mx::square(tensor::astype(gradient, mx::float32)));
   }
   return mx::sqrt(squares);
 }
@@ -71,7 +73,7 @@ std::vector<mx::array> clip_by_norm(
   std::vector<mx::array> clipped;
   clipped.reserve(gradients.size());
   for (const mx::array& gradient : gradients) {
-    clipped.push_back(mx::astype(gradient * factor, gradient.dtype()));
+    clipped.push_back(tensor::astype(gradient * factor, gradient.dtype()));
   }
   return clipped;
 }

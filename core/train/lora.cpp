@@ -13,6 +13,7 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/tensor/ops.h"
 
 namespace hub::train {
 namespace {
@@ -177,8 +178,8 @@ TrainableAdapter continue_adapter(
   for (const std::string& path : result.paths) {
     const nn::LoraWeights& weights = start.layers.at(path);
     result.rank = weights.a.shape(1);
-    result.parameters.push_back(mx::astype(weights.a, mx::float32));
-    result.parameters.push_back(mx::astype(weights.b, mx::float32));
+    result.parameters.push_back(tensor::astype(weights.a, mx::float32));
+    result.parameters.push_back(tensor::astype(weights.b, mx::float32));
   }
   mx::eval(result.parameters);
   return result;

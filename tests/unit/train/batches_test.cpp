@@ -43,6 +43,7 @@ std::size_t padding(const BatchPlan& plan, const std::vector<std::size_t>& lengt
 
 std::vector<std::size_t> some_lengths(std::size_t count) {
   std::vector<std::size_t> lengths;
+  lengths.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     lengths.push_back(5 + ((i * 37) % 101));
   }

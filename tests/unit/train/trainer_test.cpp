@@ -69,6 +69,7 @@ TEST_F(TrainerTest, LearnsTheRows) {
   EXPECT_GT(reports.front().input_tokens_per_second, reports.front().tokens_per_second);
   EXPECT_GT(result.peak_memory_bytes, 0U);
   std::vector<int> evaluated_at;
+  evaluated_at.reserve(evaluations.size());
   for (const EvalReport& evaluation : evaluations) {
     evaluated_at.push_back(evaluation.step);
   }
