@@ -45,7 +45,7 @@ class MemoryLedger {
 
  private:
   struct Entry {
-    std::uint64_t key;
+    std::uint64_t key = 0;
     Line line;
   };
   void release(std::uint64_t key);

@@ -34,7 +34,8 @@ class RegistryFixture : public ::testing::Test {
     version.base_version_id = base.id;
     return version;
   }
-  registry::Model add_model(const std::string& name, std::optional<registry::NewVersion> first) {
+  registry::Model add_model(
+      const std::string& name, const std::optional<registry::NewVersion>& first) {
     return models.add_model({.name = name, .base_model = "somewhere/" + name}, first);
   }
 

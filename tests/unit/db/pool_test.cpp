@@ -79,6 +79,7 @@ TEST(Pool, AReaderDoesNotSeeWhatIsNotCommitted) {
 TEST(Pool, ManyWritersAndMoreReadersThanConnections) {
   test::Storage storage;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 20; ++i) {

@@ -46,6 +46,7 @@ TEST_F(EventLogTest, ReadsAfterASequenceNumberAndBySubject) {
 
 TEST_F(EventLogTest, TheSequenceHasNoGapsWithManyWritersAndRollbacks) {
   std::vector<std::thread> threads;
+  threads.reserve(6);
   for (int t = 0; t < 6; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 25; ++i) {

@@ -14,6 +14,8 @@
 namespace hub::jobs {
 namespace {
 
+constexpr int kJobs = 60;  // of ManyClaimersNeverShareAJob
+
 class JobQueueTest : public ::testing::Test {
  protected:
   Job add(int priority = 0) {
@@ -82,7 +84,6 @@ TEST_F(JobQueueTest, LanesDoNotWaitForEachOther) {
 }
 
 TEST_F(JobQueueTest, ManyClaimersNeverShareAJob) {
-  constexpr int kJobs = 60;
   for (int i = 0; i < kJobs; ++i) {
     add();
   }
@@ -91,6 +92,7 @@ TEST_F(JobQueueTest, ManyClaimersNeverShareAJob) {
   std::mutex mutex;
   std::multiset<std::string> claimed;  // guarded by mutex
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
       while (true) {
@@ -311,6 +313,7 @@ TEST_F(JobQueueTest, OnlyEndedJobsAreRemoved) {
 
 TEST_F(JobQueueTest, ListsNewestFirstByPageAndState) {
   std::vector<std::string> ids;
+  ids.reserve(5);
   for (int i = 0; i < 5; ++i) {
     ids.push_back(add().id);
   }

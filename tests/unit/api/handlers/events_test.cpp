@@ -10,6 +10,8 @@ namespace {
 using base::Json;
 using testing::HasSubstr;
 
+constexpr int kJobs = 40;  // of EverythingIsStreamedInOrderWhileItHappens
+
 class EventRoutes : public test::HandlerFixture {
  protected:
   jobs::Job add_job() {
@@ -78,11 +80,11 @@ TEST_F(EventRoutes, PositionsThatAreNoneAreRefused) {
 }
 
 TEST_F(EventRoutes, EverythingIsStreamedInOrderWhileItHappens) {
-  constexpr int kJobs = 40;
   add_job();  // before: not in a stream from now on
   const Request made = request("GET", "/events");
   const Answer answer = send(made);
   std::vector<std::thread> writers;
+  writers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     writers.emplace_back([&] {
       for (int i = 0; i < kJobs / 4; ++i) {

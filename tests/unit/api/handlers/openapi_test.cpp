@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "api/handlers/inference.h"
@@ -25,7 +26,7 @@ std::set<std::string> documented() {
         std::transform(method.begin(), method.end(), method.begin(), [](unsigned char c) {
           return static_cast<char>(std::toupper(c));
         });
-        operations.insert(method + " " + path);
+        operations.insert(fmt::format("{} {}", method, path));
       }
     }
   }
