@@ -25,9 +25,8 @@ struct ExitStatus {
 };
 
 struct ChildOptions {
-  std::vector<std::string> command;            // program and arguments
-  std::filesystem::path log_file;              // standard error is appended to it; empty: inherited
-  std::vector<std::string> extra_environment;  // "NAME=value"
+  std::vector<std::string> command;  // program and arguments
+  std::filesystem::path log_file;    // standard error is appended to it; empty: inherited
   std::function<void(const base::Json& event)>
       on_event;  // each protocol line, on the child's reader thread
   std::function<void(const ExitStatus&)> on_exit;  // once, on the same thread, after the last event

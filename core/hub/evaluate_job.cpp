@@ -11,7 +11,8 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
-// Loss and perplexity of a version on a data set, kept with the evaluation and with the version.
+// Loss and perplexity of a version on a data set, kept with the evaluation: figures on different
+// data sets do not compare.
 class EvaluateJob final : public JobKind {
  public:
   explicit EvaluateJob(const JobServices& services) : services_(services) {}

@@ -193,7 +193,7 @@ CachedAttention composed_cached_attention(
     const auto write = [&](const mx::array& cache, const mx::array& update) {
       return mx::slice_update(
           cache,
-          mx::astype(mx::squeeze(update, 0), cache.dtype()),
+          tensor::astype(mx::squeeze(update, 0), cache.dtype()),
           mx::Shape{0, position, 0},
           mx::Shape{shape.kv_heads, end, shape.head_dim});
     };

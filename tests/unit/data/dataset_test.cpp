@@ -79,7 +79,7 @@ TEST(Dataset, DeeplyNestedLinesAreProblemsNotCrashes) {
       read_lines("{\"text\":" + deep + "}\n" + deep + "\n{\"text\":\"a\",\"more\":" + deep + "}\n");
   EXPECT_EQ(dataset.rows.size(), 0U);
   ASSERT_EQ(dataset.problems.count(), 3U);
-  EXPECT_THAT(dataset.problems.first()[0].message, HasSubstr("nested at most 100 levels deep"));
+  EXPECT_THAT(dataset.problems.first()[0].message, HasSubstr("nest at most 128 levels deep"));
 }
 
 TEST(Dataset, AllProblemsAreCountedButFewKept) {
