@@ -56,13 +56,18 @@ class Program:
     def _list(self) -> dict[tuple[str, str], list[str]]:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "list.json"
-            done = subprocess.run(
-                [self.path, "--gtest_list_tests", f"--gtest_output=json:{report}"],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=60,
-            )
+            try:
+                done = subprocess.run(
+                    [self.path, "--gtest_list_tests", f"--gtest_output=json:{report}"],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=60,
+                )
+            except OSError as error:  # for example while the linker writes it
+                raise pytest.Collector.CollectError(
+                    f"{self.path} does not start: {error}"
+                ) from error
             if done.returncode != 0 or not report.exists():
                 raise pytest.Collector.CollectError(
                     f"{self.path} does not list its tests: {how_it_ended(done.returncode)}\n{done.stderr}"
