@@ -77,7 +77,7 @@ int run(int argc, char** argv) {
       "MLX Model Hub: register, fine-tune, watch, promote and serve language models on this "
       "machine",
       "mlx-hub");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // an unknown word is then refused by name
   int exit_code = EXIT_SUCCESS;
 
   ServerFlags serve_flags;
@@ -100,6 +100,10 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
+  }
+  if (app.get_subcommands().empty()) {
+    fmt::print(stderr, "{}", app.help());
+    return EXIT_FAILURE;
   }
   return exit_code;
 }

@@ -19,7 +19,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REMEMBERED = ROOT / "build" / "lint" / "tidy"
+# Beside ccache's, so that a fresh clone profits; the keys hold contents, not paths.
+REMEMBERED = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-hub" / "lint" / "tidy"
+)
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -48,7 +51,7 @@ def reached_files(source: Path) -> list[Path]:
 
 
 def key_of(source: Path, command: str, tool: bytes) -> str:
-    digest = hashlib.sha256(tool + command.encode())
+    digest = hashlib.sha256(tool + command.replace(str(ROOT), "").encode())
     for path in reached_files(source):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + digest_of(path))
     return digest.hexdigest()

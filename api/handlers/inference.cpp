@@ -14,6 +14,8 @@ namespace {
 
 using base::Json;
 
+constexpr int kPage = 200;  // models read from the registry at once
+
 // Sends a request that was found valid to the engine of its model. The lease lives as long as the
 // answer, so that the engine is not unloaded under a stream.
 Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string& model) {
@@ -62,7 +64,6 @@ Json model_json(const registry::Model& model) {
 }
 
 Response list_served_models(hub::Hub& hub) {
-  constexpr int kPage = 200;
   Json data = Json::array();
   registry::ListFilter filter;
   filter.limit = kPage;

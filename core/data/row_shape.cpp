@@ -25,6 +25,17 @@ std::string field_names(const Json& row) {
   return names.empty() ? "no field" : names;
 }
 
+// A turn without content is what an export that went wrong looks like; only a turn of tool calls
+// may have none.
+void refuse_empty_turns(const Json& messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const base::JsonReader message(messages[i], fmt::format("messages[{}]", i));
+    if (!message.has("content") && !message.has("tool_calls")) {
+      static_cast<void>(message.value("content"));  // throws: it is required
+    }
+  }
+}
+
 }  // namespace
 
 RowFormat check_row(const Json& row) {
@@ -44,6 +55,7 @@ RowFormat check_row(const Json& row) {
   }
   if (fields.has("messages")) {
     static_cast<void>(text::messages_for_template(fields.value("messages")));
+    refuse_empty_turns(fields.value("messages"));
     return RowFormat::kChat;
   }
   if (fields.has("text")) {

@@ -28,6 +28,9 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
+// Bytes of a protocol line; more without a line break is dropped.
+constexpr std::size_t kLongestLine = 1U << 20U;
+
 // Both ends close on exec, so that no other child keeps a worker's standard input open and alive.
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
@@ -198,7 +201,6 @@ void ChildProcess::handle_line(const std::string& line) {
 }
 
 void ChildProcess::read_events() {
-  constexpr std::size_t kLongestLine = 1U << 20U;
   std::string pending;
   std::array<char, 65536> buffer{};
   while (true) {

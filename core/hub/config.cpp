@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
 
+constexpr std::uint64_t kMaxBytes = 1ULL << 50U;
+
 [[noreturn]] void refuse(
     const std::string& source, const std::string& wanted, const std::string& got) {
   throw Error(
@@ -78,7 +80,6 @@ std::vector<Setting> settings() {
       c.allow_paths.push_back(fs::absolute(path).lexically_normal());
     }
   };
-  constexpr std::uint64_t kMaxBytes = 1ULL << 50U;
   return {
       {"host", true, [](Config& c, const Values& v, Source) { c.hosts = v; }},
       {"port",

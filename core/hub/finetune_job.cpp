@@ -19,6 +19,9 @@ using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
 
+// The range of a figure that may be anything finite.
+constexpr double kAnything = 1e300;
+
 // A LoRA or QLoRA job: its result is a version of kind adapter of the output model.
 class FinetuneJob final : public JobKind {
  public:
@@ -104,7 +107,6 @@ class FinetuneJob final : public JobKind {
   static Json metrics(const Json& result) {
     Json metrics = Json::object();
     const JsonReader reader(result);
-    constexpr double kAnything = 1e300;
     for (const char* name :
          {"train_loss",
           "eval_loss_before",

@@ -82,6 +82,17 @@ TEST(Dataset, DeeplyNestedLinesAreProblemsNotCrashes) {
   EXPECT_THAT(dataset.problems.first()[0].message, HasSubstr("nest at most 128 levels deep"));
 }
 
+TEST(Dataset, ATurnWithoutContentIsAProblemUnlessItCallsTools) {
+  const Dataset dataset = read_lines(
+      "{\"messages\":[{\"role\":\"user\"}]}\n"
+      "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":"
+      "null,"
+      "\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}]}\n");
+  EXPECT_EQ(dataset.rows.size(), 1U);
+  ASSERT_EQ(dataset.problems.count(), 1U);
+  EXPECT_THAT(dataset.problems.first()[0].message, HasSubstr("messages[0].content"));
+}
+
 TEST(Dataset, AllProblemsAreCountedButFewKept) {
   std::string bytes;
   for (int i = 0; i < 250; ++i) {

@@ -18,6 +18,8 @@
 namespace hub::api {
 namespace {
 
+constexpr std::size_t kPiece = 1U << 20U;
+
 using test::RawClient;
 using test::route;
 using test::TestServer;
@@ -112,7 +114,6 @@ TEST(ServerStream, RunsNoStreamForHead) {
 
 TEST(ServerStream, WaitsForASlowReader) {
   std::atomic<std::size_t> written{0};
-  constexpr std::size_t kPiece = 1U << 20U;
   TestServer server({route("GET", "/stream", [&written](const Request&) {
     Response response;
     response.stream = [&written](BodyWriter& out) {
