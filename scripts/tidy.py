@@ -102,6 +102,7 @@ def main() -> int:
         path: key_of(path, commands[path], tool)
         for path in sorted(wanted & set(commands))
         if path.exists()
+        and not path.is_relative_to(build)  # generated sources are not ours to style
     }
     todo = [path for path, key in keys.items() if not (REMEMBERED / key).exists()]
     print(f"clang-tidy: {len(todo)} of {len(keys)} sources changed since they were clean")
