@@ -165,7 +165,6 @@ def run_job(worker: Path, folder: Path, shape: Shape, options: argparse.Namespac
             if event["type"] == "ready":
                 phases["weights"] = int(event["weight_bytes"])
             elif event["type"] == "memory":
-                phases.setdefault("loaded", int(event["active_bytes"]))
                 phases["after"] = int(event["active_bytes"])
                 phases["peak"] = max(int(event["peak_bytes"]), phases.get("peak", 0))
                 phases["resident"] = max(int(event["resident_bytes"]), phases.get("resident", 0))
@@ -187,7 +186,7 @@ def extrapolated(one: Json, three: Json, layers: int) -> Json:
     """What is linear in the number of layers, at `layers`."""
     few, many = MEASURED_LAYERS
     result: Json = {}
-    for key in ("weights", "loaded", "after", "peak"):
+    for key in ("weights", "after", "peak"):
         per_layer = (three[key] - one[key]) / (many - few)
         result[key] = int(one[key] + per_layer * (layers - few))
     return result
@@ -196,9 +195,8 @@ def extrapolated(one: Json, three: Json, layers: int) -> Json:
 def show(title: str, phases: Json) -> None:
     names = {
         "weights": "base weights",
-        "loaded": "active before the first step",
         "peak": "peak during a step",
-        "after": "active after the last step",
+        "after": "active between steps",
         "resident": "resident set of the process",
     }
     print(title)

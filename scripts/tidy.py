@@ -65,7 +65,8 @@ def tool_identity(clang_tidy: Path) -> bytes:
 def run_one(clang_tidy: Path, build: Path, source: Path, key: str) -> tuple[bool, str, float]:
     started = time.monotonic()
     done = subprocess.run(
-        [clang_tidy, "-p", str(build), "--quiet", str(source)],
+        # GCC's headers use what they themselves deprecate, which only clang reports.
+        [clang_tidy, "-p", build, "--quiet", "--extra-arg=-Wno-deprecated-declarations", source],
         capture_output=True,
         text=True,
         check=False,

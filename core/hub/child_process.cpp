@@ -20,6 +20,7 @@
 #include "core/hub/process_info.h"
 #include "core/obs/log.h"
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): POSIX declares it so
 extern char** environ;
 
 namespace hub::hub {

@@ -79,11 +79,11 @@ class ModelPool {
     std::string model;
     std::string base_version_id;
     std::string state;  // loading, ready
-    pid_t pid;
-    int users;
-    std::uint64_t resident_bytes;
+    pid_t pid = -1;
+    int users = 0;
+    std::uint64_t resident_bytes = 0;
     std::vector<std::string> adapters;
-    double loaded_seconds;
+    double loaded_seconds = 0;
   };
   [[nodiscard]] std::vector<EngineInfo> engines() const;
 
