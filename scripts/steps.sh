@@ -30,6 +30,9 @@ step() {
   printf '%s    %s: %s s%s\n' "$green" "$what" "$(seconds_since "$started")" "$plain"
 }
 
+# The locked cmake, ctest and ninja ahead of what the system may have.
+with_build_tools() { PATH="$root/.venv/bin:$PATH" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$root "$@"; }
+
 # uv: the one on PATH, else the one that setup put into build/tools.
 find_uv() {
   if command -v uv >/dev/null; then command -v uv; elif [[ -x build/tools/uv/bin/uv ]]; then echo "$root/build/tools/uv/bin/uv"; fi

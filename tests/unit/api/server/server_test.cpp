@@ -28,7 +28,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-constexpr auto kLong = std::chrono::seconds(10);
 
 Route echo() {
   return route(
