@@ -145,7 +145,6 @@ def run_job(worker: Path, folder: Path, shape: Shape, options: argparse.Namespac
             "eval_every": 0,
             "eval_fraction": 0.0,
             "save_every": 0,
-            "grad_checkpoint": options.grad_checkpoint,
         },
         "output_folder": str(folder / f"output-{shape.layers}"),
     }
@@ -218,7 +217,6 @@ def main() -> int:
     parser.add_argument("--length", type=int, default=64, help="tokens of a row")
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--grad-checkpoint", action="store_true")
     parser.add_argument("--full", action="store_true", help="all layers, also on a CPU")
     parser.add_argument("--build-dir", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)

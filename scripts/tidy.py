@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REMEMBERED = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-hub" / "lint" / "tidy"
 )
+# libstdc++ 12 uses std::get_temporary_buffer inside std::stable_sort, which C++17 deprecated.
+EXTRA_ARGUMENTS = ("--extra-arg=-Wno-deprecated-declarations",)
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 

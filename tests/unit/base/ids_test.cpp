@@ -26,6 +26,7 @@ TEST(NewId, IsAUuidSevenThatSortsByCreation) {
 TEST(NewId, NeverRepeatsAcrossThreads) {
   std::vector<std::vector<std::string>> made(4);
   std::vector<std::thread> threads;
+  threads.reserve(made.size());
   for (auto& ids : made) {
     threads.emplace_back([&ids] {
       for (int i = 0; i < 2000; ++i) {
