@@ -28,7 +28,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-
 Route echo() {
   return route(
       "POST", "/echo", [](const Request& request) { return json_response(200, request.body); });
