@@ -10,7 +10,6 @@ form here, dequantized to float32 with OpenBLAS preloaded. Every round draws new
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import statistics
 import sys
@@ -20,12 +19,11 @@ from pydoc_data.topics import topics
 from typing import Any
 
 import machine_facts
-from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
+from bench_peers import FOUR_BIT, MODELS, OURS, hub_and_peers, print_machine, turns, write_json
+from hub_client import DEFAULT_MODEL, HubClient, HubError, Json
 from mlx_lm_peer import Peer
-from package_files import cache_folder
 from tokenizers import Tokenizer
 
-MODELS = cache_folder() / "models"
 PREFILL = 512
 
 
@@ -89,17 +87,15 @@ def measure(
     """Rates by name and by what was measured, one value a round."""
     prompts = Prompts()
     rates: dict[str, dict[str, list[float]]] = {
-        name: {"decode": [], "prefill": []} for name in ["ours", *peers]
+        name: {"decode": [], "prefill": []} for name in [OURS, *peers]
     }
     ours_generate(client, prompts.draw(16), 4)
     for peer in peers.values():
         peer.call(do="generate", tokens=prompts.draw(16), count=4)
     for number in range(options.rounds):
         short, long = prompts.draw(32), prompts.draw(PREFILL)
-        # Ours first and last in turn, so that a machine that grows slower favours nobody.
-        order = ["ours", *peers] if number % 2 == 0 else [*reversed(list(peers)), "ours"]
-        for name in order:
-            if name == "ours":
+        for name in turns(number, peers):
+            if name == OURS:
                 decode = ours_generate(client, short, options.tokens)
                 prefill = ours_generate(client, long, 2)
                 if prefill["prompt"] != PREFILL:
@@ -109,10 +105,10 @@ def measure(
                 count = decode["count"]
             else:
                 peer = peers[name]
-                fewer = min(options.tokens, 32) if name == "mlx-lm 4-bit" else options.tokens
+                fewer = min(options.tokens, 32) if name == FOUR_BIT else options.tokens
                 decode = peer.call(do="generate", tokens=short, count=fewer)
                 count = len(decode["tokens"])
-                repeat = number == 0 or name != "mlx-lm 4-bit" or options.all_prefills
+                repeat = number == 0 or name != FOUR_BIT or options.all_prefills
                 prefill = peer.call(do="generate", tokens=long, count=2) if repeat else None
             rates[name]["decode"].append(rate(count - 1, decode["rest_seconds"]))
             if prefill is not None:
@@ -143,13 +139,13 @@ def summary(rates: dict[str, Any], bandwidth: float) -> Json:
     result["weight_bytes_per_token"] = weights
     result["read_bandwidth_bytes_per_second"] = bandwidth
     result["decode_memory_limit_tokens_per_second"] = limit
-    result["ours_part_of_memory_limit"] = result["ours"]["decode"]["median"] / limit
+    result["ours_part_of_memory_limit"] = result[OURS]["decode"]["median"] / limit
     return result
 
 
 def show(result: Json, peers: list[str]) -> None:
     print(f"\n{'tok/s: median (min to max)':34} {'decode':>26} {f'prefill({PREFILL})':>26}")
-    for name in ["ours", *peers]:
+    for name in [OURS, *peers]:
         cells = [
             f"{one['median']:.1f} ({one['min']:.1f} to {one['max']:.1f})"
             for one in (result[name]["decode"], result[name]["prefill"])
@@ -157,7 +153,7 @@ def show(result: Json, peers: list[str]) -> None:
         print(f"{name:34} {cells[0]:>26} {cells[1]:>26}")
     for name in peers:
         ratios = [
-            result["ours"][kind]["median"] / result[name][kind]["median"]
+            result[OURS][kind]["median"] / result[name][kind]["median"]
             for kind in ("decode", "prefill")
         ]
         print(f"{'ours / ' + name:34} {ratios[0]:>25.1f}x {ratios[1]:>25.1f}x")
@@ -182,33 +178,16 @@ def main() -> int:
     parser.add_argument("--build-dir", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    facts = machine_facts.facts()
-    for key, value in facts.items():
-        print(f"{key}: {value}")
-    if machine_facts.is_busy():
-        print("BUSY: other processes run, figures are noisy")
+    facts = print_machine()
     try:
-        with contextlib.ExitStack() as stack:
-            hub = stack.enter_context(HubProcess(options.build_dir.resolve()))
-            client = HubClient(hub.url)
-            stack.callback(client.close)
-            comparison = MODELS / f"{DEFAULT_MODEL}-f32"
-            peers = {
-                "mlx-lm 4-bit": stack.enter_context(Peer(comparison)),
-                "mlx-lm float32 + OpenBLAS": stack.enter_context(
-                    Peer(comparison, "float32", preload_openblas=True)
-                ),
-            }
+        with hub_and_peers(options.build_dir) as (client, peers):
             rates = measure(client, peers, options)
     except HubError as error:
         print(f"bench_serving: {error}", file=sys.stderr)
         return 1
     result = summary(rates, machine_facts.read_bandwidth())
     show(result, list(peers))
-    if options.json:
-        options.json.write_text(
-            json.dumps({"machine": facts, "rounds": rates, **result}, indent=2) + "\n"
-        )
+    write_json(options.json, {"machine": facts, "rounds": rates, **result})
     return 0
 
 

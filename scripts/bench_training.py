@@ -9,7 +9,6 @@ step of each run (compilation, page faults) is left out on both sides. tokens/s 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import statistics
 import sys
@@ -18,12 +17,10 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
-import machine_facts
-from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
+from bench_peers import FOUR_BIT, OURS, hub_and_peers, print_machine, turns, write_json
+from hub_client import DEFAULT_MODEL, HubClient, HubError, Json
 from mlx_lm_peer import Peer
-from package_files import cache_folder
 
-MODELS = cache_folder() / "models"
 LORA = {"rank": 8, "scale": 20.0, "learning_rate": 1e-4}
 
 
@@ -80,18 +77,17 @@ def ours_steps(client: HubClient, dataset: str, name: str, options: argparse.Nam
 def measure(
     client: HubClient, peers: dict[str, Peer], rows: list[Json], options: argparse.Namespace
 ) -> dict[str, list[Json]]:
-    runs: dict[str, list[Json]] = {name: [] for name in ["ours", *peers]}
+    runs: dict[str, list[Json]] = {name: [] for name in [OURS, *peers]}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         client.upload_dataset("bench-rows", path)
     for number in range(options.rounds):
-        order = ["ours", *peers] if number % 2 == 0 else [*reversed(list(peers)), "ours"]
-        for name in order:
-            if name == "ours":
+        for name in turns(number, peers):
+            if name == OURS:
                 runs[name].append(ours_steps(client, "bench-rows", f"bench-{number}", options))
             else:
-                steps = options.peer_steps if name == "mlx-lm 4-bit" else options.steps
+                steps = options.peer_steps if name == FOUR_BIT else options.steps
                 params = {**LORA, "batch": options.batch, "steps": steps, "length": options.length}
                 runs[name].append(peers[name].call(do="train", rows=rows, params=params))
             print(f"  round {number + 1}: {name} done", file=sys.stderr, flush=True)
@@ -129,24 +125,10 @@ def main() -> int:
     parser.add_argument("--build-dir", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    facts = machine_facts.facts()
-    for key, value in facts.items():
-        print(f"{key}: {value}")
-    if machine_facts.is_busy():
-        print("BUSY: other processes run, figures are noisy")
+    facts = print_machine()
     rows = make_rows(max(8, 2 * options.batch), options.length)
     try:
-        with contextlib.ExitStack() as stack:
-            hub = stack.enter_context(HubProcess(options.build_dir.resolve()))
-            client = HubClient(hub.url)
-            stack.callback(client.close)
-            comparison = MODELS / f"{DEFAULT_MODEL}-f32"
-            peers = {
-                "mlx-lm 4-bit": stack.enter_context(Peer(comparison)),
-                "mlx-lm float32 + OpenBLAS": stack.enter_context(
-                    Peer(comparison, "float32", preload_openblas=True)
-                ),
-            }
+        with hub_and_peers(options.build_dir) as (client, peers):
             runs = measure(client, peers, rows, options)
     except HubError as error:
         print(f"bench_training: {error}", file=sys.stderr)
@@ -156,19 +138,16 @@ def main() -> int:
         f"\nLoRA rank {LORA['rank']}, all linear layers, {result['tokens_per_step']} tokens a step"
     )
     print(f"{'':34} {'it/s':>8} {'tok/s':>8} {'best':>8}")
-    for name in ["ours", *peers]:
+    for name in [OURS, *peers]:
         one: dict[str, Any] = result[name]
         print(
             f"{name:34} {one['iterations_per_second']:8.3f} {one['tokens_per_second']:8.1f} "
             f"{one['best_tokens_per_second']:8.1f}"
         )
     for name in peers:
-        ratio = result["ours"]["tokens_per_second"] / result[name]["tokens_per_second"]
+        ratio = result[OURS]["tokens_per_second"] / result[name]["tokens_per_second"]
         print(f"{'ours / ' + name:34} {ratio:7.1f}x")
-    if options.json:
-        options.json.write_text(
-            json.dumps({"machine": facts, "runs": runs, **result}, indent=2) + "\n"
-        )
+    write_json(options.json, {"machine": facts, "runs": runs, **result})
     return 0
 
 

@@ -91,19 +91,15 @@ Response create_dataset(hub::Hub& hub, const Request& request) {
 Response list_datasets(hub::Hub& hub, const Request& request) {
   refuse_unknown_query(request, {"limit", "cursor"});
   const Page page = read_page(request);
-  auto datasets = hub.datasets.list(id_cursor(page), page.limit + 1);
-  std::optional<std::string> next;
-  if (datasets.size() > static_cast<std::size_t>(page.limit)) {
-    datasets.pop_back();
-    next = datasets.back().id;
-  }
-  Json data = Json::array();
-  for (const registry::Dataset& dataset : datasets) {
-    Json entry = dataset_json(dataset);
-    entry.erase("report");
-    data.push_back(std::move(entry));
-  }
-  return list_response(data, next);
+  return list_page(
+      page,
+      hub.datasets.list(id_cursor(page), page.limit + 1),
+      [](const auto& row) { return row.id; },
+      [](const registry::Dataset& dataset) {
+        Json entry = dataset_json(dataset);
+        entry.erase("report");
+        return entry;
+      });
 }
 
 data::Dataset read_rows(const hub::Hub& hub, const registry::Dataset& dataset) {

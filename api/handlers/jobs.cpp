@@ -52,17 +52,11 @@ Response list_jobs(hub::Hub& hub, const Request& request) {
   if (const std::string type = request.query_value("type"); !type.empty()) {
     filter.kind = type;
   }
-  auto jobs = hub.queue.list(filter);
-  std::optional<std::string> next;
-  if (jobs.size() > static_cast<std::size_t>(page.limit)) {
-    jobs.pop_back();
-    next = std::to_string(jobs.back().sequence);
-  }
-  Json data = Json::array();
-  for (const jobs::Job& job : jobs) {
-    data.push_back(job_json(hub, job));
-  }
-  return list_response(data, next);
+  return list_page(
+      page,
+      hub.queue.list(filter),
+      [](const auto& row) { return std::to_string(row.sequence); },
+      [&hub](const jobs::Job& job) { return job_json(hub, job); });
 }
 
 Response update_job(hub::Hub& hub, const Request& request) {
@@ -162,17 +156,11 @@ Response list_evaluations(hub::Hub& hub, const Request& request) {
   if (const std::string dataset = request.query_value("dataset"); !dataset.empty()) {
     filter.dataset_id = hub.datasets.get(dataset).id;
   }
-  auto evaluations = hub.evaluations.list(filter);
-  std::optional<std::string> next;
-  if (evaluations.size() > static_cast<std::size_t>(page.limit)) {
-    evaluations.pop_back();
-    next = evaluations.back().id;
-  }
-  Json data = Json::array();
-  for (const registry::Evaluation& evaluation : evaluations) {
-    data.push_back(evaluation_json(hub, evaluation));
-  }
-  return list_response(data, next);
+  return list_page(
+      page,
+      hub.evaluations.list(filter),
+      [](const auto& row) { return row.id; },
+      [&hub](const registry::Evaluation& evaluation) { return evaluation_json(hub, evaluation); });
 }
 
 Response queue_state(hub::Hub& hub) {

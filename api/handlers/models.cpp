@@ -107,17 +107,11 @@ Response list_models(hub::Hub& hub, const Request& request) {
   if (const std::string name = request.query_value("name"); !name.empty()) {
     filter.name_contains = name;
   }
-  auto models = hub.models.list_models(filter);
-  std::optional<std::string> next;
-  if (models.size() > static_cast<std::size_t>(page.limit)) {
-    models.pop_back();
-    next = models.back().id;
-  }
-  Json data = Json::array();
-  for (const registry::Model& model : models) {
-    data.push_back(model_json(hub, model));
-  }
-  return list_response(data, next);
+  return list_page(
+      page,
+      hub.models.list_models(filter),
+      [](const auto& row) { return row.id; },
+      [&hub](const registry::Model& model) { return model_json(hub, model); });
 }
 
 Response update_model(hub::Hub& hub, const Request& request) {

@@ -33,6 +33,22 @@ void refuse_unknown_query(const Request& request, std::initializer_list<std::str
 
 // {"data":[…],"next_cursor":…}; `next_cursor` is null without one.
 Response list_response(const base::Json& data, const std::optional<std::string>& next_cursor);
+// The list's answer from `rows`, which the caller asked for with a limit of page.limit + 1: the row
+// too many only tells that there is a next page. `cursor_of` names the last row shown.
+template <class Row, class CursorOf, class ToJson>
+Response list_page(
+    const Page& page, std::vector<Row> rows, const CursorOf& cursor_of, const ToJson& to_json) {
+  std::optional<std::string> next;
+  if (rows.size() > static_cast<std::size_t>(page.limit)) {
+    rows.pop_back();
+    next = cursor_of(rows.back());
+  }
+  auto data = decltype(to_json(rows.front()))::array();
+  for (const Row& row : rows) {
+    data.push_back(to_json(row));
+  }
+  return list_response(data, next);
+}
 Response json_answer(int status, const base::Json& json);
 // 204.
 Response no_content();

@@ -92,17 +92,11 @@ Response list_versions(hub::Hub& hub, const Request& request, registry::ListFilt
   if (const std::string kind = request.query_value("kind"); !kind.empty()) {
     filter.kind = read_kind(kind, "kind");
   }
-  auto versions = hub.models.list_versions(filter);
-  std::optional<std::string> next;
-  if (versions.size() > static_cast<std::size_t>(page.limit)) {
-    versions.pop_back();
-    next = versions.back().id;
-  }
-  Json data = Json::array();
-  for (const registry::Version& version : versions) {
-    data.push_back(version_json(hub, version, false));
-  }
-  return list_response(data, next);
+  return list_page(
+      page,
+      hub.models.list_versions(filter),
+      [](const auto& row) { return row.id; },
+      [&hub](const registry::Version& version) { return version_json(hub, version, false); });
 }
 
 Response list_of_model(hub::Hub& hub, const Request& request) {

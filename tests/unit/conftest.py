@@ -3,8 +3,8 @@
 A `*_test.cpp` belongs to the program of its folder (tests/unit/base -> hub_base_test). The program lists its
 cases; the selected ones then run in a single process, since starting one costs more than most cases, and every
 item reports its own part of the JSON result. When the program crashes, no result is written: its cases run
-again, each in a process of its own, so that the one that crashes is named. A missing program is an error of
-collection, never silence.
+again, each in a process of its own, so that the one that crashes is named. scripts/up builds no test programs:
+where they are missing they are built first. One that cannot be built is an error of collection, never silence.
 """
 
 from __future__ import annotations
@@ -149,17 +149,29 @@ class SourceFile(pytest.File):
 
     def collect(self) -> Iterator[CaseItem]:
         if not self.program.path.exists():
-            raise self.CollectError(f"{self.program.path} is missing: run scripts/setup")
+            raise self.CollectError(f"{self.program.path} is missing: run scripts/setup --tests")
         cases = self.program.cases(self.path)
         if not cases:
             raise self.CollectError(
-                f"{self.program.path.name} has no case of {self.path.name}: it is out of date, run scripts/setup"
+                f"{self.program.path.name} has no case of {self.path.name}: it is out of date, "
+                "run scripts/setup --tests"
             )
         for case in cases:
             item = CaseItem.from_parent(self, name=case)
             item.program = self.program
             item.add_marker("cpp")
             yield item
+
+
+def build_missing_programs(config: pytest.Config) -> None:
+    """Builds the test programs where scripts/up left them out; prints what the build prints."""
+    build = ROOT / str(config.getoption("--build-dir"))
+    if any((build / "tests").glob("hub_*_test")) or not (build / "build.ninja").exists():
+        return
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        print("Building the C++ test programs, once …", flush=True)
+        subprocess.run([ROOT / "scripts" / "setup", "--tests"], check=False)
 
 
 PROGRAMS = pytest.StashKey[dict[str, Program]]()
@@ -175,6 +187,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     module = "_".join(file_path.parent.relative_to(UNIT).parts)
     programs = parent.config.stash[PROGRAMS]
+    if not programs:
+        build_missing_programs(parent.config)
     if module not in programs:
         folder = ROOT / str(parent.config.getoption("--build-dir")) / "tests"
         programs[module] = Program(folder / f"hub_{module}_test")
