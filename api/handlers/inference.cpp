@@ -16,8 +16,23 @@ using base::Json;
 
 constexpr int kPage = 200;  // models read from the registry at once
 
+Response forward_with(
+    const std::shared_ptr<hub::EngineLease>& lease,
+    const Request& request,
+    const registry::ResolvedModel& resolved) {
+  Upstream upstream;
+  upstream.socket_path = lease->socket().string();
+  upstream.headers["x-hub-request-id"] = request.request_id;
+  upstream.headers["x-hub-model"] = resolved.asked;
+  if (resolved.adapter) {
+    upstream.headers["x-hub-adapter"] = resolved.adapter->id;
+  }
+  return forward(request, upstream);
+}
+
 // Sends a request that was found valid to the engine of its model. The lease lives as long as the
-// answer, so that the engine is not unloaded under a stream.
+// answer, so that the engine is not unloaded under a stream. An engine that ends before it says
+// anything has cost nothing yet: the request goes to a new one, once.
 Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string& model) {
   if (model.empty()) {
     throw base::Error(
@@ -26,15 +41,21 @@ Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string
         "model");
   }
   const registry::ResolvedModel resolved = hub.resolver.resolve(model);
-  auto lease = std::make_shared<hub::EngineLease>(hub.pool.acquire(hub.served_model(resolved)));
-  Upstream upstream;
-  upstream.socket_path = lease->socket().string();
-  upstream.headers["x-hub-request-id"] = request.request_id;
-  upstream.headers["x-hub-model"] = resolved.asked;
-  if (resolved.adapter) {
-    upstream.headers["x-hub-adapter"] = resolved.adapter->id;
+  const auto acquire = [&] {
+    return std::make_shared<hub::EngineLease>(hub.pool.acquire(hub.served_model(resolved)));
+  };
+  auto lease = acquire();
+  Response response;
+  try {
+    response = forward_with(lease, request, resolved);
+  } catch (const base::Error& error) {
+    if (error.reason() != kEngineLost && error.reason() != kEngineUnavailable) {
+      throw;
+    }
+    hub.pool.lost(*lease);
+    lease = acquire();
+    response = forward_with(lease, request, resolved);
   }
-  Response response = forward(request, upstream);
   if (response.stream) {
     response.stream = [lease, produce = std::move(response.stream)](BodyWriter& writer) {
       produce(writer);

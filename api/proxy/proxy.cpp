@@ -220,11 +220,11 @@ Response forward(const Request& request, const Upstream& upstream) {
   *request.on_cancel = [connection = exchange.connection] { connection->cancel(); };
 
   if (!connection.open(upstream.socket_path, bytes)) {
-    fail(request, "engine_unavailable", "the engine for this model cannot be reached: try again");
+    fail(request, kEngineUnavailable, "the engine for this model cannot be reached: try again");
   }
   const auto head = connection.read_head(request.method == "HEAD");
   if (!head) {
-    fail(request, "engine_lost", "the engine stopped before it answered: send the request again");
+    fail(request, kEngineLost, "the engine stopped before it answered: send the request again");
   }
   Response response;
   response.status = head->status;
@@ -246,7 +246,7 @@ Response forward(const Request& request, const Upstream& upstream) {
   while (true) {
     auto piece = connection.read_body();
     if (!piece) {
-      fail(request, "engine_lost", "the engine stopped before it answered: send the request again");
+      fail(request, kEngineLost, "the engine stopped before it answered: send the request again");
     }
     if (piece->empty()) {
       break;

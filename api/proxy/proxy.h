@@ -13,6 +13,10 @@ struct Upstream {
   std::string target;  // path and query there; "": as they came
 };
 
+// Reasons of forward()'s kUnavailable.
+inline constexpr const char* kEngineUnavailable = "engine_unavailable";  // nobody listens
+inline constexpr const char* kEngineLost = "engine_lost";  // it ended before its answer
+
 // Sends the request on and passes the answer through; blocks until the answer's head is here (its
 // body, too, when its length is known).
 // - Event streams and bodies of unknown length go on byte by byte as they arrive; of an event
@@ -23,8 +27,8 @@ struct Upstream {
 //   "engine_lost"}}`, no [DONE]. In the middle of another stream: the client's connection is cut.
 // - Hop-by-hop headers stay on their side, and so do the client's credentials; X-Request-Id is the
 //   request's.
-// Throws base::Error: kUnavailable (reason "engine_unavailable": nobody listens; "engine_lost": it
-// ended before its answer), kCancelled when the client is gone.
+// Throws base::Error: kUnavailable (with one of the reasons above), kCancelled when the client is
+// gone.
 Response forward(const Request& request, const Upstream& upstream);
 
 }  // namespace hub::api

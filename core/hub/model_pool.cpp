@@ -105,6 +105,16 @@ std::shared_ptr<EngineProcess> ModelPool::start_engine(const ServedModel& model)
   return std::make_shared<EngineProcess>(std::move(engine));
 }
 
+void ModelPool::lost(const EngineLease& lease) {
+  std::shared_ptr<EngineProcess> engine;  // may end here, outside the lock: its end takes a moment
+  const std::lock_guard lock(mutex_);
+  const auto found = engines_.find(lease.engine_->base_version_id());
+  if (found != engines_.end() && found->second == lease.engine_) {
+    engine = std::move(found->second);
+    engines_.erase(found);
+  }
+}
+
 bool ModelPool::unload(const std::string& base_version_id) {
   std::shared_ptr<EngineProcess> engine;
   {

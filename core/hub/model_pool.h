@@ -43,6 +43,7 @@ class EngineLease {
   [[nodiscard]] const std::filesystem::path& socket() const { return engine_->socket(); }
 
  private:
+  friend class ModelPool;
   std::shared_ptr<EngineProcess> engine_;
 };
 
@@ -67,6 +68,9 @@ class ModelPool {
   // cannot fit now, kUnprocessable with the worker's reason when it does not load, kUnavailable
   // when it takes too long or the pool is closed.
   EngineLease acquire(const ServedModel& model);
+
+  // The engine did not answer: whoever asks next gets a new one, even before its end was noticed.
+  void lost(const EngineLease& lease);
 
   // Stops the engine of a base version once its requests have ended. False when it is not loaded.
   bool unload(const std::string& base_version_id);

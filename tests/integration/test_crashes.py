@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,24 @@ def test_an_engine_that_dies_ends_the_stream_with_an_error(own_hub: HubProcess) 
     assert client.chat(
         DEFAULT_MODEL, "What is the capital of France?", temperature=0, max_tokens=16
     )
+    client.close()
+
+
+@needs_proc
+def test_a_request_whose_engine_dies_before_it_answers_goes_to_a_new_one(
+    own_hub: HubProcess,
+) -> None:
+    client = HubClient(own_hub.url)
+    client.chat(DEFAULT_MODEL, "Hello", temperature=0, max_tokens=1)
+    engine = wait_for_child(own_hub.pid, "engine")
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(
+            client.chat, DEFAULT_MODEL, "Count to one hundred.", temperature=0, max_tokens=200
+        )
+        time.sleep(0.3)
+        os.kill(engine, signal.SIGKILL)
+        assert answer.result(60)
+    assert wait_for_child(own_hub.pid, "engine") != engine
     client.close()
 
 

@@ -122,6 +122,15 @@ TEST_F(ModelPoolTest, StartsANewEngineAfterOneWasKilled) {
   EXPECT_NE(pool_->acquire(model("a")).socket(), socket);
 }
 
+TEST_F(ModelPoolTest, AnEngineThatDidNotAnswerIsNotGivenAgain) {
+  const EngineLease lease = pool_->acquire(model("a"));
+  pool_->lost(lease);
+  const EngineLease next = pool_->acquire(model("a"));
+  EXPECT_NE(next.socket(), lease.socket());
+  pool_->lost(lease);  // of an engine that is no longer the model's: nothing happens
+  EXPECT_EQ(pool_->acquire(model("a")).socket(), next.socket());
+}
+
 TEST_F(ModelPoolTest, MakesRoomByUnloadingTheIdleOnly) {
   const std::uint64_t half = 600ULL << 20U;
   auto busy = std::make_unique<EngineLease>(pool_->acquire(model("busy", half)));
