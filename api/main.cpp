@@ -40,6 +40,8 @@ struct ServerFlags {
         {"threads", "threads of a worker (default: one a core)"},
         {"load_timeout_seconds", "for a model to load (default 300)"},
         {"drain_timeout_seconds", "for requests in flight at shutdown (default 30)"},
+        {"hf_endpoint", "the Hugging Face Hub or a mirror of it (HF_ENDPOINT)"},
+        {"hf_cache", "the Hugging Face tools' cache, used without copying (HF_HUB_CACHE, HF_HOME)"},
         {"log_level", "debug, info, warning, error"},
         {"log_format", "text, json"},
     };

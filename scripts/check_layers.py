@@ -17,6 +17,7 @@ from pathlib import Path
 CORE: dict[str, set[str]] = {
     "base": set(),
     "net": {"base"},
+    "hf": {"base", "net"},
     "obs": {"base", "net"},
     "db": {"base"},
     "artifacts": {"base"},
@@ -34,6 +35,7 @@ CORE: dict[str, set[str]] = {
     "hub": {
         "base",
         "net",
+        "hf",
         "obs",
         "db",
         "artifacts",
@@ -45,7 +47,7 @@ CORE: dict[str, set[str]] = {
     },
 }
 MLX_FREE_CORE = {
-    "base", "net", "obs", "db", "artifacts", "model_config", "text", "data", "registry", "jobs", "hub",
+    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "text", "data", "registry", "jobs", "hub",
 }  # fmt: skip
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},

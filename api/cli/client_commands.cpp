@@ -89,6 +89,58 @@ void add_models(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
+void add_pull(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command =
+      app.add_subcommand("pull", "download a model or adapter from the Hugging Face Hub");
+  const auto options = std::make_shared<PullOptions>();
+  common->add_to(*command);
+  command->add_option("repository", options->repository, "organisation/name")->required();
+  command->add_option("--name", options->name, "how it is called here; default: its own name");
+  command->add_option("--revision", options->revision, "branch, tag or commit; default: main");
+  command->add_option("--base", options->base, "of an adapter: the model it was trained on");
+  command->add_flag("--force", options->force, "also when it does not fit memory or disk");
+  command->add_flag("--dry-run", options->dry_run, "only show size and fit");
+  command->callback([common, options] {
+    options->json = common->json;
+    HubClient client = common->client();
+    common->exit_code = pull_command(client, common->setup.console, *options);
+  });
+}
+
+void add_push(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command =
+      app.add_subcommand("push", "upload a model or adapter to the Hugging Face Hub");
+  const auto options = std::make_shared<PushOptions>();
+  common->add_to(*command);
+  command->add_option("model", options->model, "name, name:version or name@alias")->required();
+  command->add_option("--repo", options->repository, "organisation/name, made where it is missing")
+      ->required();
+  command->add_option("--revision", options->revision, "branch; default: main");
+  command->add_option("--message", options->message, "of the commit");
+  command->add_flag("--private", options->is_private, "a new repository is private");
+  command->callback([common, options] {
+    options->json = common->json;
+    HubClient client = common->client();
+    common->exit_code = push_command(client, common->setup.console, *options);
+  });
+}
+
+void add_import(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command =
+      app.add_subcommand("import", "register a model folder, adapter folder or GGUF file");
+  const auto options = std::make_shared<ImportOptions>();
+  common->add_to(*command);
+  command->add_option("path", options->path, "inside an allowed folder of the server")->required();
+  command->add_option("--name", options->name, "how it is called here")->required();
+  command->add_option("--base", options->base, "of an adapter: the model it was trained on");
+  command->add_flag("--reference", options->reference, "leave the files where they are");
+  command->callback([common, options] {
+    options->json = common->json;
+    HubClient client = common->client();
+    common->exit_code = import_command(client, common->setup.console, *options);
+  });
+}
+
 void add_train(CLI::App& app, const std::shared_ptr<Common>& common) {
   CLI::App* command = app.add_subcommand("train", "fine-tune a model on a data set");
   const auto options = std::make_shared<TrainOptions>();
@@ -200,6 +252,9 @@ void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code
   const auto common = std::make_shared<Common>(Common{setup, exit_code});
   add_run(app, common);
   add_models(app, common);
+  add_pull(app, common);
+  add_push(app, common);
+  add_import(app, common);
   add_train(app, common);
   add_jobs(app, common);
   add_version(app, common);

@@ -58,4 +58,37 @@ int cancel_job_command(HubClient& client, Console& console, const std::string& i
 // connection.
 int watch_job_command(HubClient& client, Console& console, const std::string& id, bool json);
 
+struct PullOptions {
+  std::string repository;
+  std::optional<std::string> name;  // default: the repository's own
+  std::optional<std::string> revision;
+  std::optional<std::string> base;  // adapters: what it was trained on
+  bool force = false;
+  bool dry_run = false;
+  bool json = false;
+};
+// Registers the model where it is missing, shows what will be downloaded and whether it fits, and
+// watches the pull.
+int pull_command(HubClient& client, Console& console, const PullOptions& options);
+
+struct PushOptions {
+  std::string model;
+  std::string repository;
+  std::optional<std::string> revision;
+  std::optional<std::string> message;
+  bool is_private = false;
+  bool json = false;
+};
+// Uploads a model or adapter with a model card and watches it.
+int push_command(HubClient& client, Console& console, const PushOptions& options);
+
+struct ImportOptions {
+  std::string path;  // a model or adapter folder, or a .gguf file
+  std::string name;
+  std::optional<std::string> base;
+  bool reference = false;  // leave the files where they are
+  bool json = false;
+};
+int import_command(HubClient& client, Console& console, const ImportOptions& options);
+
 }  // namespace hub::api

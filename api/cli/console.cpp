@@ -72,7 +72,8 @@ ProgressLine::~ProgressLine() {
   }
 }
 
-void ProgressLine::progress(std::int64_t step, std::int64_t total, double eta_seconds) {
+void ProgressLine::progress(std::int64_t step, std::int64_t total, double eta_seconds, Unit unit) {
+  unit_ = unit;
   step_ = step;
   total_ = total;
   eta_seconds_ = eta_seconds;
@@ -103,14 +104,18 @@ void ProgressLine::draw() {
   if (total_ > 0) {
     const std::int64_t done = std::clamp<std::int64_t>(step_ * kBarWidth / total_, 0, kBarWidth);
     line = fmt::format(
-        "{:3}% [{:#<{}}{:.<{}}] {}/{}",
+        "{:3}% [{:#<{}}{:.<{}}] {}",
         std::clamp<std::int64_t>(step_ * 100 / total_, 0, 100),
         "",
         done,
         "",
         kBarWidth - done,
-        step_,
-        total_);
+        unit_ == Unit::kSteps
+            ? fmt::format("{}/{}", step_, total_)
+            : fmt::format(
+                  "{} of {}",
+                  size_text(static_cast<std::uint64_t>(std::max<std::int64_t>(step_, 0))),
+                  size_text(static_cast<std::uint64_t>(total_))));
   }
   if (!report_.empty()) {
     line += (line.empty() ? "" : "  ") + report_;

@@ -33,8 +33,11 @@ class ProgressLine {
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
 
+  // What is counted: steps, or bytes, which are written as sizes.
+  enum class Unit : std::uint8_t { kSteps, kBytes };
   // Terminal: the bar moves. Elsewhere: nothing, reports carry the step.
-  void progress(std::int64_t step, std::int64_t total, double eta_seconds);
+  void progress(
+      std::int64_t step, std::int64_t total, double eta_seconds, Unit unit = Unit::kSteps);
   // "train_loss 1.234  0.8 it/s": beside the bar, or a line of its own with the step.
   void report(const std::string& text);
   // A line of its own in any case.
@@ -47,6 +50,7 @@ class ProgressLine {
   std::int64_t step_ = 0;
   std::int64_t total_ = 0;
   double eta_seconds_ = -1;
+  Unit unit_ = Unit::kSteps;
   std::string report_;
   std::size_t drawn_ = 0;  // width of what stands on the open line
 };

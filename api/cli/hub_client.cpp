@@ -60,6 +60,12 @@ std::string with_query(std::string path, std::string_view query) {
   return path;
 }
 
+net::HttpRequest with_body(net::HttpRequest request, const Json& body) {
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return request;
+}
+
 }  // namespace
 
 void throw_refusal(int status, std::string_view body) {
@@ -105,10 +111,17 @@ Json HubClient::get(const std::string& path) {
 }
 
 Json HubClient::post(const std::string& path, const Json& body) {
-  net::HttpRequest post = request("POST", path);
-  post.headers.emplace_back("Content-Type", "application/json");
-  post.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return call(with_body(request("POST", path), body));
+}
+
+Json HubClient::post_slowly(const std::string& path, const Json& body) {
+  net::HttpRequest post = with_body(request("POST", path), body);
+  post.timeout = std::chrono::milliseconds(0);
   return call(post);
+}
+
+void HubClient::remove(const std::string& path) {
+  static_cast<void>(call(request("DELETE", path)));
 }
 
 Json HubClient::upload(

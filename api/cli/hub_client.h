@@ -24,6 +24,9 @@ class HubClient {
   // running?".
   base::Json get(const std::string& path);
   base::Json post(const std::string& path, const base::Json& body);
+  // As post(), for what may take as long as it takes (copying gigabytes).
+  base::Json post_slowly(const std::string& path, const base::Json& body);
+  void remove(const std::string& path);
   base::Json upload(
       const std::string& path, const std::string& name, const std::filesystem::path& file);
   // All pages of a list: {"data": […]}; at most `limit` rows where given.

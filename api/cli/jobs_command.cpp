@@ -23,6 +23,7 @@ constexpr auto kFirstPause = std::chrono::milliseconds(200);
 constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
 // A server that restarts comes back within this time; else watching ends with its error.
 constexpr int kMostFailures = 10;
+constexpr auto kReportInterval = std::chrono::seconds(5);
 
 std::string text(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -129,7 +130,9 @@ class JobWatch {
     if (json_) {
       return true;
     }
-    if (type == "job.progress") {
+    if (type == "job.progress" && text(data, "unit") == "bytes") {
+      show_transfer(data);
+    } else if (type == "job.progress") {
       line_.progress(
           static_cast<std::int64_t>(number(data, "step", 0)),
           static_cast<std::int64_t>(number(data, "total", 0)),
@@ -147,6 +150,34 @@ class JobWatch {
     return true;
   }
 
+  // A download or upload: sizes, files and speed.
+  void show_transfer(const Json& data) {
+    const double done = number(data, "step", 0);
+    const double total = number(data, "total", 0);
+    line_.progress(
+        static_cast<std::int64_t>(done),
+        static_cast<std::int64_t>(total),
+        number(data, "eta_seconds", -1),
+        ProgressLine::Unit::kBytes);
+    const auto now = std::chrono::steady_clock::now();
+    if (!console_.terminal && done < total && now < next_report_) {
+      return;  // a line a second is too much for a log
+    }
+    next_report_ = now + kReportInterval;
+    const double speed = number(data, "bytes_per_second", 0);
+    line_.report(
+        fmt::format(
+            "{}{}/s, {:.0f} of {:.0f} files",
+            console_.terminal ? ""
+                              : fmt::format(
+                                    "{} of {}, ",
+                                    size_text(static_cast<std::uint64_t>(done)),
+                                    size_text(static_cast<std::uint64_t>(total))),
+            size_text(static_cast<std::uint64_t>(speed)),
+            number(data, "files_done", 0),
+            number(data, "files_total", 0)));
+  }
+
   void show_waiting(const std::string& state, const std::string& reason) {
     if (!json_ && state == "QUEUED" && reason != waiting_) {
       waiting_ = reason;
@@ -161,6 +192,7 @@ class JobWatch {
   ProgressLine line_;
   net::SseReader reader_;
   std::string waiting_ = "?";  // the reason shown last
+  std::chrono::steady_clock::time_point next_report_;
 };
 
 std::string result_text(const Json& job) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handlers/dataset_source.h"
+#include "api/handlers/pulls.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
@@ -28,6 +29,7 @@ struct Inputs {
   std::string asked;  // the `model` value
   registry::ResolvedModel model;
   registry::Dataset dataset;
+  std::optional<hub::PullRequest> pull;  // the model's weights are not here yet
 };
 
 Inputs read_inputs(
@@ -38,7 +40,13 @@ Inputs read_inputs(
   try {
     inputs.model = hub.resolver.resolve(inputs.asked);
   } catch (const Error& error) {
-    throw Error(error.code(), error.what(), model_field, error.reason());
+    const auto pending =
+        error.reason() == "model_not_ready" ? find_pending(hub, inputs.asked) : std::nullopt;
+    if (!pending) {
+      throw Error(error.code(), error.what(), model_field, error.reason());
+    }
+    inputs.model.base = pending->version;
+    inputs.pull = hub::PullRequest{.repository = pending->model.base_model};
   }
   inputs.dataset = find_or_add_dataset(hub, dataset, dataset_field);
   if (inputs.dataset.rows == 0) {
@@ -193,8 +201,11 @@ JobRequest finetune_request(
   JobRequest request;
   request.job = new_job("finetune", inputs, body);
   const Json output = read_output(hub, body, inputs, *request.job.id);
-  request.job.estimated_bytes =
-      static_cast<std::int64_t>(check_memory(hub, inputs.model.base, params));
+  request.pull = inputs.pull;
+  if (!inputs.pull) {
+    request.job.estimated_bytes =
+        static_cast<std::int64_t>(check_memory(hub, inputs.model.base, params));
+  }
   request.job.spec_json = Json{
       {"type", "finetune"},
       {"model", inputs.asked},
@@ -223,6 +234,7 @@ JobRequest evaluation_request(const Inputs& inputs, const JsonReader& body) {
   const Json params = evaluation_params(body);
   JobRequest request;
   request.job = new_job("evaluate", inputs, body);
+  request.pull = inputs.pull;
   request.job.spec_json = Json{
       {"type", "evaluate"},
       {"model", inputs.asked},
@@ -289,6 +301,15 @@ JobRequest read_evaluation_request(hub::Hub& hub, const Json& json) {
 jobs::Job enqueue(hub::Hub& hub, JobRequest& request) {
   std::optional<jobs::Job> job;
   hub.database.write([&](db::Connection&) {
+    if (request.pull) {
+      // The weights may have arrived since the request was read.
+      const auto version = hub.models.get_version(request.job.version_id.value());
+      if (version.state == registry::VersionState::kPending) {
+        const auto model = hub.models.get_model(version.model_id);
+        static_cast<void>(hub::join_pull(hub.queue, model, version, *request.pull));
+        request.job.waits_for_weights = true;
+      }
+    }
     job = hub.queue.enqueue(request.job);
     if (request.evaluation) {
       request.evaluation = hub.evaluations.add(*request.evaluation);

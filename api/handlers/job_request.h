@@ -5,6 +5,7 @@
 
 #include "core/base/json.h"
 #include "core/hub/hub.h"
+#include "core/hub/pull_job.h"
 #include "core/jobs/job_queue.h"
 #include "core/registry/records.h"
 
@@ -14,6 +15,8 @@ namespace hub::api {
 struct JobRequest {
   jobs::NewJob job;
   std::optional<registry::Evaluation> evaluation;  // of evaluate jobs; its job_id is the job's id
+  // Its model's weights are not here yet: the job waits for them, and this brings them.
+  std::optional<hub::PullRequest> pull;
 };
 
 // Reads either form of POST /jobs: the flat one {"base_model","dataset_path","lora_rank"?,
@@ -26,7 +29,7 @@ JobRequest read_job_request(hub::Hub& hub, const base::Json& json);
 // {"model","dataset","params"?,"timeout_seconds"?,"priority"?}
 JobRequest read_evaluation_request(hub::Hub& hub, const base::Json& json);
 
-// Writes the job, and its evaluation, in one transaction.
+// Writes the job, its evaluation, and the pull that it waits for, in one transaction.
 jobs::Job enqueue(hub::Hub& hub, JobRequest& request);
 
 }  // namespace hub::api

@@ -1,14 +1,14 @@
 #include "api/handlers/model_source.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/hf/settings.h"
 #include "core/hub/local_model.h"
 #include "core/model_config/adapter_config.h"
-#include "core/model_config/content_digest.h"
+#include "core/model_config/model_config.h"
 #include "core/model_config/weight_files.h"
 
 namespace hub::api {
@@ -20,23 +20,6 @@ using base::ErrorCode;
 
 bool is_path(const std::string& text) {
   return text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
-}
-
-// "organisation/name" as the Hub spells its repositories.
-bool is_repository(std::string_view text) {
-  const auto is_part = [](std::string_view part) {
-    const auto alphanumeric = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    };
-    return !part.empty() && part.size() <= 96 && alphanumeric(part.front()) &&
-           part.find("..") == std::string_view::npos &&
-           std::all_of(part.begin(), part.end(), [&](char c) {
-             return alphanumeric(c) || c == '.' || c == '_' || c == '-';
-           });
-  };
-  const std::size_t slash = text.find('/');
-  return slash != std::string_view::npos && is_part(text.substr(0, slash)) &&
-         is_part(text.substr(slash + 1));
 }
 
 std::string tag_of(const VersionPlace& place) {
@@ -60,22 +43,6 @@ registry::NewVersion stored(
     hub.artifacts.remove(place.model_id, tag);
     throw;
   }
-}
-
-registry::NewVersion describe_adapter(const fs::path& folder, const registry::Version& base) {
-  registry::NewVersion version;
-  version.kind = registry::VersionKind::kAdapter;
-  version.state = registry::VersionState::kReady;
-  version.by_reference = true;
-  version.folder = folder.string();
-  version.digest = model_config::adapter_digest(folder, base.digest);
-  version.base_version_id = base.id;
-  version.parent_version_id = base.id;
-  version.config_json = base.config_json;
-  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
-    version.files.push_back({file.name, file.size_bytes, file.sha256});
-  }
-  return version;
 }
 
 registry::NewVersion version_of_registered(
@@ -157,7 +124,7 @@ registry::NewVersion version_of_folder(
     static_cast<void>(model_config::AdapterConfig::load(folder));
     const registry::ResolvedModel resolved = hub.resolver.resolve(*base);
     const auto describe = [&](const fs::path& where) {
-      return describe_adapter(where, resolved.base);
+      return hub::describe_local_adapter(where, resolved.base);
     };
     return storage == Storage::kCopy ? stored(hub, folder, place, describe) : describe(folder);
   }
@@ -169,13 +136,23 @@ registry::NewVersion version_of_folder(
 }
 
 registry::NewVersion version_of_base_model(
-    hub::Hub& hub, const std::string& base_model, Storage storage, const VersionPlace& place) {
+    hub::Hub& hub,
+    const std::string& base_model,
+    Storage storage,
+    const VersionPlace& place,
+    const std::optional<std::string>& base) {
   if (is_path(base_model)) {
     // The field that the caller sees is base_model.
     static_cast<void>(hub.roots.resolve_folder(base_model, "base_model"));
-    return version_of_folder(hub, base_model, storage, place, std::nullopt);
+    return version_of_folder(hub, base_model, storage, place, base);
   }
-  if (is_repository(base_model)) {
+  if (base) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'base' is only for folders of adapters: 'base_model' must be a path",
+        "base");
+  }
+  if (hf::is_repository(base_model)) {
     return {};
   }
   return version_of_registered(hub, base_model, storage, place);

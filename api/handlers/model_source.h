@@ -28,11 +28,16 @@ struct VersionPlace {
 //   ready a registered model's name (any `model` value): the same contents again; ready, or pending
 //   like it "organisation/name": a repository of the Hugging Face Hub; pending, nothing is
 //   downloaded
+// `base` is needed for an adapter's folder, and allowed for nothing else.
 // With Storage::kCopy the files lie in the artifact store when this returns; the caller removes
 // them again (discard()) when the row cannot be written. Throws kNotFound, kPermissionDenied,
 // kUnprocessable naming what is wrong with the folder.
 registry::NewVersion version_of_base_model(
-    hub::Hub& hub, const std::string& base_model, Storage storage, const VersionPlace& place);
+    hub::Hub& hub,
+    const std::string& base_model,
+    Storage storage,
+    const VersionPlace& place,
+    const std::optional<std::string>& base);
 
 // A model or adapter folder inside an allowed root as a version. An adapter (adapter_config.json
 // beside adapters.safetensors) needs `base`, the `model` value of what it was trained on.

@@ -10,6 +10,8 @@
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
+#include "core/hf/settings.h"
+#include "core/hub/pull_job.h"
 
 namespace hub::api {
 namespace {
@@ -61,10 +63,28 @@ std::optional<std::string> read_description(const JsonReader& body) {
   return description;
 }
 
+// What cannot be pulled is not registered.
+Response register_and_pull(hub::Hub& hub, const registry::NewModel& model) {
+  hub::PullRequest pull;
+  pull.repository = model.base_model;
+  const hub::PullPlan plan = hub.pulls.plan(pull.repository, pull.revision);
+  plan.refuse_unless_fits();
+  pull.commit = plan.snapshot.commit;
+  Json answer;
+  hub.database.write([&](db::Connection&) {
+    const registry::Model made = hub.models.add_model(model, registry::NewVersion());
+    const auto version = hub::version_to_pull(hub.models, made);
+    const jobs::Job job = hub::join_pull(hub.queue, made, version.value(), pull);
+    answer = model_json(hub, made);
+    answer["pull_job_id"] = job.id;
+  });
+  return json_answer(201, answer);
+}
+
 Response create_model(hub::Hub& hub, const Request& request) {
   const Json json = request_json(request);
   const JsonReader body(json);
-  body.refuse_unknown({"name", "base_model", "description", "tags", "storage", "pull"});
+  body.refuse_unknown({"name", "base_model", "description", "tags", "storage", "base", "pull"});
   registry::NewModel model;
   model.name = body.string("name");
   base::check_name(model.name, "name");
@@ -72,11 +92,11 @@ Response create_model(hub::Hub& hub, const Request& request) {
   model.description = read_description(body).value_or("");
   model.tags_json = read_tags(body).value_or("{}");
   const Storage storage = read_storage(body);
-  if (body.optional_bool("pull").value_or(false)) {
+  const bool pull = body.optional_bool("pull").value_or(false);
+  if (pull && !hf::is_repository(model.base_model)) {
     throw Error(
-        ErrorCode::kNotImplemented,
-        "'pull' is not available yet: register a local folder, or leave it out to register the "
-        "model without its weights",
+        ErrorCode::kInvalidArgument,
+        "'pull' is only for repositories of the Hugging Face Hub (organisation/name)",
         "pull");
   }
   // Before gigabytes are copied; the insert checks again.
@@ -89,7 +109,11 @@ Response create_model(hub::Hub& hub, const Request& request) {
   }
   const VersionPlace place{base::new_id(), 1};
   model.id = place.model_id;
-  const registry::NewVersion version = version_of_base_model(hub, model.base_model, storage, place);
+  if (pull) {
+    return register_and_pull(hub, model);
+  }
+  const registry::NewVersion version =
+      version_of_base_model(hub, model.base_model, storage, place, body.optional_string("base"));
   try {
     return json_answer(201, model_json(hub, hub.models.add_model(model, version)));
   } catch (...) {

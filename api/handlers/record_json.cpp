@@ -153,6 +153,7 @@ Json version_json(hub::Hub& hub, const registry::Version& version, bool with_fil
       {"context_length", field(config, "context_length")},
       {"chat_template", field(config, "chat_template")},
       {"by_reference", version.by_reference},
+      {"source", field(config, "source")},
       {"folder",
        version.folder.empty() ? Json(nullptr)
                               : Json(hub.artifacts.absolute(version.folder).string())},

@@ -6,6 +6,7 @@
 #include "api/handlers/events.h"
 #include "api/handlers/jobs.h"
 #include "api/handlers/models.h"
+#include "api/handlers/pulls.h"
 #include "api/handlers/versions.h"
 
 namespace hub::api {
@@ -14,7 +15,8 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
   const RouteContext context{
       hub, std::make_shared<registry::IdempotencyStore>(hub.database, hub.clock)};
   std::vector<Route> routes;
-  for (auto make : {model_routes, version_routes, dataset_routes, job_routes, event_routes}) {
+  for (auto make :
+       {model_routes, pull_routes, version_routes, dataset_routes, job_routes, event_routes}) {
     for (Route& route : make(context)) {
       routes.push_back(std::move(route));
     }

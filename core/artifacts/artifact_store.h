@@ -16,6 +16,20 @@ struct StoredFile {
   std::string sha256;
 };
 
+// A file on its way into the store, its SHA-256 known and checked by whoever brings it.
+struct IncomingFile {
+  enum class How : std::uint8_t {
+    kMove,   // ours now: renamed into the store
+    kShare,  // somebody else's, stays where it is: a hard link, on another file system a symbolic
+             // one
+  };
+  std::string name;
+  std::filesystem::path source;
+  std::int64_t size_bytes = 0;
+  std::string sha256;
+  How how = How::kMove;
+};
+
 // A folder of files that are one version. Layout under the data folder (docs/storage-format.md):
 //   artifacts/{model_id}/{version_tag}/{name}   hard links, read-only
 //   blobs/{first two digits}/{sha256}           every file once, by its SHA-256
@@ -32,6 +46,16 @@ class ArtifactStore {
   // kConflict (that version has files already), kUnavailable (disk full …) leaving nothing behind.
   std::vector<StoredFile> import_folder(
       const std::filesystem::path& source, std::string_view model_id, std::string_view version_tag);
+
+  // As import_folder(), for files that lie in different places and are not copied. Content that the
+  // store has already is taken from there. Those to be moved are gone from their place afterwards,
+  // also when it throws half-way: they lie in `blobs/` then, until garbage is collected.
+  std::vector<StoredFile> import_files(
+      const std::vector<IncomingFile>& files,
+      std::string_view model_id,
+      std::string_view version_tag);
+  // The stored file with that content; nullopt when there is none.
+  [[nodiscard]] std::optional<std::filesystem::path> find_blob(const std::string& sha256) const;
 
   // The same list for a folder that stays where it is.
   [[nodiscard]] static std::vector<StoredFile> scan_folder(const std::filesystem::path& source);
@@ -61,6 +85,7 @@ class ArtifactStore {
 
  private:
   std::filesystem::path store_blob(const std::filesystem::path& source, StoredFile& file);
+  std::filesystem::path place_blob(const IncomingFile& file);
 
   const std::filesystem::path root_;
 };

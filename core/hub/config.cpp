@@ -127,6 +127,9 @@ std::vector<Setting> settings() {
        [](Config& c, const Values& v, Source s) {
          c.drain_timeout_seconds = number(v[0], s, 0, 86400);
        }},
+      {"hf_endpoint", false, [](Config& c, const Values& v, Source) { c.hf_endpoint = v[0]; }},
+      {"hf_token", false, [](Config& c, const Values& v, Source) { c.hf_token = v[0]; }},
+      {"hf_cache", false, path_of(&Config::hf_cache)},
       {"log_level",
        false,
        [](Config& c, const Values& v, Source s) {

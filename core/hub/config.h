@@ -30,6 +30,9 @@ struct Config {
   int threads = 0;                              // threads of a worker; 0: one a core
   double load_timeout_seconds = 300.0;  // load_timeout_seconds: for an engine to become ready
   double drain_timeout_seconds = 30.0;  // drain_timeout_seconds: at shutdown
+  std::string hf_endpoint;              // hf_endpoint: the Hub or a mirror; "": HF_ENDPOINT
+  std::string hf_token;                 // hf_token: "": HF_TOKEN, or what `hf auth login` stored
+  std::filesystem::path hf_cache;       // hf_cache: "": HF_HUB_CACHE, HF_HOME
   std::string log_level = "info";       // log_level: debug, info, warning, error
   std::string log_format = "text";      // log_format: text, json
 };

@@ -1,5 +1,6 @@
 #include "core/hub/hub.h"
 
+#include <cstdlib>
 #include <vector>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "core/db/migrations.h"
 #include "core/hub/local_model.h"
 #include "core/hub/process_info.h"
+#include "core/hub/pull_job.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -56,6 +58,30 @@ std::uint64_t memory_budget(const Config& config) {
                    static_cast<double>(machine_memory_bytes()) * config.memory_fraction);
 }
 
+PullPlanner::Options pull_options(const Config& config, const MemoryLedger& ledger) {
+  const hf::Overrides overrides{config.hf_endpoint, config.hf_token, config.hf_cache};
+  return {
+      .downloads_folder = config.data_dir / "downloads",
+      .memory_budget_bytes = ledger.budget_bytes(),
+      .settings = [overrides] {
+        return hf::read_settings(
+            overrides, [](const std::string& name) -> std::optional<std::string> {
+              const char* value = std::getenv(name.c_str());
+              return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+            });
+      }};
+}
+
+HostJobKinds host_kinds(
+    const PullPlanner& pulls,
+    registry::ModelRegistry& models,
+    registry::ModelResolver& resolver,
+    artifacts::ArtifactStore& artifacts) {
+  HostJobKinds kinds;
+  kinds[std::string(jobs::kPullKind)] = make_pull_kind(pulls, models, resolver, artifacts);
+  return kinds;
+}
+
 ModelPool::Options pool_options(const Config& config) {
   return {
       .worker_executable = config.worker_executable,
@@ -95,7 +121,11 @@ Hub::Hub(Config given)
                .datasets = datasets,
                .evaluations = evaluations,
                .artifacts = artifacts,
-               .memory_budget_bytes = ledger.budget_bytes()})) {
+               .memory_budget_bytes = ledger.budget_bytes()})),
+      pulls(pull_options(config, ledger), artifacts),
+      host_runner(
+          {.database = database, .queue = queue, .events = events, .clock = clock},
+          host_kinds(pulls, models, resolver, artifacts)) {
   // Files that a crash left without a row would be in the way of the next version's.
   artifacts.keep_only(models.stored_folders());
 }
@@ -106,11 +136,14 @@ Hub::~Hub() {
 
 void Hub::start() {
   register_default_model();
+  host_runner.recover();  // before orphans of the device lane are failed
   runner.start();
+  host_runner.start();
 }
 
 void Hub::stop() {
   events.close();
+  host_runner.stop();
   runner.stop();
   pool.close(config.drain_timeout_seconds);
 }

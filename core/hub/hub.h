@@ -9,9 +9,11 @@
 #include "core/db/pool.h"
 #include "core/hub/config.h"
 #include "core/hub/folders.h"
+#include "core/hub/host_runner.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
+#include "core/hub/pull_plan.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/registry/alias_registry.h"
@@ -65,6 +67,8 @@ class Hub {
   MemoryLedger ledger;
   ModelPool pool;
   JobRunner runner;
+  PullPlanner pulls;
+  HostRunner host_runner;
 
  private:
   void register_default_model();

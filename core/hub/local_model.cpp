@@ -44,4 +44,21 @@ registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
   return version;
 }
 
+registry::NewVersion describe_local_adapter(
+    const std::filesystem::path& folder, const registry::Version& base) {
+  registry::NewVersion version;
+  version.kind = registry::VersionKind::kAdapter;
+  version.state = registry::VersionState::kReady;
+  version.by_reference = true;
+  version.folder = folder.string();
+  version.digest = model_config::adapter_digest(folder, base.digest);
+  version.base_version_id = base.id;
+  version.parent_version_id = base.id;
+  version.config_json = base.config_json;
+  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
+    version.files.push_back({file.name, file.size_bytes, file.sha256});
+  }
+  return version;
+}
+
 }  // namespace hub::hub

@@ -14,4 +14,9 @@ namespace hub::hub {
 // kUnprocessable or kNotFound naming what is wrong.
 registry::NewVersion describe_local_model(const std::filesystem::path& folder);
 
+// The same of an adapter's folder (adapter_config.json, adapters.safetensors) over the version that
+// it was trained on.
+registry::NewVersion describe_local_adapter(
+    const std::filesystem::path& folder, const registry::Version& base);
+
 }  // namespace hub::hub

@@ -26,6 +26,9 @@ inline constexpr std::string_view kWaitPaused = "queue_paused";
 inline constexpr std::string_view kWaitServing = "yielded_to_serving";
 inline constexpr std::string_view kWaitRetry = "retry_at";
 
+// The kind that brings the files of a version; jobs on it wait for its end.
+inline constexpr std::string_view kPullKind = "pull";
+
 // Jobs of one lane run one at a time: `device` for what computes, `host` for what needs no device.
 inline constexpr std::string_view kDeviceLane = "device";
 inline constexpr std::string_view kHostLane = "host";
@@ -47,7 +50,7 @@ struct JobResult {
 struct Job {
   std::string id;
   std::int64_t sequence = 0;  // order of arrival
-  std::string kind;           // finetune, evaluate, merge, quantize, import, profile
+  std::string kind;           // finetune, evaluate, merge, quantize, import, profile, pull, push
   std::string lane;
   JobState state = JobState::kQueued;
   std::string reason;     // QUEUED: why it waits; FAILED, CANCELLED: why it ended; else empty

@@ -8,6 +8,7 @@
 #include "core/db/change_feed.h"
 #include "core/db/statement.h"
 #include "core/jobs/job_rows.h"
+#include "core/jobs/job_waits.h"
 
 namespace hub::jobs {
 namespace {
@@ -25,25 +26,6 @@ Job read_job(Connection& connection, const std::string& id) {
         ErrorCode::kNotFound, fmt::format("there is no job '{}'", id), "id", "job_not_found");
   }
   return job_from(row);
-}
-
-// What every event about a job's state says.
-Json state_data(const Job& job) {
-  Json data = {
-      {"state", to_string(job.state)},
-      {"kind", job.kind},
-      {"model", job.model},
-      {"attempt", job.attempt}};
-  if (!job.reason.empty()) {
-    data["reason"] = job.reason;
-  }
-  if (job.result) {
-    data["result"] = {
-        {"model", job.result->model},
-        {"version", job.result->version},
-        {"version_id", job.result->version_id}};
-  }
-  return data;
 }
 
 void record(Connection& connection, std::int64_t now_ms, std::string_view type, const Job& job) {
@@ -89,7 +71,7 @@ Job JobQueue::enqueue(const NewJob& job) {
         job.id.value_or(base::new_id()),
         job.kind,
         job.lane,
-        kWaitPosition,
+        job.waits_for_weights ? kWaitWeights : kWaitPosition,
         job.spec_json,
         job.model,
         job.model_id,
@@ -131,6 +113,7 @@ Job JobQueue::cancel(const std::string& id) {
         update,
         clock_.now_ms(),
         before.state == JobState::kQueued ? "job.cancelled" : "job.cancel_requested");
+    settle_waiting(connection, clock_.now_ms(), job.value());
   });
   return job.value();
 }
@@ -215,6 +198,7 @@ std::optional<Job> JobQueue::claim(
         "worker_pid = NULL, worker_started = '', lease_until = ?2, not_before = NULL, "
         "started_at = COALESCE(started_at, ?3) "
         "WHERE sequence = (SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 "
+        "  AND reason <> ?6 "
         "  AND (not_before IS NULL OR not_before <= ?3) "
         "  ORDER BY priority DESC, sequence LIMIT 1) "
         "AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'RUNNING' AND lane = ?4) "
@@ -225,7 +209,8 @@ std::optional<Job> JobQueue::claim(
         now_ms + lease_ms_,
         now_ms,
         lane,
-        kPausedKey);
+        kPausedKey,
+        kWaitWeights);
     job = change(connection, update, now_ms, "job.started");
   });
   return job;
@@ -283,7 +268,11 @@ bool JobQueue::end_running(std::string_view event, const StatementMaker& make_up
   bool done = false;
   pool_.write([&](Connection& connection) {
     const std::int64_t now_ms = clock_.now_ms();
-    done = change(connection, *make_update(connection, now_ms), now_ms, event).has_value();
+    const auto job = change(connection, *make_update(connection, now_ms), now_ms, event);
+    done = job.has_value();
+    if (job) {
+      settle_waiting(connection, now_ms, *job);
+    }
   });
   return done;
 }
@@ -333,6 +322,7 @@ bool JobQueue::release(
         clock_.now_ms(),
         job.state == JobState::kQueued ? "job.waiting" : "job.cancelled",
         job);
+    settle_waiting(connection, clock_.now_ms(), job);
     done = true;
   });
   return done;

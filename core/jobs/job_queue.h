@@ -36,6 +36,9 @@ struct NewJob {
   std::optional<std::int64_t> timeout_seconds;
   std::optional<std::int64_t> estimated_bytes;
   std::optional<std::string> id;  // given where the output's name contains it (base::new_id())
+  // The files of `version_id` are not here yet: it waits until a job of kind kPullKind on the same
+  // version has ended, and fails when that did not complete.
+  bool waits_for_weights = false;
 };
 
 struct JobFilter {
@@ -84,7 +87,8 @@ class JobQueue {
       const std::string& id,
       std::int64_t step,
       std::int64_t total,
-      std::optional<double> eta_seconds);
+      std::optional<double> eta_seconds,
+      const base::Json* details = nullptr);  // an object: further fields of the event
   // One report: {"step", "train_loss"?, "eval_loss"?, …} (core/base/worker_protocol.h, "metric").
   bool record_metric(const std::string& id, const base::Json& metric);
   // {"peak_bytes", …} (worker protocol, "memory"); keeps the highest peak.
@@ -115,6 +119,8 @@ class JobQueue {
   // Throws kNotFound ("job_not_found").
   Job get(const std::string& id);
   std::vector<Job> list(const JobFilter& filter);
+  // The oldest job of that kind on that version that has not ended.
+  std::optional<Job> find_live(std::string_view kind, const std::string& version_id);
   // 1 for the next to run; nullopt unless QUEUED.
   std::optional<std::int64_t> position(const std::string& id);
   // The reports with an ordinal greater than `after`, oldest first, as JSON objects with "time" and

@@ -74,7 +74,8 @@ bool JobQueue::record_progress(
     const std::string& id,
     std::int64_t step,
     std::int64_t total,
-    std::optional<double> eta_seconds) {
+    std::optional<double> eta_seconds,
+    const Json* details) {
   bool done = false;
   pool_.write([&](Connection& connection) {
     done = Statement(
@@ -90,6 +91,9 @@ bool JobQueue::record_progress(
       Json data = {{"step", step}, {"total", total}, {"eta_seconds", nullptr}};
       if (eta_seconds) {
         data["eta_seconds"] = *eta_seconds;
+      }
+      if (details != nullptr) {
+        data.update(*details);
       }
       db::record_event(connection, clock_.now_ms(), "job.progress", "job", id, data);
     }
@@ -180,6 +184,23 @@ std::vector<Job> JobQueue::list(const JobFilter& filter) {
     }
   });
   return jobs;
+}
+
+std::optional<Job> JobQueue::find_live(std::string_view kind, const std::string& version_id) {
+  std::optional<Job> job;
+  pool_.read([&](Connection& connection) {
+    Statement row(
+        connection,
+        "SELECT " + kJobColumns +
+            " FROM jobs WHERE state IN ('QUEUED', 'RUNNING') AND kind = ?1 AND version_id = ?2 "
+            "ORDER BY sequence LIMIT 1",
+        kind,
+        version_id);
+    if (row.step()) {
+      job = job_from(row);
+    }
+  });
+  return job;
 }
 
 std::optional<std::int64_t> JobQueue::position(const std::string& id) {

@@ -1,5 +1,7 @@
 #include "core/jobs/job_rows.h"
 
+#include <nlohmann/json.hpp>
+
 namespace hub::jobs {
 
 Job job_from(const db::Statement& row) {
@@ -46,6 +48,24 @@ Job job_from(const db::Statement& row) {
   }
   job.result_json = row.text(column++);
   return job;
+}
+
+base::Json state_data(const Job& job) {
+  base::Json data = {
+      {"state", to_string(job.state)},
+      {"kind", job.kind},
+      {"model", job.model},
+      {"attempt", job.attempt}};
+  if (!job.reason.empty()) {
+    data["reason"] = job.reason;
+  }
+  if (job.result) {
+    data["result"] = {
+        {"model", job.result->model},
+        {"version", job.result->version},
+        {"version_id", job.result->version_id}};
+  }
+  return data;
 }
 
 }  // namespace hub::jobs

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "core/base/json.h"
 #include "core/db/statement.h"
 #include "core/jobs/job.h"
 
@@ -17,5 +18,8 @@ inline const std::string kJobColumns =
 
 // The statement's current row as a Job.
 Job job_from(const db::Statement& row);
+
+// What every event about a job's state says.
+base::Json state_data(const Job& job);
 
 }  // namespace hub::jobs

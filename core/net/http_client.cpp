@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/net/file_body.h"
+#include "core/net/transfer_error.h"
 
 namespace hub::net {
 namespace {
@@ -31,12 +33,13 @@ using Mime = std::unique_ptr<curl_mime, MimeDeleter>;
 struct Call {
   const HttpRequest& request;
   const std::function<bool(std::string_view)>* on_data = nullptr;
+  const std::function<void(const HttpResponse&)>* on_head = nullptr;  // null once called
   CURL* handle = nullptr;
   HttpResponse response = {};
   bool stopped = false;    // by on_data
   bool too_large = false;  // the collected body
   bool cancelled = false;
-  std::exception_ptr failure = {};  // thrown by on_data: not through libcurl
+  std::exception_ptr failure = {};  // thrown by on_head or on_data: not through libcurl
 };
 
 std::string lower(std::string_view text) {
@@ -78,6 +81,10 @@ std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user
   curl_easy_getinfo(call.handle, CURLINFO_RESPONSE_CODE, &status);
   if (call.on_data != nullptr && status < 400) {
     try {
+      if (call.on_head != nullptr) {
+        call.response.status = static_cast<int>(status);
+        (*std::exchange(call.on_head, nullptr))(call.response);
+      }
       call.stopped = !(*call.on_data)(piece);
     } catch (...) {
       call.failure = std::current_exception();
@@ -110,63 +117,6 @@ std::string no_proxy() {
   return list;
 }
 
-// "http://127.0.0.1:8000" of a longer URL, or the socket's path: what could not be reached.
-std::string destination(const HttpRequest& request) {
-  if (!request.unix_socket.empty()) {
-    return request.unix_socket.string();
-  }
-  const std::size_t scheme = request.url.find("://");
-  const std::size_t slash = request.url.find('/', scheme == std::string::npos ? 0 : scheme + 3);
-  std::string base = request.url.substr(0, slash);
-  const std::size_t at = base.rfind('@');  // credentials stay out of messages
-  return at == std::string::npos || scheme == std::string::npos
-             ? base
-             : base.substr(0, scheme + 3) + base.substr(at + 1);
-}
-
-[[noreturn]] void fail(const HttpRequest& request, CURLcode code, const char* detail, long system) {
-  using base::ErrorCode;
-  const std::string where = destination(request);
-  const std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
-  switch (static_cast<int>(code)) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      throw base::Error(
-          ErrorCode::kInvalidArgument, fmt::format("'{}' is no http or https URL", request.url));
-    case CURLE_COULDNT_CONNECT:
-      if (system == ECONNREFUSED || system == ENOENT) {
-        throw base::Error(
-            ErrorCode::kUnavailable,
-            fmt::format("cannot reach {}: connection refused", where),
-            {},
-            "connection_refused");
-      }
-      break;
-    case CURLE_OPERATION_TIMEDOUT:
-      throw base::Error(
-          ErrorCode::kUnavailable,
-          fmt::format("cannot reach {}: no answer in time", where),
-          {},
-          "timeout");
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-      throw base::Error(
-          ErrorCode::kUnavailable,
-          fmt::format("{} ended the connection before its answer was complete", where),
-          {},
-          "connection_lost");
-    case CURLE_READ_ERROR:
-      throw base::Error(
-          ErrorCode::kInvalidArgument, fmt::format("cannot read the file to send: {}", text));
-    default:
-      break;
-  }
-  throw base::Error(
-      ErrorCode::kUnavailable, fmt::format("cannot reach {}: {}", where, text), {}, "unreachable");
-}
-
 bool may_repeat(const HttpRequest& request) {
   return request.method == "GET" || request.method == "HEAD" || request.method == "PUT" ||
          request.method == "DELETE";
@@ -174,16 +124,6 @@ bool may_repeat(const HttpRequest& request) {
 
 bool worth_repeating(int status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
-}
-
-std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response) {
-  const std::string text = response.header("retry-after");
-  long seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (text.empty() || error != std::errc() || seconds < 0 || *end != '\0') {
-    return std::nullopt;
-  }
-  return std::chrono::seconds(std::min(seconds, 30L));
 }
 
 // Waits in steps, so that a cancelled call ends soon.
@@ -275,10 +215,23 @@ HeaderList make_headers(const HttpRequest& request) {
   if (!typed && request.form.empty()) {
     add("Content-Type:");  // libcurl would say application/x-www-form-urlencoded
   }
+  if (!request.body_file.empty()) {
+    add("Expect:");  // no second of waiting for servers that do not know 100-continue
+  }
   return list;
 }
 
 }  // namespace
+
+std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response) {
+  const std::string text = response.header("retry-after");
+  long seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (text.empty() || error != std::errc() || seconds < 0 || *end != '\0') {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(std::min(seconds, 30L));
+}
 
 struct HttpClient::State {
   CURL* handle = nullptr;
@@ -298,18 +251,24 @@ HttpClient::~HttpClient() {
 }
 
 HttpResponse HttpClient::stream(
-    const HttpRequest& request, const std::function<bool(std::string_view)>& on_data) {
+    const HttpRequest& request,
+    const std::function<bool(std::string_view)>& on_data,
+    const std::function<void(const HttpResponse&)>& on_head) {
   CURL* handle = state_->handle;
   curl_easy_reset(handle);  // keeps connections
   Call call{.request = request};
   call.on_data = on_data ? &on_data : nullptr;
+  call.on_head = on_head ? &on_head : nullptr;
   call.handle = handle;
   char detail[CURL_ERROR_SIZE] = "";
   const HeaderList headers = make_headers(request);
   set_target(handle, request);
   set_limits(handle, request);
   Mime form;
-  if (request.form.empty()) {
+  std::optional<FileBody> file;
+  if (!request.body_file.empty()) {
+    file.emplace(request).attach(handle);
+  } else if (request.form.empty()) {
     set_body(handle, request);
   } else {
     form = make_form(handle, request);
@@ -344,7 +303,7 @@ HttpResponse HttpClient::stream(
         fmt::format("{} sent more than {} bytes", destination(request), request.body_limit_bytes));
   }
   if (code != CURLE_OK && !call.stopped) {
-    fail(request, code, detail, system);
+    throw_transfer_error(request, code, detail, system);
   }
   return std::move(call.response);
 }

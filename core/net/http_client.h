@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +29,12 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   std::vector<FormField> form;  // instead of `body`
+  // Instead of `body`: so many bytes of a file from an offset on, streamed. `on_sent` hears how
+  // many of them were handed to the connection.
+  std::filesystem::path body_file;
+  std::uint64_t body_file_offset = 0;
+  std::uint64_t body_file_bytes = 0;
+  std::function<void(std::uint64_t)> on_sent;
 
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};     // for the whole call; 0: none
@@ -48,6 +56,9 @@ struct HttpResponse {
   [[nodiscard]] std::string header(const std::string& name) const;
 };
 
+// The wait that an answer's Retry-After asks for, at most 30 s; nullopt without one in seconds.
+std::optional<std::chrono::milliseconds> retry_after(const HttpResponse& response);
+
 // Outgoing HTTP over libcurl. Keeps connections between calls. One thread at a time. Statuses are
 // results, not errors. A proxy of the environment is used except for this machine's own addresses.
 class HttpClient {
@@ -63,9 +74,12 @@ class HttpClient {
   HttpResponse send(const HttpRequest& request);
 
   // As send(), without retries, but hands the body of an answer below 400 over as it arrives;
-  // `on_data` returns false to stop, which is no error. Other bodies are in the result.
+  // `on_data` returns false to stop, which is no error. Other bodies are in the result. `on_head`
+  // is called with status and headers before the first byte; what it throws ends the call.
   HttpResponse stream(
-      const HttpRequest& request, const std::function<bool(std::string_view)>& on_data);
+      const HttpRequest& request,
+      const std::function<bool(std::string_view)>& on_data,
+      const std::function<void(const HttpResponse&)>& on_head = {});
 
  private:
   struct State;

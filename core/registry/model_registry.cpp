@@ -210,14 +210,19 @@ Version ModelRegistry::make_ready(std::string_view version_id, const NewVersion&
         Statement(
             connection,
             "UPDATE versions SET state = 'ready', state_reason = '', digest = ?2, folder = ?3, "
-            "by_reference = ?4, size_bytes = ?5, config_json = ?6 "
-            "WHERE id = ?1 AND state = 'pending'",
+            "by_reference = ?4, size_bytes = ?5, config_json = ?6, kind = ?7, "
+            "base_version_id = ?8, parent_version_id = COALESCE(?9, parent_version_id), "
+            "job_id = COALESCE(?10, job_id) WHERE id = ?1 AND state = 'pending'",
             version_id,
             arrived.digest,
             arrived.folder,
             arrived.by_reference,
             total_bytes(arrived.files),
-            arrived.config_json)
+            arrived.config_json,
+            to_string(arrived.kind),
+            arrived.base_version_id,
+            arrived.parent_version_id,
+            arrived.job_id)
             .run();
     if (changed == 0) {
       const Version version = read_version(connection, version_id);

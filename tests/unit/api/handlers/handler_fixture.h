@@ -47,6 +47,8 @@ class HandlerFixture : public ::testing::Test {
     config.worker_executable = "/nothing";
     config.memory_budget_bytes = 1ULL << 30U;
     config.drain_timeout_seconds = 0;
+    config.hf_endpoint = "http://127.0.0.1:9";  // nobody answers there
+    config.hf_cache = folder.path() / "hf";
     std::filesystem::create_directories(config.data_dir);
     return config;
   }

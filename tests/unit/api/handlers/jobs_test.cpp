@@ -115,10 +115,28 @@ TEST_F(JobRoutes, WhatCannotWorkIsRefusedAtOnce) {
   EXPECT_EQ(with("timeout_seconds", 0).param(), "timeout_seconds");
   EXPECT_EQ(with("priority", 1001).param(), "priority");
   EXPECT_EQ(with("priority", "high").param(), "priority");
-  post("/models", {{"name", "far"}, {"base_model", "org/far"}});
-  EXPECT_EQ(with("model", "far").code(), "model_not_ready");
   EXPECT_EQ(with_body("POST", "/jobs", "not json").code(), "invalid_json");
   EXPECT_EQ(get("/jobs").json["data"].size(), 0U);
+}
+
+TEST_F(JobRoutes, AJobOnAModelWithoutWeightsWaitsForOnePull) {
+  post("/models", {{"name", "far"}, {"base_model", "org/far"}});
+  for (const char* asked : {"far", "far:1"}) {
+    const Answer job = with("model", asked);
+    EXPECT_EQ(job.status, 202) << job.response.body;
+    EXPECT_EQ(job.json["reason"], "waiting_for_weights");
+  }
+  const Json pulls = get("/jobs?type=pull").json["data"];
+  ASSERT_EQ(pulls.size(), 1U);
+  EXPECT_EQ(pulls[0]["state"], "QUEUED");
+  EXPECT_EQ(with("model", "far@production").code(), "model_not_found");
+  EXPECT_EQ(with("model", "far:2").code(), "model_not_found");
+  // The pull's end is theirs.
+  post("/jobs/" + pulls[0]["id"].get<std::string>() + "/cancel", Json::object());
+  for (const Json& job : get("/jobs?type=finetune").json["data"]) {
+    EXPECT_EQ(job["state"], "FAILED");
+    EXPECT_THAT(job["reason"].get<std::string>(), HasSubstr("did not arrive"));
+  }
 }
 
 TEST_F(JobRoutes, AJobTooLargeForTheMachineSaysWhatFits) {

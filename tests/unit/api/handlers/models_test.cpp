@@ -86,7 +86,7 @@ TEST_F(ModelRoutes, WhatCannotBeRegisteredIsSaid) {
   EXPECT_EQ(with("tags", 3).param(), "tags");
   EXPECT_EQ(with("tags", Json{{"a", 3}}).param(), "tags.a");
   EXPECT_EQ(with("storage", "cloud").param(), "storage");
-  EXPECT_EQ(with("pull", true).status, 501);
+  EXPECT_EQ(with("pull", true).code(), "hub_unreachable");
   EXPECT_EQ(with("base_model", "nowhere").status, 404);
   EXPECT_EQ(with("base_model", "org/../repo").status, 404);
   EXPECT_EQ(with("base_model", "/etc").status, 403);

@@ -1,0 +1,99 @@
+#include "api/handlers/pulls.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "api/handlers/record_json.h"
+#include "api/handlers/request_json.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/hf/settings.h"
+#include "core/hub/pull_job.h"
+
+namespace hub::api {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+using base::JsonReader;
+
+hub::PullRequest read_pull(const registry::Model& model, const JsonReader& body) {
+  body.refuse_unknown({"revision", "base", "force", "dry_run"});
+  if (!hf::is_repository(model.base_model)) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "model '{}' was registered from \"{}\", which is no repository of the Hugging Face "
+            "Hub: there is nothing to pull",
+            model.name,
+            model.base_model.substr(0, 200)),
+        "id",
+        "not_from_hub");
+  }
+  hub::PullRequest request;
+  request.repository = model.base_model;
+  request.revision = body.optional_string("revision").value_or("main");
+  hf::check_revision(request.revision, "revision");
+  request.base = body.optional_string("base");
+  request.force = body.optional_bool("force").value_or(false);
+  return request;
+}
+
+Response pull_model(hub::Hub& hub, const Request& request) {
+  const Json json = request.body.empty() ? Json::object() : request_json(request);
+  const JsonReader body(json);
+  const registry::Model model = hub.models.get_model(request.params.at("id"));
+  hub::PullRequest pull = read_pull(model, body);
+  const bool dry_run = body.optional_bool("dry_run").value_or(false);
+  const auto version = hub::version_to_pull(hub.models, model);
+  if (!version) {
+    throw Error(ErrorCode::kConflict, fmt::format("model '{}' has no version", model.name), "id");
+  }
+  if (!dry_run) {
+    if (const auto live = hub.queue.find_live(jobs::kPullKind, version->id)) {
+      return json_answer(202, job_json(hub, *live));
+    }
+  }
+  const hub::PullPlan plan =
+      hub.pulls.plan(pull.repository, pull.revision, request.cancelled.get());
+  if (dry_run) {
+    return json_answer(200, plan.to_json());
+  }
+  if (!pull.force) {
+    plan.refuse_unless_fits();
+  }
+  pull.commit = plan.snapshot.commit;
+  std::optional<jobs::Job> job;
+  hub.database.write(
+      [&](db::Connection&) { job = hub::join_pull(hub.queue, model, *version, pull); });
+  return json_answer(202, job_json(hub, job.value()));
+}
+
+}  // namespace
+
+std::optional<PendingModel> find_pending(hub::Hub& hub, std::string_view value) {
+  const auto parsed = registry::parse_model_value(value);
+  if (!parsed || parsed->adapter || parsed->model.alias) {
+    return std::nullopt;
+  }
+  const auto model = hub.models.find_model(parsed->model.name);
+  if (!model || !hf::is_repository(model->base_model)) {
+    return std::nullopt;
+  }
+  const auto version = hub::version_to_pull(hub.models, *model);
+  const bool meant = version && version->state == registry::VersionState::kPending &&
+                     parsed->model.number.value_or(version->number) == version->number;
+  return meant ? std::optional(PendingModel{*model, *version}) : std::nullopt;
+}
+
+std::vector<Route> pull_routes(const RouteContext& context) {
+  hub::Hub& hub = context.hub;
+  return {
+      {"POST",
+       "/models/{id}/pull",
+       [&hub](const Request& request) { return pull_model(hub, request); }},
+  };
+}
+
+}  // namespace hub::api
