@@ -8,23 +8,25 @@
 #include <string_view>
 #include <vector>
 
+#include "core/data/file_type.h"
+
 namespace hub::data {
 
-// What a line of a data set is, decided line by line in mlx-lm's order: `prompt` with `completion`,
-// else `messages`, else `text`.
-enum class RowFormat : std::uint8_t { kChat, kCompletion, kText };
+// How a row says what is trained: by `messages`; `prompt` and `completion`; `text`; `instruction`
+// and `output`; `conversations`.
+enum class RowFormat : std::uint8_t { kChat, kCompletion, kText, kAlpaca, kShareGpt };
 
-// "chat", "completion", "text"
+// "chat", "completion", "text", "alpaca", "sharegpt"
 std::string_view to_string(RowFormat format);
 
-// One good line. `json` is the line itself: an object whose fields have the right shapes.
+// One good row. `json` is the row itself: an object whose fields have the right shapes.
 struct Row {
   RowFormat format = RowFormat::kChat;
-  std::size_t line = 0;  // from 1
+  std::size_t line = 0;  // from 1: where it begins; in Parquet files the row's number
   std::string json;
 };
 
-// Why a line is not used, or not used wholly.
+// Why a row is not used, or not used wholly.
 struct Problem {
   std::size_t line = 0;
   std::string message;
@@ -50,32 +52,36 @@ struct ReadLimits {
   std::size_t rows = 5'000'000;
 };
 
-// A JSONL file that was read whole. Rows of several formats may be mixed.
+// A file that was read whole. All its rows have one format.
 struct Dataset {
   std::vector<Row> rows;
   Problems problems;
+  FileType file_type = FileType::kJsonl;
   std::string digest;  // SHA-256 of the file's bytes
   std::uint64_t bytes = 0;
 
-  // "chat", "completion", "text", "mixed", or "none" when no line is good.
+  // That of the rows, or "none" when there is no good one.
   [[nodiscard]] std::string_view format() const;
 };
 
-// Reads every line; lines of white space alone are passed over, a byte order mark is too. A line
-// that is no UTF-8, no JSON, none of the formats, or too long becomes a problem and the others are
-// used. Throws kNotFound, kTooLarge (more bytes or rows than `limits`), kUnprocessable when it is
-// no regular file.
+// Reads every row of a JSONL, JSON, CSV or Parquet file (file_type.h tells which). A byte order
+// mark is passed over. A row that is no UTF-8, no JSON, of no format or of another one than the
+// first, or too long becomes a problem and the others are used. Throws kNotFound, kTooLarge (more
+// bytes or rows than `limits`), kUnprocessable (reason "dataset_invalid") when it is no regular
+// file or broken as a whole: a CSV header without known columns, an array that does not end, a
+// Parquet file cut off.
 Dataset read_dataset(const std::filesystem::path& file, const ReadLimits& limits = {});
 
-// The files behind a data set's path: a JSONL file alone, or a folder with train.jsonl and, as in
-// mlx-lm, valid.jsonl and test.jsonl.
+// The files behind a data set's path: a file alone, or a folder with a file named train and, as in
+// mlx-lm, valid and test; each .jsonl, .json, .csv or .parquet.
 struct DatasetFiles {
   std::filesystem::path train;
   std::optional<std::filesystem::path> valid;
   std::optional<std::filesystem::path> test;
 };
 
-// Throws kNotFound when there is nothing, kUnprocessable for a folder without train.jsonl.
+// Throws kNotFound when there is nothing, kUnprocessable for a folder without train.jsonl (.json,
+// …) or with two files of one part.
 DatasetFiles dataset_files(const std::filesystem::path& path);
 
 }  // namespace hub::data

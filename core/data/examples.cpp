@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/data/assistant_spans.h"
+#include "core/data/chat_shapes.h"
 #include "core/data/row_shape.h"
 
 namespace hub::data {
@@ -50,10 +51,13 @@ Tokens all_trained(std::vector<int> ids) {
   return result;
 }
 
+// The text's end is learned, also where the tokenizer itself has written it.
 void append_eos(Example& example, std::optional<int> eos) {
   if (eos && (example.tokens.empty() || example.tokens.back() != *eos)) {
     example.tokens.push_back(*eos);
     example.trained.push_back(1);
+  } else if (eos) {
+    example.trained.back() = 1;
   }
 }
 
@@ -103,15 +107,20 @@ Tokens chat_tokens(
     const text::ChatTemplate& chat_template,
     const Json& row,
     RowFormat format) {
-  RenderedChat chat = render_chat(chat_template, row_messages(row, format), row_tools(row));
+  const auto tools = row_tools(row);
+  RenderedChat chat =
+      render_chat(chat_template, row_messages(row, format), tools ? &*tools : nullptr);
   Tokens tokens = mark_spans(tokenizer.encode_with_offsets(chat.text), chat.assistant);
   tokens.problem = std::move(chat.problem);
   return tokens;
 }
 
-Tokens plain_completion(const text::Tokenizer& tokenizer, const Json& row, std::optional<int> eos) {
-  const auto prompt = row.at("prompt").get<std::string>();
-  const std::string all = prompt + row.at("completion").get<std::string>();
+Tokens plain_completion(
+    const text::Tokenizer& tokenizer,
+    const std::string& prompt,
+    const std::string& answer,
+    std::optional<int> eos) {
+  const std::string all = prompt + answer;
   Tokens tokens = mark_spans(
       tokenizer.encode_with_offsets(all, true), {{.begin = prompt.size(), .end = all.size()}});
   append_eos(tokens.example, eos);
@@ -131,9 +140,12 @@ BuiltRow ExampleBuilder::build(const Row& row) const {
     } else if (chat_template_ != nullptr) {
       tokens = chat_tokens(*tokenizer_, *chat_template_, json, row.format);
     } else if (row.format == RowFormat::kCompletion) {
-      tokens = plain_completion(*tokenizer_, json, eos_);
+      tokens = plain_completion(*tokenizer_, json.at("prompt"), json.at("completion"), eos_);
+    } else if (row.format == RowFormat::kAlpaca) {
+      tokens = plain_completion(*tokenizer_, alpaca_prompt(json), json.at("output"), eos_);
     } else {
-      built.problem = "the model has no chat template, so it cannot be trained on 'messages'";
+      built.problem = fmt::format(
+          "the model has no chat template, so it cannot be trained on {}", fields_of(row.format));
       return built;
     }
   } catch (const base::Error& error) {
@@ -162,9 +174,9 @@ BuiltRow ExampleBuilder::build(const Row& row) const {
         built.full_length,
         limit);
   } else if (built.problem.empty()) {
-    built.problem = row.format == RowFormat::kChat
-                        ? "skipped: no assistant message has a token to train on"
-                        : "skipped: it has no token to train on";
+    const bool turns = row.format == RowFormat::kChat || row.format == RowFormat::kShareGpt;
+    built.problem = turns ? "skipped: no assistant message has a token to train on"
+                          : "skipped: it has no token to train on";
   }
   return built;
 }

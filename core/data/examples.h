@@ -37,10 +37,11 @@ struct BuiltRow {
 };
 
 // Rows → examples with one model's tokenizer and chat template. Immutable; thread-safe.
-//   chat:       the rendered conversation; every assistant turn is trained, with its end-of-turn
-//               token (assistant_spans.h)
+//   chat, sharegpt: the rendered conversation; every assistant turn is trained, with its
+//               end-of-turn token (assistant_spans.h)
 //   completion: as the chat [user, assistant]; without a chat template prompt + completion + EOS as
 //               plain text, the completion and EOS trained
+//   alpaca:     as a completion; without a chat template after Stanford's Alpaca prompt
 //   text:       the text with the tokenizer's own special tokens and EOS; everything trained
 // Token ids are those of mlx-lm's datasets (mlx_lm/tuner/datasets.py).
 class ExampleBuilder {

@@ -52,6 +52,7 @@ Json Report::to_json() const {
   return {
       {"rows", rows},
       {"format", format},
+      {"file_type", to_string(file_type)},
       {"digest", digest},
       {"size_bytes", bytes},
       {"problem_count", problems.count()},
@@ -65,6 +66,7 @@ Report make_report(
   Report report;
   report.rows = dataset.rows.size();
   report.format = dataset.format();
+  report.file_type = dataset.file_type;
   report.digest = dataset.digest;
   report.bytes = dataset.bytes;
   report.problems = dataset.problems;

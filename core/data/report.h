@@ -37,12 +37,13 @@ struct TokenReport {
 struct Report {
   std::size_t rows = 0;  // good lines
   std::string format;    // Dataset::format()
+  FileType file_type = FileType::kJsonl;
   std::string digest;
   std::uint64_t bytes = 0;
   Problems problems;
   std::optional<TokenReport> token_report;
 
-  // {"rows","format","digest","size_bytes","problem_count","problems":[{"line","message"}],
+  // {"rows","format","file_type","digest","size_bytes","problem_count","problems":[{"line","message"}],
   //  "tokens": null |
   //  {"min","median","p95","max","total","trained","trained_share","truncated_rows",
   //  "skipped_rows","max_seq_length","rows_measured"}}

@@ -1,12 +1,17 @@
 #include "core/data/row_shape.h"
 
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/data/chat_shapes.h"
 #include "core/text/message_shape.h"
 
 namespace hub::data {
@@ -36,6 +41,41 @@ void refuse_empty_turns(const Json& messages) {
   }
 }
 
+bool has_all(const Json& row, std::initializer_list<const char*> names, bool nulls_count) {
+  return std::all_of(names.begin(), names.end(), [&](const char* name) {
+    const auto field = row.find(name);
+    return field != row.end() && (nulls_count || !field->is_null());
+  });
+}
+
+// By the names of the fields alone.
+std::optional<RowFormat> format_of(const Json& row, bool nulls_count) {
+  if (has_all(row, {"prompt", "completion"}, nulls_count)) {
+    return RowFormat::kCompletion;
+  }
+  if (has_all(row, {"messages"}, nulls_count)) {
+    return RowFormat::kChat;
+  }
+  if (has_all(row, {"conversations"}, nulls_count)) {
+    return RowFormat::kShareGpt;
+  }
+  if (has_all(row, {"instruction", "output"}, nulls_count)) {
+    return RowFormat::kAlpaca;
+  }
+  return has_all(row, {"text"}, nulls_count) ? std::optional(RowFormat::kText) : std::nullopt;
+}
+
+void check_tools(const Json& row) {
+  const auto tools = row_tools(row);
+  if (tools && !tools->is_array()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'tools' must be an array, or one as JSON in a string, got {}", tools->type_name()),
+        "tools");
+  }
+}
+
 }  // namespace
 
 RowFormat check_row(const Json& row) {
@@ -46,41 +86,109 @@ RowFormat check_row(const Json& row) {
   }
   // First of all: complaints show the value, and writing JSON recurses.
   text::refuse_deeper_than(row, text::kMaxDepth, "the row");
+  // Tables write null for a field that a row does not have.
+  const auto format = format_of(row, false);
+  if (!format) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("{}; this one has {}", wanted_fields(), field_names(row)));
+  }
+  check_tools(row);
   const base::JsonReader fields(row);
-  static_cast<void>(fields.optional_array("tools"));
-  if (fields.has("prompt") && fields.has("completion")) {
-    static_cast<void>(fields.string("prompt"));
-    static_cast<void>(fields.string("completion"));
-    return RowFormat::kCompletion;
+  switch (*format) {
+    case RowFormat::kCompletion:
+      static_cast<void>(fields.string("prompt"));
+      static_cast<void>(fields.string("completion"));
+      break;
+    case RowFormat::kText:
+      static_cast<void>(fields.string("text"));
+      break;
+    case RowFormat::kAlpaca:
+      static_cast<void>(alpaca_messages(row));
+      break;
+    case RowFormat::kChat:
+    case RowFormat::kShareGpt: {
+      const Json messages = row_messages(row, *format);
+      static_cast<void>(text::messages_for_template(messages));
+      refuse_empty_turns(messages);
+      break;
+    }
   }
-  if (fields.has("messages")) {
-    static_cast<void>(text::messages_for_template(fields.value("messages")));
-    refuse_empty_turns(fields.value("messages"));
-    return RowFormat::kChat;
+  return *format;
+}
+
+bool may_be_row(const Json& row) {
+  return format_of(row, true).has_value();
+}
+
+std::string wanted_fields() {
+  return "a row needs 'messages', 'conversations', 'prompt' and 'completion', 'instruction' and "
+         "'output', or 'text'";
+}
+
+std::string_view fields_of(RowFormat format) {
+  switch (format) {
+    case RowFormat::kChat:
+      return "'messages'";
+    case RowFormat::kCompletion:
+      return "'prompt' and 'completion'";
+    case RowFormat::kText:
+      return "'text' and nothing of another format";
+    case RowFormat::kAlpaca:
+      return "'instruction' and 'output'";
+    case RowFormat::kShareGpt:
+      return "'conversations'";
   }
-  if (fields.has("text")) {
-    static_cast<void>(fields.string("text"));
-    return RowFormat::kText;
+  return "";
+}
+
+void parse_json_columns(Json& row) {
+  for (const char* name : {"input", "system", "messages", "conversations", "tools", "history"}) {
+    const auto column = row.find(name);
+    if (column != row.end() && column->is_string() &&
+        column->get_ref<const std::string&>().empty()) {
+      row.erase(name);
+    }
   }
-  throw base::Error(
-      base::ErrorCode::kInvalidArgument,
-      fmt::format(
-          "a row needs 'messages', 'prompt' and 'completion', or 'text'; this one has {}",
-          field_names(row)));
+  for (const char* name : {"messages", "conversations", "tools", "history"}) {
+    const auto column = row.find(name);
+    if (column != row.end() && column->is_string()) {
+      *column =
+          base::parse_json(column->get_ref<const std::string&>(), fmt::format("column '{}'", name));
+    }
+  }
 }
 
 Json row_messages(const Json& row, RowFormat format) {
-  if (format == RowFormat::kChat) {
-    return row.at("messages");
+  switch (format) {
+    case RowFormat::kChat:
+      return row.at("messages");
+    case RowFormat::kShareGpt:
+      return sharegpt_messages(row);
+    case RowFormat::kAlpaca:
+      return alpaca_messages(row);
+    case RowFormat::kCompletion:
+    case RowFormat::kText:
+      break;
   }
   return Json::array(
       {{{"role", "user"}, {"content", row.at("prompt")}},
        {{"role", "assistant"}, {"content", row.at("completion")}}});
 }
 
-const Json* row_tools(const Json& row) {
+std::optional<Json> row_tools(const Json& row) {
   const auto tools = row.find("tools");
-  return tools == row.end() || tools->is_null() ? nullptr : &*tools;
+  if (tools == row.end() || tools->is_null()) {
+    return std::nullopt;
+  }
+  if (!tools->is_string()) {
+    return *tools;
+  }
+  const auto& text = tools->get_ref<const std::string&>();
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    return std::nullopt;
+  }
+  return base::parse_json(text, "'tools'");
 }
 
 }  // namespace hub::data

@@ -1,18 +1,37 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "core/base/json.h"
 #include "core/data/dataset.h"
 
 namespace hub::data {
 
-// The format of a parsed line whose fields have the right shapes; other fields are ignored. Throws
-// kInvalidArgument naming the field ("messages[1].role").
+// The format of a parsed row whose fields have the right shapes; other fields are ignored. The
+// first that fits, in mlx-lm's order with our own formats between: completion, chat, ShareGPT,
+// Alpaca, text. Throws kInvalidArgument naming the field ("messages[1].role").
 RowFormat check_row(const base::Json& row);
 
-// The messages of a chat or completion row: a completion is the chat [user, assistant].
+// True when an object with these fields could be a row of some format.
+bool may_be_row(const base::Json& row);
+
+// "a row needs 'messages', 'prompt' and 'completion', …": for complaints.
+std::string wanted_fields();
+// The fields of one format: "'prompt' and 'completion'".
+std::string_view fields_of(RowFormat format);
+
+// A table's row, where every column is text: turns the text of `messages`, `conversations`, `tools`
+// and `history` into the JSON that it is, and leaves out empty columns that a row need not have.
+// Throws kInvalidArgument naming the column.
+void parse_json_columns(base::Json& row);
+
+// The messages of a row of any format but text, as OpenAI has them: a completion is the chat [user,
+// assistant], Alpaca's too (chat_shapes.h). `row` has passed check_row().
 base::Json row_messages(const base::Json& row, RowFormat format);
 
-// The row's `tools`; nullptr when it has none.
-const base::Json* row_tools(const base::Json& row);
+// The row's `tools`, also where they are JSON in a string; nullopt when it has none.
+std::optional<base::Json> row_tools(const base::Json& row);
 
 }  // namespace hub::data

@@ -1,5 +1,7 @@
-// The C face of the Rust library in this folder: Hugging Face's tokenizer and the models' own chat
-// templates. Only the C++ classes beside this folder include it (core/text/*.cpp).
+// The C face of the Rust library in this folder: Hugging Face's tokenizer, the models' own chat
+// templates, and rows of Parquet files. One library, since a program can hold one Rust runtime.
+// Only the C++ classes beside this folder include it (core/text/*.cpp), and
+// core/data/parquet_reader.cpp.
 //
 // Rules for every function:
 // - Text in is UTF-8 given as pointer and byte count (no terminating NUL needed; NUL bytes
@@ -104,6 +106,41 @@ int hub_template_render(
     size_t size,
     HubText* out,
     HubText* error);
+
+typedef struct HubParquet HubParquet;
+
+// How much a file may unpack to: its rows, the bytes of one row as JSON, the bytes of all rows and
+// of all pages.
+typedef struct HubParquetLimits {
+  uint64_t rows;
+  uint64_t row_bytes;
+  uint64_t total_bytes;
+} HubParquetLimits;
+
+// Opens a file; `fields` are the names of the columns to read, a line each. A file that is none, is
+// cut off, claims what it has not or unpacks to more than `limits` is HUB_TEXT_BAD_FILE.
+int hub_parquet_open(
+    const char* path,
+    size_t path_size,
+    const char* fields,
+    size_t fields_size,
+    HubParquetLimits limits,
+    HubParquet** out,
+    HubText* error);
+void hub_parquet_free(HubParquet* file);
+// The names of all columns of the file, a line each.
+int hub_parquet_columns(const HubParquet* file, HubText* out, HubText* error);
+
+// NOLINTBEGIN(readability-identifier-naming)
+enum HubParquetRow {
+  HUB_PARQUET_END = 0,
+  HUB_PARQUET_ROW = 1,      // `*out` is a JSON object of the fields that are not null
+  HUB_PARQUET_PROBLEM = 2,  // `*out` says why this row cannot be used
+};
+// NOLINTEND(readability-identifier-naming)
+
+// The next row. After an error the file is only good for hub_parquet_free.
+int hub_parquet_next(HubParquet* file, int* kind, HubText* out, HubText* error);
 
 // Panics on purpose, for the test of the guard around every function.
 int hub_text_panic_for_test(HubText* error);

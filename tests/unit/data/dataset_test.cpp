@@ -12,25 +12,40 @@ using testing::HasSubstr;
 
 const char* const kText = R"({"text":"a"})";
 
-TEST(Dataset, ReadsTheThreeFormatsLineByLine) {
-  const Dataset dataset = read_lines(
-      R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}],"tools":[{}]})"
-      "\n"
-      R"({"prompt":"a","completion":"b","messages":[],"other":1})"
-      "\n"
-      R"({"text":"a"})"
-      "\n");
-  ASSERT_EQ(dataset.rows.size(), 3U);
-  EXPECT_EQ(dataset.rows[0].format, RowFormat::kChat);
-  EXPECT_EQ(dataset.rows[1].format, RowFormat::kCompletion);
-  EXPECT_EQ(dataset.rows[2].format, RowFormat::kText);
-  EXPECT_EQ(dataset.rows[2].line, 3U);
-  EXPECT_EQ(dataset.rows[2].json, kText);
-  EXPECT_EQ(dataset.format(), "mixed");
-  EXPECT_EQ(dataset.problems.count(), 0U);
-  EXPECT_EQ(read_lines(kText).format(), "text");
-  EXPECT_EQ(read_lines(R"({"prompt":"a","completion":"b"})").format(), "completion");
+TEST(Dataset, TellsEachFormatByTheFieldsOfItsRows) {
+  const auto format_of = [](const std::string& line) {
+    const Dataset dataset = read_lines(line + "\n");
+    EXPECT_EQ(dataset.problems.count(), 0U) << line;
+    EXPECT_EQ(dataset.rows.at(0).json, line);
+    return std::string(dataset.format());
+  };
+  const std::string messages =
+      R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"}])";
+  EXPECT_EQ(format_of(R"({"messages":)" + messages + R"(,"tools":[{}]})"), "chat");
+  EXPECT_EQ(format_of(R"({"messages":)" + messages + R"(,"tools":"[{}]"})"), "chat");
+  EXPECT_EQ(format_of(R"({"prompt":"a","completion":"b","messages":[],"other":1})"), "completion");
+  EXPECT_EQ(format_of(kText), "text");
+  EXPECT_EQ(format_of(R"({"instruction":"a","output":"b","text":"c"})"), "alpaca");
+  EXPECT_EQ(format_of(R"({"instruction":"a","input":null,"output":"b"})"), "alpaca");
+  EXPECT_EQ(format_of(R"({"conversations":[{"from":"human","value":"a"}]})"), "sharegpt");
+  EXPECT_EQ(format_of(R"({"messages":null,"text":"c"})"), "text") << "null is as good as absent";
   EXPECT_EQ(read_lines("").format(), "none");
+}
+
+TEST(Dataset, ARowOfAnotherFormatThanTheFirstIsAProblemThatNamesBoth) {
+  const Dataset dataset = read_lines(
+      "{\"txt\":1}\n"
+      "{\"prompt\":\"a\",\"completion\":\"b\"}\n"
+      "{\"text\":\"a\"}\n"
+      "{\"prompt\":\"c\",\"completion\":\"d\"}\n");
+  EXPECT_EQ(dataset.rows.size(), 2U);
+  EXPECT_EQ(dataset.format(), "completion");
+  ASSERT_EQ(dataset.problems.count(), 2U);
+  EXPECT_EQ(dataset.problems.first()[1].line, 3U);
+  EXPECT_EQ(
+      dataset.problems.first()[1].message,
+      "a row of format 'text' in a data set of format 'completion' (since line 2): it needs "
+      "'prompt' and 'completion'");
 }
 
 TEST(Dataset, LineEndsBlankLinesAndTheByteOrderMarkAreNoProblem) {
@@ -52,6 +67,15 @@ TEST(Dataset, EachBrokenLineIsNamedWithItsReasonAndTheOthersAreUsed) {
       {R"({"txt":"a","label":1})", "this one has 'txt', 'label'"},
       {R"({})", "this one has no field"},
       {R"({"text":7})", "'text' must be"},
+      {std::string("{\"text\":\"a\0\"}", 13), "a NUL byte at byte 11"},
+      {R"({"conversations":[]})", "'conversations' must be an array with at least one turn"},
+      {R"({"conversations":[{"from":"alien","value":"a"}]})",
+       "'conversations[0].from' must be one of"},
+      {R"({"conversations":[{"from":"human"}]})", "'conversations[0].value' is required"},
+      {R"({"conversations":[{"from":"function_call","value":"x"}]})",
+       "'conversations[0].value' must"},
+      {R"({"instruction":"a","output":7})", "'output' must be a string"},
+      {R"({"instruction":"a","output":"b","history":[["c"]]})", "'history[0]' must be"},
       {R"({"prompt":"a","completion":["b"]})", "'completion' must be"},
       {R"({"prompt":"a"})", "this one has 'prompt'"},
       {R"({"messages":"hi"})", "'messages' must be an array"},
@@ -142,6 +166,14 @@ TEST(DatasetFiles, AFolderHoldsTrainValidAndTest) {
   const TempFolder folder;
   EXPECT_EQ(thrown_by([&] { dataset_files(folder.path() / "none"); }).code(), ErrorCode::kNotFound);
   EXPECT_THAT(thrown_by([&] { dataset_files(folder.path()); }).what(), HasSubstr("no train.jsonl"));
+  folder.write("train.csv", "text\na\n");
+  EXPECT_EQ(dataset_files(folder.path()).train, folder.path() / "train.csv");
+  folder.write("train.json", "[]");
+  EXPECT_THAT(
+      thrown_by([&] { dataset_files(folder.path()); }).what(),
+      HasSubstr("both train.json and train.csv"));
+  std::filesystem::remove(folder.path() / "train.csv");
+  std::filesystem::remove(folder.path() / "train.json");
   folder.write("train.jsonl", kText);
   EXPECT_EQ(dataset_files(folder.path()).train, folder.path() / "train.jsonl");
   EXPECT_EQ(dataset_files(folder.path()).valid, std::nullopt);

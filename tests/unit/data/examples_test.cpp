@@ -150,21 +150,106 @@ TEST(Examples, WhatTheTemplateRefusesIsTheRowsProblem) {
 }
 
 TEST(Examples, ASetKeepsTheOrderAndCountsWhatItLeavesOut) {
+  const Json longer = {
+      {"messages", {message("user", "q"), message("assistant", std::string(400, 'x'))}}};
   const Dataset dataset = read_lines(
-      R"({"text":"one"})"
+      R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"one"}]})"
       "\nbroken\n"
       R"({"messages":[{"role":"user","content":"q"}]})"
-      "\n"
-      R"({"text":"a longer text that will be cut at the limit of tokens"})");
+      "\n" +
+      longer.dump());
   const ExampleSet set =
-      build_examples(dataset, builder_with(template_of(kTemplate), {.max_seq_length = 8}));
+      build_examples(dataset, builder_with(template_of(kTemplate), {.max_seq_length = 30}));
   ASSERT_EQ(set.examples.size(), 2U);
-  EXPECT_EQ(small_tokenizer()->decode(set.examples[0].tokens), "one");
+  EXPECT_EQ(trained_text(set.examples[0], *small_tokenizer()), "one<|eot_id|>");
   EXPECT_EQ(set.skipped, 1U);
   EXPECT_EQ(set.truncated, 1U);
   ASSERT_EQ(set.problems.count(), 2U);
   EXPECT_EQ(set.problems.first()[0].line, 2U);
   EXPECT_EQ(set.problems.first()[1].line, 3U);
+}
+
+// The same conversation in every way of writing it gives the same tokens, of which the same are
+// trained.
+TEST(Examples, EveryFormatOfAConversationTrainsTheSame) {
+  const ExampleBuilder builder = builder_with(template_of(kTemplate));
+  const auto built = [&builder](const Json& json) {
+    const BuiltRow row = builder.build(row_of(json));
+    EXPECT_TRUE(row.example) << row.problem;
+    return row.example.value_or(Example{});
+  };
+  const Example chat =
+      built({{"messages", {message("user", "q\n\ni"), message("assistant", "a")}}});
+  EXPECT_EQ(trained_text(chat, *small_tokenizer()), "a<|eot_id|>");
+  for (const char* const text :
+       {R"({"prompt":"q\n\ni","completion":"a"})",
+        R"({"instruction":"q","input":"i","output":"a"})",
+        R"({"instruction":"q\n\ni","output":"a"})",
+        R"({"conversations":[{"from":"human","value":"q\n\ni"},{"from":"gpt","value":"a"}]})"}) {
+    const Json same = Json::parse(text);
+    SCOPED_TRACE(same.dump());
+    EXPECT_EQ(built(same).tokens, chat.tokens);
+    EXPECT_EQ(built(same).trained, chat.trained);
+  }
+  const Example turns = built(
+      {{"messages",
+        {message("system", "s"),
+         message("user", "q"),
+         message("assistant", "a"),
+         message("user", "r"),
+         message("assistant", "b")}}});
+  EXPECT_EQ(trained_text(turns, *small_tokenizer()), "a<|eot_id|>|b<|eot_id|>");
+  const Example alpaca = built(
+      {{"system", "s"},
+       {"history", Json::parse(R"([["q","a"]])")},
+       {"instruction", "r"},
+       {"output", "b"}});
+  EXPECT_EQ(alpaca.tokens, turns.tokens);
+  EXPECT_EQ(alpaca.trained, turns.trained);
+  const Example shared = built(
+      {{"system", "s"},
+       {"conversations",
+        {{{"from", "user"}, {"value", "q"}},
+         {{"from", "assistant"}, {"value", "a"}},
+         {{"role", "user"}, {"content", "r"}},
+         {{"from", "chatgpt"}, {"value", "b"}}}}});
+  EXPECT_EQ(shared.tokens, turns.tokens);
+  EXPECT_EQ(shared.trained, turns.trained);
+}
+
+TEST(Examples, ShareGptToolTurnsBecomeOpenAis) {
+  const auto chat_template = template_of(
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}"
+      "{{ c.function.name }}({{ c.function.arguments.x }}){% endfor %}<|eot_id|>{% endfor %}"
+      "{% if add_generation_prompt %}<assistant>{% endif %}");
+  const BuiltRow built =
+      builder_with(chat_template)
+          .build(row_of(
+              {{"tools", "[{\"name\":\"f\"}]"},
+               {"conversations",
+                {{{"from", "human"}, {"value", "q"}},
+                 {{"from", "function_call"}, {"value", R"({"name":"f","arguments":{"x":7}})"}},
+                 {{"from", "observation"}, {"value", "o"}},
+                 {{"from", "gpt"}, {"value", "a"}}}}}));
+  ASSERT_TRUE(built.example) << built.problem;
+  EXPECT_EQ(trained_text(*built.example, *small_tokenizer()), "f(7)<|eot_id|>|a<|eot_id|>");
+  EXPECT_THAT(
+      small_tokenizer()->decode(built.example->tokens, false), HasSubstr("<tool>o<|eot_id|>"));
+}
+
+TEST(Examples, WithoutAChatTemplateAlpacaHasItsOwnPrompt) {
+  const ExampleBuilder builder = builder_with(nullptr);
+  const BuiltRow built =
+      builder.build(row_of({{"instruction", "Add."}, {"input", "1 2"}, {"output", "3"}}));
+  ASSERT_TRUE(built.example) << built.problem;
+  EXPECT_EQ(trained_text(*built.example, *small_tokenizer()), "3<|eot_id|>");
+  EXPECT_THAT(
+      small_tokenizer()->decode(built.example->tokens, false),
+      HasSubstr("### Instruction:\nAdd.\n\n### Input:\n1 2\n\n### Response:\n3"));
+  const BuiltRow refused =
+      builder.build(row_of({{"instruction", "Add."}, {"system", "Be brief."}, {"output", "3"}}));
+  EXPECT_FALSE(refused.example);
+  EXPECT_THAT(refused.problem, HasSubstr("'system'"));
 }
 
 }  // namespace
