@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/dataset_files.h"
+#include "core/artifacts/shared_file.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
@@ -21,32 +23,9 @@ using base::ErrorCode;
 
 constexpr std::size_t kMostShown = 3;  // bad lines named in an error
 
-// Copies into the data folder and syncs; a data set is complete or absent.
-fs::path copy_files(const hub::Hub& hub, const std::string& id, const fs::path& source) {
-  const fs::path folder = hub.config.data_dir / "datasets" / id;
-  const data::DatasetFiles files = data::dataset_files(source);
-  try {
-    fs::create_directories(folder);
-    const auto copy = [&](const fs::path& from, const char* name) {
-      fs::copy_file(from, folder / name);
-      base::sync_path(folder / name);
-    };
-    copy(files.train, "train.jsonl");
-    if (files.valid) {
-      copy(*files.valid, "valid.jsonl");
-    }
-    if (files.test) {
-      copy(*files.test, "test.jsonl");
-    }
-    base::sync_path(folder);
-    return folder;
-  } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-    throw Error(
-        ErrorCode::kUnavailable,
-        fmt::format("cannot store the data set: {}", error.code().message()));
-  }
+// Parquet files have no lines.
+std::string_view place_word(const data::Dataset& dataset) {
+  return dataset.file_type == data::FileType::kParquet ? "row" : "line";
 }
 
 void refuse_empty(const data::Dataset& dataset, const std::string& name) {
@@ -61,15 +40,18 @@ void refuse_empty(const data::Dataset& dataset, const std::string& name) {
           name,
           problems.empty() ? ": the file is empty"
                            : fmt::format(
-                                 "; line {}: {} ({} lines have problems)",
+                                 "; {} {}: {} ({} {}s have problems)",
+                                 place_word(dataset),
                                  problems.front().line,
                                  problems.front().message,
-                                 dataset.problems.count())),
+                                 dataset.problems.count(),
+                                 place_word(dataset))),
       "dataset",
       "dataset_empty");
 }
 
-void refuse_problems(const data::Dataset& dataset, const std::string& name) {
+void refuse_problems(
+    const data::Dataset& dataset, const std::string& name, const std::string& part) {
   if (dataset.problems.count() == 0) {
     return;
   }
@@ -78,14 +60,16 @@ void refuse_problems(const data::Dataset& dataset, const std::string& name) {
     if (&problem - dataset.problems.first().data() == kMostShown) {
       break;
     }
-    lines += fmt::format("; line {}: {}", problem.line, problem.message);
+    lines += fmt::format("; {} {}: {}", place_word(dataset), problem.line, problem.message);
   }
   throw Error(
       ErrorCode::kUnprocessable,
       fmt::format(
-          "data set '{}' has {} bad lines{}. Mend them, or send skip_bad_rows to leave them out",
+          "data set '{}' has {} bad {}s{}{}. Mend them, or send skip_bad_rows to leave them out",
           name,
           dataset.problems.count(),
+          place_word(dataset),
+          part == "train" ? "" : " in its part " + part,
           lines),
       "dataset",
       "dataset_invalid");
@@ -125,48 +109,76 @@ std::optional<ExampleMaker> example_maker(
           {.max_seq_length = max_seq_length, .train_on_prompt = false})};
 }
 
+namespace {
+
+// What a data set's parts have in common, and what each needs.
+void check_parts(const DatasetFolder& files, const NewDataset& asked) {
+  for (const auto& [name, part] : files.parts()) {
+    refuse_empty(part.rows, asked.name);
+    if (!asked.skip_bad_rows) {
+      refuse_problems(part.rows, asked.name, name);
+    }
+    if (part.rows.format() != files.train().rows.format()) {
+      throw Error(
+          ErrorCode::kUnprocessable,
+          fmt::format(
+              "data set '{}': its part {} has format '{}', train has '{}'; one format was wanted",
+              asked.name,
+              name,
+              part.rows.format(),
+              files.train().rows.format()),
+          "dataset",
+          "dataset_invalid");
+    }
+  }
+}
+
+}  // namespace
+
 registry::Dataset add_dataset(
-    hub::Hub& hub,
-    const std::string& name,
-    const fs::path& source,
-    const std::optional<ExampleMaker>& maker,
-    bool skip_bad_rows) {
-  base::check_name(name, "name");
-  if (hub.datasets.find(name)) {
+    hub::Hub& hub, const NewDataset& asked, const std::optional<ExampleMaker>& maker) {
+  base::check_name(asked.name, "name");
+  if (hub.datasets.find(asked.name)) {
     throw Error(
         ErrorCode::kConflict,
-        fmt::format("a data set named '{}' is registered already", name),
+        fmt::format("a data set named '{}' is registered already", asked.name),
         "name",
         "dataset_exists");
   }
   registry::Dataset dataset;
   dataset.id = base::new_id();
-  dataset.name = name;
-  const fs::path folder = copy_files(hub, dataset.id, source);
-  try {
-    // The copy is read, so that the digest is that of what lies there.
-    const data::Dataset rows = data::read_dataset(folder / "train.jsonl");
-    refuse_empty(rows, name);
-    if (!skip_bad_rows) {
-      refuse_problems(rows, name);
-    }
-    const data::Report report = data::make_report(rows, maker ? &maker->builder : nullptr);
-    base::Json report_json = report.to_json();
-    report_json["model"] = maker ? base::Json(maker->model) : base::Json(nullptr);
-    dataset.digest = report.digest;
-    dataset.format = report.format;
-    dataset.rows = static_cast<std::int64_t>(report.rows);
-    dataset.size_bytes = static_cast<std::int64_t>(report.bytes);
-    dataset.report_json = report_json.dump(-1, ' ', false, base::Json::error_handler_t::replace);
-    // A file alone keeps being a file, so that what measures it measures that file.
-    const bool alone = !fs::exists(folder / "valid.jsonl") && !fs::exists(folder / "test.jsonl");
-    dataset.path = fmt::format("datasets/{}{}", dataset.id, alone ? "/train.jsonl" : "");
-    return hub.datasets.add(dataset);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-    throw;
+  dataset.name = asked.name;
+  DatasetFolder files(hub.config.data_dir, dataset.id, asked.source, asked.file_name);
+  check_parts(files, asked);
+  // Of the file that came: a split is made of its good rows.
+  const data::Problems problems = files.train().rows.problems;
+  base::Json source = files.parts_json()["train"];
+  source.erase("file");
+  source["file_type"] = to_string(files.train().rows.file_type);
+  if (asked.split) {
+    files.split(*asked.split);
   }
+  data::Report report = data::make_report(files.train().rows, maker ? &maker->builder : nullptr);
+  if (asked.split) {
+    for (const data::Problem& problem : problems.first()) {
+      report.problems.add(problem.line, problem.message);
+    }
+  }
+  base::Json report_json = report.to_json();
+  report_json["model"] = maker ? base::Json(maker->model) : base::Json(nullptr);
+  report_json["parts"] = files.parts_json();
+  report_json["split"] = asked.split ? asked.split->to_json() : base::Json(nullptr);
+  report_json["source"] = std::move(source);
+  dataset.digest = report.digest;
+  dataset.format = report.format;
+  dataset.rows = static_cast<std::int64_t>(report.rows);
+  dataset.size_bytes = static_cast<std::int64_t>(report.bytes);
+  dataset.report_json = report_json.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+  dataset.path = files.relative_path();
+  files.share();
+  const registry::Dataset added = hub.datasets.add(dataset);
+  files.keep();
+  return added;
 }
 
 registry::Dataset find_or_add_dataset(
@@ -193,7 +205,9 @@ registry::Dataset find_or_add_dataset(
     return *known;
   }
   return add_dataset(
-      hub, name, source, example_maker(hub, "", data::ExampleOptions{}.max_seq_length));
+      hub,
+      {.name = name, .source = source},
+      example_maker(hub, "", data::ExampleOptions{}.max_seq_length));
 }
 
 fs::path dataset_path(const hub::Hub& hub, const registry::Dataset& dataset) {
@@ -201,10 +215,23 @@ fs::path dataset_path(const hub::Hub& hub, const registry::Dataset& dataset) {
 }
 
 void remove_dataset_files(const hub::Hub& hub, const registry::Dataset& dataset) {
-  if (!dataset.by_reference && base::is_id(dataset.id)) {
-    std::error_code ignored;
-    fs::remove_all(hub.config.data_dir / "datasets" / dataset.id, ignored);
+  if (dataset.by_reference || !base::is_id(dataset.id)) {
+    return;
   }
+  const fs::path folder = hub.config.data_dir / "datasets" / dataset.id;
+  const base::Json report = base::Json::parse(dataset.report_json, nullptr, false);
+  if (report.is_object() && report.contains("parts")) {
+    for (const auto& [name, part] : report["parts"].items()) {
+      if (part.is_object()) {
+        artifacts::remove_shared(
+            hub.config.data_dir,
+            folder / part["file"].get<std::string>(),
+            part["digest"].get<std::string>());
+      }
+    }
+  }
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
 }
 
 }  // namespace hub::api

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/data/examples.h"
+#include "core/data/parts.h"
 #include "core/hub/hub.h"
 #include "core/registry/records.h"
 
@@ -22,17 +23,23 @@ struct ExampleMaker {
 std::optional<ExampleMaker> example_maker(
     hub::Hub& hub, const std::string& value, int max_seq_length);
 
-// Reads, checks and copies a JSONL file, or a folder with train.jsonl (and valid.jsonl,
-// test.jsonl), into the data folder, and registers it. Throws kUnprocessable (reason
+// What is asked of a new data set.
+struct NewDataset {
+  std::string name;
+  std::filesystem::path source;  // a file, or a folder with train, and valid and test
+  std::string file_name{};       // of an upload, whose `source` has another
+  bool skip_bad_rows = false;
+  std::optional<data::PartShares> split{};
+};
+
+// Reads, checks and copies a file (JSONL, JSON, CSV, Parquet) or a folder with parts into the data
+// folder, and registers it; equal files are stored once. Throws kUnprocessable (reason
 // "dataset_invalid") naming the first lines that are no rows, unless `skip_bad_rows`: then they are
-// left out and listed in the report; kUnprocessable (reason "dataset_empty") when no line can be
-// used; kConflict when the name is taken.
+// left out and listed in the report; also for a file that is broken as a whole; kUnprocessable
+// (reason "dataset_empty") when no row can be used; kConflict when the name is taken. Then nothing
+// is stored.
 registry::Dataset add_dataset(
-    hub::Hub& hub,
-    const std::string& name,
-    const std::filesystem::path& source,
-    const std::optional<ExampleMaker>& maker,
-    bool skip_bad_rows = false);
+    hub::Hub& hub, const NewDataset& asked, const std::optional<ExampleMaker>& maker);
 
 // A data set by id or name, or, where `value` is a path (it holds a "/"), the file there:
 // registered on first use as `<file name>-<digest's first digits>`.

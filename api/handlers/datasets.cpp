@@ -69,23 +69,39 @@ bool read_skip(const Request& request) {
   return word == "true";
 }
 
+// A form's text field, or `?split=`: JSON.
+std::optional<data::PartShares> read_split(const Request& request) {
+  const std::string text = request.query_value("split");
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  return data::PartShares::from_json(base::parse_json(text, "'split'"), "split");
+}
+
 Response create_dataset(hub::Hub& hub, const Request& request) {
   if (!request.body_file.empty()) {
-    refuse_unknown_query(request, {"name", "model", "skip_bad_rows"});
+    refuse_unknown_query(request, {"name", "model", "skip_bad_rows", "split"});
     const auto maker = example_maker(hub, request.query_value("model"), kDefaultLength);
-    return json_answer(
-        201,
-        dataset_json(
-            add_dataset(hub, upload_name(request), request.body_file, maker, read_skip(request))));
+    const NewDataset asked{
+        .name = upload_name(request),
+        .source = request.body_file,
+        .file_name = request.file_name.empty() ? "upload" : request.file_name,
+        .skip_bad_rows = read_skip(request),
+        .split = read_split(request)};
+    return json_answer(201, dataset_json(add_dataset(hub, asked, maker)));
   }
   const Json json = request_json(request);
   const JsonReader body(json);
-  body.refuse_unknown({"name", "path", "model", "skip_bad_rows"});
-  const std::string name = body.string("name");
-  const auto source = hub.roots.resolve(body.string("path"), "path");
+  body.refuse_unknown({"name", "path", "model", "skip_bad_rows", "split"});
+  NewDataset asked;
+  asked.name = body.string("name");
+  asked.source = hub.roots.resolve(body.string("path"), "path");
+  asked.skip_bad_rows = body.optional_bool("skip_bad_rows").value_or(false);
+  if (const Json* split = body.optional_object("split")) {
+    asked.split = data::PartShares::from_json(*split, "split");
+  }
   const auto maker = example_maker(hub, body.optional_string("model").value_or(""), kDefaultLength);
-  const bool skip = body.optional_bool("skip_bad_rows").value_or(false);
-  return json_answer(201, dataset_json(add_dataset(hub, name, source, maker, skip)));
+  return json_answer(201, dataset_json(add_dataset(hub, asked, maker)));
 }
 
 Response list_datasets(hub::Hub& hub, const Request& request) {

@@ -189,6 +189,12 @@ Json alias_json(const registry::Model& model, const registry::Alias& alias) {
 }
 
 Json dataset_json(const registry::Dataset& dataset) {
+  Json report = stored_json(dataset.report_json);
+  Json origin = Json::object();  // absent of data sets that older programs registered
+  for (const char* name : {"source", "split", "parts"}) {
+    origin[name] = report.value(name, Json(nullptr));
+    report.erase(name);
+  }
   return {
       {"id", dataset.id},
       {"name", dataset.name},
@@ -196,7 +202,10 @@ Json dataset_json(const registry::Dataset& dataset) {
       {"rows", dataset.rows},
       {"format", dataset.format},
       {"size_bytes", dataset.size_bytes},
-      {"report", stored_json(dataset.report_json)},
+      {"source", origin["source"]},
+      {"split", origin["split"]},
+      {"parts", origin["parts"]},
+      {"report", std::move(report)},
       {"created_at", rfc3339(dataset.created_at_ms)}};
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/base/file.h"
+#include "core/data/dataset.h"
 #include "tests/support/default_model.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
 
@@ -14,13 +15,25 @@ using testing::HasSubstr;
 
 class DatasetRoutes : public test::HandlerFixture {
  protected:
-  Answer upload(const std::string& text, const std::map<std::string, std::string>& fields) {
+  Answer upload(
+      const std::string& text,
+      const std::map<std::string, std::string>& fields,
+      const std::string& file_name = "facts.v1.jsonl") {
     Request made = request("POST", "/datasets");
     made.query = fields;
     made.headers["Content-Type"] = "multipart/form-data; boundary=x";
     made.body_file = files.write("upload.tmp", text).string();
-    made.file_name = "facts.v1.jsonl";
+    made.file_name = file_name;
     return send(made);
+  }
+
+  [[nodiscard]] std::size_t blobs() const {
+    std::size_t count = 0;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(hub.config.data_dir / "blobs")) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count;
   }
 };
 
@@ -105,6 +118,142 @@ TEST_F(DatasetRoutes, AFolderKeepsItsParts) {
   EXPECT_EQ(answer.json["rows"], 4);
   const auto folder = hub.artifacts.absolute(hub.datasets.get("parts").path);
   EXPECT_TRUE(std::filesystem::exists(folder / "valid.jsonl"));
+}
+
+TEST_F(DatasetRoutes, TheSameBytesAreStoredOnceAndGoWithTheLastDataSet) {
+  const std::string text = std::string(kRow) + "\n";
+  ASSERT_EQ(upload(text, {{"name", "one"}}).status, 201);
+  ASSERT_EQ(upload(text, {{"name", "two"}}).status, 201);
+  EXPECT_EQ(blobs(), 1U);
+  const auto one = hub.artifacts.absolute(hub.datasets.get("one").path);
+  const auto two = hub.artifacts.absolute(hub.datasets.get("two").path);
+  EXPECT_TRUE(std::filesystem::equivalent(one, two));
+  EXPECT_EQ(del("/datasets/one").status, 204);
+  EXPECT_EQ(base::read_file(two), text);
+  EXPECT_EQ(del("/datasets/two").status, 204);
+  EXPECT_EQ(blobs(), 0U);
+}
+
+TEST_F(DatasetRoutes, ASplitMakesPartsThatJobsTake) {
+  const auto file = data_file("facts.jsonl", 40);
+  const std::string digest = base::sha256_file(file);
+  const Answer answer = post(
+      "/datasets",
+      {{"name", "facts"},
+       {"path", file.string()},
+       {"split", {{"valid", 0.05}, {"test", 0.1}, {"seed", 3}}}});
+  ASSERT_EQ(answer.status, 201) << answer.response.body;
+  EXPECT_EQ(answer.json["rows"], 34);
+  EXPECT_EQ(answer.json["source"]["rows"], 40);
+  EXPECT_EQ(answer.json["source"]["digest"], digest);
+  EXPECT_EQ(answer.json["split"], Json::parse(R"({"valid":0.05,"test":0.1,"seed":3})"));
+  EXPECT_EQ(answer.json["parts"]["valid"]["rows"], 2);
+  EXPECT_EQ(answer.json["parts"]["test"]["rows"], 4);
+  EXPECT_EQ(answer.json["digest"], answer.json["parts"]["train"]["digest"]);
+  EXPECT_EQ(get("/datasets/facts").json, answer.json);
+  EXPECT_EQ(get("/datasets/facts?max_seq_length=99").json["parts"], answer.json["parts"]);
+  const auto folder = hub.artifacts.absolute(hub.datasets.get("facts").path);
+  const auto parts = data::dataset_files(folder);
+  EXPECT_EQ(base::sha256_file(*parts.test), answer.json["parts"]["test"]["digest"]);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 3);
+  EXPECT_EQ(blobs(), 3U);
+
+  const Answer uploaded = upload(
+      base::read_file(file),
+      {{"name", "again"}, {"split", R"({"valid":0.05,"test":0.1,"seed":3})"}});
+  EXPECT_EQ(uploaded.json["parts"], answer.json["parts"])
+      << "the same rows and seed, the same parts";
+  EXPECT_EQ(blobs(), 3U);
+  EXPECT_EQ(
+      upload(std::string(kRow), {{"name", "x"}, {"split", R"({"valid":0.5})"}}).param(), "split");
+  EXPECT_EQ(upload(std::string(kRow), {{"name", "x"}, {"split", "half"}}).status, 400);
+  EXPECT_EQ(
+      upload(std::string(kRow), {{"name", "x"}, {"split", R"({"valid":2})"}}).param(),
+      "split.valid");
+  EXPECT_EQ(del("/datasets/facts").status, 204);
+  EXPECT_EQ(del("/datasets/again").status, 204);
+  EXPECT_EQ(blobs(), 0U);
+}
+
+TEST_F(DatasetRoutes, ASplitLeavesBadRowsOutAndStillNamesTheirLines) {
+  std::string text;
+  for (int i = 0; i < 10; ++i) {
+    text += "{\"text\":\"" + std::to_string(i) + "\"}\n";
+  }
+  const Answer answer = upload(
+      "{\"txt\":1}\n" + text,
+      {{"name", "x"}, {"skip_bad_rows", "true"}, {"split", R"({"test":0.1})"}});
+  ASSERT_EQ(answer.status, 201) << answer.response.body;
+  EXPECT_EQ(answer.json["report"]["problems"][0]["line"], 1);
+  EXPECT_EQ(answer.json["rows"], 9);
+  EXPECT_EQ(answer.json["parts"]["valid"], nullptr);
+}
+
+TEST_F(DatasetRoutes, EveryFileTypeIsFoundOutAndKept) {
+  const std::vector<std::tuple<std::string, std::string, std::string, std::string>> uploads = {
+      {"a.json", R"([{"text":"a"}])", "json", "text"},
+      {"a.csv", "prompt,completion\na,b\n", "csv", "completion"},
+      {"a", "instruction,output\na,b\n", "csv", "alpaca"},
+      {"a.txt", R"({"conversations":[{"from":"human","value":"a"}]})", "jsonl", "sharegpt"},
+      {"chat.parquet",
+       base::read_file(std::filesystem::path(HUB_SOURCE_DIR) / "tests/golden/data/chat.parquet"),
+       "parquet",
+       "chat"}};
+  int number = 0;
+  for (const auto& [name, bytes, type, format] : uploads) {
+    const std::string id = "d" + std::to_string(number++);
+    const Answer answer = upload(bytes, {{"name", id}}, name);
+    ASSERT_EQ(answer.status, 201) << name << answer.response.body;
+    EXPECT_EQ(answer.json["report"]["file_type"], type);
+    EXPECT_EQ(answer.json["format"], format);
+    EXPECT_EQ(answer.json["parts"]["train"]["file"], "train." + type);
+    EXPECT_EQ(answer.json["digest"], base::sha256_hex(bytes));
+  }
+  const Answer split =
+      upload(std::get<1>(uploads[4]), {{"name", "s"}, {"split", R"({"valid":0.2})"}}, "x.parquet");
+  ASSERT_EQ(split.status, 201) << split.response.body;
+  EXPECT_EQ(split.json["parts"]["train"]["file"], "train.jsonl");
+  EXPECT_EQ(split.json["source"]["file_type"], "parquet");
+  EXPECT_EQ(split.json["rows"], 4);
+}
+
+TEST_F(DatasetRoutes, AFileThatIsBrokenAsAWholeIsRefusedAndNothingStored) {
+  const std::string parquet =
+      base::read_file(std::filesystem::path(HUB_SOURCE_DIR) / "tests/golden/data/chat.parquet");
+  const std::vector<std::pair<std::string, std::string>> broken = {
+      {"a,b\n1,2\n", "the columns 'a', 'b'"},
+      {"text,text\n1,2\n", "names 'text' twice"},
+      {R"([{"text":"a"})", "does not end"},
+      {parquet.substr(0, 1000), "cut off"},
+      {std::string("\xFF\xFE{\0", 4), "UTF-16"},
+      {std::string("{\"text\":\"a\0\"}", 13), "NUL"},
+      {"{\"text\":\"\xff\"}", "UTF-8"},
+      {"{\"text\":\"a\"}\n{\"prompt\":\"a\",\"completion\":\"b\"}\n", "line 2: a row of format"}};
+  for (const auto& [bytes, reason] : broken) {
+    const Answer answer = upload(bytes, {{"name", "x"}}, "x.csv");
+    EXPECT_EQ(answer.status, 422) << reason << answer.response.body;
+    EXPECT_THAT(answer.message(), HasSubstr(reason));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(hub.config.data_dir / "datasets"));
+  EXPECT_EQ(blobs(), 0U);
+}
+
+TEST_F(DatasetRoutes, PartsOfAFolderHaveOneFormat) {
+  data_file("folder/train.jsonl", 4);
+  static_cast<void>(files.write("data/imports/folder/test.csv", "text\na\n"));
+  const auto folder = hub.config.data_dir / "imports/folder";
+  const Answer mixed = post("/datasets", {{"name", "parts"}, {"path", folder.string()}});
+  EXPECT_EQ(mixed.code(), "dataset_invalid");
+  EXPECT_THAT(mixed.message(), HasSubstr("its part test has format 'text', train has 'chat'"));
+  static_cast<void>(files.write("data/imports/folder/test.csv", "text\n\"a\n"));
+  EXPECT_EQ(post("/datasets", {{"name", "parts"}, {"path", folder.string()}}).status, 422);
+  EXPECT_TRUE(std::filesystem::is_empty(hub.config.data_dir / "datasets"));
+  std::filesystem::remove(folder / "test.csv");
+  data_file("folder/test.jsonl", 2);
+  EXPECT_EQ(
+      post("/datasets", {{"name", "parts"}, {"path", folder.string()}, {"split", {{"valid", 0.5}}}})
+          .param(),
+      "split");
 }
 
 TEST_F(DatasetRoutes, ThePreviewShowsWhatIsTrained) {
