@@ -11,6 +11,7 @@
 
 #include "api/cli/client_commands.h"
 #include "api/doctor.h"
+#include "api/maintenance.h"
 #include "api/serve.h"
 #include "core/base/error.h"
 #include "core/hub/config.h"
@@ -97,6 +98,7 @@ int run(int argc, char** argv) {
   doctor->callback([&] { exit_code = hub::api::run_doctor(doctor_flags.config(), doctor_json); });
 
   hub::api::add_client_commands(app, hub::api::process_setup(), exit_code);
+  hub::api::add_maintenance_commands(app, hub::api::process_setup(), exit_code);
 
   try {
     app.parse(argc, argv);

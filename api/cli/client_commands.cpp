@@ -191,6 +191,34 @@ void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
+void add_archives(CLI::App& app, const std::shared_ptr<Common>& common) {
+  const auto model = std::make_shared<std::string>();
+  const auto file = std::make_shared<std::filesystem::path>();
+  const auto name = std::make_shared<std::string>();
+  CLI::App* out = app.add_subcommand("export", "write a model with its lineage into one archive");
+  common->add_to(*out);
+  out->add_option("model", *model, "name or id")->required();
+  out->add_option("-o,--output", *file, "the archive, MODEL.tar by default");
+  out->callback([common, model, file] {
+    HubClient client = common->client();
+    common->exit_code = export_command(
+        client,
+        common->setup.console,
+        *model,
+        file->empty() ? std::filesystem::path(*model + ".tar") : *file,
+        common->json);
+  });
+  CLI::App* in = app.add_subcommand("import-archive", "take in a model that `export` wrote");
+  common->add_to(*in);
+  in->add_option("file", *file, "the archive")->required()->check(CLI::ExistingFile);
+  in->add_option("--name", *name, "instead of the archive's");
+  in->callback([common, file, name] {
+    HubClient client = common->client();
+    common->exit_code =
+        import_archive_command(client, common->setup.console, *file, *name, common->json);
+  });
+}
+
 void add_version(CLI::App& app, const std::shared_ptr<Common>& common) {
   CLI::App* command = app.add_subcommand("version", "print the version");
   command->add_flag("--json", common->json, "print JSON");
@@ -257,6 +285,7 @@ void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code
   add_import(app, common);
   add_train(app, common);
   add_jobs(app, common);
+  add_archives(app, common);
   add_version(app, common);
 }
 

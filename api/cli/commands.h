@@ -91,4 +91,20 @@ struct ImportOptions {
 };
 int import_command(HubClient& client, Console& console, const ImportOptions& options);
 
+// Writes the model's archive to `file`, which must not exist: to a name beside it until it is
+// whole.
+int export_command(
+    HubClient& client,
+    Console& console,
+    const std::string& model,
+    const std::filesystem::path& file,
+    bool json);
+// Uploads an archive; `name` "" keeps its own.
+int import_archive_command(
+    HubClient& client,
+    Console& console,
+    const std::filesystem::path& file,
+    const std::string& name,
+    bool json);
+
 }  // namespace hub::api

@@ -134,6 +134,24 @@ Json HubClient::upload(
   return call(post);
 }
 
+void HubClient::download(
+    const std::string& path, const std::function<void(std::string_view)>& take) {
+  net::HttpRequest get = request("GET", path);
+  get.timeout = std::chrono::milliseconds(0);
+  get.stall_timeout = std::chrono::minutes(10);
+  try {
+    const net::HttpResponse response = http_.stream(get, [&take](std::string_view bytes) {
+      take(bytes);
+      return true;
+    });
+    if (response.status >= 400) {
+      throw_refusal(response.status, response.body);
+    }
+  } catch (const base::Error& error) {
+    explain(error);
+  }
+}
+
 Json HubClient::list(const std::string& path, std::optional<std::size_t> limit) {
   Json all = Json::array();
   std::string cursor;

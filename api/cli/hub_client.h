@@ -29,6 +29,9 @@ class HubClient {
   void remove(const std::string& path);
   base::Json upload(
       const std::string& path, const std::string& name, const std::filesystem::path& file);
+  // Hands the body of an answer over as it arrives; `take` throws to stop. Throws as get();
+  // kUnavailable when the answer breaks off.
+  void download(const std::string& path, const std::function<void(std::string_view)>& take);
   // All pages of a list: {"data": […]}; at most `limit` rows where given.
   base::Json list(const std::string& path, std::optional<std::size_t> limit = std::nullopt);
   // True when GET answers below 400; never throws for one that cannot be reached.

@@ -88,12 +88,11 @@ Response list_served_models(hub::Hub& hub) {
   Json data = Json::array();
   registry::ListFilter filter;
   filter.limit = kPage;
+  filter.ready_only = true;
   while (true) {
     const auto models = hub.models.list_models(filter);
     for (const registry::Model& model : models) {
-      if (hub.models.newest_ready(model.id)) {
-        data.push_back(model_json(model));
-      }
+      data.push_back(model_json(model));
     }
     if (models.size() < kPage) {
       return json_response(200, Json{{"object", "list"}, {"data", data}}.dump());

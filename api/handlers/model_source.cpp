@@ -7,9 +7,8 @@
 #include "core/base/error.h"
 #include "core/hf/settings.h"
 #include "core/hub/local_model.h"
-#include "core/model_config/adapter_config.h"
 #include "core/model_config/model_config.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/tensor_check.h"
 
 namespace hub::api {
 namespace {
@@ -121,16 +120,18 @@ registry::NewVersion version_of_folder(
         "base");
   }
   if (is_adapter) {
-    static_cast<void>(model_config::AdapterConfig::load(folder));
     const registry::ResolvedModel resolved = hub.resolver.resolve(*base);
+    model_config::check_adapter_folder(
+        folder,
+        model_config::ModelConfig::load(hub.artifacts.absolute(resolved.base.folder)),
+        resolved.base.digest);
     const auto describe = [&](const fs::path& where) {
       return hub::describe_local_adapter(where, resolved.base);
     };
     return storage == Storage::kCopy ? stored(hub, folder, place, describe) : describe(folder);
   }
   // Looked at before gigabytes are copied.
-  static_cast<void>(model_config::ModelConfig::load(folder));
-  static_cast<void>(model_config::read_weight_files(folder));
+  model_config::check_model_folder(folder);
   return storage == Storage::kCopy ? stored(hub, folder, place, hub::describe_local_model)
                                    : hub::describe_local_model(folder);
 }

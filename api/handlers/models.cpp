@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handlers/idempotency.h"
+#include "api/handlers/list_filters.h"
 #include "api/handlers/model_source.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
@@ -123,19 +124,12 @@ Response create_model(hub::Hub& hub, const Request& request) {
 }
 
 Response list_models(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"limit", "cursor", "name"});
-  const Page page = read_page(request);
-  registry::ListFilter filter;
-  filter.after_id = id_cursor(page);
-  filter.limit = page.limit + 1;
-  if (const std::string name = request.query_value("name"); !name.empty()) {
-    filter.name_contains = name;
+  const auto page = hub.catalog.models(read_model_query(request));
+  Json data = Json::array();
+  for (const registry::ModelEntry& entry : page.entries) {
+    data.push_back(model_json(entry));
   }
-  return list_page(
-      page,
-      hub.models.list_models(filter),
-      [](const auto& row) { return row.id; },
-      [&hub](const registry::Model& model) { return model_json(hub, model); });
+  return list_response(data, page.next);
 }
 
 Response update_model(hub::Hub& hub, const Request& request) {
@@ -224,7 +218,7 @@ std::vector<Route> model_routes(const RouteContext& context) {
       {"GET",
        "/models/{id}",
        [&hub](const Request& request) {
-         return json_answer(200, model_json(hub, hub.models.get_model(request.params.at("id"))));
+         return json_answer(200, model_json(hub.catalog.model(request.params.at("id"))));
        }},
       {"PATCH",
        "/models/{id}",

@@ -15,20 +15,6 @@ namespace {
 using base::Json;
 using base::rfc3339;
 
-constexpr int kMostVersions = 1000;
-
-// The version that the model's bare name means, ready or not; nullopt without any.
-std::optional<registry::Version> meant_version(
-    hub::Hub& hub, const registry::Model& model, const std::vector<registry::Version>& versions) {
-  if (const auto alias = hub.aliases.find(model.id, std::string(registry::kProductionAlias))) {
-    return hub.models.get_version(alias->version_id);
-  }
-  if (auto ready = hub.models.newest_ready(model.id)) {
-    return ready;
-  }
-  return versions.empty() ? std::nullopt : std::optional(versions.front());
-}
-
 Json field(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() ? Json(nullptr) : *found;
@@ -55,6 +41,11 @@ Json version_ref(hub::Hub& hub, const std::optional<std::string>& version_id) {
   } catch (const base::Error&) {
     return nullptr;
   }
+}
+
+Json name_json(const std::optional<registry::VersionName>& name) {
+  return name ? Json{{"id", name->id}, {"model", name->model}, {"version", name->number}}
+              : Json(nullptr);
 }
 
 Json dataset_ref(hub::Hub& hub, const std::optional<std::string>& id) {
@@ -90,22 +81,18 @@ Json progress_json(const jobs::Job& job) {
 
 }  // namespace
 
-Json model_json(hub::Hub& hub, const registry::Model& model) {
-  registry::ListFilter filter;
-  filter.model_id = model.id;
-  filter.limit = kMostVersions;
-  const auto versions = hub.models.list_versions(filter);
-  const auto meant = meant_version(hub, model, versions);
-  const Json config = meant ? stored_json(meant->config_json) : Json::object();
-
+Json model_json(const registry::ModelEntry& entry) {
+  const registry::Model& model = entry.model;
+  const auto& current = entry.current;
+  const Json config = current ? stored_json(current->config_json) : Json::object();
   Json json = {
       {"id", model.id},
       {"name", model.name},
       {"base_model", model.base_model},
       {"description", model.description},
-      {"kind", meant ? Json(registry::to_string(meant->kind)) : Json(nullptr)},
-      {"state", meant ? Json(registry::to_string(meant->state)) : Json("pending")},
-      {"size_bytes", meant ? meant->size_bytes : 0},
+      {"kind", current ? Json(registry::to_string(current->kind)) : Json(nullptr)},
+      {"state", current ? Json(registry::to_string(current->state)) : Json("pending")},
+      {"size_bytes", current ? current->size_bytes : 0},
       {"memory_required_bytes", field(config, "memory_required_bytes")},
       {"architecture", field(config, "architecture")},
       {"quantization", field(config, "quantization")},
@@ -113,12 +100,12 @@ Json model_json(hub::Hub& hub, const registry::Model& model) {
       {"chat_template", field(config, "chat_template")},
       {"tags", stored_json(model.tags_json)}};
   Json list = Json::array();
-  for (const registry::Version& version : versions) {
+  for (const registry::Version& version : entry.versions) {
     list.push_back(version_summary(version));
   }
   json["versions"] = std::move(list);
   Json aliases = Json::object();
-  for (const registry::Alias& alias : hub.aliases.list(model.id)) {
+  for (const registry::Alias& alias : entry.aliases) {
     aliases[alias.alias] = alias.number;
   }
   json["aliases"] = std::move(aliases);
@@ -128,14 +115,13 @@ Json model_json(hub::Hub& hub, const registry::Model& model) {
   return json;
 }
 
-Json version_json(hub::Hub& hub, const registry::Version& version, bool with_files) {
+Json model_json(hub::Hub& hub, const registry::Model& model) {
+  return model_json(hub.catalog.model(model.id));
+}
+
+Json version_json(hub::Hub& hub, const registry::VersionEntry& entry, bool with_files) {
+  const registry::Version& version = entry.version;
   const Json config = stored_json(version.config_json);
-  Json aliases = Json::array();
-  for (const registry::Alias& alias : hub.aliases.list(version.model_id)) {
-    if (alias.version_id == version.id) {
-      aliases.push_back(alias.alias);
-    }
-  }
   Json json = {
       {"id", version.id},
       {"model_id", version.model_id},
@@ -157,16 +143,17 @@ Json version_json(hub::Hub& hub, const registry::Version& version, bool with_fil
       {"folder",
        version.folder.empty() ? Json(nullptr)
                               : Json(hub.artifacts.absolute(version.folder).string())},
-      {"base", version_ref(hub, version.base_version_id)},
+      {"base", name_json(entry.base)},
       {"lineage",
-       {{"parent", version_ref(hub, version.parent_version_id)},
+       {{"parent", name_json(entry.parent)},
         {"job_id", or_null(version.job_id)},
         {"dataset_id", or_null(version.dataset_id)},
         {"dataset_digest",
          version.dataset_digest.empty() ? Json(nullptr) : Json(version.dataset_digest)}}},
       {"metrics", stored_json(version.metrics_json)},
-      {"aliases", std::move(aliases)},
-      {"created_at", rfc3339(version.created_at_ms)}};
+      {"aliases", entry.aliases},
+      {"created_at", rfc3339(version.created_at_ms)},
+      {"verified_at", time_or_null(version.verified_at_ms)}};
   if (with_files) {
     Json files = Json::array();
     for (const registry::VersionFile& file : version.files) {
@@ -176,6 +163,10 @@ Json version_json(hub::Hub& hub, const registry::Version& version, bool with_fil
     json["files"] = std::move(files);
   }
   return json;
+}
+
+Json version_json(hub::Hub& hub, const registry::Version& version, bool with_files) {
+  return version_json(hub, hub.catalog.version(version.id), with_files);
 }
 
 Json alias_json(const registry::Model& model, const registry::Alias& alias) {

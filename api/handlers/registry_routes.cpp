@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "api/handlers/archives.h"
 #include "api/handlers/datasets.h"
 #include "api/handlers/events.h"
 #include "api/handlers/jobs.h"
+#include "api/handlers/maintenance.h"
 #include "api/handlers/models.h"
 #include "api/handlers/pulls.h"
 #include "api/handlers/versions.h"
@@ -16,7 +18,14 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
       hub, std::make_shared<registry::IdempotencyStore>(hub.database, hub.clock)};
   std::vector<Route> routes;
   for (auto make :
-       {model_routes, pull_routes, version_routes, dataset_routes, job_routes, event_routes}) {
+       {model_routes,
+        pull_routes,
+        version_routes,
+        archive_routes,
+        dataset_routes,
+        job_routes,
+        event_routes,
+        maintenance_routes}) {
     for (Route& route : make(context)) {
       routes.push_back(std::move(route));
     }

@@ -6,11 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "api/handlers/idempotency.h"
+#include "api/handlers/list_filters.h"
 #include "api/handlers/model_source.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/registry/lineage.h"
 
 namespace hub::api {
 namespace {
@@ -19,20 +21,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
-
-registry::VersionKind read_kind(const std::string& word, const std::string& field) {
-  const auto kind = registry::version_kind_from(word);
-  if (!kind) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "'{}' must be one of base, adapter, merged, quantized, got \"{}\"",
-            field,
-            word.substr(0, 60)),
-        field);
-  }
-  return *kind;
-}
 
 // Figures by name.
 std::string read_metrics(const JsonReader& body) {
@@ -58,7 +46,7 @@ Response add_version(hub::Hub& hub, const Request& request) {
   const Storage storage = read_storage(body);
   std::optional<registry::VersionKind> kind;
   if (const auto word = body.optional_string("kind")) {
-    kind = read_kind(*word, "kind");
+    kind = read_version_kind(*word, "kind");
   }
   const VersionPlace place{model.id, hub.models.next_number(model.id)};
   registry::NewVersion version =
@@ -85,34 +73,67 @@ Response add_version(hub::Hub& hub, const Request& request) {
   }
 }
 
-Response list_versions(hub::Hub& hub, const Request& request, registry::ListFilter filter) {
-  const Page page = read_page(request);
-  filter.after_id = id_cursor(page);
-  filter.limit = page.limit + 1;
-  if (const std::string kind = request.query_value("kind"); !kind.empty()) {
-    filter.kind = read_kind(kind, "kind");
+Response list_versions(hub::Hub& hub, const registry::VersionQuery& query) {
+  const auto page = hub.catalog.versions(query);
+  Json data = Json::array();
+  for (const registry::VersionEntry& entry : page.entries) {
+    data.push_back(version_json(hub, entry, false));
   }
-  return list_page(
-      page,
-      hub.models.list_versions(filter),
-      [](const auto& row) { return row.id; },
-      [&hub](const registry::Version& version) { return version_json(hub, version, false); });
+  return list_response(data, page.next);
 }
 
 Response list_of_model(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"limit", "cursor", "kind"});
-  registry::ListFilter filter;
-  filter.model_id = hub.models.get_model(request.params.at("id")).id;
-  return list_versions(hub, request, filter);
+  const std::string id = hub.models.get_model(request.params.at("id")).id;
+  return list_versions(hub, read_version_query(hub, request, id));
 }
 
-Response list_all(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"limit", "cursor", "kind", "model"});
-  registry::ListFilter filter;
-  if (const std::string model = request.query_value("model"); !model.empty()) {
-    filter.model_id = hub.models.get_model(model).id;
+Response delete_version(hub::Hub& hub, const Request& request) {
+  const registry::Version version = hub.models.remove_version(request.params.at("id"));
+  hub.pool.unload(version.id);
+  if (!version.by_reference && !version.folder.empty()) {
+    hub.artifacts.remove(version.model_id, fmt::format("v{}", version.number));
+    hub.artifacts.collect_garbage();
   }
-  return list_versions(hub, request, filter);
+  return no_content();
+}
+
+Json node_json(const registry::LineageNode& node) {
+  using Kind = registry::LineageNode::Kind;
+  const auto text = [](const std::string& value) {
+    return value.empty() ? Json(nullptr) : Json(value);
+  };
+  switch (node.kind) {
+    case Kind::kVersion:
+      return {
+          {"id", node.id},
+          {"type", "version"},
+          {"model", node.name},
+          {"version", node.number},
+          {"kind", registry::to_string(node.version_kind.value_or(registry::VersionKind::kBase))},
+          {"state", node.state},
+          {"digest", text(node.digest)}};
+    case Kind::kDataset:
+      return {
+          {"id", node.id}, {"type", "dataset"}, {"name", text(node.name)}, {"digest", node.digest}};
+    case Kind::kJob:
+      return {
+          {"id", node.id}, {"type", "job"}, {"kind", text(node.name)}, {"state", text(node.state)}};
+  }
+  return nullptr;
+}
+
+Response lineage_answer(const registry::LineageGraph& graph) {
+  Json nodes = Json::array();
+  for (const registry::LineageNode& node : graph.nodes) {
+    nodes.push_back(node_json(node));
+  }
+  Json edges = Json::array();
+  for (const registry::LineageEdge& edge : graph.edges) {
+    edges.push_back({{"from", edge.from}, {"to", edge.to}, {"relation", edge.relation}});
+  }
+  return json_answer(
+      200,
+      {{"nodes", std::move(nodes)}, {"edges", std::move(edges)}, {"truncated", graph.truncated}});
 }
 
 Response get_file(hub::Hub& hub, const Request& request) {
@@ -154,12 +175,29 @@ std::vector<Route> version_routes(const RouteContext& context) {
       {"GET",
        "/models/{id}/versions",
        [&hub](const Request& request) { return list_of_model(hub, request); }},
-      {"GET", "/versions", [&hub](const Request& request) { return list_all(hub, request); }},
+      {"GET",
+       "/versions",
+       [&hub](const Request& request) {
+         return list_versions(hub, read_version_query(hub, request));
+       }},
       {"GET",
        "/versions/{id}",
        [&hub](const Request& request) {
-         const auto version = hub.models.get_version(request.params.at("id"));
-         return json_answer(200, version_json(hub, version, true));
+         return json_answer(
+             200, version_json(hub, hub.catalog.version(request.params.at("id")), true));
+       }},
+      {"DELETE",
+       "/versions/{id}",
+       [&hub](const Request& request) { return delete_version(hub, request); }},
+      {"GET",
+       "/versions/{id}/lineage",
+       [&hub](const Request& request) {
+         return lineage_answer(registry::Lineage(hub.database).of_version(request.params.at("id")));
+       }},
+      {"GET",
+       "/models/{id}/lineage",
+       [&hub](const Request& request) {
+         return lineage_answer(registry::Lineage(hub.database).of_model(request.params.at("id")));
        }},
       {"GET",
        "/versions/{id}/files/{name}",

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "core/artifacts/blob_writer.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
@@ -22,6 +19,7 @@ using base::Error;
 using base::ErrorCode;
 
 constexpr std::string_view kTemporary = ".tmp-";
+constexpr std::string_view kOrphan = ".orphan-";
 constexpr std::array<std::string_view, 6> kExtensions{
     ".safetensors", ".json", ".jinja", ".txt", ".model", ".md"};
 
@@ -29,19 +27,6 @@ constexpr std::array<std::string_view, 6> kExtensions{
   throw Error(
       ErrorCode::kUnavailable,
       fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(error_number)));
-}
-
-// Weights and what describes them; never code, never pickles.
-bool is_taken(const fs::path& file) {
-  const std::string name = file.filename().string();
-  if (name.starts_with('.')) {
-    return false;
-  }
-  if (name.starts_with("LICENSE") || name.starts_with("NOTICE") || name.starts_with("COPYING")) {
-    return true;
-  }
-  return std::find(kExtensions.begin(), kExtensions.end(), file.extension().string()) !=
-         kExtensions.end();
 }
 
 // The folder's usable files in name order. Throws kNotFound when there are none.
@@ -56,7 +41,7 @@ std::vector<fs::path> usable_files(const fs::path& source) {
     fail("read", source, error.value());
   }
   for (const fs::directory_entry& entry : entries) {
-    if (entry.is_regular_file(error) && is_taken(entry.path())) {
+    if (entry.is_regular_file(error) && is_version_file(entry.path().filename().string())) {
       files.push_back(entry.path());
     }
   }
@@ -67,34 +52,6 @@ std::vector<fs::path> usable_files(const fs::path& source) {
   }
   std::sort(files.begin(), files.end());
   return files;
-}
-
-// Copies into `target`, which must not exist, and syncs it. Returns the copy's SHA-256 and size.
-StoredFile copy_and_digest(const fs::path& source, const fs::path& target) {
-  std::ifstream in(source, std::ios::binary);
-  if (!in) {
-    throw Error(ErrorCode::kNotFound, fmt::format("cannot read {}", source.string()));
-  }
-  std::ofstream out(target, std::ios::binary | std::ios::trunc);
-  base::Sha256 digest;
-  StoredFile file;
-  file.name = source.filename().string();
-  std::string piece(1U << 20U, '\0');
-  while (in && out) {
-    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    const std::streamsize count = in.gcount();
-    digest.update(piece.data(), static_cast<std::size_t>(count));
-    out.write(piece.data(), count);
-    file.size_bytes += count;
-  }
-  errno = 0;
-  out.close();
-  if (!out || in.bad()) {
-    fail("write", target, errno == 0 ? ENOSPC : errno);
-  }
-  file.sha256 = digest.hex();
-  base::sync_path(target);
-  return file;
 }
 
 void link_file(const fs::path& blob, const fs::path& target) {
@@ -131,6 +88,18 @@ void remove_leftovers(const fs::path& folder) {
 
 }  // namespace
 
+bool is_version_file(std::string_view name) {
+  if (name.empty() || name.starts_with('.')) {
+    return false;
+  }
+  if (name.starts_with("LICENSE") || name.starts_with("NOTICE") || name.starts_with("COPYING")) {
+    return true;
+  }
+  return std::any_of(kExtensions.begin(), kExtensions.end(), [&](std::string_view extension) {
+    return name.size() > extension.size() && name.ends_with(extension);
+  });
+}
+
 ArtifactStore::ArtifactStore(fs::path data_folder) : root_(std::move(data_folder)) {
   for (const char* name : {"artifacts", "blobs"}) {
     std::error_code error;
@@ -142,38 +111,32 @@ ArtifactStore::ArtifactStore(fs::path data_folder) : root_(std::move(data_folder
   }
 }
 
-fs::path ArtifactStore::store_blob(const fs::path& source, StoredFile& file) {
-  const fs::path temporary = root_ / "blobs" / (std::string(kTemporary) + base::new_id());
-  try {
-    file = copy_and_digest(source, temporary);
-    const fs::path folder = root_ / "blobs" / file.sha256.substr(0, 2);
-    fs::create_directories(folder);
-    const fs::path blob = folder / file.sha256;
-    // Read-only: a hard link that somebody edits would change every version that shares it.
-    ::chmod(temporary.c_str(), 0444);
-    if (fs::exists(blob)) {
-      fs::remove(temporary);
-    } else {
-      fs::rename(temporary, blob);
-      base::sync_path(folder);
-    }
-    return blob;
-  } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    fail("store", source, error.code().value());
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw;
+fs::path ArtifactStore::blob(const std::string& sha256) const {
+  return root_ / "blobs" / sha256.substr(0, 2) / sha256;
+}
+
+fs::path ArtifactStore::temporary_blob() const {
+  return root_ / "blobs" / (std::string(kTemporary) + base::new_id());
+}
+
+void ArtifactStore::pin(const std::string& sha256) {
+  const std::lock_guard lock(mutex_);
+  ++pins_[sha256];
+}
+
+void ArtifactStore::unpin(const std::string& sha256) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = pins_.find(sha256); found != pins_.end() && --found->second == 0) {
+    pins_.erase(found);
   }
 }
 
-std::vector<StoredFile> ArtifactStore::import_folder(
-    const fs::path& source, std::string_view model_id, std::string_view version_tag) {
+void ArtifactStore::make_version(
+    std::string_view model_id,
+    std::string_view version_tag,
+    const std::function<void(const fs::path&)>& fill) {
   check_part(model_id);
   check_part(version_tag);
-  const std::vector<fs::path> sources = usable_files(source);
   const fs::path parent = root_ / "artifacts" / model_id;
   const fs::path target = parent / version_tag;
   if (fs::exists(target)) {
@@ -182,39 +145,57 @@ std::vector<StoredFile> ArtifactStore::import_folder(
         fmt::format("{} of model {} has files already", version_tag, model_id));
   }
   const fs::path temporary = parent / (std::string(kTemporary) + base::new_id());
+  const auto give_up = [&] {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    fs::remove(parent, ignored);  // only when empty
+  };
   try {
     fs::create_directories(temporary);
-    std::vector<StoredFile> files;
-    for (const fs::path& path : sources) {
-      StoredFile file;
-      const fs::path blob = store_blob(path, file);
-      link_file(blob, temporary / file.name);
-      files.push_back(std::move(file));
-    }
+    fill(temporary);
     base::sync_path(temporary);
     // Fails when somebody else was faster: rename replaces no folder that holds files.
     fs::rename(temporary, target);
     base::sync_path(parent);
     base::sync_path(parent.parent_path());
-    return files;
   } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
+    give_up();
     fail("store", target, error.code().value());
   } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
+    give_up();
     throw;
   }
+}
+
+std::vector<StoredFile> ArtifactStore::import_folder(
+    const fs::path& source, std::string_view model_id, std::string_view version_tag) {
+  const std::vector<fs::path> sources = usable_files(source);
+  std::vector<StoredFile> files;
+  make_version(model_id, version_tag, [&](const fs::path& folder) {
+    for (const fs::path& path : sources) {
+      BlobWriter incoming(*this);
+      incoming.copy(path);
+      files.push_back(incoming.keep(path.filename().string()));
+      link_file(blob(files.back().sha256), folder / files.back().name);
+    }
+  });
+  return files;
+}
+
+void ArtifactStore::link_version(
+    const std::vector<StoredFile>& files, std::string_view model_id, std::string_view version_tag) {
+  make_version(model_id, version_tag, [&](const fs::path& folder) {
+    for (const StoredFile& file : files) {
+      check_part(file.name);
+      link_file(blob(file.sha256), folder / file.name);
+    }
+  });
 }
 
 std::vector<StoredFile> ArtifactStore::scan_folder(const fs::path& source) {
   std::vector<StoredFile> files;
   for (const fs::path& path : usable_files(source)) {
-    files.push_back(
-        {path.filename().string(),
-         static_cast<std::int64_t>(fs::file_size(path)),
-         base::sha256_file(path)});
+    files.push_back(take_digest(path));
   }
   return files;
 }
@@ -237,24 +218,23 @@ fs::path ArtifactStore::open(const std::string& folder, std::string_view name) c
   return path;
 }
 
-std::optional<std::string> ArtifactStore::verify(
-    const std::string& folder, const std::vector<StoredFile>& recorded) const {
-  for (const StoredFile& file : recorded) {
-    const fs::path path = absolute(folder) / file.name;
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    if (error) {
-      return fmt::format("{} is missing", file.name);
+std::vector<std::string> ArtifactStore::verify(
+    const std::string& folder, std::vector<StoredFile>& files, const ReadProgress& progress) const {
+  std::vector<std::string> problems;
+  std::int64_t before = 0;
+  const ReadProgress counted = [&](std::int64_t bytes) {
+    return !progress || progress(before + bytes);
+  };
+  for (StoredFile& file : files) {
+    StoredFile now;
+    if (auto problem = read_through(absolute(folder) / file.name, file, now, counted)) {
+      problems.push_back(*std::move(problem));
+    } else {
+      file = std::move(now);
     }
-    if (static_cast<std::int64_t>(size) != file.size_bytes) {
-      return fmt::format("{} has {} bytes, recorded were {}", file.name, size, file.size_bytes);
-    }
-    const std::string sha256 = base::sha256_file(path);
-    if (sha256 != file.sha256) {
-      return fmt::format("{} has SHA-256 {}, recorded was {}", file.name, sha256, file.sha256);
-    }
+    before += file.size_bytes;
   }
-  return std::nullopt;
+  return problems;
 }
 
 void ArtifactStore::remove(std::string_view model_id, std::string_view version_tag) {
@@ -275,36 +255,62 @@ void ArtifactStore::remove(std::string_view model_id, std::string_view version_t
   fs::remove(parent, error);  // only when empty
 }
 
-std::vector<std::string> ArtifactStore::keep_only(const std::set<std::string>& folders) {
-  std::vector<std::string> removed;
+std::vector<std::string> ArtifactStore::set_aside(const std::set<std::string>& folders) {
+  std::vector<std::string> moved;
   for (const fs::directory_entry& model : fs::directory_iterator(root_ / "artifacts")) {
     if (!model.is_directory()) {
       continue;
     }
     for (const fs::directory_entry& version : fs::directory_iterator(model.path())) {
-      const std::string model_id = model.path().filename().string();
       const std::string tag = version.path().filename().string();
-      std::string folder = relative_folder(model_id, tag);
-      if (version.is_directory() && !folders.contains(folder)) {
-        remove(model_id, tag);
-        removed.push_back(std::move(folder));
+      std::string folder = relative_folder(model.path().filename().string(), tag);
+      if (!version.is_directory() || tag.starts_with('.') || folders.contains(folder)) {
+        continue;
       }
+      std::error_code error;
+      const std::string name = fmt::format("{}{}-{}", kOrphan, tag, base::new_id());
+      fs::rename(version.path(), model.path() / name, error);
+      if (error) {
+        fail("move aside", version.path(), error.value());
+      }
+      moved.push_back(std::move(folder));
     }
   }
-  return removed;
+  return moved;
+}
+
+std::map<std::string, std::int64_t> ArtifactStore::loose_blobs(
+    const std::map<std::string, std::uint64_t>& gone) const {
+  std::map<std::string, std::int64_t> loose;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root_ / "blobs")) {
+    std::error_code error;
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file(error) || name.starts_with(kTemporary)) {
+      continue;
+    }
+    const auto links = entry.hard_link_count(error);
+    const auto found = gone.find(name);
+    if (error || links > 1 + (found == gone.end() ? 0 : found->second)) {
+      continue;
+    }
+    const auto size = entry.file_size(error);
+    const std::lock_guard lock(mutex_);
+    if (!error && !pins_.contains(name)) {
+      loose[name] = static_cast<std::int64_t>(size);
+    }
+  }
+  return loose;
 }
 
 std::int64_t ArtifactStore::collect_garbage() {
   std::int64_t freed_bytes = 0;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root_ / "blobs")) {
+  for (const auto& [sha256, size_bytes] : loose_blobs()) {
+    const std::lock_guard lock(mutex_);
     std::error_code error;
-    if (!entry.is_regular_file(error) || entry.hard_link_count(error) != 1 ||
-        entry.path().filename().string().starts_with(kTemporary)) {
-      continue;
-    }
-    const auto size = entry.file_size(error);
-    if (!error && fs::remove(entry.path(), error)) {
-      freed_bytes += static_cast<std::int64_t>(size);
+    // Looked at again: since the list was made somebody may have linked it.
+    if (!pins_.contains(sha256) && fs::hard_link_count(blob(sha256), error) == 1 && !error &&
+        fs::remove(blob(sha256), error)) {
+      freed_bytes += size_bytes;
     }
   }
   return freed_bytes;

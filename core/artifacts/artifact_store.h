@@ -2,19 +2,20 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/artifacts/stored_file.h"
+
 namespace hub::artifacts {
 
-struct StoredFile {
-  std::string name;
-  std::int64_t size_bytes = 0;
-  std::string sha256;
-};
+// Weights and what describes them (the list below): what a version may hold.
+bool is_version_file(std::string_view name);
 
 // A file on its way into the store, its SHA-256 known and checked by whoever brings it.
 struct IncomingFile {
@@ -35,8 +36,7 @@ struct IncomingFile {
 //   blobs/{first two digits}/{sha256}           every file once, by its SHA-256
 // A version's folder is complete or absent: files are copied to a temporary name, synced and
 // renamed. Only weights and their descriptions are taken: *.safetensors, *.json, *.jinja, *.txt,
-// *.model,
-// *.md and licence files; never code or pickles. Thread-safe for different versions.
+// *.model, *.md and licence files; never code or pickles. Thread-safe for different versions.
 class ArtifactStore {
  public:
   // Creates the two folders and removes what a crash left half-made.
@@ -70,24 +70,56 @@ class ArtifactStore {
   // that folder.
   [[nodiscard]] std::filesystem::path open(const std::string& folder, std::string_view name) const;
 
-  // Reads every file again; the first difference in words, nullopt when all is as recorded.
-  [[nodiscard]] std::optional<std::string> verify(
-      const std::string& folder, const std::vector<StoredFile>& recorded) const;
+  // Reads every file again; every difference in words, none when all is as recorded. `files` gets
+  // how each sound file looks now. `progress` counts the bytes of all files together.
+  [[nodiscard]] std::vector<std::string> verify(
+      const std::string& folder,
+      std::vector<StoredFile>& files,
+      const ReadProgress& progress = {}) const;
+
+  // Makes a version's folder of blobs that are there already (BlobWriter::keep()), by their
+  // SHA-256. Throws as import_folder().
+  void link_version(
+      const std::vector<StoredFile>& files,
+      std::string_view model_id,
+      std::string_view version_tag);
 
   // Removes a version's links; blobs that nothing links to any more go with collect_garbage().
   void remove(std::string_view model_id, std::string_view version_tag);
-  // Removes version folders that are not among `folders` (relative_folder() forms): what a crash
-  // left between storing the files and writing the row. Only while nothing is imported: at start.
-  // Returns what was removed.
-  std::vector<std::string> keep_only(const std::set<std::string>& folders);
-  // Removes blobs with no link left; returns the bytes set free.
+  // Version folders that are not among `folders` (relative_folder() forms), which a crash between
+  // storing the files and writing the row leaves, get a name out of the way of later versions:
+  // artifacts/{model_id}/.orphan-{tag}-{id}. Nothing is removed: after a restore of an older
+  // database they may be all there is. Only while nothing is imported: at start. Returns what was
+  // moved.
+  std::vector<std::string> set_aside(const std::set<std::string>& folders);
+  // Removes blobs with no link left and nobody about to make one; returns the bytes set free.
   std::int64_t collect_garbage();
+  // Such blobs, each with its size: those that have no more than the links that `gone` counts (by
+  // SHA-256), besides their own.
+  [[nodiscard]] std::map<std::string, std::int64_t> loose_blobs(
+      const std::map<std::string, std::uint64_t>& gone = {}) const;
+
+  // blobs/{first two digits}/{sha256}, whether or not it is there.
+  [[nodiscard]] std::filesystem::path blob(const std::string& sha256) const;
+  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
 
  private:
-  std::filesystem::path store_blob(const std::filesystem::path& source, StoredFile& file);
+  friend class BlobWriter;
+  class Pin;
   std::filesystem::path place_blob(const IncomingFile& file);
+  [[nodiscard]] std::filesystem::path temporary_blob() const;
+  // Between pin and unpin nobody removes the blob.
+  void pin(const std::string& sha256);
+  void unpin(const std::string& sha256);
+  // Fills a new folder by `fill` and gives it its name.
+  void make_version(
+      std::string_view model_id,
+      std::string_view version_tag,
+      const std::function<void(const std::filesystem::path&)>& fill);
 
   const std::filesystem::path root_;
+  mutable std::mutex mutex_;
+  std::map<std::string, int> pins_;  // guarded by mutex_
 };
 
 }  // namespace hub::artifacts

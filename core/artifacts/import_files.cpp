@@ -26,38 +26,53 @@ void check_name(const IncomingFile& file) {
 
 }  // namespace
 
+// A blob that is about to be linked is no garbage.
+class ArtifactStore::Pin {
+ public:
+  Pin(ArtifactStore& store, const std::string& sha256) : store_(store), sha256_(sha256) {
+    store_.pin(sha256_);
+  }
+  ~Pin() { store_.unpin(sha256_); }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+
+ private:
+  ArtifactStore& store_;
+  const std::string& sha256_;
+};
+
 std::optional<fs::path> ArtifactStore::find_blob(const std::string& sha256) const {
-  const fs::path blob = root_ / "blobs" / sha256.substr(0, 2) / sha256;
+  const fs::path found = blob(sha256);
   std::error_code error;
-  return sha256.size() == 64 && fs::is_regular_file(blob, error) ? std::optional(blob)
-                                                                 : std::nullopt;
+  return sha256.size() == 64 && fs::is_regular_file(found, error) ? std::optional(found)
+                                                                  : std::nullopt;
 }
 
 // The file that the version's entry is linked to.
 fs::path ArtifactStore::place_blob(const IncomingFile& file) {
-  if (const auto blob = find_blob(file.sha256);
-      blob && static_cast<std::int64_t>(fs::file_size(*blob)) == file.size_bytes) {
-    if (file.how == IncomingFile::How::kMove && file.source != *blob) {
+  if (const auto there = find_blob(file.sha256);
+      there && static_cast<std::int64_t>(fs::file_size(*there)) == file.size_bytes) {
+    if (file.how == IncomingFile::How::kMove && file.source != *there) {
       fs::remove(file.source);
     }
-    return *blob;
+    return *there;
   }
-  const fs::path folder = root_ / "blobs" / file.sha256.substr(0, 2);
-  const fs::path blob = folder / file.sha256;
+  const fs::path place = blob(file.sha256);
+  const fs::path folder = place.parent_path();
   fs::create_directories(folder);
   if (file.how == IncomingFile::How::kMove) {
     // Read-only: a hard link that somebody edits would change every version that shares it.
     ::chmod(file.source.c_str(), 0444);
     base::sync_path(file.source);
-    fs::rename(file.source, blob);
+    fs::rename(file.source, place);
     base::sync_path(folder);
-    return blob;
+    return place;
   }
   std::error_code error;
-  fs::create_hard_link(file.source, blob, error);
+  fs::create_hard_link(file.source, place, error);
   if (!error) {
     base::sync_path(folder);
-    return blob;
+    return place;
   }
   return file.source;  // another file system, or one without links: by reference
 }
@@ -79,11 +94,12 @@ std::vector<StoredFile> ArtifactStore::import_files(
     std::vector<StoredFile> stored;
     for (const IncomingFile& file : files) {
       check_name(file);
-      const fs::path blob = place_blob(file);
+      const Pin pin(*this, file.sha256);
+      const fs::path placed = place_blob(file);
       std::error_code error;
-      fs::create_hard_link(blob, temporary / file.name, error);
+      fs::create_hard_link(placed, temporary / file.name, error);
       if (error) {
-        fs::create_symlink(fs::canonical(blob), temporary / file.name);
+        fs::create_symlink(fs::canonical(placed), temporary / file.name);
       }
       stored.push_back({file.name, file.size_bytes, file.sha256});
     }

@@ -3,13 +3,13 @@
 #include <string>
 #include <vector>
 
-#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/db/copy.h"
 #include "core/db/database.h"
 #include "core/db/statement.h"
 
@@ -81,11 +81,7 @@ void refuse_strangers(
 std::filesystem::path back_up(
     Connection& connection, const std::filesystem::path& file, int number, std::int64_t now_ms) {
   std::filesystem::path backup = fmt::format("{}.backup-{}-{}", file.string(), number, now_ms);
-  {
-    Connection copy(backup.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    SQLite::Backup(copy, connection).executeStep(-1);
-  }
-  base::sync_path(backup);
+  copy_database(connection, backup);
   return backup;
 }
 
@@ -104,6 +100,16 @@ void apply(Connection& connection, const Migration& step, std::int64_t now_ms) {
 }
 
 }  // namespace
+
+void refuse_unknown_schema(
+    const std::filesystem::path& file, std::span<const Migration> migrations) {
+  const std::unique_ptr<Connection> connection = open_database(file);
+  try {
+    refuse_strangers(applied_steps(*connection), migrations, file);
+  } catch (const SQLite::Exception& failure) {
+    rethrow_as_error(failure);
+  }
+}
 
 MigrationReport migrate(
     const std::filesystem::path& file, std::int64_t now_ms, std::span<const Migration> migrations) {

@@ -25,6 +25,11 @@ struct MigrationReport {
   std::filesystem::path backup;  // empty when nothing older was there to save
 };
 
+// Throws as migrate() would for a file that is newer or another build's; changes nothing.
+void refuse_unknown_schema(
+    const std::filesystem::path& file,
+    std::span<const Migration> migrations = builtin_migrations());
+
 // Brings the database file to the last of `migrations`, each step in its own transaction and
 // recorded in the table schema_migrations (number, name, checksum, applied_at). An older database
 // is copied to `<file>.backup-<number>-<now_ms>` before the first step. Throws kConflict, changing

@@ -80,7 +80,7 @@ class FinetuneJob final : public JobKind {
     version.metrics_json = metrics(result).dump();
     version.number = number;
     for (const auto& file : services_.artifacts.import_folder(folder, model_id, tag)) {
-      version.files.push_back({file.name, file.size_bytes, file.sha256});
+      version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
     }
     version.folder = artifacts::ArtifactStore::relative_folder(model_id, tag);
 

@@ -82,7 +82,7 @@ HostJobKinds host_kinds(
   return kinds;
 }
 
-ModelPool::Options pool_options(const Config& config) {
+ModelPool::Options pool_options(const Config& config, Integrity& integrity) {
   return {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
@@ -90,7 +90,8 @@ ModelPool::Options pool_options(const Config& config) {
       .kv_budget_bytes = config.kv_budget_bytes,
       .max_running = config.max_running,
       .threads = config.threads,
-      .load_timeout_seconds = config.load_timeout_seconds};
+      .load_timeout_seconds = config.load_timeout_seconds,
+      .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); }};
 }
 
 }  // namespace
@@ -102,14 +103,17 @@ Hub::Hub(Config given)
       artifacts(config.data_dir),
       roots(allowed_roots(config)),
       models(database, clock),
+      catalog(database),
       aliases(database, clock),
       datasets(database, clock),
       evaluations(database, clock),
       resolver(database, models, aliases),
+      integrity(models, artifacts),
       events(database),
       queue(database, clock),
+      garbage(config.data_dir, queue, artifacts, models, datasets),
       ledger(memory_budget(config)),
-      pool(pool_options(config), ledger),
+      pool(pool_options(config, integrity), ledger),
       runner(
           {.worker_executable = config.worker_executable,
            .jobs_folder = jobs_folder(),
@@ -121,13 +125,17 @@ Hub::Hub(Config given)
                .datasets = datasets,
                .evaluations = evaluations,
                .artifacts = artifacts,
+               .integrity = integrity,
                .memory_budget_bytes = ledger.budget_bytes()})),
       pulls(pull_options(config, ledger), artifacts),
       host_runner(
           {.database = database, .queue = queue, .events = events, .clock = clock},
           host_kinds(pulls, models, resolver, artifacts)) {
   // Files that a crash left without a row would be in the way of the next version's.
-  artifacts.keep_only(models.stored_folders());
+  for (const std::string& folder : artifacts.set_aside(models.stored_folders())) {
+    obs::log::warning(
+        "orphaned_files_set_aside", {{"folder", folder}, {"hint", "mlx-hub gc lists them"}});
+  }
 }
 
 Hub::~Hub() {

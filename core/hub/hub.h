@@ -9,7 +9,9 @@
 #include "core/db/pool.h"
 #include "core/hub/config.h"
 #include "core/hub/folders.h"
+#include "core/hub/garbage.h"
 #include "core/hub/host_runner.h"
+#include "core/hub/integrity.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
@@ -19,6 +21,7 @@
 #include "core/registry/alias_registry.h"
 #include "core/registry/dataset_registry.h"
 #include "core/registry/evaluation_registry.h"
+#include "core/registry/model_catalog.h"
 #include "core/registry/model_registry.h"
 #include "core/registry/model_resolver.h"
 
@@ -58,12 +61,15 @@ class Hub {
   artifacts::ArtifactStore artifacts;
   artifacts::AllowedRoots roots;  // of client-given paths
   registry::ModelRegistry models;
+  registry::ModelCatalog catalog;
   registry::AliasRegistry aliases;
   registry::DatasetRegistry datasets;
   registry::EvaluationRegistry evaluations;
   registry::ModelResolver resolver;
+  Integrity integrity;
   jobs::EventLog events;
   jobs::JobQueue queue;
+  Garbage garbage;
   MemoryLedger ledger;
   ModelPool pool;
   JobRunner runner;

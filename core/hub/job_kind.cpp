@@ -25,6 +25,7 @@ registry::Version ready_version(const JobServices& services, const std::string& 
         "model",
         "model_not_ready");
   }
+  services.integrity.check_before_load(version.id);
   return version;
 }
 

@@ -10,6 +10,7 @@
 #include "core/artifacts/artifact_store.h"
 #include "core/base/clock.h"
 #include "core/base/json.h"
+#include "core/hub/integrity.h"
 #include "core/jobs/job.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/dataset_registry.h"
@@ -25,6 +26,7 @@ struct JobServices {
   registry::DatasetRegistry& datasets;
   registry::EvaluationRegistry& evaluations;
   artifacts::ArtifactStore& artifacts;
+  Integrity& integrity;
   std::uint64_t memory_budget_bytes;
 };
 
@@ -52,7 +54,7 @@ std::unique_ptr<JobKind> make_finetune_job(const JobServices& services);
 std::unique_ptr<JobKind> make_evaluate_job(const JobServices& services);
 
 // The base and, when `version` is an adapter, its folder, as the worker's specification names them.
-// Throws kConflict when one is not ready.
+// Throws kConflict when one is not ready, kUnprocessable when its files are not what was recorded.
 struct JobModel {
   registry::Version base;
   std::optional<registry::Version> adapter;

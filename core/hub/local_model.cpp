@@ -6,6 +6,7 @@
 #include "core/model_config/content_digest.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
+#include "core/model_config/tensor_check.h"
 #include "core/model_config/weight_files.h"
 
 namespace hub::hub {
@@ -17,6 +18,7 @@ constexpr std::uint64_t kUsualContextTokens = 4096;
 }  // namespace
 
 registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
+  model_config::check_model_folder(folder);
   const auto config = model_config::ModelConfig::load(folder);
   registry::NewVersion version;
   version.kind = registry::VersionKind::kBase;
@@ -25,7 +27,7 @@ registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
   version.folder = std::filesystem::canonical(folder).string();
   version.digest = model_config::content_digest(folder);
   for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
-    version.files.push_back({file.name, file.size_bytes, file.sha256});
+    version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
   }
   base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
   if (config.quantization) {
@@ -56,7 +58,7 @@ registry::NewVersion describe_local_adapter(
   version.parent_version_id = base.id;
   version.config_json = base.config_json;
   for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
-    version.files.push_back({file.name, file.size_bytes, file.sha256});
+    version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
   }
   return version;
 }

@@ -27,7 +27,32 @@ ModelPool::~ModelPool() {
   close(0);
 }
 
+void ModelPool::check_files(const ServedModel& model) const {
+  if (!options_.check_files) {
+    return;
+  }
+  bool has_base = false;
+  bool has_adapter = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = engines_.find(model.base_version_id);
+    has_base = found != engines_.end() && found->second->alive();
+    if (has_base && model.adapter) {
+      const auto attached = found->second->adapters();
+      has_adapter =
+          std::find(attached.begin(), attached.end(), model.adapter->version_id) != attached.end();
+    }
+  }
+  if (!has_base) {
+    options_.check_files(model.base_version_id);
+  }
+  if (model.adapter && !has_adapter) {
+    options_.check_files(model.adapter->version_id);
+  }
+}
+
 EngineLease ModelPool::acquire(const ServedModel& model) {
+  check_files(model);
   const std::shared_ptr<EngineProcess> engine = ready_engine(model);
   EngineLease lease(engine);
   engine->wait_ready(options_.load_timeout_seconds);

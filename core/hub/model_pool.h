@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -59,14 +60,16 @@ class ModelPool {
     int max_running;
     int threads;
     double load_timeout_seconds;
+    // Throws when a version's files are not what was recorded; asked before they are loaded.
+    std::function<void(const std::string& version_id)> check_files{};
   };
 
   ModelPool(Options options, MemoryLedger& ledger);
   ~ModelPool();
 
-  // An engine with the model loaded and the adapter attached. Throws kInsufficientMemory when it
-  // cannot fit now, kUnprocessable with the worker's reason when it does not load, kUnavailable
-  // when it takes too long or the pool is closed.
+  // An engine with the model loaded and the adapter attached. Throws what Options::check_files
+  // does, kInsufficientMemory when it cannot fit now, kUnprocessable with the worker's reason when
+  // it does not load, kUnavailable when it takes too long or the pool is closed.
   EngineLease acquire(const ServedModel& model);
 
   // The engine did not answer: whoever asks next gets a new one, even before its end was noticed.
@@ -95,6 +98,8 @@ class ModelPool {
   void close(double seconds);
 
  private:
+  // Looks at the files of what is not loaded yet. May read them: not with mutex_ held.
+  void check_files(const ServedModel& model) const;
   std::shared_ptr<EngineProcess> ready_engine(const ServedModel& model);
   // Both with mutex_ held: two requests must not start two engines of one model.
   std::shared_ptr<EngineProcess> start_engine(const ServedModel& model);

@@ -18,7 +18,7 @@ struct PullRequest {
   std::string revision = "main";
   std::optional<std::string> commit{};  // of the plan that was shown; absent: found when it runs
   std::optional<std::string> base{};    // adapters: the `model` value of what it was trained on
-  bool force = false;                 // also when it does not fit disk or memory
+  bool force = false;                   // also when it does not fit disk or memory
 };
 
 // A job of kind "pull" for the host lane. `version` is the model's pending version, which it fills,

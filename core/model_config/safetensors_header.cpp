@@ -21,6 +21,12 @@ using base::JsonReader;
 
 // The reference implementation's limit.
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr std::size_t kMostTensors = 250'000;  // the largest models have some ten thousand a file
+// Of one entry: values and brackets, and how deep they nest.
+constexpr std::string_view kMetadata = "__metadata__";
+constexpr int kMostParts = 64;
+constexpr int kMostMetadata = 20'000;
+constexpr int kDeepest = 4;
 // MLX's dimensions are 32-bit.
 constexpr std::int64_t kMaxDimension = (1LL << 31) - 1;
 
@@ -139,38 +145,97 @@ void check_layout(const std::vector<TensorInfo>& tensors, std::uint64_t data_byt
   }
 }
 
-std::vector<TensorInfo> tensors_from(const Json& header, std::uint64_t data_bytes) {
+// Takes a header apart while it is parsed, entry by entry: a hostile one must cost neither memory
+// nor time beyond its own size, which a tree of the whole would (its objects search linearly).
+class HeaderParser {
+ public:
+  explicit HeaderParser(std::uint64_t data_bytes) : data_bytes_(data_bytes) {}
+
+  void parse(std::string_view text) {
+    try {
+      [[maybe_unused]] const Json root =
+          Json::parse(text, [this](int depth, Json::parse_event_t event, const Json& value) {
+            return on_event(depth, event, value);
+          });
+    } catch (const Json::parse_error& error) {
+      corrupt(fmt::format("its header is not valid JSON: byte {} is wrong", error.byte));
+    }
+    if (!is_object_) {
+      corrupt("its header is no JSON object");
+    }
+    check_layout(tensors, data_bytes_);
+    std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& left, const TensorInfo& right) {
+      return left.name < right.name;
+    });
+    const auto twice = std::adjacent_find(
+        tensors.begin(), tensors.end(), [](const TensorInfo& left, const TensorInfo& right) {
+          return left.name == right.name;
+        });
+    if (twice != tensors.end()) {
+      corrupt(fmt::format("tensor '{}' is named twice", twice->name));
+    }
+  }
+
   std::vector<TensorInfo> tensors;
-  for (const auto& [name, entry] : header.items()) {
-    if (name == "__metadata__") {
-      continue;
+  std::map<std::string, std::string> metadata;
+
+ private:
+  // `depth` 1: a field of the header itself. Returns whether the value is kept in its parent.
+  bool on_event(int depth, Json::parse_event_t event, const Json& value) {
+    using Event = Json::parse_event_t;
+    is_object_ = is_object_ || (depth == 0 && event == Event::object_start);
+    if (depth == 0) {
+      return true;
+    }
+    if (depth == 1 && event == Event::key) {
+      name_ = value.get<std::string>();
+      parts_ = 0;
+      return true;
+    }
+    const bool begins = event == Event::object_start || event == Event::array_start;
+    if (depth > kDeepest || ++parts_ > (name_ == kMetadata ? kMostMetadata : kMostParts)) {
+      corrupt(fmt::format("'{}' holds more than a header's entry has", name_.substr(0, 120)));
+    }
+    if (depth > 1 || begins) {
+      return true;
+    }
+    if (!is_object_) {
+      corrupt("its header is no JSON object");
+    }
+    entry(value);
+    return false;
+  }
+
+  void entry(const Json& value) {
+    if (name_ == kMetadata) {
+      if (value.is_object()) {
+        keep_metadata(value);
+      }
+      return;
+    }
+    if (tensors.size() == kMostTensors) {
+      corrupt(fmt::format("has more than {} tensors", kMostTensors));
     }
     try {
-      tensors.push_back(tensor_from(name, entry, data_bytes));
+      tensors.push_back(tensor_from(name_, value, data_bytes_));
     } catch (const base::Error& error) {
-      corrupt(fmt::format("tensor '{}' {}", name, error.what()));
+      corrupt(fmt::format("tensor '{}' {}", name_.substr(0, 200), error.what()));
     }
   }
-  check_layout(tensors, data_bytes);
-  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& left, const TensorInfo& right) {
-    return left.name < right.name;
-  });
-  return tensors;
-}
 
-std::map<std::string, std::string> metadata_from(const Json& header) {
-  std::map<std::string, std::string> metadata;
-  const auto found = header.find("__metadata__");
-  if (found == header.end() || found->is_null()) {
-    return metadata;
-  }
-  for (const auto& [key, value] : found->items()) {
-    if (value.is_string()) {
-      metadata[key] = value.get<std::string>();
+  void keep_metadata(const Json& value) {
+    for (const auto& [key, text] : value.items()) {
+      if (text.is_string()) {
+        metadata[key] = text.get<std::string>();
+      }
     }
   }
-  return metadata;
-}
+
+  const std::uint64_t data_bytes_;
+  bool is_object_ = false;
+  std::string name_;
+  int parts_ = 0;  // of the entry that is being read
+};
 
 // The JSON text of the header; `file_bytes` is the whole file's size.
 std::string header_text(std::ifstream& stream, std::uint64_t file_bytes) {
@@ -221,14 +286,12 @@ SafetensorsHeader SafetensorsHeader::read(const std::filesystem::path& file) {
   }
   try {
     const std::string text = header_text(stream, file_bytes);
-    const Json json = base::parse_json(text, "its header");
-    if (!json.is_object()) {
-      corrupt("its header is no JSON object");
-    }
     SafetensorsHeader header;
     header.header_bytes = 8 + text.size();
-    header.tensors = tensors_from(json, file_bytes - header.header_bytes);
-    header.metadata = metadata_from(json);
+    HeaderParser parser(file_bytes - header.header_bytes);
+    parser.parse(text);
+    header.tensors = std::move(parser.tensors);
+    header.metadata = std::move(parser.metadata);
     for (TensorInfo& tensor : header.tensors) {
       tensor.begin += header.header_bytes;
       tensor.end += header.header_bytes;

@@ -7,6 +7,7 @@
 #include "core/base/ids.h"
 #include "core/db/change_feed.h"
 #include "core/db/statement.h"
+#include "core/registry/usage.h"
 #include "core/registry/version_rows.h"
 
 namespace hub::registry {
@@ -17,54 +18,6 @@ using base::ErrorCode;
 using base::Json;
 using db::Connection;
 using db::Statement;
-
-void version_updated(Connection& connection, std::int64_t now_ms, const Version& version) {
-  db::record_event(
-      connection,
-      now_ms,
-      "version.updated",
-      "version",
-      version.id,
-      {{"model", version.model_name},
-       {"model_id", version.model_id},
-       {"version", version.number},
-       {"state", to_string(version.state)},
-       {"metrics", Json::parse(version.metrics_json)}});
-}
-
-// Nothing that is still needed may go: jobs that have not ended, adapters of other models.
-void refuse_when_in_use(Connection& connection, const Model& model) {
-  Statement jobs(
-      connection,
-      "SELECT id, state FROM jobs WHERE state IN ('QUEUED', 'RUNNING') AND (model_id = ?1 OR "
-      "version_id IN (SELECT id FROM versions WHERE model_id = ?1)) LIMIT 1",
-      model.id);
-  if (jobs.step()) {
-    throw Error(
-        ErrorCode::kConflict,
-        fmt::format(
-            "model '{}' is used by job {}, which is {}: cancel it or wait",
-            model.name,
-            jobs.text(0),
-            jobs.text(1)),
-        "id",
-        "model_in_use");
-  }
-  Statement adapters(
-      connection,
-      "SELECT m.name FROM versions AS a JOIN models AS m ON m.id = a.model_id "
-      "WHERE a.model_id <> ?1 AND a.base_version_id IN "
-      "(SELECT id FROM versions WHERE model_id = ?1) LIMIT 1",
-      model.id);
-  if (adapters.step()) {
-    throw Error(
-        ErrorCode::kConflict,
-        fmt::format(
-            "model '{}' is the base of '{}': remove that one first", model.name, adapters.text(0)),
-        "id",
-        "model_in_use");
-  }
-}
 
 }  // namespace
 
@@ -128,13 +81,16 @@ std::vector<Model> ModelRegistry::list_models(const ListFilter& filter) {
   pool_.read([&](Connection& connection) {
     Statement rows(
         connection,
-        "SELECT id FROM models WHERE id > ?1 AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0) "
-        "ORDER BY id LIMIT ?3",
+        "SELECT id, name, base_model, description, tags_json, created_at, updated_at FROM models "
+        "AS m WHERE id > ?1 AND (?2 IS NULL OR instr(lower(name), lower(?2)) > 0) AND (?3 = 0 OR "
+        "EXISTS (SELECT 1 FROM versions AS v WHERE v.model_id = m.id AND v.state = 'ready')) "
+        "ORDER BY id LIMIT ?4",
         filter.after_id,
         filter.name_contains,
+        filter.ready_only,
         filter.limit);
     while (rows.step()) {
-      models.push_back(read_model(connection, rows.text(0)));
+      models.push_back(model_from(rows));
     }
   });
   return models;
@@ -182,6 +138,29 @@ std::vector<Version> ModelRegistry::remove_model(std::string_view id_or_name) {
         connection, clock_.now_ms(), "model.deleted", "model", model.id, {{"name", model.name}});
   });
   return removed;
+}
+
+Version ModelRegistry::remove_version(std::string_view version_id) {
+  std::optional<Version> removed;
+  pool_.write([&](Connection& connection) {
+    removed = read_version(connection, version_id);
+    refuse_when_in_use(connection, *removed);
+    Statement(connection, "DELETE FROM versions WHERE id = ?1", removed->id).run();
+    const std::int64_t now_ms = clock_.now_ms();
+    Statement(
+        connection, "UPDATE models SET updated_at = ?2 WHERE id = ?1", removed->model_id, now_ms)
+        .run();
+    db::record_event(
+        connection,
+        now_ms,
+        "version.deleted",
+        "version",
+        removed->id,
+        {{"model", removed->model_name},
+         {"model_id", removed->model_id},
+         {"version", removed->number}});
+  });
+  return *std::move(removed);
 }
 
 std::int64_t ModelRegistry::next_number(std::string_view model_id) {
@@ -238,7 +217,7 @@ Version ModelRegistry::make_ready(std::string_view version_id, const NewVersion&
     }
     insert_files(connection, std::string(version_id), arrived.files);
     made = read_version(connection, version_id);
-    version_updated(connection, clock_.now_ms(), *made);
+    record_version_updated(connection, clock_.now_ms(), *made);
   });
   return made.value();
 }
@@ -253,8 +232,59 @@ void ModelRegistry::set_state(
         to_string(state),
         reason)
         .run();
-    version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
+    record_version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
   });
+}
+
+void ModelRegistry::record_check(
+    std::string_view version_id, const std::vector<VersionFile>& files, bool all_read) {
+  pool_.write([&](Connection& connection) {
+    for (const VersionFile& file : files) {
+      Statement(
+          connection,
+          "UPDATE version_files SET inode = NULLIF(?3, 0), mtime_ns = NULLIF(?4, 0) "
+          "WHERE version_id = ?1 AND name = ?2",
+          version_id,
+          file.name,
+          file.inode,
+          file.mtime_ns)
+          .run();
+    }
+    if (all_read) {
+      Statement(
+          connection,
+          "UPDATE versions SET verified_at = ?2 WHERE id = ?1",
+          version_id,
+          clock_.now_ms())
+          .run();
+    }
+  });
+}
+
+void ModelRegistry::skip_to_number(std::string_view model_id, std::int64_t number) {
+  pool_.write([&](Connection& connection) {
+    Statement(
+        connection,
+        "UPDATE models SET next_number = MAX(next_number, ?2) WHERE id = ?1",
+        read_model(connection, model_id).id,
+        number)
+        .run();
+  });
+}
+
+std::optional<Version> ModelRegistry::find_digest(std::string_view digest) {
+  std::optional<Version> version;
+  pool_.read([&](Connection& connection) {
+    Statement row(
+        connection,
+        kSelectVersion + "WHERE v.digest = ?1 AND v.state = 'ready' ORDER BY v.id LIMIT 1",
+        digest);
+    if (!digest.empty() && row.step()) {
+      version = version_from(row);
+      version->files = read_files(connection, version->id);
+    }
+  });
+  return version;
 }
 
 void ModelRegistry::merge_metrics(std::string_view version_id, const Json& metrics) {
@@ -265,7 +295,7 @@ void ModelRegistry::merge_metrics(std::string_view version_id, const Json& metri
         version_id,
         metrics.dump())
         .run();
-    version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
+    record_version_updated(connection, clock_.now_ms(), read_version(connection, version_id));
   });
 }
 
@@ -311,6 +341,33 @@ std::set<std::string> ModelRegistry::stored_folders() {
     }
   });
   return folders;
+}
+
+std::vector<Version> ModelRegistry::versions_with_files() {
+  std::vector<Version> versions;
+  pool_.read([&](Connection& connection) {
+    Statement rows(connection, kSelectVersion + "WHERE v.folder <> '' ORDER BY v.id");
+    while (rows.step()) {
+      versions.push_back(version_from(rows));
+    }
+    // In the same order: each file belongs to the next version of that id.
+    Statement files(
+        connection,
+        "SELECT version_id, name, size_bytes, sha256, inode, mtime_ns FROM version_files "
+        "ORDER BY version_id, name");
+    auto version = versions.begin();
+    while (files.step()) {
+      const std::string id = files.text(0);
+      while (version != versions.end() && version->id < id) {
+        ++version;
+      }
+      if (version != versions.end() && version->id == id) {
+        version->files.push_back(
+            {files.text(1), files.integer(2), files.text(3), files.integer(4), files.integer(5)});
+      }
+    }
+  });
+  return versions;
 }
 
 std::optional<Version> ModelRegistry::newest_ready(std::string_view model_id) {

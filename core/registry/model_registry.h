@@ -46,14 +46,15 @@ struct ListFilter {
   std::optional<std::string> name_contains;
   std::optional<std::string> model_id;  // of versions
   std::optional<VersionKind> kind;      // of versions
+  bool ready_only = false;              // models with a ready version
   std::string after_id;                 // the last id of the page before; ids sort by creation
   int limit = 50;
 };
 
 // Models and their versions. Versions are immutable once ready: only state, aliases and metrics
 // change, and a number is never used again. Each change writes its event (model.created,
-// model.updated, model.deleted, version.created, version.updated, alias.set, alias.removed) in the
-// same transaction. Thread-safe.
+// model.updated, model.deleted, version.created, version.updated, version.deleted, alias.set,
+// alias.removed) in the same transaction. Thread-safe.
 class ModelRegistry {
  public:
   ModelRegistry(db::Pool& pool, const base::Clock& clock);
@@ -75,22 +76,36 @@ class ModelRegistry {
   // version of another model refers to one of them.
   std::vector<Version> remove_model(std::string_view id_or_name);
 
+  // Removes one version. Returns it with its files, for the caller to remove them. Its number is
+  // not used again. Throws kNotFound; kConflict, reason "version_in_use", while an alias points to
+  // it, an adapter or another version was made from it, or a job that has not ended uses it.
+  Version remove_version(std::string_view version_id);
+
   // The number that the model's next version gets.
   std::int64_t next_number(std::string_view model_id);
+  // It gets at least this one: archives keep their numbers.
+  void skip_to_number(std::string_view model_id, std::int64_t number);
   // Throws kNotFound (model), kConflict (number taken).
   Version add_version(std::string_view model_id, const NewVersion& version);
   // A pending version's files have arrived. Throws kConflict unless it is pending.
   Version make_ready(std::string_view version_id, const NewVersion& arrived);
   // The files are not (or again) what was recorded.
   void set_state(std::string_view version_id, VersionState state, const std::string& reason);
+  // How the files looked when they were found sound; `all_read`: every byte was read just now.
+  void record_check(
+      std::string_view version_id, const std::vector<VersionFile>& files, bool all_read);
   // Adds figures to the version's metrics ({"eval_loss": …}); same names are replaced.
   void merge_metrics(std::string_view version_id, const base::Json& metrics);
   // With files. Throws kNotFound, reason "version_not_found".
   Version get_version(std::string_view version_id);
+  // A ready version with these contents, with files; the oldest of several.
+  std::optional<Version> find_digest(std::string_view digest);
   // Newest first.
   std::vector<Version> list_versions(const ListFilter& filter);
-  // The folders of all versions that the artifact store holds (for ArtifactStore::keep_only()).
+  // The folders of all versions that the artifact store holds (for ArtifactStore::set_aside()).
   std::set<std::string> stored_folders();
+  // Every version that has files, with them.
+  std::vector<Version> versions_with_files();
   // nullopt when the model has no ready version.
   std::optional<Version> newest_ready(std::string_view model_id);
 

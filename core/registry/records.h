@@ -38,6 +38,9 @@ struct VersionFile {
   std::string name;
   std::int64_t size_bytes = 0;
   std::string sha256;
+  // How the file looked when its SHA-256 was taken (artifacts::StoredFile); 0: not known.
+  std::int64_t inode = 0;
+  std::int64_t mtime_ns = 0;
 };
 
 struct Version {
@@ -61,6 +64,7 @@ struct Version {
   std::string metrics_json = "{}";
   std::vector<VersionFile> files;  // filled by get(), empty in lists
   std::int64_t created_at_ms = 0;
+  std::optional<std::int64_t> verified_at_ms;  // when every byte was last read and found sound
 };
 
 struct Alias {

@@ -41,6 +41,7 @@ Version version_from(const Statement& row) {
   version.config_json = row.text(column++);
   version.metrics_json = row.text(column++);
   version.created_at_ms = row.integer(column++);
+  version.verified_at_ms = row.optional_integer(column++);
   return version;
 }
 
@@ -48,10 +49,12 @@ std::vector<VersionFile> read_files(Connection& connection, const std::string& v
   std::vector<VersionFile> files;
   Statement rows(
       connection,
-      "SELECT name, size_bytes, sha256 FROM version_files WHERE version_id = ?1 ORDER BY name",
+      "SELECT name, size_bytes, sha256, inode, mtime_ns FROM version_files WHERE version_id = ?1 "
+      "ORDER BY name",
       version_id);
   while (rows.step()) {
-    files.push_back({rows.text(0), rows.integer(1), rows.text(2)});
+    files.push_back(
+        {rows.text(0), rows.integer(1), rows.text(2), rows.integer(3), rows.integer(4)});
   }
   return files;
 }
@@ -85,6 +88,17 @@ Version read_version(Connection& connection, const Model& model, std::int64_t nu
   return version;
 }
 
+Model model_from(const Statement& row) {
+  return {
+      .id = row.text(0),
+      .name = row.text(1),
+      .base_model = row.text(2),
+      .description = row.text(3),
+      .tags_json = row.text(4),
+      .created_at_ms = row.integer(5),
+      .updated_at_ms = row.integer(6)};
+}
+
 std::optional<Model> find_model_row(Connection& connection, std::string_view id_or_name) {
   // A name first: somebody may name a model like another one's id.
   Statement row(
@@ -95,14 +109,7 @@ std::optional<Model> find_model_row(Connection& connection, std::string_view id_
   if (!row.step()) {
     return std::nullopt;
   }
-  return Model{
-      .id = row.text(0),
-      .name = row.text(1),
-      .base_model = row.text(2),
-      .description = row.text(3),
-      .tags_json = row.text(4),
-      .created_at_ms = row.integer(5),
-      .updated_at_ms = row.integer(6)};
+  return model_from(row);
 }
 
 Model read_model(Connection& connection, std::string_view id_or_name) {
@@ -129,14 +136,29 @@ void insert_files(
   for (const VersionFile& file : files) {
     Statement(
         connection,
-        "INSERT INTO version_files (version_id, name, size_bytes, sha256) "
-        "VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO version_files (version_id, name, size_bytes, sha256, inode, mtime_ns) "
+        "VALUES (?1, ?2, ?3, ?4, NULLIF(?5, 0), NULLIF(?6, 0))",
         version_id,
         file.name,
         file.size_bytes,
-        file.sha256)
+        file.sha256,
+        file.inode,
+        file.mtime_ns)
         .run();
   }
+}
+
+void record_version_updated(Connection& connection, std::int64_t now_ms, const Version& version) {
+  base::Json data = {
+      {"model", version.model_name},
+      {"model_id", version.model_id},
+      {"version", version.number},
+      {"state", to_string(version.state)},
+      {"metrics", base::Json::parse(version.metrics_json)}};
+  if (!version.state_reason.empty()) {
+    data["reason"] = version.state_reason;
+  }
+  db::record_event(connection, now_ms, "version.updated", "version", version.id, data);
 }
 
 Version insert_version(

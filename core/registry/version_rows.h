@@ -17,7 +17,8 @@ namespace hub::registry {
 inline const std::string kSelectVersion =
     "SELECT v.id, v.model_id, m.name, v.number, v.kind, v.state, v.state_reason, v.digest, "
     "v.folder, v.by_reference, v.base_version_id, v.parent_version_id, v.job_id, v.dataset_id, "
-    "v.dataset_digest, v.size_bytes, v.config_json, v.metrics_json, v.created_at "
+    "v.dataset_digest, v.size_bytes, v.config_json, v.metrics_json, v.created_at, "
+    "v.verified_at "
     "FROM versions AS v JOIN models AS m ON m.id = v.model_id ";
 
 // The statement's current row, without files.
@@ -29,6 +30,8 @@ Version read_version(db::Connection& connection, std::string_view version_id);
 // By the model's id. Throws kNotFound as above, naming the model.
 Version read_version(db::Connection& connection, const Model& model, std::int64_t number);
 
+// Of a row that begins with id, name, base_model, description, tags_json, created_at, updated_at.
+Model model_from(const db::Statement& row);
 std::optional<Model> find_model_row(db::Connection& connection, std::string_view id_or_name);
 // Throws kNotFound, reason "model_not_found".
 Model read_model(db::Connection& connection, std::string_view id_or_name);
@@ -41,6 +44,9 @@ void insert_files(
     db::Connection& connection,
     const std::string& version_id,
     const std::vector<VersionFile>& files);
+// Writes the event "version.updated".
+void record_version_updated(
+    db::Connection& connection, std::int64_t now_ms, const Version& version);
 std::int64_t total_bytes(const std::vector<VersionFile>& files);
 
 }  // namespace hub::registry

@@ -1,12 +1,15 @@
 #include "core/artifacts/artifact_store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "core/artifacts/blob_writer.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "tests/support/temp_dir.h"
@@ -15,6 +18,9 @@ namespace hub::artifacts {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
 
 class ArtifactStoreTest : public ::testing::Test {
  protected:
@@ -49,7 +55,8 @@ TEST_F(ArtifactStoreTest, ImportsWeightsAndDescriptionsOnlyWithTheirDigests) {
   const fs::path folder = data.path() / "artifacts/model-1/v1";
   EXPECT_EQ(entries(folder), 3U);
   EXPECT_EQ(base::read_file(folder / "model.safetensors"), "weights");
-  EXPECT_EQ(store.verify(ArtifactStore::relative_folder("model-1", "v1"), files), std::nullopt);
+  auto checked = files;
+  EXPECT_TRUE(store.verify(ArtifactStore::relative_folder("model-1", "v1"), checked).empty());
 }
 
 TEST_F(ArtifactStoreTest, StoresEqualFilesOnce) {
@@ -108,16 +115,69 @@ TEST_F(ArtifactStoreTest, OpensPlainNamesOnly) {
   }
 }
 
-TEST_F(ArtifactStoreTest, VerifyNamesWhatIsNotAsRecorded) {
-  const auto files = ArtifactStore::scan_folder(model());
-  const std::string folder = model().string();
-  EXPECT_EQ(store.verify(folder, files), std::nullopt);
+TEST_F(ArtifactStoreTest, VerifyNamesEverythingThatIsNotAsRecorded) {
+  auto files = ArtifactStore::scan_folder(model());
+  const auto problems = [&] {
+    auto checked = files;
+    return store.verify(model().string(), checked);
+  };
+  EXPECT_THAT(problems(), IsEmpty());
   static_cast<void>(source.write("m/model.safetensors", "weighty"));
-  EXPECT_NE(store.verify(folder, files)->find("SHA-256"), std::string::npos);
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("SHA-256")));
   static_cast<void>(source.write("m/model.safetensors", "w"));
-  EXPECT_NE(store.verify(folder, files)->find("1 bytes"), std::string::npos);
-  fs::remove(model() / "model.safetensors");
-  EXPECT_EQ(store.verify(folder, files), "model.safetensors is missing");
+  fs::remove(model() / "config.json");
+  EXPECT_THAT(
+      problems(),
+      ElementsAre("config.json is missing", "model.safetensors has 1 bytes, recorded were 7"));
+}
+
+TEST_F(ArtifactStoreTest, ALookAtAFileTellsWhetherItMayHaveChanged) {
+  const auto files = store.import_folder(model(), "model-1", "v1");
+  const fs::path file = data.path() / "artifacts/model-1/v1/model.safetensors";
+  EXPECT_EQ(glance_at(file, files[2]).glance, Glance::kUnchanged);
+  StoredFile unknown = files[2];
+  unknown.inode = 0;
+  EXPECT_EQ(glance_at(file, unknown).glance, Glance::kUncertain);
+  fs::last_write_time(file, fs::file_time_type::clock::now() + std::chrono::seconds(5));
+  EXPECT_EQ(glance_at(file, files[2]).glance, Glance::kUncertain);
+  StoredFile now;
+  EXPECT_EQ(read_through(file, files[2], now), std::nullopt);
+  EXPECT_EQ(glance_at(file, now).glance, Glance::kUnchanged);
+  EXPECT_EQ(glance_at(file.string() + "x", files[2]).problem, "model.safetensors is missing");
+}
+
+TEST_F(ArtifactStoreTest, ABlobThatWasDamagedIsNotUsedAgain) {
+  const auto files = store.import_folder(model(), "model-1", "v1");
+  const fs::path blob = store.blob(files[2].sha256);
+  fs::permissions(blob, fs::perms::owner_write, fs::perm_options::add);
+  std::ofstream(blob) << "Weights";  // the same size
+  store.import_folder(model(), "model-1", "v2");
+  EXPECT_EQ(base::read_file(data.path() / "artifacts/model-1/v1/model.safetensors"), "Weights");
+  EXPECT_EQ(base::read_file(data.path() / "artifacts/model-1/v2/model.safetensors"), "weights");
+}
+
+TEST_F(ArtifactStoreTest, AFileOnItsWayInIsNoGarbageUntilItIsLinkedOrGivenUp) {
+  std::string sha256;
+  {
+    BlobWriter incoming(store);
+    incoming.write("some");
+    incoming.write(" bytes");
+    const StoredFile kept = incoming.keep("config.json");
+    sha256 = kept.sha256;
+    EXPECT_EQ(sha256, base::sha256_hex("some bytes"));
+    EXPECT_EQ(store.collect_garbage(), 0);
+    store.link_version({kept}, "model-1", "v1");
+    EXPECT_EQ(base::read_file(data.path() / "artifacts/model-1/v1/config.json"), "some bytes");
+  }
+  EXPECT_EQ(store.collect_garbage(), 0);
+  store.remove("model-1", "v1");
+  EXPECT_EQ(store.loose_blobs(), (std::map<std::string, std::int64_t>{{sha256, 10}}));
+  EXPECT_EQ(store.collect_garbage(), 10);
+  {
+    BlobWriter dropped(store);
+    dropped.write("half");
+  }
+  EXPECT_EQ(entries(data.path() / "blobs"), 1U) << "the empty folder of the blob";
 }
 
 TEST_F(ArtifactStoreTest, RemovedVersionsGiveTheirBlobsBackWhenNobodyElseHasThem) {
@@ -141,13 +201,16 @@ TEST_F(ArtifactStoreTest, LeftoversOfACrashGoAtTheNextStart) {
   EXPECT_TRUE(fs::exists(data.path() / "artifacts/model-1/v1/config.json"));
 }
 
-TEST_F(ArtifactStoreTest, VersionsWithoutARowGoAtTheNextStart) {
+TEST_F(ArtifactStoreTest, VersionsWithoutARowGetOutOfTheWayAndStay) {
   store.import_folder(model(), "model-1", "v1");
   store.import_folder(model(), "model-1", "v2");
-  const auto removed = store.keep_only({ArtifactStore::relative_folder("model-1", "v1")});
-  EXPECT_EQ(removed, std::vector<std::string>{"artifacts/model-1/v2"});
+  const auto moved = store.set_aside({ArtifactStore::relative_folder("model-1", "v1")});
+  EXPECT_THAT(moved, ElementsAre("artifacts/model-1/v2"));
   EXPECT_TRUE(fs::exists(data.path() / "artifacts/model-1/v1"));
   EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1/v2"));
+  EXPECT_EQ(entries(data.path() / "artifacts/model-1"), 2U + 3U + 3U) << "nothing was removed";
+  EXPECT_THAT(store.set_aside({ArtifactStore::relative_folder("model-1", "v1")}), IsEmpty());
+  store.import_folder(model(), "model-1", "v2");
 }
 
 }  // namespace

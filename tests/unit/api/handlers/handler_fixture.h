@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +14,7 @@
 #include "api/server/router.h"
 #include "core/base/json.h"
 #include "core/hub/hub.h"
+#include "tests/support/small_model.h"
 #include "tests/support/temp_dir.h"
 
 namespace hub::test {
@@ -112,29 +111,13 @@ class HandlerFixture : public ::testing::Test {
     return with_body("POST", target, body.dump(), key);
   }
 
-  // A model folder of one tiny tensor set that passes every check: a Llama of one layer. Below the
-  // data folder, hence allowed.
+  // A model folder that passes every check. Below the data folder, hence allowed.
   std::filesystem::path model_folder(const std::string& name, char fill = 1) {
-    const std::string folder = "data/imports/" + name + "/";
-    static_cast<void>(files.write(
-        folder + "config.json",
-        R"({"model_type":"llama","hidden_size":8,"intermediate_size":8,"num_hidden_layers":1,)"
-        R"("num_attention_heads":2,"num_key_value_heads":2,"head_dim":4,"vocab_size":16,)"
-        R"("max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0,)"
-        R"("tie_word_embeddings":true,"eos_token_id":2})"));
-    return files.write(folder + "model.safetensors", safetensors("model.embed_tokens.weight", fill))
-        .parent_path();
+    return write_small_model(files.path() / "data/imports" / name, fill);
   }
-
-  // One float32 tensor of shape [16, 8].
-  static std::string safetensors(const std::string& tensor, char fill) {
-    const std::string header =
-        base::Json{{tensor, {{"dtype", "F32"}, {"shape", {16, 8}}, {"data_offsets", {0, 512}}}}}
-            .dump();
-    std::string bytes(8, '\0');
-    const std::uint64_t length = header.size();
-    std::memcpy(bytes.data(), &length, 8);
-    return bytes + header + std::string(512, fill);
+  std::filesystem::path adapter_folder(
+      const std::string& name, const std::string& base_digest = {}, char fill = 1) {
+    return write_small_adapter(files.path() / "data/imports" / name, base_digest, fill);
   }
 
   // Registers a ready model of its own contents.

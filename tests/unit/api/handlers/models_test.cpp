@@ -255,23 +255,7 @@ TEST_F(ModelRoutes, VersionsListAndRefuse) {
 TEST_F(ModelRoutes, AnAdapterNeedsTheModelItWasTrainedOn) {
   add_model("tiny");
   post("/models", {{"name", "facts"}, {"base_model", "org/facts"}});
-  static_cast<void>(files.write(
-      "data/imports/adapter/adapter_config.json",
-      R"({"fine_tune_type":"lora","num_layers":1,)"
-      R"("lora_parameters":{"rank":8,"scale":20.0,"dropout":0.0,"keys":["self_attn.q_proj"]}})"));
-  const std::string name = "model.layers.0.self_attn.q_proj.lora_a";
-  const std::string other = "model.layers.0.self_attn.q_proj.lora_b";
-  const std::string header =
-      Json{
-          {name, {{"dtype", "F32"}, {"shape", {8, 8}}, {"data_offsets", {0, 256}}}},
-          {other, {{"dtype", "F32"}, {"shape", {8, 8}}, {"data_offsets", {256, 512}}}}}
-          .dump();
-  std::string bytes(8, '\0');
-  const std::uint64_t length = header.size();
-  std::memcpy(bytes.data(), &length, 8);
-  const auto folder =
-      files.write("data/imports/adapter/adapters.safetensors", bytes + header + std::string(512, 1))
-          .parent_path();
+  const auto folder = adapter_folder("adapter");
   const Json body = {{"path", folder.string()}};
   EXPECT_EQ(post("/models/facts/versions", body).param(), "base");
   Json whole = body;

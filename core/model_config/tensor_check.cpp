@@ -1,0 +1,342 @@
+#include "core/model_config/tensor_check.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+
+namespace hub::model_config {
+namespace {
+
+using Shape = std::vector<std::int64_t>;
+
+constexpr std::string_view kLayers = "model.layers.";
+constexpr std::size_t kMostNamed = 100;  // problems in one message
+
+bool is_float(const std::string& dtype) {
+  return dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+// A linear of a layer: its name there, rows (out) and columns (in).
+struct LinearShape {
+  std::string name;
+  std::int64_t out;
+  std::int64_t in;
+  bool bias;
+};
+
+std::vector<LinearShape> linears_of(const ModelConfig& config) {
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t inner = config.intermediate_size;
+  const std::int64_t queries = std::int64_t{config.num_attention_heads} * config.head_dim;
+  const std::int64_t keys = std::int64_t{config.num_key_value_heads} * config.head_dim;
+  return {
+      {"self_attn.q_proj", queries, hidden, config.attention_bias},
+      {"self_attn.k_proj", keys, hidden, config.attention_bias},
+      {"self_attn.v_proj", keys, hidden, config.attention_bias},
+      {"self_attn.o_proj", hidden, queries, config.attention_bias},
+      {"mlp.gate_proj", inner, hidden, config.mlp_bias},
+      {"mlp.up_proj", inner, hidden, config.mlp_bias},
+      {"mlp.down_proj", hidden, inner, config.mlp_bias}};
+}
+
+// "model.layers.3.…" → 3.
+std::optional<int> layer_of(const std::string& tensor) {
+  int layer = -1;
+  if (tensor.starts_with(kLayers)) {
+    std::from_chars(tensor.data() + kLayers.size(), tensor.data() + tensor.size(), layer);
+  }
+  return layer < 0 ? std::nullopt : std::optional(layer);
+}
+
+// Takes the tensors that a model needs one by one; what is left belongs to nobody.
+class TensorCheck {
+ public:
+  TensorCheck(const ModelConfig& config, const std::vector<WeightFile>& files) : config_(config) {
+    for (const auto& [tensor, file] : tensors_by_name(files)) {
+      left_[tensor->name] = tensor;
+    }
+  }
+
+  std::vector<std::string> run() {
+    const int layers = count_layers();
+    matrix("model.embed_tokens", config_.vocab_size, config_.hidden_size);
+    for (int layer = 0; layer < std::min(layers, config_.num_hidden_layers); ++layer) {
+      const std::string path = fmt::format("{}{}.", kLayers, layer);
+      for (const LinearShape& linear : linears_of(config_)) {
+        matrix(path + linear.name, linear.out, linear.in);
+        if (linear.bias) {
+          floats(path + linear.name + ".bias", {linear.out});
+        }
+      }
+      floats(path + "input_layernorm.weight", {config_.hidden_size});
+      floats(path + "post_attention_layernorm.weight", {config_.hidden_size});
+    }
+    floats("model.norm.weight", {config_.hidden_size});
+    if (!config_.tie_word_embeddings) {
+      matrix("lm_head", config_.vocab_size, config_.hidden_size);
+    }
+    name_the_rest();
+    return std::move(problems_);
+  }
+
+ private:
+  // The layers that the tensors have. Those beyond config.json's are one complaint, not one each.
+  int count_layers() {
+    int count = 0;
+    for (const auto& [name, tensor] : left_) {
+      count = std::max(count, layer_of(name).value_or(-1) + 1);
+    }
+    if (count != config_.num_hidden_layers) {
+      problems_.push_back(
+          fmt::format(
+              "'num_hidden_layers' is {}, but the tensors are of {} layers",
+              config_.num_hidden_layers,
+              count));
+      std::erase_if(left_, [this](const auto& entry) {
+        return layer_of(entry.first).value_or(-1) >= config_.num_hidden_layers;
+      });
+    }
+    return count;
+  }
+
+  const TensorInfo* take(const std::string& name) {
+    const auto found = left_.find(name);
+    if (found == left_.end()) {
+      return nullptr;
+    }
+    const TensorInfo* tensor = found->second;
+    left_.erase(found);
+    return tensor;
+  }
+
+  void check(const std::string& name, const Shape& shape, bool integers) {
+    const TensorInfo* tensor = take(name);
+    if (tensor == nullptr) {
+      problems_.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
+    } else if (
+        tensor->shape != shape || (integers ? tensor->dtype != "U32" : !is_float(tensor->dtype))) {
+      problems_.push_back(
+          fmt::format(
+              "{} is {}, wanted [{}] {}",
+              name,
+              tensor->describe(),
+              fmt::join(shape, ", "),
+              integers ? "U32" : "of floats"));
+    }
+  }
+  void floats(const std::string& name, const Shape& shape) { check(name, shape, false); }
+
+  void matrix(const std::string& path, std::int64_t rows, std::int64_t columns) {
+    if (left_.contains(path + ".scales")) {
+      packed(path, rows, columns);
+    } else {
+      floats(path + ".weight", {rows, columns});
+    }
+  }
+
+  // As models/weights.cpp: where config.json has no entry for the path, the tensors say how it is
+  // packed.
+  void packed(const std::string& path, std::int64_t rows, std::int64_t columns) {
+    const TensorInfo* weight = find(path + ".weight");
+    const TensorInfo* scales = find(path + ".scales");
+    const auto stated = config_.quantization_of(path);
+    Quantization q = stated.value_or(Quantization{});
+    if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
+        scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
+      q.bits = static_cast<int>(weight->shape[1] * 32 / columns);
+      q.group_size = static_cast<int>(columns / scales->shape[1]);
+    }
+    const bool known = q.group_size == 32 || q.group_size == 64 || q.group_size == 128;
+    if (!stated || !known || q.bits < 2 || q.bits > 8 || q.bits == 7 ||
+        columns % q.group_size != 0) {
+      problems_.push_back(
+          fmt::format(
+              "{}.scales is {}: {} [{}, {}]",
+              path,
+              scales->describe(),
+              config_.quantization ? "no affine quantization that config.json allows gives that for"
+                                   : "config.json has no 'quantization' for the packed",
+              rows,
+              columns));
+      for (const char* part : {".weight", ".scales", ".biases"}) {
+        left_.erase(path + part);
+      }
+      return;
+    }
+    check(path + ".weight", {rows, columns * q.bits / 32}, true);
+    floats(path + ".scales", {rows, columns / q.group_size});
+    floats(path + ".biases", {rows, columns / q.group_size});
+  }
+
+  [[nodiscard]] const TensorInfo* find(const std::string& name) const {
+    const auto found = left_.find(name);
+    return found == left_.end() ? nullptr : found->second;
+  }
+
+  void name_the_rest() {
+    for (const auto& [name, tensor] : left_) {
+      const bool ignored = name.find("self_attn.rotary_emb.inv_freq") != std::string::npos ||
+                           (config_.tie_word_embeddings && name.starts_with("lm_head."));
+      if (!ignored) {
+        problems_.push_back(fmt::format("unused: {}", name));
+      }
+    }
+  }
+
+  const ModelConfig& config_;
+  std::map<std::string, const TensorInfo*> left_;
+  std::vector<std::string> problems_;
+};
+
+// At most kMostNamed in words, and how many more there are.
+std::string listed(const std::vector<std::string>& problems) {
+  if (problems.size() <= kMostNamed) {
+    return fmt::format("{}", fmt::join(problems, "; "));
+  }
+  return fmt::format(
+      "{}; and {} more",
+      fmt::join(problems.begin(), problems.begin() + kMostNamed, "; "),
+      problems.size() - kMostNamed);
+}
+
+// adapter_config.json as the trainer of this project writes it says which contents it was trained
+// on; "" when it does not.
+std::string stated_base(const std::filesystem::path& folder) {
+  const base::Json json = base::parse_json(
+      base::read_file(folder / "adapter_config.json", 16U << 20U), "adapter_config.json");
+  const auto own = json.find("mlx_model_hub");
+  if (own == json.end() || !own->is_object()) {
+    return {};
+  }
+  const auto digest = own->find("base_digest");
+  return digest != own->end() && digest->is_string() ? digest->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+std::vector<std::string> tensor_problems(
+    const ModelConfig& config, const std::vector<WeightFile>& files) {
+  return TensorCheck(config, files).run();
+}
+
+std::vector<std::string> adapter_problems(
+    const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base) {
+  std::vector<std::string> problems;
+  if (adapter.num_layers > base.num_hidden_layers) {
+    problems.push_back(
+        fmt::format(
+            "'num_layers' is {}, but the model has {}",
+            adapter.num_layers,
+            base.num_hidden_layers));
+  }
+  const int first =
+      adapter.num_layers > 0 ? std::max(base.num_hidden_layers - adapter.num_layers, 0) : 0;
+  std::set<std::string> known;
+  const auto check = [&](const std::string& name, const Shape& shape) {
+    known.insert(name);
+    const TensorInfo* tensor = tensors.find(name);
+    if (tensor == nullptr) {
+      problems.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
+    } else if (tensor->shape != shape || !is_float(tensor->dtype)) {
+      problems.push_back(
+          fmt::format(
+              "{} is {}, wanted [{}] of floats", name, tensor->describe(), fmt::join(shape, ", ")));
+    }
+  };
+  for (int layer = first; layer < base.num_hidden_layers; ++layer) {
+    for (const LinearShape& linear : linears_of(base)) {
+      const bool named =
+          !adapter.keys ||
+          std::find(adapter.keys->begin(), adapter.keys->end(), linear.name) != adapter.keys->end();
+      if (named) {
+        const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
+        check(path + ".lora_a", {linear.in, adapter.rank});
+        check(path + ".lora_b", {adapter.rank, linear.out});
+      }
+    }
+  }
+  if (known.empty()) {
+    problems.emplace_back("adapter_config.json names no layer of this model");
+  }
+  for (const TensorInfo& tensor : tensors.tensors) {
+    if (!known.contains(tensor.name)) {
+      problems.push_back(
+          fmt::format("{} belongs to no layer that adapter_config.json names", tensor.name));
+    }
+  }
+  return problems;
+}
+
+void check_model_folder(const std::filesystem::path& folder) {
+  std::vector<std::string> problems;
+  std::string reason = "model_invalid";
+  const auto attempt = [&](const auto& read) -> decltype(std::optional(read())) {
+    try {
+      return read();
+    } catch (const base::Error& error) {
+      std::string what = error.what();
+      // The folder is named once, at the front.
+      if (const std::string prefix = folder.string() + ": "; what.starts_with(prefix)) {
+        what = what.substr(prefix.size());
+      }
+      problems.push_back(std::move(what));
+      if (!error.reason().empty()) {
+        reason = error.reason();
+      }
+      return std::nullopt;
+    }
+  };
+  const auto config = attempt([&] { return ModelConfig::load(folder); });
+  const auto files = attempt([&] { return read_weight_files(folder); });
+  if (config && files) {
+    for (std::string& problem : tensor_problems(*config, *files)) {
+      problems.push_back(std::move(problem));
+    }
+  }
+  if (!problems.empty()) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format("{} cannot be used as a model: {}", folder.string(), listed(problems)),
+        {},
+        reason);
+  }
+}
+
+void check_adapter_folder(
+    const std::filesystem::path& folder, const ModelConfig& base, const std::string& base_digest) {
+  const AdapterConfig config = AdapterConfig::load(folder);
+  const std::string trained_on = stated_base(folder);
+  if (!trained_on.empty() && trained_on != base_digest) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "{}: the adapter was trained on contents with digest {}, the base has {}",
+            folder.string(),
+            trained_on,
+            base_digest),
+        "base",
+        "adapter_mismatch");
+  }
+  const auto problems =
+      adapter_problems(config, SafetensorsHeader::read(folder / "adapters.safetensors"), base);
+  if (!problems.empty()) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format("{}: the adapter does not fit its base: {}", folder.string(), listed(problems)),
+        "base",
+        "adapter_does_not_fit");
+  }
+}
+
+}  // namespace hub::model_config
