@@ -26,12 +26,17 @@ struct ServerFlags {
   void add_to(CLI::App& command) {
     command.add_option("--config", file, "TOML file with settings (MLX_HUB_CONFIG)");
     const std::vector<std::pair<std::string, std::string>> flags = {
-        {"host", "loopback address to listen on, may be repeated (MLX_HUB_HOST)"},
+        {"host",
+         "address to listen on, may be repeated (MLX_HUB_HOST); beyond loopback only with an API "
+         "key of scope admin"},
         {"port", "port, 0 for a free one (MLX_HUB_PORT; default 8000)"},
         {"data_dir", "folder for everything the hub keeps (MLX_HUB_DATA_DIR)"},
         {"allow_path",
          "further folder from which models and data sets may be read, may be repeated"},
-        {"allow_host", "further name accepted in the Host header, may be repeated"},
+        {"allowed_hosts", "further name accepted in the Host header, may be repeated"},
+        {"allowed_origins",
+         "origin (https://app.example.org) whose pages may call, may be repeated"},
+        {"max_handlers", "threads for requests, one for each stream (default 256)"},
         {"worker", "the mlx-hub-worker program"},
         {"default_model", "folder of the model registered at the first start"},
         {"memory_fraction", "share of the machine's memory for models and jobs (default 0.75)"},

@@ -45,7 +45,7 @@ struct DataFolder {
   // The server to ask; nullptr: none runs on the folder.
   [[nodiscard]] std::unique_ptr<HubClient> client() const {
     const ServerAddress at = address();
-    return at.named || at.found ? std::make_unique<HubClient>(at.url) : nullptr;
+    return at.named || at.found ? std::make_unique<HubClient>(at.url, at.api_key) : nullptr;
   }
 
   // The folder itself, locked, nothing started.

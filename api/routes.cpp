@@ -1,5 +1,8 @@
 #include "api/routes.h"
 
+#include <utility>
+
+#include "api/handlers/authorization.h"
 #include "api/handlers/inference.h"
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
@@ -12,7 +15,7 @@ std::vector<Route> all_routes(hub::Hub& hub) {
   for (auto& part : {inference_routes(hub), registry_routes(hub), openapi_routes()}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
-  return routes;
+  return with_audit(std::move(routes), hub.keys, hub.audit);
 }
 
 }  // namespace hub::api

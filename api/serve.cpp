@@ -4,11 +4,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 #include <signal.h>
 
+#include "api/handlers/authorization.h"
 #include "api/routes.h"
 #include "api/server/guard.h"
 #include "api/server/router.h"
@@ -47,7 +50,42 @@ class Signals {
   sigset_t set_{};
 };
 
-Server::Options server_options(const hub::Config& config, const Guard& guard, const hub::Hub& hub) {
+// Others can reach it: somebody must be able to get in, and nobody else.
+void refuse_open_doors(const hub::Hub& hub) {
+  if (!hub.config.beyond_loopback()) {
+    return;
+  }
+  if (!hub.keys.has_live_admin()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "refusing to listen on {}: beyond loopback every call needs an API key, and there is "
+            "none with scope admin yet. Make one with\n  mlx-hub keys create --name admin --scope "
+            "admin --data-dir {}",
+            fmt::join(hub.config.hosts, ", "),
+            hub.config.data_dir.string()),
+        "host",
+        "no_admin_key");
+  }
+  obs::log::warning(
+      "keys_travel_in_the_open",
+      {{"advice", "put a proxy with TLS in front, or use a network that you trust"}});
+}
+
+// What clients on this machine call: no address that only means "all of them".
+std::string local_url(std::string url) {
+  for (const auto& [any, local] :
+       {std::pair<std::string_view, std::string_view>{"://0.0.0.0:", "://127.0.0.1:"},
+        {"://[::]:", "://[::1]:"}}) {
+    if (const std::size_t at = url.find(any); at != std::string::npos) {
+      url.replace(at, any.size(), local);
+    }
+  }
+  return url;
+}
+
+Server::Options server_options(
+    const hub::Config& config, const Guard& guard, const Authorization& keys, const hub::Hub& hub) {
   Server::Options options;
   for (const std::string& host : config.hosts) {
     // Where a machine has no IPv6 the other loopback address serves.
@@ -57,7 +95,13 @@ Server::Options server_options(const hub::Config& config, const Guard& guard, co
          static_cast<std::uint16_t>(config.port),
          optional});
   }
-  options.admit = [&guard](const Request& request) { guard.check(request); };
+  options.admit = [&guard](Request& request) {
+    request.answer_headers = guard.cors_headers(request);
+    guard.check(request);
+  };
+  options.authorize = [&keys](Request& request, const Route& route) { keys.check(request, route); };
+  options.allow_non_loopback = config.beyond_loopback();
+  options.max_handlers = config.max_handlers;
   options.upload_folder = hub.uploads_folder();
   return options;
 }
@@ -88,11 +132,16 @@ int serve(hub::Config config) {
       config.log_format == "json" ? obs::log::Format::kJson : obs::log::Format::kText);
   const Signals signals;
   hub::Hub hub(std::move(config));
-  const Guard guard({.allowed_hosts = hub.config.allow_hosts, .allowed_origins = {}});
-  Server server(server_options(hub.config, guard, hub), Router(all_routes(hub)));
+  refuse_open_doors(hub);
+  const Guard guard(
+      {.allowed_hosts = hub.config.allowed_hosts,
+       .any_address = hub.config.beyond_loopback(),
+       .allowed_origins = hub.config.allowed_origins});
+  const Authorization keys(hub.keys, hub.audit, hub.settings, hub.config.beyond_loopback());
+  Server server(server_options(hub.config, guard, keys, hub), Router(all_routes(hub)));
   server.start();
   hub.start();
-  const std::string url = server.endpoints().front();
+  const std::string url = local_url(server.endpoints().front());
   hub.lock.publish(url);
   obs::log::info(
       "hub_listening",

@@ -15,6 +15,7 @@
 
 #include "api/cli/commands.h"
 #include "core/base/error.h"
+#include "core/hub/config.h"
 #include "core/hub/folders.h"
 
 namespace hub::api {
@@ -35,7 +36,10 @@ struct Common {
     command.add_flag("--json", json, "print JSON");
   }
   [[nodiscard]] ServerAddress address() const { return find_server(setup, server, data_folder); }
-  [[nodiscard]] HubClient client() const { return HubClient(address().url); }
+  [[nodiscard]] HubClient client() const {
+    const ServerAddress found = address();
+    return HubClient(found.url, found.api_key);
+  }
 };
 
 std::filesystem::path this_program() {
@@ -219,6 +223,37 @@ void add_archives(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
+void add_keys(CLI::App& app, const std::shared_ptr<Common>& common) {
+  CLI::App* command = app.add_subcommand("keys", "API keys: create, list, revoke");
+  command->require_subcommand(1);
+  const auto options = std::make_shared<NewKeyOptions>();
+  const auto id = std::make_shared<std::string>();
+  CLI::App* create = command->add_subcommand("create", "make a key; its secret is shown once");
+  CLI::App* list = command->add_subcommand("list", "list keys");
+  CLI::App* revoke = command->add_subcommand("revoke", "let nobody in with a key any more");
+  for (CLI::App* subcommand : {create, list, revoke}) {
+    common->add_to(*subcommand);
+  }
+  create->add_option("--name", options->name, "whose key it is")->required();
+  create->add_option("--scope", options->scopes, "read, infer, train, admin; may be repeated")
+      ->required()
+      ->type_size(1)
+      ->expected(1, 4);
+  create->add_option("--expires-in-days", options->expires_in_days, "default: never");
+  revoke->add_option("key", *id, "its id or name")->required();
+  create->callback([common, options] {
+    options->json = common->json;
+    common->exit_code = create_key_command(common->address(), common->setup.console, *options);
+  });
+  list->callback([common] {
+    common->exit_code = list_keys_command(common->address(), common->setup.console, common->json);
+  });
+  revoke->callback([common, id] {
+    common->exit_code =
+        revoke_key_command(common->address(), common->setup.console, *id, common->json);
+  });
+}
+
 void add_version(CLI::App& app, const std::shared_ptr<Common>& common) {
   CLI::App* command = app.add_subcommand("version", "print the version");
   command->add_flag("--json", common->json, "print JSON");
@@ -255,10 +290,14 @@ ServerAddress find_server(
     address.data_folder = hub::default_data_folder();
   }
   address.data_folder = std::filesystem::absolute(address.data_folder);
+  address.api_key = environment("MLX_HUB_API_KEY").value_or("");
   if (const auto named = server_flag ? server_flag : environment("MLX_HUB_SERVER")) {
     address.url = without_slash(*named);
     address.named = true;
     return address;
+  }
+  if (address.api_key.empty()) {
+    address.api_key = hub::configured_api_key(address.data_folder);
   }
   const auto published = hub::published_server(address.data_folder);
   address.found = published.has_value();
@@ -286,6 +325,7 @@ void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code
   add_train(app, common);
   add_jobs(app, common);
   add_archives(app, common);
+  add_keys(app, common);
   add_version(app, common);
 }
 

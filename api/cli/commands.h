@@ -21,6 +21,8 @@ struct ServerAddress {
   bool found = false;  // false: nothing names a server, `url` is the default
   bool named = false;  // by --server or MLX_HUB_SERVER
   std::filesystem::path data_folder;
+  std::string api_key;  // MLX_HUB_API_KEY, else `api_key` in the data folder's config.toml, which
+                        // is for that folder's own server only; "": none
 };
 ServerAddress find_server(
     const ClientSetup& setup,
@@ -41,6 +43,20 @@ struct RunOptions {
 int run_command(const ClientSetup& setup, const ServerAddress& address, const RunOptions& options);
 
 int models_command(HubClient& client, Console& console, bool json);
+
+struct NewKeyOptions {
+  std::string name;
+  std::vector<std::string> scopes;
+  std::optional<std::int64_t> expires_in_days;
+  bool json = false;
+};
+// Keys over HTTP where a server runs, else in the data folder itself: so that there is a first key
+// before a server is bound beyond loopback. The secret is printed once, alone on standard output.
+int create_key_command(
+    const ServerAddress& address, Console& console, const NewKeyOptions& options);
+int list_keys_command(const ServerAddress& address, Console& console, bool json);
+int revoke_key_command(
+    const ServerAddress& address, Console& console, const std::string& id_or_name, bool json);
 
 struct TrainOptions {
   std::string model;

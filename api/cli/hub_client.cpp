@@ -51,6 +51,13 @@ base::ErrorCode code_of(int status) {
         {},
         error.reason());
   }
+  if (error.code() == base::ErrorCode::kUnauthenticated) {
+    throw base::Error(
+        error.code(),
+        fmt::format("{} (the command line sends MLX_HUB_API_KEY)", error.what()),
+        {},
+        error.reason());
+  }
   throw error;
 }
 
@@ -83,12 +90,16 @@ void throw_refusal(int status, std::string_view body) {
       code_of(status), fmt::format("the server answered {}: {}", status, body.substr(0, 500)));
 }
 
-HubClient::HubClient(std::string url) : url_(std::move(url)) {}
+HubClient::HubClient(std::string url, std::string key)
+    : url_(std::move(url)), key_(std::move(key)) {}
 
 net::HttpRequest HubClient::request(const std::string& method, const std::string& path) const {
   net::HttpRequest request;
   request.method = method;
   request.url = url_ + path;
+  if (!key_.empty()) {
+    request.headers.emplace_back("Authorization", "Bearer " + key_);
+  }
   request.timeout = std::chrono::minutes(10);
   request.cancelled = cancelled_;
   return request;

@@ -17,8 +17,8 @@ namespace hub::api {
 // One thread.
 class HubClient {
  public:
-  // `url` without a slash at the end.
-  explicit HubClient(std::string url);
+  // `url` without a slash at the end. `key`: an API key that every call carries; "": none.
+  explicit HubClient(std::string url, std::string key = {});
 
   // Throw base::Error: what the server refused, or kUnavailable "cannot reach …; is `mlx-hub serve`
   // running?".
@@ -54,6 +54,7 @@ class HubClient {
   base::Json call(const net::HttpRequest& request);
 
   const std::string url_;
+  const std::string key_;
   net::HttpClient http_;
   const std::atomic<bool>* cancelled_ = nullptr;
 };

@@ -101,12 +101,12 @@ int answer_prompt(HubClient& client, Console& console, const RunOptions& options
 int run_command(const ClientSetup& setup, const ServerAddress& address, const RunOptions& options) {
   Console console = setup.console;
   if (address.named || address.found) {
-    HubClient client(address.url);
+    HubClient client(address.url, address.api_key);
     return answer_prompt(client, console, options);
   }
   try {
     const OwnServer server(setup.program, address.data_folder, console);
-    HubClient client(server.url());
+    HubClient client(server.url(), address.api_key);
     client.cancel_with(OwnServer::interrupted());
     return answer_prompt(client, console, options);
   } catch (const base::Error& error) {

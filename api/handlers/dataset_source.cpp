@@ -94,14 +94,17 @@ std::string name_of(const fs::path& file, const std::string& digest) {
 std::optional<ExampleMaker> example_maker(
     hub::Hub& hub, const std::string& value, int max_seq_length) {
   const bool by_default = value.empty();
-  const std::string model = by_default ? hub::kDefaultModelName : value;
-  if (by_default) {
-    const auto found = hub.models.find_model(model);
-    if (!found || !hub.models.newest_ready(found->id)) {
+  const std::string model = by_default ? hub.settings.text(hub::kDefaultModel) : value;
+  std::optional<registry::ResolvedModel> found;
+  try {
+    found = hub.resolver.resolve(model);
+  } catch (const Error&) {
+    if (by_default) {
       return std::nullopt;
     }
+    throw;
   }
-  const registry::ResolvedModel resolved = hub.resolver.resolve(model);
+  const registry::ResolvedModel& resolved = *found;
   return ExampleMaker{
       model,
       data::ExampleBuilder::load(

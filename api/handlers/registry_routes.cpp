@@ -6,6 +6,7 @@
 #include "api/handlers/datasets.h"
 #include "api/handlers/events.h"
 #include "api/handlers/jobs.h"
+#include "api/handlers/keys.h"
 #include "api/handlers/maintenance.h"
 #include "api/handlers/models.h"
 #include "api/handlers/pulls.h"

@@ -80,7 +80,7 @@ Response system_state(hub::Hub& hub) {
         {"json_schema", false},
         {"tools", false},
         {"embeddings", false},
-        {"api_keys", false},
+        {"api_keys", true},
         {"mlflow", false},
         {"pull", false}}}};
   return json_response(200, state.dump());

@@ -235,6 +235,11 @@ Response forward(const Request& request, const Upstream& upstream) {
       response.headers[name] = value;
     }
   }
+  if (request.method == "HEAD") {  // there is no body; its length is the engine's word
+    response.body_size = head->announced;
+    *request.on_cancel = nullptr;
+    return response;
+  }
   if (is_event_stream(head->headers)) {
     response.stream = [exchange](BodyWriter& out) { stream_events(exchange, out); };
     return response;

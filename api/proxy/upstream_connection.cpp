@@ -143,6 +143,9 @@ std::optional<UpstreamConnection::Head> UpstreamConnection::read_head(bool of_he
       entry->second.append(", ").append(value);
     }
   }
+  if (const auto length = state_->parser.content_length()) {
+    head.announced = *length;
+  }
   head.known_length = !state_->parser.chunked() && !state_->parser.need_eof();
   return head;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -23,8 +24,9 @@ class UpstreamConnection {
 
   struct Head {
     int status = 0;
-    Headers headers;            // repeated ones joined by ", "
-    bool known_length = false;  // Content-Length was there, or there is no body
+    Headers headers;                           // repeated ones joined by ", "
+    bool known_length = false;                 // Content-Length was there, or there is no body
+    std::optional<std::uint64_t> announced{};  // Content-Length
   };
   // nullopt when the other side ends or sends no HTTP before the head is complete. `of_head`: the
   // request was HEAD, no body follows.

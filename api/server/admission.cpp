@@ -28,10 +28,32 @@ bool is_json(std::string_view media) {
   return media == "application/json" || media.ends_with("+json");
 }
 
-Response options_answer(std::string_view allow) {
+// Header names as a browser lists them; anything else is not echoed.
+bool is_name_list(std::string_view text) {
+  return !text.empty() && text.size() <= 2000 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == ',' || c == ' ';
+  });
+}
+
+// Also the answer to a browser that asks before a cross-origin request (CORS preflight): an origin
+// that is allowed was put into answer_headers, and may send what it asks for.
+Response options_answer(const Request& request, std::string_view allow) {
   Response response;
   response.status = 204;
   response.headers["Allow"] = allow;
+  const bool preflight = !request.header("Access-Control-Request-Method").empty();
+  if (preflight && request.answer_headers.contains("Access-Control-Allow-Origin")) {
+    response.headers["Access-Control-Allow-Methods"] = allow;
+    response.headers["Access-Control-Max-Age"] = "600";
+    const std::string names = request.header("Access-Control-Request-Headers");
+    if (is_name_list(names)) {
+      response.headers["Access-Control-Allow-Headers"] = names;
+    }
+    if (request.header("Access-Control-Request-Private-Network") == "true") {
+      response.headers["Access-Control-Allow-Private-Network"] = "true";
+    }
+  }
   return response;
 }
 
@@ -148,7 +170,7 @@ Admission admit_checked(
     options.admit(request);
   }
   if (target->path == "*") {
-    admission.answer = request.method == "OPTIONS" ? options_answer(kAllMethods)
+    admission.answer = request.method == "OPTIONS" ? options_answer(request, kAllMethods)
                                                    : error_response(400, "'*' is only for OPTIONS");
     return admission;
   }
@@ -157,13 +179,16 @@ Admission admit_checked(
     admission.answer =
         match.allow.empty()
             ? error_response(404, fmt::format("no route {}", request.path), "not_found")
-        : request.method == "OPTIONS" ? options_answer(match.allow)
+        : request.method == "OPTIONS" ? options_answer(request, match.allow)
                                       : method_refusal(request, match.allow);
     return admission;
   }
   admission.route = match.route;
   request.route = match.route->pattern;
   request.params = std::move(match.params);
+  if (options.authorize) {
+    options.authorize(request, *match.route);
+  }
   plan_body(request, facts, options, admission);
   return admission;
 }

@@ -22,6 +22,7 @@
 #include "api/server/admission.h"
 #include "api/server/handler_pool.h"
 #include "api/server/http.h"
+#include "api/server/response_head.h"
 #include "api/server/router.h"
 #include "api/server/server.h"
 #include "api/server/upload.h"
@@ -95,6 +96,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void store(std::string_view bytes, bool last);
 
   // connection_answer.cpp: answering
+  [[nodiscard]] std::string head_of(
+      int status, const Headers& headers, const ResponseFraming& framing) const;
   void run_handler();                          // handler thread
   void send_body(Response response);           // handler thread
   void send_file(const Response& plan);        // handler thread

@@ -73,6 +73,18 @@ void Connection::run_handler() {
   *request->on_cancel = nullptr;
 }
 
+std::string Connection::head_of(
+    int status, const Headers& headers, const ResponseFraming& framing) const {
+  if (request_->answer_headers.empty()) {
+    return response_head(status, headers, framing, request_->request_id);
+  }
+  Headers all = request_->answer_headers;
+  for (const auto& [name, value] : headers) {
+    all[name] = value;
+  }
+  return response_head(status, all, framing, request_->request_id);
+}
+
 void Connection::send_body(Response response) {
   remove_upload(*request_);
   asio::post(context_.io, [self = shared_from_this(), response = std::move(response)]() mutable {
@@ -95,8 +107,7 @@ void Connection::send_file(const Response& plan) {
   framing.http_1_0 = http_1_0_;
   framing.keep_alive = keep_alive_;
   status_ = file.status;
-  bool intact = write_and_wait(
-      response_head(file.status, file.headers, framing, request_->request_id), {}, {});
+  bool intact = write_and_wait(head_of(file.status, file.headers, framing), {}, {});
   std::string piece(kFilePieceBytes, '\0');
   std::uint64_t done = request_->method == "HEAD" ? file.length : 0;
   while (intact && done < file.length) {
@@ -125,8 +136,7 @@ void Connection::send_stream(const Response& response) {
   framing.http_1_0 = http_1_0_;
   framing.keep_alive = keep_alive_ && !http_1_0_;  // the end of an HTTP/1.0 stream is the close
   status_ = response.status;
-  bool intact = write_and_wait(
-      response_head(response.status, response.headers, framing, request_->request_id), {}, {});
+  bool intact = write_and_wait(head_of(response.status, response.headers, framing), {}, {});
   if (intact && !head_only) {
     StreamWriter writer(*this, framing.chunked);
     try {
@@ -201,10 +211,11 @@ void Connection::respond(Response response) {
   framing.keep_alive = keep_alive_ && !*context_.stopping;
   keep_alive_ = framing.keep_alive;
   if (!body_is_forbidden(response.status)) {
-    framing.content_length = response.body.size();
+    const bool unmade = request_->method == "HEAD" && response.body_size.has_value();
+    framing.content_length = unmade ? *response.body_size : response.body.size();
   }
   status_ = response.status;
-  head_bytes_ = response_head(response.status, response.headers, framing, request_->request_id);
+  head_bytes_ = head_of(response.status, response.headers, framing);
   const bool send = !body_is_forbidden(response.status) && request_->method != "HEAD";
   body_bytes_ = send ? std::move(response.body) : std::string();
   sent_bytes_ = body_bytes_.size();

@@ -1,8 +1,10 @@
 #include "api/server/guard.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include "core/base/error.h"
@@ -40,9 +42,19 @@ bool changes_something(std::string_view method) {
   return method != "GET" && method != "HEAD" && method != "OPTIONS";
 }
 
+// "192.168.1.7", "[fe80::1]".
+bool is_address(const std::string& host) {
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  if (host.starts_with('[') && host.ends_with(']')) {
+    return ::inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), bytes.data()) == 1;
+  }
+  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1;
+}
+
 }  // namespace
 
-Guard::Guard(const Config& config) : hosts_({"localhost", "127.0.0.1", "[::1]"}) {
+Guard::Guard(const Config& config)
+    : any_address_(config.any_address), hosts_({"localhost", "127.0.0.1", "[::1]"}) {
   for (const std::string& host : config.allowed_hosts) {
     hosts_.insert(lower(host));
   }
@@ -64,10 +76,13 @@ void Guard::check(const Request& request) const {
   if (host.empty()) {
     throw base::Error(base::ErrorCode::kInvalidArgument, "a Host header is required", "Host");
   }
-  if (!hosts_.contains(std::string(without_port(host)))) {
+  const std::string name(without_port(host));
+  if (!hosts_.contains(name) && !(any_address_ && is_address(name))) {
     throw base::Error(
         base::ErrorCode::kPermissionDenied,
-        fmt::format("this server does not answer to the name '{}'", host.substr(0, 100)),
+        fmt::format(
+            "this server does not answer to the name '{}'; allowed_hosts adds names",
+            host.substr(0, 100)),
         "Host",
         "host_not_allowed");
   }
@@ -81,10 +96,23 @@ void Guard::check(const Request& request) const {
     throw base::Error(
         base::ErrorCode::kPermissionDenied,
         fmt::format(
-            "requests from pages of '{}' are refused (cross-origin)", origin.substr(0, 100)),
+            "requests from pages of '{}' are refused (cross-origin); allowed_origins adds origins",
+            origin.substr(0, 100)),
         "Origin",
         "origin_not_allowed");
   }
+}
+
+Headers Guard::cors_headers(const Request& request) const {
+  const std::string origin = request.header("Origin");
+  if (origin.empty() || !origins_.contains(lower(origin))) {
+    return {};
+  }
+  return {
+      {"Access-Control-Allow-Origin", origin},
+      {"Access-Control-Expose-Headers",
+       "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Request-Id"},
+      {"Vary", "Origin"}};
 }
 
 }  // namespace hub::api

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,6 +54,9 @@ struct Request {
   std::string body_file;
   std::string file_name;  // an upload's own name without folders, or ""; never used as a path
   std::string request_id;
+  std::string key_id;      // the API key that came and was found good; "" where none did
+  std::string key_name;    // its name
+  Headers answer_headers;  // what admission adds to the answer, whatever it is (CORS)
   // Becomes true when the client is gone; long handlers look at it.
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   // Becomes true when the server stops: streams without an end of their own look at it at least
@@ -88,6 +92,18 @@ struct Response {
   // Set to send a regular file: ranges, ETag (unless the handler set one), Last-Modified and 304
   // are handled by the server; 404 when it is not there.
   std::optional<std::string> file;
+  // Of a HEAD's answer whose body was not made: how long it would be.
+  std::optional<std::uint64_t> body_size;
+};
+
+// What a caller's API key must allow for a route. Who knows keys decides (Server::Options).
+enum class Permission : std::uint8_t {
+  kOpen,    // no key at all
+  kAnyKey,  // any good key
+  kRead,    // look at models, data sets, jobs, events, the system
+  kInfer,   // generate
+  kTrain,   // change models, data sets, jobs
+  kAdmin,   // keys, settings, the machine
 };
 
 using Handler = std::function<Response(const Request&)>;
@@ -102,6 +118,8 @@ struct Route {
   // The body may exceed the body limit: multipart/form-data (one file, its text fields into
   // `query`) and raw bodies go to Request.body_file; application/json stays in Request.body.
   bool upload = false;
+  // A route that does not say what it needs is for administrators.
+  Permission permission = Permission::kAdmin;
 };
 
 // A JSON answer with content type and trailing newline.

@@ -115,7 +115,16 @@ std::string error_body(const base::Error& error) {
 }
 
 Response error_response(const base::Error& error) {
-  return with_body(status_of(error.code()), error_body(error));
+  Response response = with_body(status_of(error.code()), error_body(error));
+  // RFC 6750, section 3: without an error where no key came.
+  if (error.code() == base::ErrorCode::kUnauthenticated) {
+    response.headers["WWW-Authenticate"] =
+        error.reason() == "missing_api_key" ? "Bearer realm=\"mlx-hub\""
+                                            : "Bearer realm=\"mlx-hub\", error=\"invalid_token\"";
+  } else if (error.reason() == "insufficient_scope") {
+    response.headers["WWW-Authenticate"] = "Bearer realm=\"mlx-hub\", error=\"insufficient_scope\"";
+  }
+  return response;
 }
 
 Response error_response(int status, std::string_view message, std::string_view code) {

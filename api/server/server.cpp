@@ -35,7 +35,7 @@ void check_loopback(const Server::Options& options) {
           base::ErrorCode::kInvalidArgument,
           fmt::format(
               "refusing to listen on {}: only loopback addresses (127.0.0.1, ::1) are possible "
-              "as long as there are no API keys",
+              "without API keys",
               address.host),
           "host",
           "not_loopback");

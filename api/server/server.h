@@ -36,9 +36,11 @@ class Server {
     std::vector<Address> addresses;     // none: only the Unix socket
     std::filesystem::path socket_path;  // "": none. A socket file left by a dead server is replaced
     bool allow_non_loopback = false;    // otherwise a non-loopback address is refused
-    // Called with the request's head before its body is read; throws base::Error to refuse. For
-    // Guard::check, later for keys. Runs on the I/O thread: must not block.
-    std::function<void(const Request&)> admit;
+    // Called with the request's head before its body is read; throws base::Error to refuse, may set
+    // answer_headers. For Guard. Runs on the I/O thread: must not block.
+    std::function<void(Request&)> admit;
+    // The same once the route is known; may set key_id. For keys.
+    std::function<void(Request&, const Route&)> authorize;
     std::function<void(const Access&)> on_finish;
     bool access_log = true;
 
@@ -48,7 +50,7 @@ class Server {
     std::filesystem::path upload_folder;                // must be there; "": uploads answer 501
     std::uint64_t upload_limit_bytes = 64ULL << 30U;    // 413 beyond
     std::size_t max_connections = 1024;                 // 503 beyond
-    std::size_t max_handlers = 64;                      // threads; grown on demand
+    std::size_t max_handlers = 256;                     // threads; grown on demand
     std::size_t max_waiting = 64;                       // requests waiting for a thread: 503 beyond
     std::chrono::milliseconds waiting_timeout{10'000};  // for a thread, then 503
     std::chrono::milliseconds header_timeout{15'000};   // from the first byte to the last of a head

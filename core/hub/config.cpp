@@ -59,6 +59,25 @@ std::string one_of(
   return text;
 }
 
+// As a Host header has it, without port.
+void check_host_name(const std::string& host, const std::string& source) {
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (host.empty() || host.find_first_of("/ ,") != std::string::npos ||
+      (!bracketed && host.find(':') != std::string::npos)) {
+    refuse(source, "host names without port and scheme (\"hub.example.org\", \"[fe80::1]\")", host);
+  }
+}
+
+// As an Origin header has it: a scheme and a host, no path.
+void check_origin(const std::string& origin, const std::string& source) {
+  const std::size_t mark = origin.find("://");
+  const bool whole_origin = mark != std::string::npos && mark > 0 && mark + 3 < origin.size() &&
+                            origin.find_first_of("/ ,*", mark + 3) == std::string::npos;
+  if (!whole_origin) {
+    refuse(source, "origins such as \"https://app.example.org\", without path", origin);
+  }
+}
+
 // A setting: its name and how its values (one unless said) go into the Config.
 struct Setting {
   std::string name;
@@ -89,7 +108,28 @@ std::vector<Setting> settings() {
        }},
       {"data_dir", false, path_of(&Config::data_dir)},
       {"allow_path", true, paths},
-      {"allow_host", true, [](Config& c, const Values& v, Source) { c.allow_hosts = v; }},
+      {"allowed_hosts",
+       true,
+       [](Config& c, const Values& v, Source s) {
+         for (const std::string& host : v) {
+           check_host_name(host, s);
+         }
+         c.allowed_hosts = v;
+       }},
+      {"allowed_origins",
+       true,
+       [](Config& c, const Values& v, Source s) {
+         for (const std::string& origin : v) {
+           check_origin(origin, s);
+         }
+         c.allowed_origins = v;
+       }},
+      {"max_handlers",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.max_handlers = static_cast<std::size_t>(whole(v[0], s, 4, 4096));
+       }},
+      {"api_key", false, [](Config& c, const Values& v, Source) { c.api_key = v[0]; }},
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
       {"memory_fraction",
@@ -219,6 +259,21 @@ ConfigValues read_environment(
 
 }  // namespace
 
+std::string configured_api_key(const fs::path& data_folder) {
+  const fs::path file = data_folder / "config.toml";
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) {
+    return {};
+  }
+  const ConfigValues values = read_toml(file);
+  const auto found = values.find("api_key");
+  return found == values.end() || found->second.empty() ? "" : found->second.front();
+}
+
+bool Config::beyond_loopback() const {
+  return !std::all_of(hosts.begin(), hosts.end(), is_loopback);
+}
+
 bool is_loopback(const std::string& host) {
   return host == "::1" || host == "localhost" || host.rfind("127.", 0) == 0;
 }
@@ -252,17 +307,6 @@ Config load_config(
   apply(config, from_environment, "environment");
   apply(config, flags, "command line");
 
-  for (const std::string& host : config.hosts) {
-    if (!is_loopback(host)) {
-      throw Error(
-          ErrorCode::kInvalidArgument,
-          fmt::format(
-              "host must be a loopback address (127.0.0.1, ::1, localhost) since there are no API "
-              "keys yet, got \"{}\"",
-              host),
-          "host");
-    }
-  }
   return config;
 }
 

@@ -109,6 +109,9 @@ Hub::Hub(Config given)
       evaluations(database, clock),
       resolver(database, models, aliases),
       integrity(models, artifacts),
+      keys(database, clock),
+      audit(database, clock),
+      settings(database, clock),
       events(database),
       queue(database, clock),
       garbage(config.data_dir, queue, artifacts, models, datasets),
@@ -136,10 +139,32 @@ Hub::Hub(Config given)
     obs::log::warning(
         "orphaned_files_set_aside", {{"folder", folder}, {"hint", "mlx-hub gc lists them"}});
   }
+  check_settings();
 }
 
 Hub::~Hub() {
   stop();
+}
+
+// What a setting's type and range do not say.
+void Hub::check_settings() {
+  settings.add_check([this](const Settings::Values& next) {
+    const bool required = std::get<bool>(next.find(kRequireKeys)->second);
+    if (required && !keys.has_live_admin()) {
+      throw Error(
+          ErrorCode::kConflict,
+          "'require_keys' needs a key with scope admin first, or nobody could change it back: "
+          "mlx-hub keys create --name admin --scope admin",
+          std::string(kRequireKeys),
+          "no_admin_key");
+    }
+    const std::string model = std::get<std::string>(next.find(kDefaultModel)->second);
+    if (model != kDefaultModelName) {
+      static_cast<void>(resolver.resolve(model));
+    }
+  });
+  constexpr std::int64_t kMsOfDay = 86'400'000;
+  audit.prune(clock.now_ms() - settings.integer(kAuditKeepDays) * kMsOfDay);
 }
 
 void Hub::start() {
@@ -186,12 +211,17 @@ void Hub::check_ready() {
             "the worker program {} is missing; run scripts/setup",
             config.worker_executable.string()));
   }
-  const auto model = models.find_model(kDefaultModelName);
-  if (!model || !models.newest_ready(model->id)) {
+  const std::string model = settings.text(kDefaultModel);
+  try {
+    static_cast<void>(resolver.resolve(model));
+  } catch (const Error& error) {
     throw Error(
         ErrorCode::kUnavailable,
         fmt::format(
-            "the default model is not registered; run scripts/setup (looked in {})",
+            "the default model '{}' cannot be served: {}; run scripts/setup (looked in {}), or "
+            "change the setting default_model",
+            model,
+            error.what(),
             config.default_model.string()));
   }
 }

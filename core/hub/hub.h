@@ -16,11 +16,14 @@
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
 #include "core/hub/pull_plan.h"
+#include "core/hub/settings.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/registry/alias_registry.h"
+#include "core/registry/audit_log.h"
 #include "core/registry/dataset_registry.h"
 #include "core/registry/evaluation_registry.h"
+#include "core/registry/key_registry.h"
 #include "core/registry/model_catalog.h"
 #include "core/registry/model_registry.h"
 #include "core/registry/model_resolver.h"
@@ -67,6 +70,9 @@ class Hub {
   registry::EvaluationRegistry evaluations;
   registry::ModelResolver resolver;
   Integrity integrity;
+  registry::KeyRegistry keys;
+  registry::AuditLog audit;
+  Settings settings;
   jobs::EventLog events;
   jobs::JobQueue queue;
   Garbage garbage;
@@ -77,6 +83,7 @@ class Hub {
   HostRunner host_runner;
 
  private:
+  void check_settings();
   void register_default_model();
 };
 

@@ -63,11 +63,42 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
 }
 
-TEST(Config, RefusesToListenBeyondLoopback) {
-  EXPECT_THAT(
-      message_of([] { load_config(std::nullopt, no_environment, {{"host", {"0.0.0.0"}}}); }),
-      HasSubstr("must be a loopback address"));
-  EXPECT_THAT(load_config(std::nullopt, no_environment, {}).hosts, ElementsAre("127.0.0.1", "::1"));
+TEST(Config, KnowsWhenItListensBeyondLoopback) {
+  const Config local = load_config(std::nullopt, no_environment, {});
+  EXPECT_THAT(local.hosts, ElementsAre("127.0.0.1", "::1"));
+  EXPECT_FALSE(local.beyond_loopback());
+  EXPECT_TRUE(load_config(std::nullopt, no_environment, {{"host", {"::1", "0.0.0.0"}}})
+                  .beyond_loopback());
+}
+
+TEST(Config, NamesAndOriginsThatMayCallAreCheckedForTheirShape) {
+  const Config config = load_config(
+      std::nullopt,
+      no_environment,
+      {{"allowed_hosts", {"hub.example.org", "[fe80::1]"}},
+       {"allowed_origins", {"https://app.example.org", "http://localhost:3000"}},
+       {"max_handlers", {"32"}}});
+  EXPECT_THAT(config.allowed_hosts, ElementsAre("hub.example.org", "[fe80::1]"));
+  EXPECT_EQ(config.allowed_origins.size(), 2U);
+  EXPECT_EQ(config.max_handlers, 32U);
+  const auto wrong = [](const std::string& name, const std::string& value) {
+    return message_of([&] { load_config(std::nullopt, no_environment, {{name, {value}}}); });
+  };
+  for (const char* host : {"http://hub", "hub:8000", "a/b", "a b"}) {
+    EXPECT_THAT(wrong("allowed_hosts", host), HasSubstr("without port and scheme"));
+  }
+  for (const char* origin : {"app.example.org", "https://a/", "*", "https://*", "://a"}) {
+    EXPECT_THAT(wrong("allowed_origins", origin), HasSubstr("without path"));
+  }
+  EXPECT_THAT(wrong("max_handlers", "1"), HasSubstr("from 4 to 4096"));
+}
+
+TEST(Config, TheKeyOfTheCommandLineComesFromTheDataFolder) {
+  const test::TempDir folder;
+  EXPECT_EQ(configured_api_key(folder.path()), "");
+  static_cast<void>(folder.write("config.toml", "port = 1\napi_key = \"mh-abc\"\n"));
+  EXPECT_EQ(configured_api_key(folder.path()), "mh-abc");
+  EXPECT_EQ(load_config(folder.path() / "config.toml", no_environment, {}).api_key, "mh-abc");
 }
 
 TEST(Config, NamesTheLineOfBrokenToml) {

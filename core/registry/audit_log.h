@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/clock.h"
+#include "core/db/pool.h"
+
+namespace hub::registry {
+
+// One call that changed something, or tried to.
+struct AuditEntry {
+  std::int64_t id = 0;
+  std::int64_t time_ms = 0;
+  std::optional<std::string> key_id{};
+  std::string actor{};  // the key's name, or "loopback" where no key was needed
+  std::string method{};
+  std::string route{};    // the pattern: "/models/{id}"
+  std::string path{};     // as called
+  std::string subject{};  // id of what was made, or what the path names
+  int status = 0;         // HTTP's
+  std::string code{};     // of the error
+  std::string request_id{};
+};
+
+// The log of who changed what. Rows are only added, and removed by age. Thread-safe.
+class AuditLog {
+ public:
+  AuditLog(db::Pool& pool, const base::Clock& clock) : pool_(pool), clock_(clock) {}
+
+  // `time_ms` is set here unless given.
+  void add(AuditEntry entry);
+  // As add(), without touching the database now: written with the next add() or list(), for threads
+  // that must not block. Beyond 1000 waiting entries the newest are dropped, so that a flood of
+  // refused calls costs no memory.
+  void add_later(AuditEntry entry);
+
+  struct Query {
+    std::optional<std::int64_t> before{};  // ids below
+    std::optional<std::string> key_id{};
+    int limit = 50;
+  };
+  // Newest first.
+  std::vector<AuditEntry> list(const Query& query);
+
+  // Removes entries older than that; how many.
+  std::int64_t prune(std::int64_t older_than_ms);
+
+ private:
+  void write(const std::vector<AuditEntry>& entries);
+
+  db::Pool& pool_;
+  const base::Clock& clock_;
+  std::mutex mutex_;
+  std::vector<AuditEntry> waiting_;  // guarded by mutex_
+};
+
+}  // namespace hub::registry
