@@ -26,6 +26,7 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
         dataset_routes,
         job_routes,
         event_routes,
+        key_routes,
         maintenance_routes}) {
     for (Route& route : make(context)) {
       routes.push_back(std::move(route));

@@ -32,7 +32,7 @@ def test_it_refuses_to_bind_beyond_loopback(build_dir: Path, tmp_path: Path, hos
         build_dir / "mlx-hub", "serve", "--host", host, "--port", "0", "--data-dir", tmp_path
     )
     assert done.returncode != 0
-    assert "loopback" in done.stderr
+    assert "beyond loopback" in done.stderr
     assert host in done.stderr
 
 

@@ -229,5 +229,22 @@ TEST(ProxyRequest, RefusesALineBreakInAHeader) {
       base::Error);
 }
 
+TEST(ProxyHead, TheLengthIsTheEnginesAndNoBodyFollows) {
+  const test::TempFolder folder;
+  const std::string socket = (folder.path() / "up").string();
+  const FakeUpstream upstream(socket, [](UpstreamPeer& peer) {
+    EXPECT_THAT(peer.read_request(), StartsWith("HEAD /file"));
+    peer.send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1234\r\n\r\n");
+  });
+  TestServer server({test::route("GET", "/file", [&socket](const Request& request) {
+    return forward(request, {.socket_path = socket, .headers = {}, .target = {}});
+  })});
+  RawClient client(server.port());
+  client.send("HEAD /file HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.read_all();
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 1234\r\n"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\n"));
+}
+
 }  // namespace
 }  // namespace hub::api
