@@ -41,16 +41,22 @@ std::filesystem::path backup_folder(hub::Hub& hub, const std::optional<std::stri
   if (!path) {
     return hub.config.data_dir / "backups" / fmt::format("{}", hub.clock.now_ms());
   }
-  const std::filesystem::path asked(*path);
-  const std::filesystem::path name = asked.filename();
-  if (!asked.is_absolute() || name.empty() || name == "." || name == "..") {
+  const std::filesystem::path asked = std::filesystem::path(*path).lexically_normal();
+  if (!asked.is_absolute() || !asked.has_filename()) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
             "'path' must be the absolute path of a folder, got \"{}\"", path->substr(0, 200)),
         "path");
   }
-  return hub.roots.resolve(asked.parent_path().string(), "path") / name;
+  // What exists must lie inside an allowed folder; below it there are no links to follow.
+  std::filesystem::path existing = asked;
+  std::error_code error;
+  while (!std::filesystem::exists(existing, error) && existing != existing.parent_path()) {
+    existing = existing.parent_path();
+  }
+  const std::filesystem::path root = hub.roots.resolve(existing.string(), "path");
+  return existing == asked ? root : root / asked.lexically_relative(existing);
 }
 
 Response back_up(hub::Hub& hub, const Request& request) {

@@ -1,5 +1,7 @@
 #include "api/handlers/models.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -129,7 +131,7 @@ Response list_models(hub::Hub& hub, const Request& request) {
   for (const registry::ModelEntry& entry : page.entries) {
     data.push_back(model_json(entry));
   }
-  return list_response(data, page.next);
+  return list_response(std::move(data), page.next);
 }
 
 Response update_model(hub::Hub& hub, const Request& request) {

@@ -109,8 +109,12 @@ Response json_answer(int status, const Json& json) {
   return json_response(status, json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-Response list_response(const Json& data, const std::optional<std::string>& next_cursor) {
-  return json_answer(200, {{"data", data}, {"next_cursor", or_null(next_cursor)}});
+Response list_response(Json data, const std::optional<std::string>& next_cursor) {
+  // Not by an initializer list, which copies a page of rows twice.
+  Json answer = Json::object();
+  answer["data"] = std::move(data);
+  answer["next_cursor"] = or_null(next_cursor);
+  return json_answer(200, answer);
 }
 
 Response no_content() {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/server/http.h"
@@ -32,7 +33,7 @@ std::int64_t number_cursor(const Page& page, std::int64_t fallback);
 void refuse_unknown_query(const Request& request, std::initializer_list<std::string_view> known);
 
 // {"data":[…],"next_cursor":…}; `next_cursor` is null without one.
-Response list_response(const base::Json& data, const std::optional<std::string>& next_cursor);
+Response list_response(base::Json data, const std::optional<std::string>& next_cursor);
 // The list's answer from `rows`, which the caller asked for with a limit of page.limit + 1: the row
 // too many only tells that there is a next page. `cursor_of` names the last row shown.
 template <class Row, class CursorOf, class ToJson>
@@ -47,7 +48,7 @@ Response list_page(
   for (const Row& row : rows) {
     data.push_back(to_json(row));
   }
-  return list_response(data, next);
+  return list_response(std::move(data), next);
 }
 Response json_answer(int status, const base::Json& json);
 // 204.

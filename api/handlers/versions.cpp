@@ -1,6 +1,7 @@
 #include "api/handlers/versions.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -79,7 +80,7 @@ Response list_versions(hub::Hub& hub, const registry::VersionQuery& query) {
   for (const registry::VersionEntry& entry : page.entries) {
     data.push_back(version_json(hub, entry, false));
   }
-  return list_response(data, page.next);
+  return list_response(std::move(data), page.next);
 }
 
 Response list_of_model(hub::Hub& hub, const Request& request) {

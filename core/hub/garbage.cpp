@@ -171,6 +171,9 @@ class Garbage::Search {
       const std::string id = dataset.path().filename().string();
       if (base::is_id(id) && is_old(dataset.path()) && !with_.datasets_.find(id)) {
         add_tree("dataset_folder", dataset.path(), "the data set was removed");
+        for (const auto& file : entries(dataset.path())) {
+          count_link(file.path());
+        }
       }
     }
   }

@@ -1,10 +1,13 @@
 #include "core/db/migrations.h"
 
 #include <array>
+#include <filesystem>
+#include <string>
 
 #include <SQLiteCpp/Database.h>
 #include <gtest/gtest.h>
 
+#include "core/db/copy.h"
 #include "core/db/database.h"
 #include "core/db/statement.h"
 #include "tests/support/storage.h"
@@ -55,6 +58,62 @@ TEST(Migrations, AnOlderFileIsSavedBeforeItChanges) {
   EXPECT_TRUE(backup->tableExists("a"));
   EXPECT_FALSE(backup->tableExists("b"));
   EXPECT_TRUE(open_database(file)->tableExists("b"));
+}
+
+// A database as the first release left it, with rows in it.
+TEST(Migrations, ADatabaseOfTheFirstReleaseKeepsItsRowsAndGetsWhatIsNew) {
+  const test::TempDir folder;
+  const auto file = folder.path() / "hub.db";
+  migrate(file, 1000, builtin_migrations().first(1));
+  const std::string model = "01900000-0000-7000-8000-000000000001";
+  const std::string version = "01900000-0000-7000-8000-000000000002";
+  {
+    const auto old = open_database(file);
+    old->exec(
+        "INSERT INTO models (id, name, base_model, tags_json, created_at, updated_at) VALUES ('" +
+        model + R"(', 'tiny', 'org/tiny', '{"task":"chat"}', 5, 5))");
+    old->exec(
+        "INSERT INTO versions (id, model_id, number, kind, state, digest, folder, config_json, "
+        "created_at) VALUES ('" +
+        version + "', '" + model + "', 1, 'base', 'ready', '" + std::string(64, 'd') +
+        R"(', 'artifacts/x/v1', '{"architecture":"llama"}', 6))");
+    old->exec(
+        "INSERT INTO version_files VALUES ('" + version + "', 'config.json', 2, '" +
+        std::string(64, 'f') + "')");
+    old->exec("INSERT INTO aliases VALUES ('" + model + "', 'production', '" + version + "', 7)");
+  }
+  const MigrationReport report = migrate(file, 2000);
+  EXPECT_EQ(report.from, 1);
+  EXPECT_TRUE(std::filesystem::exists(report.backup));
+  check_database(file);
+  const auto connection = open_database(file);
+  Statement row(
+      *connection,
+      "SELECT m.name, m.current_version_id, m.state, m.architecture, t.value, f.inode FROM models "
+      "AS m JOIN model_tags AS t ON t.model_id = m.id AND t.key = 'task' JOIN version_files AS f");
+  ASSERT_TRUE(row.step());
+  EXPECT_EQ(row.text(0), "tiny");
+  EXPECT_EQ(row.text(1), version);
+  EXPECT_EQ(row.text(2), "ready");
+  EXPECT_EQ(row.text(3), "llama");
+  EXPECT_EQ(row.text(4), "chat");
+  EXPECT_TRUE(row.is_null(5)) << "a file that nobody looked at yet";
+}
+
+// The process dies between two steps: the next start goes on with the step that is missing.
+TEST(Migrations, AnInterruptedMigrationGoesOn) {
+  const test::TempDir folder;
+  const auto file = folder.path() / "hub.db";
+  const Migration third{3, "last", "CREATE TABLE c (z TEXT) STRICT;"};
+  const Migration fails{3, "last", "CREATE TABLE c (z TEXT) STRICT; SELECT no_such_function();"};
+  migrate(file, 1000, std::array{kFirst});
+  EXPECT_ANY_THROW(migrate(file, 2000, std::array{kFirst, kSecond, fails}));
+  const MigrationReport report = migrate(file, 3000, std::array{kFirst, kSecond, third});
+  EXPECT_EQ(report.from, 2) << "the second step was done and stays done";
+  EXPECT_EQ(report.to, 3);
+  EXPECT_TRUE(open_database(file)->tableExists("c"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "hub.db.backup-1-2000"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "hub.db.backup-2-3000"));
 }
 
 TEST(Migrations, ANewerFileIsRefusedUntouched) {

@@ -1,7 +1,9 @@
 #include "core/model_config/safetensors_header.h"
 
+#include <chrono>
 #include <string>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,6 +110,59 @@ TEST(SafetensorsHeader, OverlappingTensorsAreRefused) {
               "b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}})",
           "123456"),
       HasSubstr("'b' begins at byte 2"));
+}
+
+// A header of a few megabytes that a naive reader needs gigabytes or minutes for.
+TEST(SafetensorsHeader, BombsAreRefusedQuickly) {
+  const auto started = std::chrono::steady_clock::now();
+  std::string many = "{";
+  for (int i = 0; i < 300'000; ++i) {
+    many += fmt::format(R"("{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
+  }
+  many.back() = '}';
+  EXPECT_THAT(refusal(many, ""), HasSubstr("more than 250000 tensors"));
+  EXPECT_THAT(refusal(std::string(5'000'000, '['), ""), HasSubstr("header"));
+  std::string deep = R"({"t":)";
+  deep += std::string(1'000'000, '[');
+  EXPECT_THAT(refusal(deep, ""), HasSubstr("more than a header's entry has"));
+  std::string wide = R"({"t":{"dtype":"U8","shape":[1)";
+  for (int i = 0; i < 1'000'000; ++i) {
+    wide += ",1";
+  }
+  wide += R"(],"data_offsets":[0,1]}})";
+  EXPECT_THAT(refusal(wide, "x"), HasSubstr("more than a header's entry has"));
+  std::string metadata = R"({"__metadata__":{)";
+  for (int i = 0; i < 50'000; ++i) {
+    metadata += fmt::format(R"("{}":"x",)", i);
+  }
+  metadata.back() = '}';
+  EXPECT_THAT(refusal(metadata + "}", ""), HasSubstr("more than a header's entry has"));
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(20));
+}
+
+TEST(SafetensorsHeader, ATensorNamedTwiceIsRefused) {
+  EXPECT_THAT(
+      refusal(
+          R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},
+              "a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+          "x"),
+      HasSubstr("'a' is named twice"));
+}
+
+TEST(SafetensorsHeader, ManyTensorsAreReadQuickly) {
+  std::string header = "{";
+  for (int i = 0; i < 100'000; ++i) {
+    header += fmt::format(
+        R"("model.layers.{0}.w":{{"dtype":"U8","shape":[1],"data_offsets":[{0},{1}]}},)", i, i + 1);
+  }
+  header.back() = '}';
+  const test::TempDir folder;
+  const auto file =
+      folder.write("m.safetensors", safetensors_bytes(header, std::string(100'000, 'x')));
+  const auto started = std::chrono::steady_clock::now();
+  EXPECT_EQ(SafetensorsHeader::read(file).tensors.size(), 100'000U);
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(10))
+      << "the time must not grow with the square of their number";
 }
 
 TEST(SafetensorsHeader, AFileThatIsNotThere) {
