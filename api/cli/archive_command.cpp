@@ -73,6 +73,9 @@ int import_archive_command(
     const std::filesystem::path& file,
     const std::string& name,
     bool json) {
+  if (!std::filesystem::is_regular_file(file)) {
+    throw Error(ErrorCode::kNotFound, fmt::format("there is no file {}", file.string()));
+  }
   const Json model = client.upload("/models/import", name, file);
   if (json) {
     console.out << model.dump(2) << std::endl;

@@ -131,11 +131,16 @@ void add_push(CLI::App& app, const std::shared_ptr<Common>& common) {
 
 void add_import(CLI::App& app, const std::shared_ptr<Common>& common) {
   CLI::App* command =
-      app.add_subcommand("import", "register a model folder, adapter folder or GGUF file");
+      app.add_subcommand("import", "register a model folder, adapter folder, GGUF file or archive");
   const auto options = std::make_shared<ImportOptions>();
   common->add_to(*command);
-  command->add_option("path", options->path, "inside an allowed folder of the server")->required();
-  command->add_option("--name", options->name, "how it is called here")->required();
+  command
+      ->add_option(
+          "path",
+          options->path,
+          "inside an allowed folder of the server; an archive (.tar) anywhere")
+      ->required();
+  command->add_option("--name", options->name, "how it is called here; an archive has its own");
   command->add_option("--base", options->base, "of an adapter: the model it was trained on");
   command->add_flag("--reference", options->reference, "leave the files where they are");
   command->callback([common, options] {

@@ -99,8 +99,8 @@ struct PushOptions {
 int push_command(HubClient& client, Console& console, const PushOptions& options);
 
 struct ImportOptions {
-  std::string path;  // a model or adapter folder, or a .gguf file
-  std::string name;
+  std::string path;  // a model or adapter folder, a .gguf file, or a .tar that `export` wrote
+  std::string name;  // "": an archive's own
   std::optional<std::string> base;
   bool reference = false;  // leave the files where they are
   bool json = false;

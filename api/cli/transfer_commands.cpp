@@ -147,6 +147,14 @@ int push_command(HubClient& client, Console& console, const PushOptions& options
 }
 
 int import_command(HubClient& client, Console& console, const ImportOptions& options) {
+  if (options.path.ends_with(".tar")) {
+    return import_archive_command(client, console, options.path, options.name, options.json);
+  }
+  if (options.name.empty()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        "import: --name is required, except for archives (.tar)");
+  }
   Json body = {
       {"name", options.name},
       {"base_model", std::filesystem::absolute(options.path).lexically_normal().string()},

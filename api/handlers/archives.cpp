@@ -40,7 +40,7 @@ Response export_model(hub::Hub& hub, const Request& request) {
   return response;
 }
 
-Response import_model(hub::Hub& hub, const Request& request) {
+Response import_model(hub::Hub& hub, const Request& request, const Commit& commit) {
   hub::ArchiveImport options;
   std::filesystem::path file;
   if (!request.body_file.empty()) {
@@ -56,8 +56,12 @@ Response import_model(hub::Hub& hub, const Request& request) {
     file = hub.roots.resolve(body.string("path"), "path");
     options.name = body.optional_string("name");
   }
-  const registry::Model model = hub::import_archive(services_of(hub), file, options);
-  return json_answer(201, model_json(hub, model));
+  Response response;
+  options.insert = [&](const std::function<registry::Model()>& rows) {
+    response = commit([&] { return json_answer(201, model_json(hub, rows())); });
+  };
+  hub::import_archive(services_of(hub), file, options);
+  return response;
 }
 
 }  // namespace
@@ -72,7 +76,9 @@ std::vector<Route> archive_routes(const RouteContext& context) {
        .pattern = "/models/import",
        .handler = idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return import_model(hub, request); }),
+           [&hub](const Request& request, const Commit& commit) {
+             return import_model(hub, request, commit);
+           }),
        .upload = true}};
 }
 

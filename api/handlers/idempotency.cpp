@@ -36,11 +36,11 @@ std::string digest_of(const Request& request) {
 
 }  // namespace
 
-Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, Handler handler) {
+Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, CreatingHandler handler) {
   return [store = std::move(store), handler = std::move(handler)](const Request& request) {
     const std::string key = request.header("Idempotency-Key");
     if (key.empty()) {
-      return handler(request);
+      return handler(request, [](const std::function<Response()>& make) { return make(); });
     }
     check_key(key);
     const std::string route = request.method + " " + request.path;
@@ -50,14 +50,33 @@ Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, Handler ha
       return response;
     }
     try {
-      Response response = handler(request);
-      store->finish(key, route, {response.status, response.body});
+      bool is_kept = false;
+      Response response = handler(request, [&](const std::function<Response()>& make) {
+        Response made;
+        store->finish_with(key, route, [&] {
+          made = make();
+          return registry::StoredAnswer{made.status, made.body};
+        });
+        is_kept = true;
+        return made;
+      });
+      if (!is_kept) {
+        store->finish(key, route, {response.status, response.body});
+      }
       return response;
     } catch (...) {
       store->abandon(key, route);
       throw;
     }
   };
+}
+
+Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, Handler handler) {
+  return idempotent(
+      std::move(store),
+      CreatingHandler([handler = std::move(handler)](const Request& request, const Commit&) {
+        return handler(request);
+      }));
 }
 
 }  // namespace hub::api

@@ -24,9 +24,9 @@ using base::JsonReader;
 // GET /jobs/{id}/logs answers with at most the end of this length.
 constexpr std::streamoff kMostLogBytes = 4 << 20;
 
-Response create_job(hub::Hub& hub, const Request& request) {
+Response create_job(hub::Hub& hub, const Request& request, const Commit& commit) {
   JobRequest job = read_job_request(hub, request_json(request));
-  return json_answer(202, job_json(hub, enqueue(hub, job)));
+  return commit([&] { return json_answer(202, job_json(hub, enqueue(hub, job))); });
 }
 
 Response list_jobs(hub::Hub& hub, const Request& request) {
@@ -138,10 +138,12 @@ Response delete_job(hub::Hub& hub, const Request& request) {
   return no_content();
 }
 
-Response create_evaluation(hub::Hub& hub, const Request& request) {
+Response create_evaluation(hub::Hub& hub, const Request& request, const Commit& commit) {
   JobRequest job = read_evaluation_request(hub, request_json(request));
-  static_cast<void>(enqueue(hub, job));
-  return json_answer(202, evaluation_json(hub, job.evaluation.value()));
+  return commit([&] {
+    static_cast<void>(enqueue(hub, job));
+    return json_answer(202, evaluation_json(hub, job.evaluation.value()));
+  });
 }
 
 Response list_evaluations(hub::Hub& hub, const Request& request) {
@@ -174,7 +176,9 @@ std::vector<Route> evaluation_routes(const RouteContext& context) {
        "/evaluations",
        idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return create_evaluation(hub, request); })},
+           [&hub](const Request& request, const Commit& commit) {
+             return create_evaluation(hub, request, commit);
+           })},
       {"GET",
        "/evaluations",
        [&hub](const Request& request) { return list_evaluations(hub, request); }},
@@ -196,7 +200,9 @@ std::vector<Route> job_routes(const RouteContext& context) {
        "/jobs",
        idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return create_job(hub, request); })},
+           [&hub](const Request& request, const Commit& commit) {
+             return create_job(hub, request, commit);
+           })},
       {"GET", "/jobs", [&hub](const Request& request) { return list_jobs(hub, request); }},
       {"GET",
        "/jobs/{id}",

@@ -67,24 +67,26 @@ std::optional<std::string> read_description(const JsonReader& body) {
 }
 
 // What cannot be pulled is not registered.
-Response register_and_pull(hub::Hub& hub, const registry::NewModel& model) {
+Response register_and_pull(hub::Hub& hub, const registry::NewModel& model, const Commit& commit) {
   hub::PullRequest pull;
   pull.repository = model.base_model;
   const hub::PullPlan plan = hub.pulls.plan(pull.repository, pull.revision);
   plan.refuse_unless_fits();
   pull.commit = plan.snapshot.commit;
-  Json answer;
-  hub.database.write([&](db::Connection&) {
-    const registry::Model made = hub.models.add_model(model, registry::NewVersion());
-    const auto version = hub::version_to_pull(hub.models, made);
-    const jobs::Job job = hub::join_pull(hub.queue, made, version.value(), pull);
-    answer = model_json(hub, made);
-    answer["pull_job_id"] = job.id;
+  return commit([&] {
+    Json answer;
+    hub.database.write([&](db::Connection&) {
+      const registry::Model made = hub.models.add_model(model, registry::NewVersion());
+      const auto version = hub::version_to_pull(hub.models, made);
+      const jobs::Job job = hub::join_pull(hub.queue, made, version.value(), pull);
+      answer = model_json(hub, made);
+      answer["pull_job_id"] = job.id;
+    });
+    return json_answer(201, answer);
   });
-  return json_answer(201, answer);
 }
 
-Response create_model(hub::Hub& hub, const Request& request) {
+Response create_model(hub::Hub& hub, const Request& request, const Commit& commit) {
   const Json json = request_json(request);
   const JsonReader body(json);
   body.refuse_unknown({"name", "base_model", "description", "tags", "storage", "base", "pull"});
@@ -113,12 +115,13 @@ Response create_model(hub::Hub& hub, const Request& request) {
   const VersionPlace place{base::new_id(), 1};
   model.id = place.model_id;
   if (pull) {
-    return register_and_pull(hub, model);
+    return register_and_pull(hub, model, commit);
   }
   const registry::NewVersion version =
       version_of_base_model(hub, model.base_model, storage, place, body.optional_string("base"));
   try {
-    return json_answer(201, model_json(hub, hub.models.add_model(model, version)));
+    return commit(
+        [&] { return json_answer(201, model_json(hub, hub.models.add_model(model, version))); });
   } catch (...) {
     discard(hub, version, place);
     throw;
@@ -215,7 +218,9 @@ std::vector<Route> model_routes(const RouteContext& context) {
        "/models",
        idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return create_model(hub, request); })},
+           [&hub](const Request& request, const Commit& commit) {
+             return create_model(hub, request, commit);
+           })},
       {"GET", "/models", [&hub](const Request& request) { return list_models(hub, request); }},
       {"GET",
        "/models/{id}",

@@ -37,7 +37,7 @@ std::string read_metrics(const JsonReader& body) {
   return metrics->dump();
 }
 
-Response add_version(hub::Hub& hub, const Request& request) {
+Response add_version(hub::Hub& hub, const Request& request, const Commit& commit) {
   const Json json = request_json(request);
   const JsonReader body(json);
   body.refuse_unknown({"path", "base", "kind", "metrics", "storage"});
@@ -67,7 +67,9 @@ Response add_version(hub::Hub& hub, const Request& request) {
     version.kind = kind.value_or(version.kind);
     version.metrics_json = metrics;
     version.number = place.number;
-    return json_answer(201, version_json(hub, hub.models.add_version(model.id, version), true));
+    return commit([&] {
+      return json_answer(201, version_json(hub, hub.models.add_version(model.id, version), true));
+    });
   } catch (...) {
     discard(hub, version, place);
     throw;
@@ -172,7 +174,9 @@ std::vector<Route> version_routes(const RouteContext& context) {
        "/models/{id}/versions",
        idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return add_version(hub, request); })},
+           [&hub](const Request& request, const Commit& commit) {
+             return add_version(hub, request, commit);
+           })},
       {"GET",
        "/models/{id}/versions",
        [&hub](const Request& request) { return list_of_model(hub, request); }},

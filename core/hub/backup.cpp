@@ -48,6 +48,8 @@ struct Wanted {
   std::string path;  // below the data folder
   std::int64_t size_bytes = 0;
   std::string sha256;
+  // Where it lies when it is no blob: a pulled file may be a link into another file system.
+  std::string otherwise{};
 };
 
 // Everything that the copied database names.
@@ -77,7 +79,11 @@ void add_versions(Inventory& inventory, registry::ModelRegistry& models) {
         continue;
       }
       files.push_back({{"name", file.name}, {"sha256", file.sha256}});
-      inventory.want({blob_path(file.sha256), file.size_bytes, file.sha256});
+      inventory.want(
+          {blob_path(file.sha256),
+           file.size_bytes,
+           file.sha256,
+           (fs::path(version.folder) / file.name).string()});
     }
     if (!version.by_reference) {
       inventory.versions.push_back({{"folder", version.folder}, {"files", std::move(files)}});
@@ -148,7 +154,7 @@ class FileTaker {
 
   // What backup.json says of it.
   std::optional<Json> take(const Wanted& wanted) {
-    const fs::path source = data_folder_ / wanted.path;
+    const fs::path source = source_of(wanted);
     const fs::path target = folder_ / "files" / wanted.path;
     Json entry = {
         {"path", wanted.path},
@@ -186,6 +192,16 @@ class FileTaker {
   }
 
  private:
+  [[nodiscard]] fs::path source_of(const Wanted& wanted) const {
+    std::error_code error;
+    const fs::path blob = data_folder_ / wanted.path;
+    if (fs::exists(blob, error) || wanted.otherwise.empty()) {
+      return blob;
+    }
+    const fs::path file = fs::canonical(data_folder_ / wanted.otherwise, error);
+    return error ? blob : file;
+  }
+
   [[nodiscard]] artifacts::ReadProgress counter() const {
     return
         [this](std::int64_t bytes) { return !progress_ || progress_(done_ + bytes, total_bytes_); };

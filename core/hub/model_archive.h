@@ -63,6 +63,9 @@ class ModelExport {
 
 struct ArchiveImport {
   std::optional<std::string> name;  // instead of the archive's
+  // Called once with what writes the rows, in one transaction, which it may make a part of its own;
+  // absent: it is just called.
+  std::function<void(const std::function<registry::Model()>& rows)> insert;
 };
 
 // Takes an archive in: everything in it is checked before the model is there at all. Refused, each
@@ -72,7 +75,7 @@ struct ArchiveImport {
 // refused while no version with the base's digest is here: kUnprocessable, reason "base_missing",
 // naming it. Numbers of versions stay, ids are new. Throws kUnprocessable, reason "archive_invalid"
 // and the above; kConflict, reason "model_exists"; kUnavailable (disk full).
-registry::Model import_archive(
+void import_archive(
     const ArchiveServices& services,
     const std::filesystem::path& file,
     const ArchiveImport& options);

@@ -115,15 +115,22 @@ class Registration {
   Registration(const ArchiveServices& services, const ArchiveManifest& manifest, std::string name)
       : with_(services), manifest_(manifest), name_(std::move(name)), id_(base::new_id()) {}
 
-  registry::Model run() {
+  void run(const ArchiveImport& options) {
     try {
       // What takes time comes before the transaction.
       for (const ArchiveVersion& version : manifest_.versions) {
         prepare(version);
       }
-      std::optional<registry::Model> model;
-      with_.database.write([&](auto&) { model = insert(); });
-      return *std::move(model);
+      const auto rows = [this] {
+        std::optional<registry::Model> model;
+        with_.database.write([&](auto&) { model = insert(); });
+        return *std::move(model);
+      };
+      if (options.insert) {
+        options.insert(rows);
+      } else {
+        rows();
+      }
     } catch (...) {
       for (const std::string& tag : tags_) {
         with_.artifacts.remove(id_, tag);
@@ -269,7 +276,7 @@ class Registration {
 
 }  // namespace
 
-registry::Model import_archive(
+void import_archive(
     const ArchiveServices& services, const fs::path& file, const ArchiveImport& options) {
   artifacts::TarReader archive(file);
   const ArchiveManifest manifest = read_manifest(archive);
@@ -289,7 +296,7 @@ registry::Model import_archive(
   try {
     // Held until the versions' folders link to them.
     const Incoming received = receive_files(services.artifacts, archive, manifest);
-    return Registration(services, manifest, name).run();
+    Registration(services, manifest, name).run(options);
   } catch (...) {
     services.artifacts.collect_garbage();
     throw;

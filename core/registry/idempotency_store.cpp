@@ -64,6 +64,11 @@ std::optional<StoredAnswer> IdempotencyStore::begin(
   return answer;
 }
 
+void IdempotencyStore::finish_with(
+    std::string_view key, std::string_view route, const std::function<StoredAnswer()>& make) {
+  pool_.write([&](Connection&) { finish(key, route, make()); });
+}
+
 void IdempotencyStore::finish(
     std::string_view key, std::string_view route, const StoredAnswer& answer) {
   pool_.write([&](Connection& connection) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ class IdempotencyStore {
   // "idempotency_key_reused") or the first request is still at work ("idempotency_in_progress").
   std::optional<StoredAnswer> begin(
       std::string_view key, std::string_view route, std::string_view body_sha256);
+  // Runs `make`, which may write rows of its own, and stores its answer, in one transaction: both
+  // are there or neither.
+  void finish_with(
+      std::string_view key, std::string_view route, const std::function<StoredAnswer()>& make);
   void finish(std::string_view key, std::string_view route, const StoredAnswer& answer);
   // The request failed: the key is free again.
   void abandon(std::string_view key, std::string_view route);

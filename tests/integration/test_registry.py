@@ -304,7 +304,7 @@ def test_an_archive_makes_the_same_model_elsewhere(
     taken = command(build_dir, "import-archive", str(file), *there)
     assert taken.returncode == 1
     assert "registered already" in taken.stderr
-    renamed = as_json(command(build_dir, "import-archive", str(file), "--name", "other", *there))
+    renamed = as_json(command(build_dir, "import", str(file), "--name", "other", *there))
     assert renamed["name"] == "other"
     # Same bytes stored once.
     blobs = [path for path in (own_hub.data_dir / "blobs").rglob("*") if path.is_file()]

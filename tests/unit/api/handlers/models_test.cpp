@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include <SQLiteCpp/Database.h>
 #include <gmock/gmock.h>
 
 #include "core/base/file.h"
@@ -279,6 +280,22 @@ TEST_F(ModelRoutes, FilesComeWithTheirDigestAsETag) {
   EXPECT_EQ(file.response.headers.at("ETag"), '"' + base::sha256_file(*file.response.file) + '"');
   EXPECT_EQ(get(version + "/files/absent").code(), "file_not_found");
   EXPECT_EQ(get(version + "/files/..").status, 404);
+}
+
+// A crash between the rows and the kept answer would let a repeated request create a second model.
+TEST_F(ModelRoutes, TheRowsAndTheKeptAnswerAreOneTransaction) {
+  const Json body = {{"name", "x"}, {"base_model", "org/repo"}};
+  hub.database.write([](db::Connection& connection) {
+    connection.exec(
+        "CREATE TRIGGER no_answers BEFORE UPDATE ON idempotency_keys WHEN NEW.status <> 0 "
+        "BEGIN SELECT RAISE(ABORT, 'the answer cannot be kept'); END");
+  });
+  EXPECT_EQ(post("/models", body, "key-1").status, 500);
+  EXPECT_FALSE(hub.models.find_model("x")) << "a model without its kept answer";
+  hub.database.write(
+      [](db::Connection& connection) { connection.exec("DROP TRIGGER no_answers"); });
+  EXPECT_EQ(post("/models", body, "key-1").status, 201) << "the key is free again";
+  EXPECT_EQ(post("/models", body, "key-1").response.headers.at("Idempotency-Replayed"), "true");
 }
 
 TEST_F(ModelRoutes, ARepeatedKeyGivesTheSameAnswer) {
