@@ -141,3 +141,18 @@ ROWS: list[Json] = [
     {"text": "It ends itself.<|im_end|>"},
     {"text": "日本語と emoji 🏳️‍🌈 and code: x = [1, 2]\n\tprint(x)"},
 ]
+
+# Rows with tools, for the template chatml_tools: the default model's own knows none.
+TOOL_ROWS: list[Json] = [
+    {"tools": TOOLS, "messages": [user("Hi"), assistant("Hello.")]},
+    {
+        "tools": TOOLS,
+        "messages": [
+            user("Weather in Köln?"),
+            assistant("", tool_calls=[call("get_weather", {"city": "Köln", "days": 2})]),
+            {"role": "tool", "tool_call_id": "call_1", "content": '{"degrees": 21.5}'},
+            assistant("21.5 degrees."),
+        ],
+    },
+    {"tools": TOOLS, "prompt": "Hi", "completion": "Hello."},
+]

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 from typing import Any, cast
 
-from golden_conversations import CONVERSATIONS, ROWS
+from golden_conversations import CONVERSATIONS, ROWS, TOOL_ROWS
 from mlx_lm.tuner.datasets import ChatDataset, CompletionsDataset, TextDataset
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
 from tokenizers.models import BPE
@@ -258,8 +258,8 @@ def make_datasets(folder: Path) -> None:
         Any,
         PreTrainedTokenizerFast.from_pretrained(str(folder)),  # pyright: ignore[reportUnknownArgumentType]
     )
-    rows: list[Json] = []
-    for row in ROWS:
+
+    def built(row: Json) -> Json:
         if "messages" in row:
             data: Any = ChatDataset([row], tokenizer, mask_prompt=True)
         elif "prompt" in row:
@@ -267,7 +267,12 @@ def make_datasets(folder: Path) -> None:
         else:
             data = TextDataset([row], tokenizer)
         tokens, offset = data.process(data[0])
-        rows.append({"row": row, "tokens": tokens, "offset": offset})
+        return {"row": row, "tokens": tokens, "offset": offset}
+
+    rows = [built(row) for row in ROWS]
+    template = "chatml_tools"
+    tokenizer.chat_template = (GOLDEN / "templates" / f"{template}.jinja").read_text()
+    rows.extend({**built(row), "template": template} for row in TOOL_ROWS)
     write("datasets.json", {"rows": rows})
 
 

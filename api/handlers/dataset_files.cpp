@@ -99,6 +99,7 @@ void DatasetFolder::split(const data::PartShares& shares) {
       add(name, file);
     }
   }
+  parts_["train"].rows.problems = source.rows.problems;
 }
 
 Json DatasetFolder::parts_json() const {

@@ -36,8 +36,9 @@ class DatasetFolder {
   [[nodiscard]] const std::map<std::string, Part>& parts() const { return parts_; }
   [[nodiscard]] const Part& train() const { return parts_.at("train"); }
 
-  // Replaces the one file by JSONL parts. Throws kInvalidArgument when there are several already,
-  // and as data::split_parts().
+  // Replaces the one file by JSONL parts of its good rows; what was wrong with the others is told
+  // as the problems of train, by the lines of the file that came. Throws kInvalidArgument when
+  // there are several already, and as data::split_parts().
   void split(const data::PartShares& shares);
 
   // {"train":{"file","rows","digest","size_bytes"},"valid":…|null,"test":…|null}

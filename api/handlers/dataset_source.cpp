@@ -153,20 +153,15 @@ registry::Dataset add_dataset(
   dataset.name = asked.name;
   DatasetFolder files(hub.config.data_dir, dataset.id, asked.source, asked.file_name);
   check_parts(files, asked);
-  // Of the file that came: a split is made of its good rows.
-  const data::Problems problems = files.train().rows.problems;
+  // Of the file that came.
   base::Json source = files.parts_json()["train"];
   source.erase("file");
   source["file_type"] = to_string(files.train().rows.file_type);
   if (asked.split) {
     files.split(*asked.split);
   }
-  data::Report report = data::make_report(files.train().rows, maker ? &maker->builder : nullptr);
-  if (asked.split) {
-    for (const data::Problem& problem : problems.first()) {
-      report.problems.add(problem.line, problem.message);
-    }
-  }
+  const data::Report report =
+      data::make_report(files.train().rows, maker ? &maker->builder : nullptr);
   base::Json report_json = report.to_json();
   report_json["model"] = maker ? base::Json(maker->model) : base::Json(nullptr);
   report_json["parts"] = files.parts_json();

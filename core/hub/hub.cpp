@@ -179,6 +179,11 @@ void Hub::stop() {
   host_runner.stop();
   runner.stop();
   pool.close(config.drain_timeout_seconds);
+  try {
+    audit.flush();
+  } catch (const Error& error) {
+    obs::log::error("audit_failed", {{"error", error.what()}});
+  }
 }
 
 void Hub::register_default_model() {

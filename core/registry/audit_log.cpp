@@ -56,7 +56,7 @@ void AuditLog::write(const std::vector<AuditEntry>& entries) {
   });
 }
 
-std::vector<AuditEntry> AuditLog::list(const Query& query) {
+void AuditLog::flush() {
   std::vector<AuditEntry> waiting;
   {
     const std::lock_guard lock(mutex_);
@@ -65,6 +65,10 @@ std::vector<AuditEntry> AuditLog::list(const Query& query) {
   if (!waiting.empty()) {
     write(waiting);
   }
+}
+
+std::vector<AuditEntry> AuditLog::list(const Query& query) {
+  flush();
   std::vector<AuditEntry> entries;
   pool_.read([&](Connection& connection) {
     Statement rows(

@@ -38,6 +38,9 @@ class AuditLog {
   // refused calls costs no memory.
   void add_later(AuditEntry entry);
 
+  // Writes what add_later() left, before the database goes.
+  void flush();
+
   struct Query {
     std::optional<std::int64_t> before{};  // ids below
     std::optional<std::string> key_id{};

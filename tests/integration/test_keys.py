@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -245,6 +247,43 @@ def test_the_command_line_sends_its_key(keyed: Keyed) -> None:
         assert cli(keyed.build_dir, data_dir, "models").returncode == 0
     finally:
         (data_dir / "config.toml").unlink()
+
+
+def test_keys_are_listed_and_revoked_without_a_server(build_dir: Path, tmp_path: Path) -> None:
+    secret = new_key(build_dir, tmp_path, "first", "read")
+    twice = cli(build_dir, tmp_path, "keys", "create", "--name", "first", "--scope", "read")
+    assert twice.returncode != 0
+    assert "'first' exists already" in twice.stderr
+    wrong = cli(build_dir, tmp_path, "keys", "create", "--name", "x", "--scope", "root")
+    assert "read, infer, train or admin" in wrong.stderr
+    table = cli(build_dir, tmp_path, "keys", "list").stdout
+    assert secret[:7] in table
+    assert secret not in table
+    revoked = cli(build_dir, tmp_path, "keys", "revoke", "first", "--json")
+    assert revoked.returncode == 0, revoked.stderr
+    listed = json.loads(cli(build_dir, tmp_path, "keys", "list", "--json").stdout)["data"]
+    assert [(key["name"], key["state"]) for key in listed] == [("first", "revoked")]
+    assert cli(build_dir, tmp_path, "keys", "revoke", "first").returncode != 0
+
+
+def test_streams_hold_a_thread_each_and_the_limit_is_said(build_dir: Path, tmp_path: Path) -> None:
+    """As many open streams as max_handlers: others wait their turn and are told; with the default there is room."""
+    for limit, streams, status in (("4", 4, 503), ("256", 100, 200)):
+        folder = tmp_path / limit
+        folder.mkdir()
+        process = HubProcess(build_dir, folder, ("--max-handlers", limit))
+        process.start()
+        try:
+            with contextlib.ExitStack() as stack:
+                client = stack.enter_context(
+                    httpx.Client(timeout=30, limits=httpx.Limits(max_connections=200))
+                )
+                for _ in range(streams):
+                    answer = stack.enter_context(client.stream("GET", f"{process.url}/events"))
+                    assert answer.status_code == 200
+                assert client.get(f"{process.url}/models").status_code == status
+        finally:
+            process.stop()
 
 
 def test_on_loopback_keys_are_a_setting(own_hub: HubProcess, build_dir: Path) -> None:
