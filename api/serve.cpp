@@ -131,6 +131,9 @@ int serve(hub::Config config) {
       obs::log::level_from(config.log_level),
       config.log_format == "json" ? obs::log::Format::kJson : obs::log::Format::kText);
   const Signals signals;
+  // The command line's key is none of the server's business, and its children inherit all it has.
+  config.api_key.clear();
+  ::unsetenv("MLX_HUB_API_KEY");
   hub::Hub hub(std::move(config));
   refuse_open_doors(hub);
   const Guard guard(

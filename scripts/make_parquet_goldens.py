@@ -5,7 +5,7 @@ Needs pyarrow, which nothing else here does:
     uv run --no-project --with pyarrow python scripts/make_parquet_goldens.py
 """
 
-# pyright: basic
+# pyright: basic, reportMissingImports=false
 from __future__ import annotations
 
 import json

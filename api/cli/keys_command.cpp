@@ -12,9 +12,11 @@
 #include "api/server/uri.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/ids.h"
 #include "core/db/migrations.h"
 #include "core/db/pool.h"
 #include "core/hub/folders.h"
+#include "core/registry/audit_log.h"
 #include "core/registry/key_registry.h"
 
 namespace hub::api {
@@ -28,10 +30,14 @@ constexpr std::int64_t kSecondsOfDay = 86'400;
 class FolderKeys {
  public:
   explicit FolderKeys(const std::filesystem::path& folder)
-      : lock_(prepared(folder)), pool_(migrated(folder, clock_)), keys_(pool_, clock_) {}
+      : lock_(prepared(folder)),
+        pool_(migrated(folder, clock_)),
+        keys_(pool_, clock_),
+        audit_(pool_, clock_) {}
 
   Json create(const Json& body) {
     const auto created = keys_.create(read_new_key(body, clock_.now_ms()));
+    write_audit("POST", created.key.id, 201);
     Json json = key_json(created.key, clock_.now_ms());
     json["secret"] = created.secret;
     return json;
@@ -43,9 +49,24 @@ class FolderKeys {
     }
     return {{"data", std::move(data)}};
   }
-  Json revoke(const std::string& id) { return key_json(keys_.revoke(id, false), clock_.now_ms()); }
+  Json revoke(const std::string& id_or_name) {
+    const registry::ApiKey key = keys_.revoke(id_or_name, false);
+    write_audit("DELETE", key.id, 204);
+    return key_json(key, clock_.now_ms());
+  }
 
  private:
+  // As the call that a server would have logged.
+  void write_audit(const char* method, const std::string& id, int status) {
+    audit_.add(
+        {.actor = "data folder",
+         .method = method,
+         .route = "/keys",
+         .path = "/keys",
+         .subject = id,
+         .status = status,
+         .request_id = base::new_id()});
+  }
   static std::filesystem::path prepared(const std::filesystem::path& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
@@ -67,6 +88,7 @@ class FolderKeys {
   const hub::DataFolderLock lock_;  // as a server takes it, so that none starts meanwhile
   db::Pool pool_;
   registry::KeyRegistry keys_;
+  registry::AuditLog audit_;
 };
 
 bool over_http(const ServerAddress& address) {

@@ -1,5 +1,10 @@
 #include "api/handlers/datasets.h"
 
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -118,8 +123,27 @@ Response list_datasets(hub::Hub& hub, const Request& request) {
       });
 }
 
-data::Dataset read_rows(const hub::Hub& hub, const registry::Dataset& dataset) {
-  return data::read_dataset(data::dataset_files(dataset_path(hub, dataset)).train);
+// `part`: train, valid or test.
+data::Dataset read_rows(
+    const hub::Hub& hub, const registry::Dataset& dataset, const std::string& part = "train") {
+  const data::DatasetFiles files = data::dataset_files(dataset_path(hub, dataset));
+  const std::map<std::string, std::optional<std::filesystem::path>> parts = {
+      {"train", files.train}, {"valid", files.valid}, {"test", files.test}};
+  const auto found = parts.find(part);
+  if (found == parts.end()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'part' must be train, valid or test, got \"{}\"", part.substr(0, 60)),
+        "part");
+  }
+  if (!found->second) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("data set '{}' has no part '{}'", dataset.name, part),
+        "part",
+        "part_not_found");
+  }
+  return data::read_dataset(*found->second);
 }
 
 // As stored, or with the report made anew for another model or length.
@@ -138,7 +162,7 @@ Response get_dataset(hub::Hub& hub, const Request& request) {
 }
 
 Response preview_dataset(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"model", "max_seq_length", "limit", "cursor"});
+  refuse_unknown_query(request, {"model", "max_seq_length", "limit", "cursor", "part"});
   const registry::Dataset dataset = hub.datasets.get(request.params.at("id"));
   const Page page = read_page(request, 10, 100);
   const auto first = static_cast<std::size_t>(number_cursor(page, 0));
@@ -150,7 +174,7 @@ Response preview_dataset(hub::Hub& hub, const Request& request) {
         "tokenizer",
         "model");
   }
-  const data::Dataset rows = read_rows(hub, dataset);
+  const data::Dataset rows = read_rows(hub, dataset, request.query_value("part", "train"));
   Json data = Json::array();
   std::size_t row = first;
   for (; row < rows.rows.size() && row < first + static_cast<std::size_t>(page.limit); ++row) {

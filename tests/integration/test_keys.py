@@ -261,6 +261,10 @@ def test_keys_are_listed_and_revoked_without_a_server(build_dir: Path, tmp_path:
     assert secret not in table
     revoked = cli(build_dir, tmp_path, "keys", "revoke", "first", "--json")
     assert revoked.returncode == 0, revoked.stderr
+    with HubProcess(build_dir, tmp_path) as process:
+        log = httpx.get(f"{process.url}/audit").json()["data"]
+    actors = [(entry["actor"]["name"], entry["method"], entry["status"]) for entry in log]
+    assert actors == [("data folder", "DELETE", 204), ("data folder", "POST", 201)]
     listed = json.loads(cli(build_dir, tmp_path, "keys", "list", "--json").stdout)["data"]
     assert [(key["name"], key["state"]) for key in listed] == [("first", "revoked")]
     assert cli(build_dir, tmp_path, "keys", "revoke", "first").returncode != 0
@@ -303,6 +307,21 @@ def test_on_loopback_keys_are_a_setting(own_hub: HubProcess, build_dir: Path) ->
     changed = httpx.patch(f"{own_hub.url}/settings", json={"require_keys": None}, headers=good)
     assert changed.status_code == 200
     assert httpx.get(f"{own_hub.url}/models").status_code == 200
+
+
+def test_workers_do_not_inherit_a_key(build_dir: Path, tmp_path: Path) -> None:
+    """A shell that has MLX_HUB_API_KEY set for the command line starts the server, too."""
+    process = HubProcess(build_dir, tmp_path, (), {"MLX_HUB_API_KEY": "mh-of-the-shell"})
+    process.start()
+    try:
+        answer = httpx.post(f"{process.url}/v1/completions", json=COMPLETION, timeout=120)
+        assert answer.status_code == 200
+        engine = httpx.get(f"{process.url}/engines").json()["data"][0]
+        environment = Path(f"/proc/{engine['pid']}/environ")
+        if environment.exists():
+            assert b"mh-of-the-shell" not in environment.read_bytes()
+    finally:
+        process.stop()
 
 
 def test_no_secret_is_written_anywhere(keyed: Keyed) -> None:

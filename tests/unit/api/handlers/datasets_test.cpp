@@ -286,6 +286,9 @@ TEST_F(DatasetRoutes, ThePreviewShowsWhatIsTrained) {
   EXPECT_EQ(rest.json["data"].size(), 1U);
   EXPECT_EQ(rest.json["next_cursor"], nullptr);
   EXPECT_EQ(get("/datasets/facts/preview?model=none").code(), "model_not_found");
+  EXPECT_EQ(get("/datasets/facts/preview?part=train").json["data"].size(), 3U);
+  EXPECT_EQ(get("/datasets/facts/preview?part=test").code(), "part_not_found");
+  EXPECT_EQ(get("/datasets/facts/preview?part=all").param(), "part");
   EXPECT_EQ(get("/datasets/facts/preview?limit=101").param(), "limit");
   EXPECT_EQ(get("/datasets/facts/preview?cursor=x").param(), "cursor");
 

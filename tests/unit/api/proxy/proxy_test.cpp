@@ -44,6 +44,7 @@ class Proxy : public ::testing::Test {
   std::string post(std::string_view body = "{}") {
     client_.send(
         "POST /v1/chat?a=%20b HTTP/1.1\r\nHost: a\r\nX-Request-Id: id9\r\nAuthorization: secret\r\n"
+        "X-Api-Key: secret\r\nCookie: secret\r\n"
         "Connection: keep-alive, X-Private\r\nX-Private: 1\r\nX-Hub-Tenant: evil\r\nX-Kept: yes\r\n"
         "Content-Length: " +
         std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
