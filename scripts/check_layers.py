@@ -22,6 +22,7 @@ CORE: dict[str, set[str]] = {
     "db": {"base"},
     "artifacts": {"base"},
     "model_config": {"base"},
+    "gguf": {"base"},
     "text": {"base"},
     "tensor": {"base"},
     "kernels": {"base", "tensor"},
@@ -40,6 +41,7 @@ CORE: dict[str, set[str]] = {
         "db",
         "artifacts",
         "model_config",
+        "gguf",
         "text",
         "data",
         "registry",
@@ -47,7 +49,7 @@ CORE: dict[str, set[str]] = {
     },
 }
 MLX_FREE_CORE = {
-    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "text", "data", "registry", "jobs", "hub",
+    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "gguf", "text", "data", "registry", "jobs", "hub",
 }  # fmt: skip
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},

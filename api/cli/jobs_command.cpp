@@ -165,17 +165,21 @@ class JobWatch {
     }
     next_report_ = now + kReportInterval;
     const double speed = number(data, "bytes_per_second", 0);
-    line_.report(
-        fmt::format(
-            "{}{}/s, {:.0f} of {:.0f} files",
-            console_.terminal ? ""
-                              : fmt::format(
-                                    "{} of {}, ",
-                                    size_text(static_cast<std::uint64_t>(done)),
-                                    size_text(static_cast<std::uint64_t>(total))),
-            size_text(static_cast<std::uint64_t>(speed)),
-            number(data, "files_done", 0),
-            number(data, "files_total", 0)));
+    std::string report = size_text(static_cast<std::uint64_t>(speed)) + "/s";
+    if (data.contains("files_done")) {
+      report += fmt::format(
+          ", {:.0f} of {:.0f} files",
+          number(data, "files_done", 0),
+          number(data, "files_total", 0));
+    }
+    if (!console_.terminal) {
+      report = fmt::format(
+          "{} of {}, {}",
+          size_text(static_cast<std::uint64_t>(done)),
+          size_text(static_cast<std::uint64_t>(total)),
+          report);
+    }
+    line_.report(report);
   }
 
   void show_waiting(const std::string& state, const std::string& reason) {
@@ -197,6 +201,9 @@ class JobWatch {
 
 std::string result_text(const Json& job) {
   const Json result = part(job, "result");
+  if (text(job, "type") == "push") {
+    return fmt::format("pushed: {}", text(part(job, "details"), "url"));
+  }
   if (result.empty()) {
     return "completed";
   }

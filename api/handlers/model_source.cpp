@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/hf/settings.h"
+#include "core/hub/gguf_import.h"
 #include "core/hub/local_model.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/tensor_check.h"
@@ -85,6 +86,32 @@ registry::NewVersion version_of_registered(
   return version;
 }
 
+// The file may be replaced while it is read: then its checks fail, and nothing is kept.
+registry::NewVersion version_of_gguf(
+    hub::Hub& hub,
+    const std::string& path,
+    Storage storage,
+    const VersionPlace& place,
+    const std::atomic<bool>& stopping) {
+  const fs::path file = hub.roots.resolve(path, "base_model");
+  if (!fs::is_regular_file(file)) {
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is no file", path), "base_model");
+  }
+  if (storage == Storage::kReference) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'storage' must be copy for a GGUF file: it is converted",
+        "storage");
+  }
+  return hub::import_gguf(
+      hub.artifacts,
+      file,
+      hub.config.data_dir / "downloads",
+      place.model_id,
+      tag_of(place),
+      stopping);
+}
+
 }  // namespace
 
 Storage read_storage(const base::JsonReader& body) {
@@ -141,7 +168,11 @@ registry::NewVersion version_of_base_model(
     const std::string& base_model,
     Storage storage,
     const VersionPlace& place,
-    const std::optional<std::string>& base) {
+    const std::optional<std::string>& base,
+    const std::atomic<bool>& stopping) {
+  if (is_path(base_model) && base_model.ends_with(".gguf") && !base) {
+    return version_of_gguf(hub, base_model, storage, place, stopping);
+  }
   if (is_path(base_model)) {
     // The field that the caller sees is base_model.
     static_cast<void>(hub.roots.resolve_folder(base_model, "base_model"));

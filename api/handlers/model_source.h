@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,10 +25,12 @@ struct VersionPlace {
 };
 
 // The version that POST /models makes of `base_model`:
-//   a path (absolute, or beginning with "./" or "../"): a model folder inside an allowed root;
-//   ready a registered model's name (any `model` value): the same contents again; ready, or pending
+//   a path (absolute, or beginning with "./" or "../"): a model folder inside an allowed root, or a
+//   file *.gguf, which is converted (core/gguf/convert.h); ready
+//   a registered model's name (any `model` value): the same contents again; ready, or pending
 //   like it "organisation/name": a repository of the Hugging Face Hub; pending, nothing is
 //   downloaded
+// The conversion ends with kCancelled when `stopping` becomes true.
 // `base` is needed for an adapter's folder, and allowed for nothing else.
 // With Storage::kCopy the files lie in the artifact store when this returns; the caller removes
 // them again (discard()) when the row cannot be written. Throws kNotFound, kPermissionDenied,
@@ -37,7 +40,8 @@ registry::NewVersion version_of_base_model(
     const std::string& base_model,
     Storage storage,
     const VersionPlace& place,
-    const std::optional<std::string>& base);
+    const std::optional<std::string>& base,
+    const std::atomic<bool>& stopping);
 
 // A model or adapter folder inside an allowed root as a version. An adapter (adapter_config.json
 // beside adapters.safetensors) needs `base`, the `model` value of what it was trained on.

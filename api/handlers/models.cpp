@@ -117,11 +117,18 @@ Response create_model(hub::Hub& hub, const Request& request, const Commit& commi
   if (pull) {
     return register_and_pull(hub, model, commit);
   }
-  const registry::NewVersion version =
-      version_of_base_model(hub, model.base_model, storage, place, body.optional_string("base"));
+  const registry::NewVersion version = version_of_base_model(
+      hub, model.base_model, storage, place, body.optional_string("base"), *request.cancelled);
   try {
-    return commit(
-        [&] { return json_answer(201, model_json(hub, hub.models.add_model(model, version))); });
+    return commit([&] {
+      Json answer = model_json(hub, hub.models.add_model(model, version));
+      const Json config = stored_json(version.config_json);
+      if (const auto source = config.find("source");
+          source != config.end() && source->contains("note")) {
+        answer["notes"] = Json::array({source->at("note")});
+      }
+      return json_answer(201, answer);
+    });
   } catch (...) {
     discard(hub, version, place);
     throw;

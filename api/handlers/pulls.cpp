@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/idempotency.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/hf/settings.h"
 #include "core/hub/pull_job.h"
+#include "core/hub/push_job.h"
 
 namespace hub::api {
 namespace {
@@ -70,6 +72,49 @@ Response pull_model(hub::Hub& hub, const Request& request) {
   return json_answer(202, job_json(hub, job.value()));
 }
 
+// The version that is pushed: what "model" means, else what the model's bare name does.
+registry::Version version_to_push(
+    hub::Hub& hub, const registry::Model& model, const JsonReader& body) {
+  const std::string asked = body.optional_string("model").value_or(model.name);
+  const registry::ResolvedModel resolved = hub.resolver.resolve(asked);
+  const registry::Version& version = resolved.adapter ? *resolved.adapter : resolved.base;
+  if (version.model_id != model.id) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'model' must be a version of '{}', \"{}\" is one of '{}'",
+            model.name,
+            asked.substr(0, 200),
+            version.model_name),
+        "model");
+  }
+  return version;
+}
+
+Response push_model(hub::Hub& hub, const Request& request) {
+  const Json json = request_json(request);
+  const JsonReader body(json);
+  body.refuse_unknown({"repository", "model", "revision", "message", "private"});
+  const registry::Model model = hub.models.get_model(request.params.at("id"));
+  hub::PushRequest push;
+  push.repository = body.string("repository");
+  hf::check_repository(push.repository, "repository");
+  push.branch = body.optional_string("revision").value_or("main");
+  hf::check_revision(push.branch, "revision");
+  push.is_private = body.optional_bool("private").value_or(false);
+  const registry::Version version = version_to_push(hub, model, body);
+  push.message = body.optional_string("message").value_or(
+      fmt::format("Upload {} version {}", model.name, version.number));
+  if (hub.pulls.settings().token.empty()) {
+    throw Error(
+        ErrorCode::kPermissionDenied,
+        "pushing needs a token that may write: set HF_TOKEN, or log in with `hf auth login`",
+        {},
+        "hub_token_required");
+  }
+  return json_answer(202, job_json(hub, hub.queue.enqueue(hub::make_push_job(version, push))));
+}
+
 }  // namespace
 
 std::optional<PendingModel> find_pending(hub::Hub& hub, std::string_view value) {
@@ -93,6 +138,11 @@ std::vector<Route> pull_routes(const RouteContext& context) {
       {"POST",
        "/models/{id}/pull",
        [&hub](const Request& request) { return pull_model(hub, request); }},
+      {"POST",
+       "/models/{id}/push",
+       idempotent(
+           context.idempotency,
+           [&hub](const Request& request) { return push_model(hub, request); })},
   };
 }
 

@@ -10,7 +10,7 @@
 
 namespace hub::api {
 
-// POST /models/{id}/pull.
+// POST /models/{id}/pull and /models/{id}/push.
 std::vector<Route> pull_routes(const RouteContext& context);
 
 // The version that a `model` value means when only its weights are missing and the Hub has them: a

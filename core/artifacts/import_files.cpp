@@ -50,12 +50,15 @@ std::optional<fs::path> ArtifactStore::find_blob(const std::string& sha256) cons
 
 // The file that the version's entry is linked to.
 fs::path ArtifactStore::place_blob(const IncomingFile& file) {
+  // One that was damaged meanwhile is not shared, but replaced.
   if (const auto there = find_blob(file.sha256);
-      there && static_cast<std::int64_t>(fs::file_size(*there)) == file.size_bytes) {
+      there && (file.source == *there || take_digest(*there).sha256 == file.sha256)) {
     if (file.how == IncomingFile::How::kMove && file.source != *there) {
       fs::remove(file.source);
     }
     return *there;
+  } else if (there) {
+    fs::remove(*there);
   }
   const fs::path place = blob(file.sha256);
   const fs::path folder = place.parent_path();

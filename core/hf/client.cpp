@@ -124,7 +124,7 @@ void Client::refuse(const net::HttpResponse& response, const std::string& what) 
   const std::string code = response.header("x-error-code");
   const std::string page = settings_.endpoint + "/" + repository_;
   const auto fail = [&](ErrorCode kind, const std::string& why, const char* reason) {
-    throw Error(kind, fmt::format("cannot get {}: {}", what, why), {}, reason);
+    throw Error(kind, fmt::format("cannot {}: {}", what, why), {}, reason);
   };
   if (code == "GatedRepo") {
     fail(
@@ -197,7 +197,7 @@ void Client::refuse(const net::HttpResponse& response, const std::string& what) 
 
 Snapshot Client::snapshot(const std::string& revision) {
   check_revision(revision, "revision");
-  const std::string what = fmt::format("{} at revision '{}'", repository_, revision);
+  const std::string what = fmt::format("get {} at revision '{}'", repository_, revision);
   const net::HttpResponse response = send(request(
       "GET",
       fmt::format("/api/models/{}/revision/{}?blobs=true", repository_, encode_segment(revision))));
@@ -229,7 +229,7 @@ RemoteFile Client::resolve(const std::string& commit, const std::string& name) {
   head.redirects = 0;  // the Hub's own answer has the headers; the LFS host's has not
   const net::HttpResponse response = send(head);
   if (response.status >= 400) {
-    refuse(response, fmt::format("{} of {}", name, repository_));
+    refuse(response, fmt::format("get {} of {}", name, repository_));
   }
   const bool redirected = response.status >= 300;
   RemoteFile file{.name = name, .size = -1, .sha256 = {}, .git_oid = {}};
@@ -262,7 +262,7 @@ std::string Client::read(
     return {};  // nothing so far behind
   }
   if (response.status >= 300) {
-    refuse(response, fmt::format("{} of {}", name, repository_));
+    refuse(response, fmt::format("get {} of {}", name, repository_));
   }
   if (response.status != 206 && begin > 0) {
     throw Error(

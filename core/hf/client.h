@@ -40,8 +40,8 @@ class Client {
   // A request for a path below the endpoint, with the token.
   [[nodiscard]] net::HttpRequest request(const std::string& method, const std::string& path) const;
 
-  // Throws what an answer of 400 and above means; `what` is how the message calls the thing asked
-  // for ("config.json of org/name").
+  // Throws what an answer of 400 and above means; `what` is what was tried ("get config.json of
+  // org/name").
   [[noreturn]] void refuse(const net::HttpResponse& response, const std::string& what) const;
 
   // Sends; a Hub that cannot be reached becomes "hub_unreachable" with what to do.

@@ -79,7 +79,7 @@ class Attempt {
       return net::retry_after(response).value_or(std::chrono::milliseconds(0));
     }
     if (response.status >= 400) {
-      client_.refuse(response, fmt::format("{} of {}", file.name, client_.repository()));
+      client_.refuse(response, fmt::format("get {} of {}", file.name, client_.repository()));
     }
     return std::nullopt;
   }
@@ -237,7 +237,7 @@ FetchedFile Download::fetch(const RemoteFile& file, std::atomic<std::int64_t>& d
       const auto wait = attempt.run(commit_, file);
       asked = wait.value_or(asked);
       if (wait && failures + 1 >= kMostFailures) {
-        client.refuse(attempt.last(), fmt::format("{} of {}", file.name, repository_));
+        client.refuse(attempt.last(), fmt::format("get {} of {}", file.name, repository_));
       }
     } catch (const Error& error) {
       if (!is_connection_failure(error.reason())) {

@@ -11,6 +11,7 @@
 #include "core/hub/local_model.h"
 #include "core/hub/process_info.h"
 #include "core/hub/pull_job.h"
+#include "core/hub/push_job.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -76,8 +77,11 @@ HostJobKinds host_kinds(
     const PullPlanner& pulls,
     registry::ModelRegistry& models,
     registry::ModelResolver& resolver,
+    jobs::JobQueue& queue,
     artifacts::ArtifactStore& artifacts) {
   HostJobKinds kinds;
+  kinds["push"] = make_push_kind(
+      [&pulls] { return pulls.settings(); }, models, queue, artifacts, pulls.downloads_folder());
   kinds[std::string(jobs::kPullKind)] = make_pull_kind(pulls, models, resolver, artifacts);
   return kinds;
 }
@@ -133,7 +137,7 @@ Hub::Hub(Config given)
       pulls(pull_options(config, ledger), artifacts),
       host_runner(
           {.database = database, .queue = queue, .events = events, .clock = clock},
-          host_kinds(pulls, models, resolver, artifacts)) {
+          host_kinds(pulls, models, resolver, queue, artifacts)) {
   // Files that a crash left without a row would be in the way of the next version's.
   for (const std::string& folder : artifacts.set_aside(models.stored_folders())) {
     obs::log::warning(

@@ -234,7 +234,7 @@ PullPlanner::PullPlanner(Options options, const artifacts::ArtifactStore& store)
   fs::create_directories(options_.downloads_folder, ignored);
   for (const fs::directory_entry& entry :
        fs::directory_iterator(options_.downloads_folder, ignored)) {
-    if (entry.path().filename().string().starts_with(".plan-")) {
+    if (entry.path().filename().string().starts_with('.')) {  // somebody's scratch folder
       fs::remove_all(entry.path(), ignored);
     }
   }

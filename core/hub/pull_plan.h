@@ -75,6 +75,9 @@ class PullPlanner {
 
   // Where the files of a repository arrive.
   [[nodiscard]] std::filesystem::path download_folder(const std::string& repository) const;
+  [[nodiscard]] const std::filesystem::path& downloads_folder() const {
+    return options_.downloads_folder;
+  }
   [[nodiscard]] hf::Settings settings() const { return options_.settings(); }
 
  private:

@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 Json = dict[str, Any]
 LFS_FROM_BYTES = 100_000
 
@@ -324,6 +326,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.preupload(found[1])
         elif found := re.fullmatch(r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
             self.batch(found[1])
+        elif path == "/api/validate-yaml":
+            self.validate_card()
         elif path == "/verify":
             self.verify()
         elif found := re.fullmatch(r"/complete/([0-9a-f]+)", path):
@@ -426,6 +430,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.repositories[name] = Repository(private=private)
         self.hub.repositories[name].commit({".gitattributes": b"*.safetensors filter=lfs\n"})
         self.json_answer(address)
+
+    def validate_card(self) -> None:
+        """The metadata block of a README.md, as the Hub wants it."""
+        content = str(self.json_body()["content"])
+        matter = re.match(r"---\n(.*?)\n---\n", content, re.DOTALL)
+        errors: list[Json] = []
+        try:
+            parsed: object = yaml.safe_load(matter[1]) if matter else {}
+            if not isinstance(parsed, dict):
+                errors.append({"message": "the metadata is no mapping"})
+        except yaml.YAMLError as error:
+            errors.append({"message": str(error)})
+        self.json_answer({"errors": errors, "warnings": []}, 400 if errors else 200)
 
     def preupload(self, name: str) -> None:
         self.repository(name, write=True)

@@ -61,7 +61,7 @@ def hf_cache(folder: Path, name: str, commit: str, files: dict[str, bytes]) -> d
     return blobs
 
 
-def submit(client: HubClient, model: str = "tiny") -> Json:
+def submit(client: HubClient, model: str = "tiny", name: str | None = None) -> Json:
     rows = [
         {"messages": [{"role": "user", "content": f"q{i}"}, {"role": "assistant", "content": "a"}]}
         for i in range(4)
@@ -81,7 +81,8 @@ def submit(client: HubClient, model: str = "tiny") -> Json:
         "eval_every": 0,
         "save_every": 0,
     }
-    return client.submit({"type": "finetune", "model": model, "dataset": "rows", "params": params})
+    job: Json = {"type": "finetune", "model": model, "dataset": "rows", "params": params}
+    return client.submit({**job, "output": {"name": name}} if name else job)
 
 
 def default_model() -> Path:
