@@ -159,8 +159,13 @@ registry::NewVersion version_of_folder(
   }
   // Looked at before gigabytes are copied.
   model_config::check_model_folder(folder);
-  return storage == Storage::kCopy ? stored(hub, folder, place, hub::describe_local_model)
-                                   : hub::describe_local_model(folder);
+  return storage == Storage::kCopy
+             ? stored(
+                   hub,
+                   folder,
+                   place,
+                   [](const fs::path& where) { return hub::describe_local_model(where); })
+             : hub::describe_local_model(folder);
 }
 
 registry::NewVersion version_of_base_model(

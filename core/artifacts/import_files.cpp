@@ -104,7 +104,8 @@ std::vector<StoredFile> ArtifactStore::import_files(
       if (error) {
         fs::create_symlink(fs::canonical(placed), temporary / file.name);
       }
-      stored.push_back({file.name, file.size_bytes, file.sha256});
+      stored.push_back(
+          stamped(temporary / file.name, {file.name, file.size_bytes, file.sha256, 0, 0}));
     }
     base::sync_path(temporary);
     fs::rename(temporary, target);

@@ -52,10 +52,10 @@ std::uint16_t half_at(const std::uint8_t* at) {
 }  // namespace
 
 int repacked_bits(TensorType type) {
-  if (type == TensorType::kQ4_0 || type == TensorType::kQ4_1) {
+  if (type == TensorType::kQ40 || type == TensorType::kQ41) {
     return 4;
   }
-  return type == TensorType::kQ8_0 ? 8 : 0;
+  return type == TensorType::kQ80 ? 8 : 0;
 }
 
 void repack(TensorType type, std::span<const std::uint8_t> blocks, const AffineRows& out) {
@@ -68,7 +68,7 @@ void repack(TensorType type, std::span<const std::uint8_t> blocks, const AffineR
     const std::uint16_t scale = half_at(block);
     std::uint16_t bias = 0;
     if (bits == 4) {
-      const bool has_minimum = type == TensorType::kQ4_1;
+      const bool has_minimum = type == TensorType::kQ41;
       const std::uint8_t* nibbles = block + (has_minimum ? 4 : 2);
       for (std::size_t j = 0; j < 16; ++j) {
         q.at(j) = nibbles[j] & 15U;

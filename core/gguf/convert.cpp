@@ -31,17 +31,17 @@ int packed_bits(const TensorInfo& tensor) {
     case TensorType::kF16:
     case TensorType::kBF16:
       return 0;
-    case TensorType::kQ4_0:
-    case TensorType::kQ4_1:
-    case TensorType::kQ2_K:
-    case TensorType::kQ3_K:
-    case TensorType::kQ4_K:
+    case TensorType::kQ40:
+    case TensorType::kQ41:
+    case TensorType::kQ2K:
+    case TensorType::kQ3K:
+    case TensorType::kQ4K:
       return 4;
-    case TensorType::kQ5_0:
-    case TensorType::kQ5_1:
-    case TensorType::kQ8_0:
-    case TensorType::kQ5_K:
-    case TensorType::kQ6_K:
+    case TensorType::kQ50:
+    case TensorType::kQ51:
+    case TensorType::kQ80:
+    case TensorType::kQ5K:
+    case TensorType::kQ6K:
       return 8;
   }
   return 0;

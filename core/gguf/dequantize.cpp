@@ -211,25 +211,25 @@ Kernel kernel_of(TensorType type) {
       return f16;
     case TensorType::kBF16:
       return bf16;
-    case TensorType::kQ4_0:
+    case TensorType::kQ40:
       return q4_0;
-    case TensorType::kQ4_1:
+    case TensorType::kQ41:
       return q4_1;
-    case TensorType::kQ5_0:
+    case TensorType::kQ50:
       return q5_0;
-    case TensorType::kQ5_1:
+    case TensorType::kQ51:
       return q5_1;
-    case TensorType::kQ8_0:
+    case TensorType::kQ80:
       return q8_0;
-    case TensorType::kQ2_K:
+    case TensorType::kQ2K:
       return q2_k;
-    case TensorType::kQ3_K:
+    case TensorType::kQ3K:
       return q3_k;
-    case TensorType::kQ4_K:
+    case TensorType::kQ4K:
       return q4_k;
-    case TensorType::kQ5_K:
+    case TensorType::kQ5K:
       return q5_k;
-    case TensorType::kQ6_K:
+    case TensorType::kQ6K:
       return q6_k;
   }
   throw base::Error(base::ErrorCode::kInternal, "a tensor type without values");

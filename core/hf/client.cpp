@@ -103,6 +103,13 @@ net::HttpRequest Client::request(const std::string& method, const std::string& p
 }
 
 net::HttpResponse Client::send(const net::HttpRequest& request) {
+  if (settings_.offline) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format("{} is not asked, since HF_HUB_OFFLINE is set", settings_.endpoint),
+        {},
+        "hub_unreachable");
+  }
   try {
     return http_.send(request);
   } catch (const Error& error) {

@@ -89,6 +89,8 @@ Settings read_settings(const Overrides& overrides, const Environment& environmen
     settings.endpoint = checked_endpoint(*endpoint);
   }
   settings.token = overrides.token.empty() ? token_of(environment, home) : trimmed(overrides.token);
+  const std::string offline = environment("HF_HUB_OFFLINE").value_or("");
+  settings.offline = offline == "1" || offline == "ON" || offline == "YES" || offline == "TRUE";
   if (!overrides.cache.empty()) {
     settings.cache = overrides.cache;
   } else if (const auto cache = environment("HF_HUB_CACHE"); cache && !cache->empty()) {

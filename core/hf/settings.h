@@ -17,6 +17,7 @@ struct Settings {
   std::string endpoint{kDefaultEndpoint};  // without a slash at the end
   std::string token;                       // "": anonymous
   std::filesystem::path cache;  // the user's own cache: models--org--name/…; may not exist
+  bool offline = false;  // HF_HUB_OFFLINE: nothing is asked, as if the Hub could not be reached
   int parallel_files = 4;
   std::chrono::milliseconds stall_timeout{30'000};  // a transfer without a byte for so long is cut
 };

@@ -42,6 +42,18 @@ class FinetuneJob final : public JobKind {
     // must fit.
     plan.estimated_bytes = model_config::finetune_bytes(
         config, weight_bytes, params, params.batch_size.value_or(1), params.max_seq_length);
+    // POST /jobs asked already, unless the weights were not here yet.
+    if (plan.estimated_bytes > services_.memory_budget_bytes) {
+      throw Error(
+          ErrorCode::kUnprocessable,
+          fmt::format(
+              "this job needs about {} bytes and the memory budget is {} bytes, even with nothing "
+              "else loaded",
+              plan.estimated_bytes,
+              services_.memory_budget_bytes),
+          "params",
+          "insufficient_memory");
+    }
     if (!params.batch_size) {
       plan.estimated_bytes = std::max(plan.estimated_bytes, services_.memory_budget_bytes / 4);
     }

@@ -78,10 +78,10 @@ registry::NewVersion import_gguf(
          .size_bytes = made.size_bytes,
          .sha256 = made.sha256});
   }
-  store.import_files(files, model_id, version_tag);
+  const auto stored = store.import_files(files, model_id, version_tag);
   try {
     const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_model(store.absolute(place));
+    registry::NewVersion version = describe_local_model(store.absolute(place), stored);
     version.folder = place;
     version.by_reference = false;
     Json source = {

@@ -15,9 +15,19 @@ namespace {
 // What an engine keeps for one conversation of this length counts as needed memory in lists.
 constexpr std::uint64_t kUsualContextTokens = 4096;
 
+void add_files(
+    registry::NewVersion& version,
+    const std::filesystem::path& folder,
+    const std::vector<artifacts::StoredFile>& known) {
+  for (const auto& file : known.empty() ? artifacts::ArtifactStore::scan_folder(folder) : known) {
+    version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
+  }
+}
+
 }  // namespace
 
-registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
+registry::NewVersion describe_local_model(
+    const std::filesystem::path& folder, const std::vector<artifacts::StoredFile>& known) {
   model_config::check_model_folder(folder);
   const auto config = model_config::ModelConfig::load(folder);
   registry::NewVersion version;
@@ -26,9 +36,7 @@ registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
   version.by_reference = true;
   version.folder = std::filesystem::canonical(folder).string();
   version.digest = model_config::content_digest(folder);
-  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
-    version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
-  }
+  add_files(version, folder, known);
   base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
   if (config.quantization) {
     described["quantization"] = {
@@ -47,7 +55,9 @@ registry::NewVersion describe_local_model(const std::filesystem::path& folder) {
 }
 
 registry::NewVersion describe_local_adapter(
-    const std::filesystem::path& folder, const registry::Version& base) {
+    const std::filesystem::path& folder,
+    const registry::Version& base,
+    const std::vector<artifacts::StoredFile>& known) {
   registry::NewVersion version;
   version.kind = registry::VersionKind::kAdapter;
   version.state = registry::VersionState::kReady;
@@ -57,9 +67,7 @@ registry::NewVersion describe_local_adapter(
   version.base_version_id = base.id;
   version.parent_version_id = base.id;
   version.config_json = base.config_json;
-  for (const auto& file : artifacts::ArtifactStore::scan_folder(folder)) {
-    version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
-  }
+  add_files(version, folder, known);
   return version;
 }
 

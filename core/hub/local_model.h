@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
+#include "core/artifacts/artifact_store.h"
 #include "core/registry/model_registry.h"
 
 namespace hub::hub {
@@ -11,13 +13,17 @@ namespace hub::hub {
 // `config_json` for lists:
 //   {"architecture","quantization":{"bits","group_size"}|null,"context_length","chat_template","vocabulary_size","layers",
 //    "memory_required_bytes"}
-// The version is of kind base, ready, by reference. Reads every byte of the weights. Throws
-// kUnprocessable or kNotFound naming what is wrong.
-registry::NewVersion describe_local_model(const std::filesystem::path& folder);
+// The version is of kind base, ready, by reference. Reads every byte of the weights; `known`
+// (the store's list of the folder's files) saves reading them once more. Throws kUnprocessable or
+// kNotFound naming what is wrong.
+registry::NewVersion describe_local_model(
+    const std::filesystem::path& folder, const std::vector<artifacts::StoredFile>& known = {});
 
 // The same of an adapter's folder (adapter_config.json, adapters.safetensors) over the version that
 // it was trained on.
 registry::NewVersion describe_local_adapter(
-    const std::filesystem::path& folder, const registry::Version& base);
+    const std::filesystem::path& folder,
+    const registry::Version& base,
+    const std::vector<artifacts::StoredFile>& known = {});
 
 }  // namespace hub::hub

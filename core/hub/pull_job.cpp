@@ -204,14 +204,14 @@ class PullKind final : public HostJobKind {
     const std::string tag = fmt::format("v{}", number);
     const std::string sent_digest = note_of(plan, "digest");
     throw_if_stopped(context);
-    artifacts_.import_files(files, target.model_id, tag);
+    const auto stored = artifacts_.import_files(files, target.model_id, tag);
     HostJobEnd end;
     end.undo = [this, model_id = target.model_id, tag] { artifacts_.remove(model_id, tag); };
     try {
       const std::string folder = artifacts::ArtifactStore::relative_folder(target.model_id, tag);
       const fs::path place = artifacts_.absolute(folder);
       registry::NewVersion version =
-          base ? describe_local_adapter(place, *base) : describe_local_model(place);
+          base ? describe_local_adapter(place, *base, stored) : describe_local_model(place, stored);
       version.folder = folder;
       version.by_reference = false;
       version.job_id = job.id;

@@ -75,6 +75,19 @@ def test_a_whole_cache_serves_offline(start: Any, tmp_path: Path) -> None:
     assert "cache" in message
 
 
+def test_hf_hub_offline_asks_nobody(start: Any, remote: FakeHub, tmp_path: Path) -> None:
+    files = {name: content for name, content in repository().items() if name in NEEDED}
+    hf_cache(tmp_path / "hf" / "hub", REPO, remote.add(REPO, files), files)
+    _, client = start(HF_HUB_OFFLINE="1")
+    register(client)
+    register(client, "other", "acme/other")
+    assert pull(client)["state"] == "COMPLETED"
+    status, code, message = refusal(client, "other")
+    assert (status, code) == (503, "hub_unreachable")
+    assert "HF_HUB_OFFLINE" in message
+    assert remote.requests == []
+
+
 def test_a_cache_on_another_file_system_is_used_by_reference(
     start: Any, remote: FakeHub, tmp_path: Path
 ) -> None:

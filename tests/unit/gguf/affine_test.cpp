@@ -66,7 +66,7 @@ TEST(HalfTest, RoundsToNearestEven) {
 
 TEST(AffineTest, RepackingKeepsEveryValue) {
   std::mt19937 random(3);
-  for (const TensorType type : {TensorType::kQ4_0, TensorType::kQ4_1, TensorType::kQ8_0}) {
+  for (const TensorType type : {TensorType::kQ40, TensorType::kQ41, TensorType::kQ80}) {
     constexpr std::size_t kBlocks = 50;
     const TypeTraits& one = traits(type);
     std::vector<std::uint8_t> blocks(kBlocks * one.block_bytes);
@@ -76,7 +76,7 @@ TEST(AffineTest, RepackingKeepsEveryValue) {
     for (std::size_t i = 0; i < kBlocks; ++i) {
       // A scale and minimum of ordinary size.
       blocks[i * one.block_bytes + 1] = static_cast<std::uint8_t>(0x20 + random() % 8);
-      if (type == TensorType::kQ4_1) {
+      if (type == TensorType::kQ41) {
         blocks[i * one.block_bytes + 3] = static_cast<std::uint8_t>(0xA0 + random() % 8);
       }
     }
@@ -87,7 +87,7 @@ TEST(AffineTest, RepackingKeepsEveryValue) {
     const auto got = unpacked(packed.words, packed.scales, packed.biases, repacked_bits(type));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       // Q8_0's offset of 128 costs one rounding of float32.
-      ASSERT_NEAR(got[i], wanted[i], type == TensorType::kQ8_0 ? 1e-5 : 0.0) << i;
+      ASSERT_NEAR(got[i], wanted[i], type == TensorType::kQ80 ? 1e-5 : 0.0) << i;
     }
   }
 }
@@ -97,7 +97,7 @@ TEST(AffineTest, AScaleTooLargeForItsBiasIsRefused) {
   const std::uint16_t scale = float_to_half(1000.0F);  // times 128 is beyond half precision
   std::memcpy(block.data(), &scale, sizeof(scale));
   Packed packed(32, 8);
-  EXPECT_THROW(repack(TensorType::kQ8_0, block, packed.rows()), base::Error);
+  EXPECT_THROW(repack(TensorType::kQ80, block, packed.rows()), base::Error);
 }
 
 TEST(AffineTest, QuantizingStaysWithinAStep) {

@@ -157,6 +157,56 @@ TEST(HttpClient, SendsFilesAsForm) {
       HasSubstr("hub-http-client-test.jsonl"));
 }
 
+TEST(HttpClient, StreamsAPartOfAFileAsBody) {
+  const auto path = std::filesystem::temp_directory_path() / "hub-http-client-body.bin";
+  std::ofstream(path) << "0123456789";
+  FakeServer server({ok("1"), "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", ok("2")});
+  HttpClient client;
+  HttpRequest put = get(server.url());
+  put.method = "PUT";
+  put.body_file = path;
+  put.body_file_offset = 3;
+  put.body_file_bytes = 4;
+  put.retries = 1;
+  std::uint64_t sent = 0;
+  put.on_sent = [&sent](std::uint64_t bytes) { sent = bytes; };
+  EXPECT_EQ(client.send(put).body, "1");
+  EXPECT_EQ(sent, 4U);
+  EXPECT_EQ(client.send(put).body, "2");  // the whole part again after a 503
+  ASSERT_EQ(server.requests().size(), 3U);
+  for (const std::string& request : server.requests()) {
+    EXPECT_THAT(request, HasSubstr("Content-Length: 4\r\n"));
+    EXPECT_THAT(request, EndsWith("\r\n\r\n3456"));
+    EXPECT_THAT(request, testing::Not(HasSubstr("Expect:")));
+  }
+  std::filesystem::remove(path);
+  EXPECT_THAT(
+      error_of([&] { client.send(put); }, base::ErrorCode::kNotFound),
+      HasSubstr("hub-http-client-body.bin"));
+}
+
+TEST(HttpClient, TellsTheHeadBeforeTheBody) {
+  FakeServer server(
+      {"HTTP/1.1 206 Partial\r\nContent-Range: bytes 2-3/4\r\nContent-Length: 2\r\n\r\ncd",
+       ok("x")});
+  HttpClient client;
+  std::string seen;
+  const auto body = [&seen](std::string_view bytes) {
+    seen += bytes;
+    return true;
+  };
+  client.stream(get(server.url()), body, [&seen](const HttpResponse& head) {
+    seen += std::to_string(head.status) + " " + head.header("content-range") + " ";
+  });
+  EXPECT_EQ(seen, "206 bytes 2-3/4 cd");
+  EXPECT_THROW(
+      client.stream(
+          get(server.url()),
+          body,
+          [](const HttpResponse&) { throw base::Error(base::ErrorCode::kConflict, "no"); }),
+      base::Error);
+}
+
 TEST(HttpClient, NamesWhatCannotBeReached) {
   std::string url;
   {

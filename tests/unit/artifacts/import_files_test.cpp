@@ -1,0 +1,96 @@
+#include <filesystem>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "core/artifacts/artifact_store.h"
+#include "core/base/file.h"
+#include "tests/support/storage.h"
+
+namespace hub::artifacts {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ImportFilesTest : public ::testing::Test {
+ protected:
+  IncomingFile incoming(const std::string& name, const std::string& bytes, IncomingFile::How how) {
+    return {
+        .name = name,
+        .source = place.write("in/" + name, bytes),
+        .size_bytes = static_cast<std::int64_t>(bytes.size()),
+        .sha256 = base::sha256_hex(bytes),
+        .how = how};
+  }
+  fs::path version(const std::string& tag = "v1") const {
+    return place.path() / "data/artifacts/model-1" / tag;
+  }
+
+  test::TempDir place;
+  ArtifactStore store{place.path() / "data"};
+};
+
+using How = IncomingFile::How;
+
+TEST_F(ImportFilesTest, MovesFilesIn) {
+  const IncomingFile weights = incoming("model.safetensors", "weights", How::kMove);
+  const auto stored = store.import_files({weights}, "model-1", "v1");
+  ASSERT_EQ(stored.size(), 1U);
+  EXPECT_EQ(stored[0].sha256, weights.sha256);
+  EXPECT_FALSE(fs::exists(weights.source));
+  EXPECT_EQ(base::read_file(version() / "model.safetensors"), "weights");
+  EXPECT_TRUE(fs::equivalent(version() / "model.safetensors", *store.find_blob(weights.sha256)));
+  EXPECT_EQ(fs::status(version() / "model.safetensors").permissions(), fs::perms(0444));
+  EXPECT_EQ(store.verify(ArtifactStore::relative_folder("model-1", "v1"), stored), std::nullopt);
+}
+
+TEST_F(ImportFilesTest, SharesFilesOfOthersAndLeavesThemAlone) {
+  const IncomingFile weights = incoming("model.safetensors", "weights", How::kShare);
+  fs::permissions(weights.source, fs::perms(0644));
+  store.import_files({weights}, "model-1", "v1");
+  EXPECT_TRUE(fs::equivalent(version() / "model.safetensors", weights.source));
+  EXPECT_EQ(fs::status(weights.source).permissions(), fs::perms(0644));
+  store.remove("model-1", "v1");
+  EXPECT_EQ(base::read_file(weights.source), "weights");
+}
+
+TEST_F(ImportFilesTest, ContentThatIsHereIsNotTakenAgain) {
+  store.import_files({incoming("a.json", "same", How::kMove)}, "model-1", "v1");
+  const IncomingFile again = incoming("b.json", "same", How::kMove);
+  store.import_files({again}, "model-1", "v2");
+  EXPECT_FALSE(fs::exists(again.source));
+  EXPECT_TRUE(fs::equivalent(version("v1") / "a.json", version("v2") / "b.json"));
+}
+
+TEST_F(ImportFilesTest, LeavesNothingOfAVersionThatFails) {
+  IncomingFile absent = incoming("b.json", "b", How::kMove);
+  absent.source = place.path() / "nowhere";
+  EXPECT_EQ(
+      test::thrown_by([&] {
+        store.import_files({incoming("a.json", "a", How::kMove), absent}, "model-1", "v1");
+      }).code,
+      base::ErrorCode::kUnavailable);
+  EXPECT_FALSE(fs::exists(version()));
+  for (const char* name : {"", "../x", "a/b", ".hidden"}) {
+    IncomingFile strange = incoming("c.json", "c", How::kMove);
+    strange.name = name;
+    EXPECT_EQ(
+        test::thrown_by([&] { store.import_files({strange}, "model-1", "v1"); }).code,
+        base::ErrorCode::kInternal)
+        << name;
+  }
+  EXPECT_FALSE(fs::exists(version()));
+}
+
+TEST_F(ImportFilesTest, AVersionIsWrittenOnce) {
+  store.import_files({incoming("a.json", "a", How::kMove)}, "model-1", "v1");
+  EXPECT_EQ(
+      test::thrown_by([&] {
+        store.import_files({incoming("a.json", "b", How::kMove)}, "model-1", "v1");
+      }).code,
+      base::ErrorCode::kConflict);
+  EXPECT_EQ(base::read_file(version() / "a.json"), "a");
+}
+
+}  // namespace
+}  // namespace hub::artifacts
