@@ -12,6 +12,7 @@
 #include "core/hf/download.h"
 #include "core/hub/local_model.h"
 #include "core/hub/rate.h"
+#include "core/model_config/tensor_check.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -147,11 +148,23 @@ class PullKind final : public HostJobKind {
   // The version that an adapter was trained on: the one named, else the one whose digest the
   // adapter's sender wrote down.
   registry::Version base_of(const PullPlan& plan, const std::optional<std::string>& named) const {
-    if (named) {
-      const registry::ResolvedModel resolved = resolver_.resolve(*named);
-      return resolved.base;
-    }
     const std::string wanted = note_of(plan, "base_digest");
+    if (named) {
+      registry::Version base = resolver_.resolve(*named).base;
+      if (!wanted.empty() && base.digest != wanted) {
+        throw Error(
+            ErrorCode::kUnprocessable,
+            fmt::format(
+                "{} was trained on a base with the digest {}, '{}' has {}",
+                plan.snapshot.repository,
+                wanted,
+                *named,
+                base.digest),
+            "base",
+            "adapter_mismatch");
+      }
+      return base;
+    }
     registry::ListFilter filter;
     filter.limit = kLongestList;
     for (const registry::Version& version :
@@ -210,6 +223,12 @@ class PullKind final : public HostJobKind {
     try {
       const std::string folder = artifacts::ArtifactStore::relative_folder(target.model_id, tag);
       const fs::path place = artifacts_.absolute(folder);
+      if (base) {
+        model_config::check_adapter_folder(
+            place,
+            model_config::ModelConfig::load(artifacts_.absolute(base->folder)),
+            base->digest);
+      }
       registry::NewVersion version =
           base ? describe_local_adapter(place, *base, stored) : describe_local_model(place, stored);
       version.folder = folder;

@@ -16,6 +16,7 @@
 #include "core/model_config/adapter_config.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
+#include "core/model_config/tensor_check.h"
 #include "core/model_config/weight_files.h"
 
 namespace hub::hub {
@@ -353,6 +354,7 @@ void PullPlanner::estimate(PullPlan& plan, hf::Client& client) const {
       static_cast<void>(model_config::AdapterConfig::load(scratch.path()));
       return;
     }
+    model_config::check_model_folder(scratch.path());
     const auto config = model_config::ModelConfig::load(scratch.path());
     plan.memory_required_bytes = model_config::serving_bytes(
         config,

@@ -88,6 +88,9 @@ def test_an_adapter_comes_back_equal(start: Any, remote: FakeHub) -> None:
     assert str(process.data_dir).encode() not in everything
 
     register(client, "facts-again", "me/facts-lora")
+    other = pull(client, "facts-again", base="smollm2-135m-instruct")
+    assert other["state"] == "FAILED"
+    assert "was trained on a base with the digest" in other["reason"]
     back = pull(client, "facts-again")
     assert back["state"] == "COMPLETED", back["reason"]
     assert digest(client, "facts-again") == digest(client, "facts")
