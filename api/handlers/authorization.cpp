@@ -28,7 +28,7 @@ struct Rule {
   Permission permission;
 };
 // The first that fits.
-constexpr std::array<Rule, 21> kRules{{
+constexpr std::array<Rule, 22> kRules{{
     {"GET", "/healthz", Permission::kOpen},
     {"GET", "/readyz", Permission::kOpen},
     {"GET", "/openapi.json", Permission::kOpen},
@@ -44,6 +44,7 @@ constexpr std::array<Rule, 21> kRules{{
     {"", "/keys", Permission::kAdmin},
     {"", "/audit", Permission::kAdmin},
     {"change", "/jobs/queue", Permission::kAdmin},
+    {"change", "/models/{id}/push", Permission::kAdmin},  // publishes by the server's own account
     {"change", "/models", Permission::kTrain},
     {"change", "/versions", Permission::kTrain},
     {"change", "/datasets", Permission::kTrain},

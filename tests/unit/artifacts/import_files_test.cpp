@@ -62,6 +62,17 @@ TEST_F(ImportFilesTest, ContentThatIsHereIsNotTakenAgain) {
   EXPECT_TRUE(fs::equivalent(version("v1") / "a.json", version("v2") / "b.json"));
 }
 
+TEST_F(ImportFilesTest, ADamagedBlobIsReplaced) {
+  const IncomingFile first = incoming("a.json", "same", How::kMove);
+  store.import_files({first}, "model-1", "v1");
+  const fs::path blob = *store.find_blob(first.sha256);
+  fs::remove(blob);
+  static_cast<void>(place.write(fs::relative(blob, place.path()).string(), "SAME"));
+  store.import_files({incoming("a.json", "same", How::kMove)}, "model-1", "v2");
+  EXPECT_EQ(base::read_file(version("v2") / "a.json"), "same");
+  EXPECT_EQ(base::read_file(*store.find_blob(first.sha256)), "same");
+}
+
 TEST_F(ImportFilesTest, LeavesNothingOfAVersionThatFails) {
   IncomingFile absent = incoming("b.json", "b", How::kMove);
   absent.source = place.path() / "nowhere";

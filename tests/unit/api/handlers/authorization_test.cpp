@@ -70,6 +70,8 @@ TEST_F(Authorized, EachScopeOpensWhatItIsFor) {
       {"POST", "/jobs", "train admin"},
       {"POST", "/datasets", "train admin"},
       {"DELETE", "/models/{id}", "train admin"},
+      {"POST", "/models/{id}/pull", "train admin"},
+      {"POST", "/models/{id}/push", "admin"},
       {"POST", "/jobs/queue/pause", "admin"},
       {"PATCH", "/settings", "admin"},
       {"GET", "/keys", "admin"},
