@@ -171,14 +171,21 @@ std::vector<StoredFile> ArtifactStore::import_folder(
     const fs::path& source, std::string_view model_id, std::string_view version_tag) {
   const std::vector<fs::path> sources = usable_files(source);
   std::vector<StoredFile> files;
-  make_version(model_id, version_tag, [&](const fs::path& folder) {
-    for (const fs::path& path : sources) {
-      BlobWriter incoming(*this);
-      incoming.copy(path);
-      files.push_back(incoming.keep(path.filename().string()));
-      link_file(blob(files.back().sha256), folder / files.back().name);
+  try {
+    make_version(model_id, version_tag, [&](const fs::path& folder) {
+      for (const fs::path& path : sources) {
+        BlobWriter incoming(*this);
+        incoming.copy(path);
+        files.push_back(incoming.keep(path.filename().string()));
+        link_file(blob(files.back().sha256), folder / files.back().name);
+      }
+    });
+  } catch (...) {
+    for (const StoredFile& file : files) {
+      remove_if_loose(file.sha256);
     }
-  });
+    throw;
+  }
   return files;
 }
 
@@ -302,16 +309,17 @@ std::map<std::string, std::int64_t> ArtifactStore::loose_blobs(
   return loose;
 }
 
+bool ArtifactStore::remove_if_loose(const std::string& sha256) {
+  const std::lock_guard lock(mutex_);
+  std::error_code error;
+  return !pins_.contains(sha256) && fs::hard_link_count(blob(sha256), error) == 1 && !error &&
+         fs::remove(blob(sha256), error);
+}
+
 std::int64_t ArtifactStore::collect_garbage() {
   std::int64_t freed_bytes = 0;
   for (const auto& [sha256, size_bytes] : loose_blobs()) {
-    const std::lock_guard lock(mutex_);
-    std::error_code error;
-    // Looked at again: since the list was made somebody may have linked it.
-    if (!pins_.contains(sha256) && fs::hard_link_count(blob(sha256), error) == 1 && !error &&
-        fs::remove(blob(sha256), error)) {
-      freed_bytes += size_bytes;
-    }
+    freed_bytes += remove_if_loose(sha256) ? size_bytes : 0;
   }
   return freed_bytes;
 }

@@ -111,6 +111,8 @@ class ArtifactStore {
   // Between pin and unpin nobody removes the blob.
   void pin(const std::string& sha256);
   void unpin(const std::string& sha256);
+  // Removes a blob that nothing links to and nobody is about to; false when there is none such.
+  bool remove_if_loose(const std::string& sha256);
   // Fills a new folder by `fill` and gives it its name.
   void make_version(
       std::string_view model_id,

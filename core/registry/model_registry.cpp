@@ -7,6 +7,7 @@
 #include "core/base/ids.h"
 #include "core/db/change_feed.h"
 #include "core/db/statement.h"
+#include "core/registry/model_query.h"
 #include "core/registry/usage.h"
 #include "core/registry/version_rows.h"
 
@@ -306,24 +307,19 @@ Version ModelRegistry::get_version(std::string_view version_id) {
 }
 
 std::vector<Version> ModelRegistry::list_versions(const ListFilter& filter) {
+  const Conditions conditions = conditions_of(
+      VersionQuery{
+          .model_id = filter.model_id,
+          .name_contains = filter.name_contains,
+          .kind = filter.kind,
+          .after = filter.after_id});
   std::vector<Version> versions;
-  std::optional<std::string> kind;
-  if (filter.kind) {
-    kind = to_string(*filter.kind);
-  }
   pool_.read([&](Connection& connection) {
     Statement rows(
         connection,
-        kSelectVersion +
-            "WHERE (?1 IS NULL OR v.model_id = ?1) AND (?2 IS NULL OR v.kind = ?2) "
-            "AND (?3 = '' OR v.id < ?3) "
-            "AND (?4 IS NULL OR instr(lower(m.name), lower(?4)) > 0) "
-            "ORDER BY v.id DESC LIMIT ?5",
-        filter.model_id,
-        kind,
-        filter.after_id,
-        filter.name_contains,
-        filter.limit);
+        fmt::format(
+            "{}{}ORDER BY v.id DESC LIMIT {}", kSelectVersion, conditions.text(), filter.limit));
+    conditions.bind_to(rows);
     while (rows.step()) {
       versions.push_back(version_from(rows));
     }

@@ -52,7 +52,14 @@ class ModelPoolTest : public testing::Test {
         .kv_budget_bytes = 1U << 20U,
         .max_running = 4,
         .threads = 0,
-        .load_timeout_seconds = 10};
+        .load_timeout_seconds = 10,
+        .check_files = [this](const std::string& id) {
+          checked_.push_back(id);
+          if (id == broken_) {
+            throw base::Error(
+                base::ErrorCode::kUnprocessable, "bits fell over", "model", "model_corrupt");
+          }
+        }};
     pool_ = std::make_unique<ModelPool>(options, ledger_);
   }
 
@@ -77,6 +84,8 @@ class ModelPoolTest : public testing::Test {
         .adapter = std::nullopt};
   }
 
+  std::vector<std::string> checked_;
+  std::string broken_;  // the version whose files are not what was recorded
   test::TempDir folder_;
   MemoryLedger ledger_{1ULL << 30U};
   std::unique_ptr<ModelPool> pool_;
@@ -106,6 +115,25 @@ TEST_F(ModelPoolTest, AttachesAnAdapterOnceAndPassesTheReasonOfARefusal) {
     EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
     EXPECT_THAT(error.what(), HasSubstr("no such tensor"));
   }
+}
+
+TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {
+  ServedModel served = model("a");
+  static_cast<void>(pool_->acquire(served));
+  static_cast<void>(pool_->acquire(served));
+  EXPECT_THAT(checked_, ElementsAre("id-a"));
+  served.adapter = ServedModel::Adapter{"adapter-1", folder_.path() / "good"};
+  static_cast<void>(pool_->acquire(served));
+  static_cast<void>(pool_->acquire(served));
+  EXPECT_THAT(checked_, ElementsAre("id-a", "adapter-1"));
+
+  broken_ = "id-b";
+  EXPECT_THROW(static_cast<void>(pool_->acquire(model("b"))), base::Error);
+  broken_ = "adapter-2";
+  served.adapter = ServedModel::Adapter{"adapter-2", folder_.path() / "good"};
+  EXPECT_THROW(static_cast<void>(pool_->acquire(served)), base::Error);
+  ASSERT_THAT(pool_->engines(), SizeIs(1)) << "nothing was started for files that are broken";
+  EXPECT_THAT(pool_->engines()[0].adapters, ElementsAre("adapter-1"));
 }
 
 TEST_F(ModelPoolTest, StartsANewEngineAfterOneWasKilled) {
