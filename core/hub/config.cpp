@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -85,14 +86,11 @@ struct Setting {
   std::function<void(Config&, const std::vector<std::string>&, const std::string& source)> apply;
 };
 
-std::vector<Setting> settings() {
-  using Values = std::vector<std::string>;
-  using Source = const std::string&;
-  const auto path_of = [](fs::path Config::* field) {
-    return [field](Config& c, const Values& v, Source) {
-      c.*field = fs::absolute(v[0]).lexically_normal();
-    };
-  };
+using Values = std::vector<std::string>;
+using Source = const std::string&;
+
+// Where it listens, who may call, and what callers may name.
+std::vector<Setting> door_settings() {
   const auto paths = [](Config& c, const Values& v, Source) {
     c.allow_paths.clear();
     for (const auto& path : v) {
@@ -106,7 +104,6 @@ std::vector<Setting> settings() {
        [](Config& c, const Values& v, Source s) {
          c.port = static_cast<int>(whole(v[0], s, 0, 65535));
        }},
-      {"data_dir", false, path_of(&Config::data_dir)},
       {"allow_path", true, paths},
       {"allowed_hosts",
        true,
@@ -130,6 +127,17 @@ std::vector<Setting> settings() {
          c.max_handlers = static_cast<std::size_t>(whole(v[0], s, 4, 4096));
        }},
       {"api_key", false, [](Config& c, const Values& v, Source) { c.api_key = v[0]; }},
+  };
+}
+
+std::vector<Setting> engine_settings() {
+  const auto path_of = [](fs::path Config::* field) {
+    return [field](Config& c, const Values& v, Source) {
+      c.*field = fs::absolute(v[0]).lexically_normal();
+    };
+  };
+  return {
+      {"data_dir", false, path_of(&Config::data_dir)},
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
       {"memory_fraction",
@@ -181,6 +189,13 @@ std::vector<Setting> settings() {
          c.log_format = one_of(v[0], s, {"text", "json"});
        }},
   };
+}
+
+std::vector<Setting> settings() {
+  std::vector<Setting> all = door_settings();
+  std::vector<Setting> more = engine_settings();
+  std::move(more.begin(), more.end(), std::back_inserter(all));
+  return all;
 }
 
 std::string as_text(const toml::node& node, const std::string& source) {

@@ -67,8 +67,8 @@ TEST(Config, KnowsWhenItListensBeyondLoopback) {
   const Config local = load_config(std::nullopt, no_environment, {});
   EXPECT_THAT(local.hosts, ElementsAre("127.0.0.1", "::1"));
   EXPECT_FALSE(local.beyond_loopback());
-  EXPECT_TRUE(load_config(std::nullopt, no_environment, {{"host", {"::1", "0.0.0.0"}}})
-                  .beyond_loopback());
+  EXPECT_TRUE(
+      load_config(std::nullopt, no_environment, {{"host", {"::1", "0.0.0.0"}}}).beyond_loopback());
 }
 
 TEST(Config, NamesAndOriginsThatMayCallAreCheckedForTheirShape) {
