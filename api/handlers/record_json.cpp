@@ -20,14 +20,18 @@ Json field(const Json& object, const char* name) {
   return found == object.end() ? Json(nullptr) : *found;
 }
 
+// These two field by field: an initializer list copies every value twice, and lists of models are
+// long.
 Json version_summary(const registry::Version& version) {
-  return {
-      {"id", version.id},
-      {"version", version.number},
-      {"kind", registry::to_string(version.kind)},
-      {"state", registry::to_string(version.state)},
-      {"digest", version.digest.empty() ? Json(nullptr) : Json(version.digest)},
-      {"created_at", rfc3339(version.created_at_ms)}};
+  Json json = Json::object();
+  json.get_ref<Json::object_t&>().reserve(6);
+  json["id"] = version.id;
+  json["version"] = version.number;
+  json["kind"] = registry::to_string(version.kind);
+  json["state"] = registry::to_string(version.state);
+  json["digest"] = version.digest.empty() ? Json(nullptr) : Json(version.digest);
+  json["created_at"] = rfc3339(version.created_at_ms);
+  return json;
 }
 
 // {"id","model","version"} of a version that another one names; null when it is gone.
@@ -85,20 +89,24 @@ Json model_json(const registry::ModelEntry& entry) {
   const registry::Model& model = entry.model;
   const auto& current = entry.current;
   const Json config = current ? stored_json(current->config_json) : Json::object();
-  Json json = {
-      {"id", model.id},
-      {"name", model.name},
-      {"base_model", model.base_model},
-      {"description", model.description},
-      {"kind", current ? Json(registry::to_string(current->kind)) : Json(nullptr)},
-      {"state", current ? Json(registry::to_string(current->state)) : Json("pending")},
-      {"size_bytes", current ? current->size_bytes : 0},
-      {"memory_required_bytes", field(config, "memory_required_bytes")},
-      {"architecture", field(config, "architecture")},
-      {"quantization", field(config, "quantization")},
-      {"context_length", field(config, "context_length")},
-      {"chat_template", field(config, "chat_template")},
-      {"tags", stored_json(model.tags_json)}};
+  Json json = Json::object();
+  json.get_ref<Json::object_t&>().reserve(18);
+  json["id"] = model.id;
+  json["name"] = model.name;
+  json["base_model"] = model.base_model;
+  json["description"] = model.description;
+  json["kind"] = current ? Json(registry::to_string(current->kind)) : Json(nullptr);
+  json["state"] = current ? Json(registry::to_string(current->state)) : Json("pending");
+  json["size_bytes"] = current ? current->size_bytes : 0;
+  for (const char* name :
+       {"memory_required_bytes",
+        "architecture",
+        "quantization",
+        "context_length",
+        "chat_template"}) {
+    json[name] = field(config, name);
+  }
+  json["tags"] = stored_json(model.tags_json);
   Json list = Json::array();
   for (const registry::Version& version : entry.versions) {
     list.push_back(version_summary(version));

@@ -15,11 +15,11 @@ using db::Statement;
 
 constexpr int kMostVersions = 1000;  // of one model, in its entry
 
-// "(?1, ?2, …)" and the ids bound in that order.
+// "(?, ?, …)", for ids that are bound in order.
 std::string places(std::size_t count) {
   std::string text = "(";
-  for (std::size_t i = 1; i <= count; ++i) {
-    text += fmt::format("{}?{}", i == 1 ? "" : ", ", i);
+  for (std::size_t i = 0; i < count; ++i) {
+    text += i == 0 ? "?" : ", ?";
   }
   return text + ")";
 }
