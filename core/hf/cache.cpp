@@ -60,7 +60,7 @@ std::optional<fs::path> Cache::find(const std::string& repository, const RemoteF
 std::optional<std::string> Cache::verified(
     const fs::path& path, const RemoteFile& file, const std::atomic<bool>& stopping) {
   std::ifstream in(path, std::ios::binary);
-  ContentHash hash(file.size);
+  ContentHash hash(file.size, file.sha256.empty());
   std::string piece(1U << 20U, '\0');
   std::int64_t size = 0;
   while (in && !stopping) {

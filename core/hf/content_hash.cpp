@@ -38,10 +38,15 @@ std::string hex(EVP_MD_CTX* context) {
 
 struct ContentHash::Contexts {
   Context sha256 = started(EVP_sha256());
-  Context git = started(EVP_sha1());
+  Context git;  // null: not taken
 };
 
-ContentHash::ContentHash(std::int64_t size) : contexts_(std::make_unique<Contexts>()) {
+ContentHash::ContentHash(std::int64_t size, bool with_git_oid)
+    : contexts_(std::make_unique<Contexts>()) {
+  if (!with_git_oid) {
+    return;
+  }
+  contexts_->git = started(EVP_sha1());
   const std::string head = fmt::format("blob {}", size);
   EVP_DigestUpdate(contexts_->git.get(), head.c_str(), head.size() + 1);  // with the zero byte
 }
@@ -50,11 +55,13 @@ ContentHash::~ContentHash() = default;
 
 void ContentHash::update(const void* bytes, std::size_t count) {
   EVP_DigestUpdate(contexts_->sha256.get(), bytes, count);
-  EVP_DigestUpdate(contexts_->git.get(), bytes, count);
+  if (contexts_->git) {
+    EVP_DigestUpdate(contexts_->git.get(), bytes, count);
+  }
 }
 
 ContentHash::Digests ContentHash::finish() {
-  return {hex(contexts_->sha256.get()), hex(contexts_->git.get())};
+  return {hex(contexts_->sha256.get()), contexts_->git ? hex(contexts_->git.get()) : ""};
 }
 
 ContentHash::Digests content_digests(std::string_view bytes) {

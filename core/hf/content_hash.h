@@ -12,8 +12,9 @@ namespace hub::hf {
 // git's blob id (all others). One thread.
 class ContentHash {
  public:
-  // `size`: the whole content's, which git's id begins with.
-  explicit ContentHash(std::int64_t size);
+  // `size`: the whole content's, which git's id begins with. Without `with_git_oid` only SHA-256 is
+  // taken, in half the time.
+  explicit ContentHash(std::int64_t size, bool with_git_oid = true);
   ~ContentHash();
   ContentHash(const ContentHash&) = delete;
   ContentHash& operator=(const ContentHash&) = delete;
@@ -22,7 +23,7 @@ class ContentHash {
   // Ends both; lower-case hexadecimal. Call once.
   struct Digests {
     std::string sha256;
-    std::string git_oid;
+    std::string git_oid;  // "" when it was not taken
   };
   Digests finish();
 

@@ -40,7 +40,7 @@ PartialFile::PartialFile(const fs::path& folder, const RemoteFile& file)
   if (descriptor_ < 0) {
     fail("open", path_, errno);
   }
-  hash_ = std::make_unique<ContentHash>(file_.size);
+  hash_ = std::make_unique<ContentHash>(file_.size, file_.sha256.empty());
   hash_existing();
 }
 
@@ -107,7 +107,7 @@ void PartialFile::restart() {
     fail("truncate", path_, errno);
   }
   size_ = 0;
-  hash_ = std::make_unique<ContentHash>(file_.size);
+  hash_ = std::make_unique<ContentHash>(file_.size, file_.sha256.empty());
 }
 
 void PartialFile::discard() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ def test_a_second_pull_of_the_same_commit_downloads_nothing(start: Any, remote: 
     assert newer["result"]["version"] == 2
     numbers = [v["version"] for v in client.call("GET", "/models/tiny/versions")["data"]]
     assert numbers == [2, 1]
+
+
+def test_files_come_in_parallel(start: Any, remote: FakeHub) -> None:
+    files = repository(shards=3, hidden_size=256, head_dim=64, intermediate_size=512)
+    shards = [name for name in files if name.endswith(".safetensors")]
+    remote.add(REPO, files)
+    for shard in shards:
+        remote.faults.bytes_per_second[shard] = len(files[shard]) // 2
+    _, client = start()
+    register(client)
+    begin = time.monotonic()
+    assert pull(client)["state"] == "COMPLETED"
+    # Two seconds each, beside the reading of their headers (twice).
+    assert time.monotonic() - begin < 5.5
 
 
 def test_a_renamed_repository_is_followed(start: Any, remote: FakeHub) -> None:

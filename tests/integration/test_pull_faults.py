@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import time
 from collections.abc import Iterator
@@ -213,6 +214,32 @@ def test_a_killed_server_goes_on_with_its_pull(start: Any, remote: FakeHub) -> N
     assert remote.sent_bytes("model.safetensors") < size - kept + 200_000
     got = file_bytes(again, ended["result"]["version_id"], "model.safetensors")
     assert got == files["model.safetensors"]
+
+
+def test_kills_at_any_moment_lose_nothing(start: Any, remote: FakeHub) -> None:
+    """Also while files are stored and described: the job ends once, and every byte is right."""
+    files = repository(shards=3, hidden_size=256, head_dim=64, intermediate_size=512)
+    remote.add(REPO, files)
+    for name in files:
+        remote.faults.bytes_per_second[name] = 250_000
+    process, client = start()
+    register(client)
+    job = client.call("POST", "/models/tiny/pull", json={})
+    chance = random.Random(5)
+    for _ in range(6):
+        time.sleep(chance.uniform(0.05, 0.9))
+        os.kill(process.pid, 9)
+        process.stop()
+        process, client = start(process.data_dir)
+    remote.faults.bytes_per_second.clear()
+    ended = client.wait(job["id"], timeout=60)
+    assert ended["state"] == "COMPLETED", ended["reason"]
+    with client.events(f"/jobs/{job['id']}/events") as events:
+        types = [event.type for event in events]
+    assert types.count("job.completed") == 1
+    for name in (name for name in files if name.endswith(".safetensors")):
+        assert file_bytes(client, ended["result"]["version_id"], name) == files[name]
+    assert not (process.data_dir / "downloads" / "acme--tiny-llama").exists()
 
 
 @pytest.fixture

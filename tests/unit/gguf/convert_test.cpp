@@ -1,6 +1,7 @@
 #include "core/gguf/convert.h"
 
 #include <fstream>
+#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -121,6 +122,25 @@ TEST_F(ConvertTest, RefusesWhatItDoesNotKnow) {
               .integer("llama.attention.head_count", 0)
               .build()),
       HasSubstr("head_count is 0"));
+}
+
+// Whatever a header says, it is converted or refused.
+TEST_F(ConvertTest, FlippedBytesNeverCrash) {
+  const std::string good = test::tiny_gguf().build();
+  std::mt19937 random(11);
+  int refused_files = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::string bytes = good;
+    for (int i = 0; i < 2; ++i) {
+      bytes[random() % 2000] = static_cast<char>(round % 2 == 0 ? random() : 0);
+    }
+    const auto thrown = test::thrown_by([&] { converted(bytes); });
+    refused_files += thrown.message == "nothing was thrown" ? 0 : 1;
+    EXPECT_TRUE(
+        thrown.code == base::ErrorCode::kUnprocessable || thrown.message == "nothing was thrown")
+        << thrown.message;
+  }
+  EXPECT_GT(refused_files, 100);
 }
 
 TEST_F(ConvertTest, StopsWhenAsked) {

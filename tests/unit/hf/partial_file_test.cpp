@@ -28,6 +28,11 @@ TEST(ContentHash, GivesBothOfTheHubsNames) {
   const ContentHash::Digests digests = content_digests("hello\n");
   EXPECT_EQ(digests.git_oid, "ce013625030ba8dba906f756967f9e9ca394464a");  // git hash-object
   EXPECT_EQ(digests.sha256, base::sha256_hex("hello\n"));
+  ContentHash one(6, false);
+  one.update("hello\n", 6);
+  const ContentHash::Digests only = one.finish();
+  EXPECT_EQ(only.sha256, digests.sha256);
+  EXPECT_EQ(only.git_oid, "");
 }
 
 TEST(PartialFileTest, GoesOnWhereAnEarlierOneStopped) {
