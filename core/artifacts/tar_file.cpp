@@ -73,9 +73,9 @@ TarWriter::TarWriter(Sink sink) : state_(std::make_unique<State>()) {
     return static_cast<la_ssize_t>(count);
   };
   if (archive_write_open(state_->handle, state_.get(), nullptr, write, nullptr) != ARCHIVE_OK) {
-    throw Error(
-        ErrorCode::kInternal,
-        fmt::format("cannot begin an archive: {}", reason_of(state_->handle)));
+    const std::string why = reason_of(state_->handle);
+    archive_write_free(state_->handle);
+    throw Error(ErrorCode::kInternal, "cannot begin an archive: " + why);
   }
 }
 
