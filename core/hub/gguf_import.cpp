@@ -81,7 +81,7 @@ registry::NewVersion import_gguf(
   const auto stored = store.import_files(files, model_id, version_tag);
   try {
     const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_model(store.absolute(place), stored);
+    registry::NewVersion version = describe_local_model(store.absolute(place), stored, &stopping);
     version.folder = place;
     version.by_reference = false;
     Json source = {

@@ -27,7 +27,9 @@ void add_files(
 }  // namespace
 
 registry::NewVersion describe_local_model(
-    const std::filesystem::path& folder, const std::vector<artifacts::StoredFile>& known) {
+    const std::filesystem::path& folder,
+    const std::vector<artifacts::StoredFile>& known,
+    const std::atomic<bool>* stopping) {
   model_config::check_model_folder(folder);
   const auto config = model_config::ModelConfig::load(folder);
   registry::NewVersion version;
@@ -35,7 +37,7 @@ registry::NewVersion describe_local_model(
   version.state = registry::VersionState::kReady;
   version.by_reference = true;
   version.folder = std::filesystem::canonical(folder).string();
-  version.digest = model_config::content_digest(folder);
+  version.digest = model_config::content_digest(folder, stopping);
   add_files(version, folder, known);
   base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
   if (config.quantization) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <vector>
 
@@ -15,9 +16,11 @@ namespace hub::hub {
 //    "memory_required_bytes"}
 // The version is of kind base, ready, by reference. Reads every byte of the weights; `known`
 // (the store's list of the folder's files) saves reading them once more. Throws kUnprocessable or
-// kNotFound naming what is wrong.
+// kNotFound naming what is wrong, kCancelled soon after `stopping` becomes true.
 registry::NewVersion describe_local_model(
-    const std::filesystem::path& folder, const std::vector<artifacts::StoredFile>& known = {});
+    const std::filesystem::path& folder,
+    const std::vector<artifacts::StoredFile>& known = {},
+    const std::atomic<bool>* stopping = nullptr);
 
 // The same of an adapter's folder (adapter_config.json, adapters.safetensors) over the version that
 // it was trained on.

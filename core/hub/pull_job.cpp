@@ -229,8 +229,8 @@ class PullKind final : public HostJobKind {
             model_config::ModelConfig::load(artifacts_.absolute(base->folder)),
             base->digest);
       }
-      registry::NewVersion version =
-          base ? describe_local_adapter(place, *base, stored) : describe_local_model(place, stored);
+      registry::NewVersion version = base ? describe_local_adapter(place, *base, stored)
+                                          : describe_local_model(place, stored, &context.stop());
       version.folder = folder;
       version.by_reference = false;
       version.job_id = job.id;

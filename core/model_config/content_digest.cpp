@@ -27,6 +27,7 @@ constexpr std::uint64_t kJsonLimit = 64U << 20U;
 
 class Digest {
  public:
+  explicit Digest(const std::atomic<bool>* stopping = nullptr) : stopping_(stopping) {}
   void number(std::uint64_t value) {
     std::array<unsigned char, 8> bytes{};
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -57,6 +58,9 @@ class Digest {
     input.seekg(static_cast<std::streamoff>(tensor.begin));
     std::uint64_t left = tensor.bytes();
     while (left > 0) {
+      if (stopping_ != nullptr && *stopping_) {
+        throw base::Error(base::ErrorCode::kCancelled, "cancelled", {}, "cancelled");
+      }
       const std::uint64_t wanted = std::min<std::uint64_t>(left, buffer_.size());
       if (!input.read(buffer_.data(), static_cast<std::streamsize>(wanted))) {
         throw base::Error(
@@ -68,6 +72,7 @@ class Digest {
     }
   }
 
+  const std::atomic<bool>* stopping_;
   base::Sha256 sha_;
   std::string buffer_ = std::string(1U << 20U, '\0');
 };
@@ -172,10 +177,10 @@ std::string chat_template_text(const std::filesystem::path& folder) {
   return {};
 }
 
-std::string content_digest(const std::filesystem::path& folder) {
+std::string content_digest(const std::filesystem::path& folder, const std::atomic<bool>* stopping) {
   const ModelConfig config = ModelConfig::load(folder);
   const auto files = read_weight_files(folder);
-  Digest digest;
+  Digest digest(stopping);
   digest.text("mlx-hub model 1");
   for (const auto& [tensor, file] : tensors_by_name(files)) {
     digest.tensor(*tensor, *file);

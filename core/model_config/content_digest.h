@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -22,8 +23,10 @@ namespace hub::model_config {
 //                          variables of chat templates (bos_token, eos_token, …), "{}" without
 //   text "chat_template",  text SHA-256 of the template's text in hexadecimal, empty without one
 //
-// Reads every byte of the weights. Throws kUnprocessable for a folder that is no complete model.
-std::string content_digest(const std::filesystem::path& folder);
+// Reads every byte of the weights. Throws kUnprocessable for a folder that is no complete model,
+// kCancelled soon after `stopping` becomes true (null: never).
+std::string content_digest(
+    const std::filesystem::path& folder, const std::atomic<bool>* stopping = nullptr);
 
 // The fields of config.json that change results, as JSON with sorted keys and no spaces; numbers
 // as the model uses them. Fields added after version 1 are left out at their default, so that old

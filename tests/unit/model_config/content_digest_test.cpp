@@ -1,5 +1,6 @@
 #include "core/model_config/content_digest.h"
 
+#include <atomic>
 #include <set>
 #include <string>
 
@@ -75,6 +76,18 @@ TEST_F(ContentDigest, IsTheDocumentedByteString) {
   text("chat_template");
   text("");
   EXPECT_EQ(digest(), base::sha256_hex(bytes));
+}
+
+TEST_F(ContentDigest, StopsWhenAsked) {
+  std::atomic<bool> stopping{false};
+  EXPECT_EQ(content_digest(folder_.path(), &stopping), digest());
+  stopping = true;
+  try {
+    content_digest(folder_.path(), &stopping);
+    ADD_FAILURE() << "it went on";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kCancelled);
+  }
 }
 
 TEST_F(ContentDigest, DependsNeitherOnFilesNorOnTheirOrder) {
