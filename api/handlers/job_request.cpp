@@ -8,9 +8,8 @@
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
+#include "core/hub/finetune_estimate.h"
 #include "core/model_config/finetune_params.h"
-#include "core/model_config/memory_estimate.h"
-#include "core/model_config/model_config.h"
 
 namespace hub::api {
 namespace {
@@ -75,53 +74,16 @@ jobs::NewJob new_job(const std::string& kind, const Inputs& inputs, const JsonRe
   return job;
 }
 
-std::uint64_t estimate(
-    const hub::Hub& hub, const registry::Version& base, const FinetuneParams& params) {
-  const auto config = model_config::ModelConfig::load(hub.artifacts.absolute(base.folder));
-  return model_config::finetune_bytes(
-      config,
-      static_cast<std::uint64_t>(base.size_bytes),
-      params,
-      params.batch_size.value_or(1),
-      params.max_seq_length);
-}
-
-// The mildest of a few changes that makes the job fit, in words; "" when none does.
-std::string setting_that_fits(
-    const hub::Hub& hub, const registry::Version& base, FinetuneParams params) {
-  const std::uint64_t budget = hub.ledger.budget_bytes();
-  const auto fits = [&] { return estimate(hub, base, params) <= budget; };
-  if (params.batch_size.value_or(1) > 1) {
-    params.batch_size.reset();
-    if (fits()) {
-      return R"("batch_size":"auto")";
-    }
-  }
-  if (!params.grad_checkpoint) {
-    params.grad_checkpoint = true;
-    if (fits()) {
-      return R"("batch_size":"auto","grad_checkpoint":true)";
-    }
-  }
-  while (params.max_seq_length > 64) {
-    params.max_seq_length /= 2;
-    if (fits()) {
-      return fmt::format(
-          R"("batch_size":"auto","grad_checkpoint":true,"max_seq_length":{})",
-          params.max_seq_length);
-    }
-  }
-  return {};
-}
-
-std::uint64_t check_memory(
-    const hub::Hub& hub, const registry::Version& base, const FinetuneParams& params) {
-  const std::uint64_t bytes = estimate(hub, base, params);
+// What the job takes by its estimate. Refuses at once what would not fit even alone.
+std::uint64_t check_memory(hub::Hub& hub, const Inputs& inputs, const FinetuneParams& params) {
+  const hub::FinetuneEstimate estimate(
+      hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, inputs.dataset), params);
+  const std::uint64_t bytes = estimate.process_bytes(params);
   const std::uint64_t budget = hub.ledger.budget_bytes();
   if (bytes <= budget) {
     return bytes;
   }
-  const std::string setting = setting_that_fits(hub, base, params);
+  const std::string setting = estimate.setting_that_fits(params, budget);
   throw Error(
       ErrorCode::kUnprocessable,
       fmt::format(
@@ -203,8 +165,7 @@ JobRequest finetune_request(
   const Json output = read_output(hub, body, inputs, *request.job.id);
   request.pull = inputs.pull;
   if (!inputs.pull) {
-    request.job.estimated_bytes =
-        static_cast<std::int64_t>(check_memory(hub, inputs.model.base, params));
+    request.job.estimated_bytes = static_cast<std::int64_t>(check_memory(hub, inputs, params));
   }
   request.job.spec_json = Json{
       {"type", "finetune"},

@@ -208,14 +208,29 @@ Json dataset_json(const registry::Dataset& dataset) {
       {"created_at", rfc3339(dataset.created_at_ms)}};
 }
 
+namespace {
+
+// What a job that would have its turn waits for is the queue, while that is paused.
+Json reason_json(hub::Hub& hub, const jobs::Job& job) {
+  if (job.state == jobs::JobState::kQueued && job.reason == jobs::kWaitPosition &&
+      hub.queue.paused()) {
+    return jobs::kWaitPaused;
+  }
+  return job.reason.empty() ? Json(nullptr) : Json(job.reason);
+}
+
+}  // namespace
+
 Json job_json(hub::Hub& hub, const jobs::Job& job) {
   const Json spec = stored_json(job.spec_json);
   Json json = {
       {"id", job.id},
       {"type", job.kind},
       {"state", jobs::to_string(job.state)},
-      {"reason", job.reason.empty() ? Json(nullptr) : Json(job.reason)},
+      {"reason", reason_json(hub, job)},
+      {"last_error", job.last_error.empty() ? Json(nullptr) : Json(job.last_error)},
       {"attempt", job.attempt},
+      {"not_before", time_or_null(job.not_before_ms)},
       {"queue_position", or_null(hub.queue.position(job.id))},
       {"priority", job.priority},
       {"cancel_requested", job.cancel_requested},

@@ -1,19 +1,26 @@
 #include "api/handlers/system.h"
 
+#include <charconv>
 #include <thread>
 
 #include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 
+#include "api/handlers/request_json.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
+#include "core/obs/log.h"
 #include "core/registry/model_resolver.h"
 
 namespace hub::api {
 namespace {
 
 using base::Json;
+
+constexpr std::int64_t kMostLogBytes = 4 << 20;
 
 Json engine_json(const hub::ModelPool::EngineInfo& engine) {
   return {
@@ -22,6 +29,8 @@ Json engine_json(const hub::ModelPool::EngineInfo& engine) {
       {"state", engine.state},
       {"pid", engine.pid},
       {"requests", engine.users},
+      {"pinned", engine.pinned},
+      {"idle_seconds", engine.idle_seconds},
       {"resident_bytes", engine.resident_bytes},
       {"adapters", engine.adapters},
       {"uptime_seconds", engine.loaded_seconds}};
@@ -36,19 +45,33 @@ Json engines_json(const hub::Hub& hub) {
 }
 
 Json memory_json(const hub::Hub& hub) {
+  const hub::MemoryLedger::Snapshot now = hub.ledger.snapshot();
   Json lines = Json::array();
-  for (const auto& line : hub.ledger.lines()) {
+  for (const auto& line : now.lines) {
     lines.push_back(
         {{"owner", line.owner},
+         {"estimated_bytes", line.estimated_bytes},
          {"reserved_bytes", line.reserved_bytes},
-         {"measured_bytes", line.measured_bytes}});
+         {"measured_bytes", line.measured_bytes},
+         {"peak_bytes", line.peak_bytes}});
   }
   return {
       {"machine_bytes", hub::machine_memory_bytes()},
-      {"available_bytes", hub::available_memory_bytes()},
-      {"budget_bytes", hub.ledger.budget_bytes()},
-      {"reserved_bytes", hub.ledger.reserved_bytes()},
+      {"available_bytes", now.available_bytes},
+      {"budget_bytes", now.budget_bytes},
+      {"reserved_bytes", now.reserved_bytes},
+      {"promised_bytes", now.promised_bytes},
+      {"free_bytes", now.free_bytes()},
       {"lines", lines}};
+}
+
+Json heat_json(const hub::Hub& hub) {
+  const hub::Housekeeper::Heat heat = hub.housekeeper.heat();
+  return {
+      {"celsius", heat.temperature ? Json(heat.temperature->celsius) : Json(nullptr)},
+      {"sensor", heat.temperature ? Json(heat.temperature->sensor) : Json(nullptr)},
+      {"limit_celsius", heat.limit_celsius},
+      {"resting", heat.resting}};
 }
 
 Response system_state(hub::Hub& hub) {
@@ -63,6 +86,7 @@ Response system_state(hub::Hub& hub) {
         {"architecture", machine.machine},
         {"cores", std::thread::hardware_concurrency()}}},
       {"memory", memory_json(hub)},
+      {"temperature", heat_json(hub)},
       {"engines", engines_json(hub)},
       {"jobs",
        {{"QUEUED", counts.at(0)},
@@ -88,6 +112,7 @@ Response system_state(hub::Hub& hub) {
 
 Response load_engine(hub::Hub& hub, const Request& request) {
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
+  hub.pool.allow_start(resolved.base.id);
   static_cast<void>(hub.pool.acquire(hub.served_model(resolved)));
   return json_response(200, Json{{"model", resolved.asked}, {"state", "ready"}}.dump());
 }
@@ -98,6 +123,53 @@ Response unload_engine(hub::Hub& hub, const Request& request) {
   return json_response(
       200,
       Json{{"model", resolved.asked}, {"state", "unloaded"}, {"was_loaded", was_loaded}}.dump());
+}
+
+// {"pinned": false} lets go again; without a body it pins.
+Response pin_engine(hub::Hub& hub, const Request& request) {
+  bool pinned = true;
+  if (!request.body.empty()) {
+    const Json json = request_json(request);
+    const base::JsonReader body(json);
+    body.refuse_unknown({"pinned"});
+    pinned = body.optional_bool("pinned").value_or(true);
+  }
+  const auto resolved = hub.resolver.resolve(request.params.at("model"));
+  hub.pool.pin(resolved.base.id, pinned);
+  return json_response(200, Json{{"model", resolved.asked}, {"pinned", pinned}}.dump());
+}
+
+std::int64_t read_lines(const Request& request) {
+  refuse_unknown_query(request, {"lines"});
+  const std::string text = request.query_value("lines", "200");
+  std::int64_t lines = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), lines);
+  if (error != std::errc() || end != text.data() + text.size() || lines < 1 || lines > 10'000) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        "query parameter 'lines' must be a whole number from 1 to 10000, got \"" +
+            text.substr(0, 60) + "\"",
+        "lines");
+  }
+  return lines;
+}
+
+Response text_answer(std::string text) {
+  Response response;
+  response.headers["Content-Type"] = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+Response server_log(const Request& request) {
+  return text_answer(obs::log::recent(static_cast<std::size_t>(read_lines(request))));
+}
+
+// Also of an engine that is gone: then it tells why.
+Response engine_log(hub::Hub& hub, const Request& request) {
+  const auto resolved = hub.resolver.resolve(request.params.at("model"));
+  return text_answer(
+      hub::tail(hub.pool.log_file(resolved.base.model_name), read_lines(request), kMostLogBytes));
 }
 
 }  // namespace
@@ -124,6 +196,13 @@ std::vector<Route> system_routes(hub::Hub& hub) {
       {"POST",
        "/engines/{model}/unload",
        [&hub](const Request& request) { return unload_engine(hub, request); }},
+      {"POST",
+       "/engines/{model}/pin",
+       [&hub](const Request& request) { return pin_engine(hub, request); }},
+      {"GET",
+       "/engines/{model}/logs",
+       [&hub](const Request& request) { return engine_log(hub, request); }},
+      {"GET", "/logs", [](const Request& request) { return server_log(request); }},
   };
 }
 

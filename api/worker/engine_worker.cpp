@@ -165,7 +165,14 @@ void serve(const EngineArguments& arguments) {
       .on_usage = emit_usage};
   Server server(server_options(arguments), routes(model));
   server.start();
-  const MemoryReporter reporter(kMemoryInterval);
+  // Tells an engine that works from one that hangs: the server ends the latter.
+  const MemoryReporter reporter(kMemoryInterval, [&engine] {
+    const engine::EngineStats stats = engine.stats();
+    base::emit_event(
+        "work",
+        {{"steps", stats.prompt_tokens + stats.generated_tokens},
+         {"requests", stats.running + stats.waiting}});
+  });
   const std::uint64_t weight_bytes = engine.stats().weight_bytes;
   base::emit_event(
       "ready",

@@ -10,6 +10,7 @@
 #include "api/worker/memory_event.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/data/split.h"
 #include "core/model_config/finetune_params.h"
@@ -18,6 +19,7 @@
 #include "core/train/batch_size.h"
 #include "core/train/checkpoint.h"
 #include "core/train/lora.h"
+#include "core/train/train_state.h"
 
 namespace hub::api {
 namespace {
@@ -73,12 +75,16 @@ train::TrainData load_data(
   return result;
 }
 
-// Freed activations are reused from step to step, so that pages need not be zeroed anew each time;
-// a quarter of what the job may use bounds what is kept.
-void limit_cache(const JobSpec& spec) {
-  const std::uint64_t bytes = spec.memory_limit_bytes > 0
-                                  ? std::min(spec.memory_limit_bytes / 4, kLargestCache)
-                                  : kLargestCache;
+// Freed activations are reused from step to step, so that pages need not be zeroed anew each time.
+// MLX bounds what it keeps, not what it has in all: with so much kept, the peak of the arrays and
+// what is kept beside it stay within the limit.
+void limit_cache(const JobSpec& spec, std::uint64_t peak_bytes) {
+  std::uint64_t bytes = kLargestCache;
+  if (spec.memory_limit_bytes > 0) {
+    const std::uint64_t room =
+        spec.memory_limit_bytes > peak_bytes ? spec.memory_limit_bytes - peak_bytes : 0;
+    bytes = std::min(kLargestCache, room);
+  }
   tensor::set_cache_limit(static_cast<std::size_t>(bytes));
 }
 
@@ -88,20 +94,12 @@ int pick_batch_size(
     const models::LanguageModel& model,
     const train::TrainData& data,
     const EmitEvent& emit) {
-  std::size_t longest = 0;
-  for (const auto* rows : {&data.train, &data.valid}) {
-    for (const data::Example& example : *rows) {
-      longest = std::max(longest, example.tokens.size());
-    }
-  }
+  std::vector<data::Example> rows = data.train;
+  rows.insert(rows.end(), data.valid.begin(), data.valid.end());
   const auto choice = train::choose_batch_size(
-      model.config(),
-      model.weight_bytes(),
-      params,
-      data.train.size(),
-      longest,
-      spec.memory_limit_bytes);
+      model.config(), model.weight_bytes(), params, data::RowSizes(rows), spec.memory_limit_bytes);
   log_info(emit, choice.reason);
+  limit_cache(spec, choice.estimated_bytes);
   return choice.batch_size;
 }
 
@@ -135,14 +133,41 @@ Json lineage(const JobSpec& spec, const FinetuneParams& params) {
         {"params", params.to_json()}}}};
 }
 
+// What decides a training's course: a state goes on only with the same.
+std::string state_fingerprint(const JobSpec& spec, const FinetuneParams& params) {
+  return base::sha256_hex(
+      Json{
+          {"base", spec.base_digest},
+          {"dataset", spec.dataset_digest},
+          {"adapter", spec.adapter_folder ? spec.adapter_folder->string() : ""},
+          {"params", params.to_json()}}
+          .dump());
+}
+
+// Where an earlier attempt of this job came to. One that cannot be used is no reason to fail: the
+// job begins anew, and says so.
+std::optional<train::TrainState> saved_state(
+    const std::filesystem::path& file, const std::string& fingerprint, const EmitEvent& emit) {
+  try {
+    auto state = train::load_state(file);
+    if (!state || state->fingerprint == fingerprint) {
+      return state;
+    }
+    log_info(emit, "begins anew: the saved state is of other data or params");
+  } catch (const base::Error& error) {
+    log_info(emit, fmt::format("begins anew: {}", error.what()));
+  }
+  return std::nullopt;
+}
+
 // Turns what the trainer reports into events.
 class Reporter {
  public:
   explicit Reporter(const EmitEvent& emit) : emit_(emit) {}
 
-  void started(int total_steps) {
+  void started(int step, int total_steps) {
     total_steps_ = total_steps;
-    progress(0);
+    progress(step);
   }
 
   void reported(const train::StepReport& report) {
@@ -195,14 +220,21 @@ Json optional_json(const std::optional<double>& value) {
 }  // namespace
 
 Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emit) {
-  const FinetuneParams params = read_params(spec);
+  FinetuneParams params = read_params(spec);
   train::TrainData data = load_data(spec, params, emit);
   control.check();
-  limit_cache(spec);
+  tensor::set_cache_limit(0);  // until the batches are known
   const auto model = models::load_model(spec.base_folder);
   emit("ready", {{"weight_bytes", model->weight_bytes()}, {"pid", ::getpid()}});
   control.check();
 
+  const std::string fingerprint = state_fingerprint(spec, params);
+  const auto state_file = spec.output_folder / "state.safetensors";
+  auto saved = saved_state(state_file, fingerprint, emit);
+  // The same batches as before, whatever memory there is now: else the result would differ.
+  if (saved) {
+    params.batch_size = saved->batch_size;
+  }
   const int batch_size = pick_batch_size(spec, params, *model, data, emit);
   const Json extra = lineage(spec, params);
   const train::Checkpoints checkpoints(spec.output_folder / "checkpoints", *model, extra);
@@ -217,13 +249,14 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     reporter.polled(step);
     return control.next();
   };
-  hooks.save = [&](int step, const train::TrainableAdapter& adapter, bool final) {
-    if (final) {
-      train::save_result(adapter_folder, adapter, *model, extra);
-      return;
-    }
-    checkpoints.save(step, adapter);
-    emit("checkpoint", {{"step", step}, {"folder", checkpoints.folder().string()}});
+  hooks.finished = [&](int /*step*/, const train::TrainableAdapter& adapter) {
+    train::save_result(adapter_folder, adapter, *model, extra);
+  };
+  hooks.checkpoint = [&](train::TrainState state, const train::TrainableAdapter& adapter) {
+    state.fingerprint = fingerprint;
+    checkpoints.save(state.step, adapter);
+    train::save_state(state_file, state);
+    emit("checkpoint", {{"step", state.step}, {"folder", checkpoints.folder().string()}});
   };
   train::Trainer trainer(
       *model,
@@ -232,7 +265,12 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       params,
       batch_size,
       std::move(hooks));
-  reporter.started(trainer.total_steps());
+  if (saved) {
+    const int step = saved->step;
+    trainer.restore(std::move(*saved));
+    log_info(emit, fmt::format("goes on after step {} of {}", step, trainer.total_steps()));
+  }
+  reporter.started(trainer.step(), trainer.total_steps());
   const train::TrainResult result = trainer.run();
   emit("memory", memory_event());
   return {

@@ -36,12 +36,12 @@ void JobControl::stop() {
 train::Command JobControl::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopped_ || checkpoint_ || !paused_; });
-  if (stopped_) {
-    return train::Command::kStop;
-  }
-  if (checkpoint_) {
+  if (checkpoint_) {  // before a stop: what is done is kept
     checkpoint_ = false;
     return train::Command::kCheckpoint;
+  }
+  if (stopped_) {
+    return train::Command::kStop;
   }
   return train::Command::kContinue;
 }

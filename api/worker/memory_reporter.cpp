@@ -1,5 +1,7 @@
 #include "api/worker/memory_reporter.h"
 
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "api/worker/memory_event.h"
@@ -7,8 +9,8 @@
 
 namespace hub::api {
 
-MemoryReporter::MemoryReporter(std::chrono::milliseconds interval)
-    : thread_([this, interval] { run(interval); }) {}
+MemoryReporter::MemoryReporter(std::chrono::milliseconds interval, std::function<void()> also)
+    : also_(std::move(also)), thread_([this, interval] { run(interval); }) {}
 
 MemoryReporter::~MemoryReporter() {
   {
@@ -23,6 +25,9 @@ void MemoryReporter::run(std::chrono::milliseconds interval) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     base::emit_event("memory", memory_event());
+    if (also_) {
+      also_();
+    }
     wake_.wait_for(lock, interval, [this] { return stopping_; });
   }
 }

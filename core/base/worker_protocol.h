@@ -13,18 +13,22 @@ namespace hub::base {
 // log. A worker exits when its standard input closes.
 //
 // Events ("type"):
-//   ready      {"socket"?, "weight_bytes", "pid"}          an engine listens, or a job has loaded
-//   its model progress   {"step","total","eta_seconds"}              jobs metric     {"step",
-//   "train_loss"?, "eval_loss"?, "learning_rate"?, "iterations_per_second"?, "tokens_per_second"?,
-//               "trained_tokens"?, "grad_norm"?, "peak_memory_bytes"?}
+//   ready      {"socket"?, "weight_bytes", "pid"}  an engine listens, or a job has loaded its model
+//   progress   {"step","total","eta_seconds"}  jobs
+//   metric     {"step","train_loss"?,"eval_loss"?,"learning_rate"?,"iterations_per_second"?,
+//               "tokens_per_second"?,"trained_tokens"?,"grad_norm"?,"peak_memory_bytes"?}
 //   memory     {"active_bytes","cache_bytes","peak_bytes","resident_bytes"}
-//   usage
-//   {"request_id","prompt_tokens","completion_tokens","ttft_seconds","seconds","finish_reason"}
-//   engines attached   {"id","error"?: {"code","message"}}         answers attach        detached
-//   {"id"} checkpoint {"step","folder"}                           jobs result     {…kind-specific…}
-//   the last event of a job that succeeded error      {"code","message","param","reason"} the last
-//   event of a worker that failed log        {"level","message"}
+//   work       {"steps","requests"}  engines, once a second: "steps" stands still when it hangs
+//   usage      {"request_id","prompt_tokens","completion_tokens","ttft_seconds","seconds",
+//               "finish_reason"}  engines
+//   attached   {"id","error"?: {"code","message"}}  answers attach
+//   detached   {"id"}
+//   checkpoint {"step","folder"}  jobs
+//   result     {…kind-specific…}  the last event of a job that succeeded
+//   error      {"code","message","param","reason"}  the last event of a worker that failed
+//   log        {"level","message"}
 // Commands ("type"): attach {"id","folder"}, detach {"id"}, pause, resume, checkpoint, drain, stop.
+// A checkpoint that was asked for before a stop is written first.
 inline constexpr int kWorkerProtocolVersion = 1;
 
 // One line with "v", "type" and the fields of `data` (an object), ended by a newline.

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,6 +18,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/worker_protocol.h"
 #include "core/hub/process_info.h"
 #include "core/obs/log.h"
@@ -94,8 +97,20 @@ std::string ExitStatus::text() const {
                      : fmt::format("exit code {}", code);
 }
 
+void end_recorded_workers(const std::filesystem::path& record_folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(record_folder, error)) {
+    const std::string name = entry.path().filename().string();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    end_process(pid, base::read_file(entry.path()));
+    std::filesystem::remove(entry.path(), error);
+  }
+}
+
 ChildProcess::ChildProcess(ChildOptions options) : options_(std::move(options)) {
   start();
+  record();
   reader_ = std::thread([this] { read_events(); });
 }
 
@@ -146,6 +161,12 @@ void ChildProcess::start() {
   running_ = true;
 }
 
+void ChildProcess::record() const {
+  if (!options_.record_folder.empty()) {
+    std::ofstream(options_.record_folder / std::to_string(pid_)) << start_time_;
+  }
+}
+
 ChildProcess::~ChildProcess() {
   {
     const std::lock_guard lock(input_mutex_);
@@ -189,7 +210,7 @@ void ChildProcess::signal(int number) {
   // The reader thread has not waited for it while running_ is set, so the pid cannot belong to
   // another process yet.
   if (running_ && process_start_time(pid_) == start_time_) {
-    ::kill(pid_, number);
+    ::kill(-pid_, number);  // its group: what it started, too
   }
 }
 
@@ -233,6 +254,10 @@ void ChildProcess::read_events() {
   exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
   exit.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   running_ = false;
+  if (!options_.record_folder.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove(options_.record_folder / std::to_string(pid_), ignored);
+  }
   try {
     options_.on_exit(exit);
   } catch (const std::exception& error) {

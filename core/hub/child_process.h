@@ -27,10 +27,16 @@ struct ExitStatus {
 struct ChildOptions {
   std::vector<std::string> command;  // program and arguments
   std::filesystem::path log_file;    // standard error is appended to it; empty: inherited
+  std::filesystem::path
+      record_folder{};  // notes pid and start time here while it lives; empty: not
   std::function<void(const base::Json& event)>
       on_event;  // each protocol line, on the child's reader thread
   std::function<void(const ExitStatus&)> on_exit;  // once, on the same thread, after the last event
 };
+
+// Ends the processes that a server noted in `record_folder` and did not live to end itself, where
+// they still run.
+void end_recorded_workers(const std::filesystem::path& record_folder);
 
 // A worker of this server (core/base/worker_protocol.h): a process in a group of its own with pipes
 // at standard input and output. Public functions are thread-safe.
@@ -55,6 +61,7 @@ class ChildProcess {
 
  private:
   void start();
+  void record() const;
   void read_events();
   void handle_line(const std::string& line);
   // Waits up to `seconds` for the end.

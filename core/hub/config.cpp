@@ -79,6 +79,19 @@ void check_origin(const std::string& origin, const std::string& source) {
   }
 }
 
+// A setting that is one number of a Config.
+auto real_of(double Config::* field, double low, double high) {
+  return [=](Config& c, const std::vector<std::string>& v, const std::string& s) {
+    c.*field = number(v[0], s, low, high);
+  };
+}
+
+auto count_of(int Config::* field, std::uint64_t low, std::uint64_t high) {
+  return [=](Config& c, const std::vector<std::string>& v, const std::string& s) {
+    c.*field = static_cast<int>(whole(v[0], s, low, high));
+  };
+}
+
 // A setting: its name and how its values (one unless said) go into the Config.
 struct Setting {
   std::string name;
@@ -99,11 +112,7 @@ std::vector<Setting> door_settings() {
   };
   return {
       {"host", true, [](Config& c, const Values& v, Source) { c.hosts = v; }},
-      {"port",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.port = static_cast<int>(whole(v[0], s, 0, 65535));
-       }},
+      {"port", false, count_of(&Config::port, 0, 65535)},
       {"allow_path", true, paths},
       {"allowed_hosts",
        true,
@@ -140,11 +149,7 @@ std::vector<Setting> engine_settings() {
       {"data_dir", false, path_of(&Config::data_dir)},
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
-      {"memory_fraction",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.memory_fraction = number(v[0], s, 0.05, 1.0);
-       }},
+      {"memory_fraction", false, real_of(&Config::memory_fraction, 0.05, 1.0)},
       {"memory_budget_bytes",
        false,
        [](Config& c, const Values& v, Source s) {
@@ -155,29 +160,24 @@ std::vector<Setting> engine_settings() {
        [](Config& c, const Values& v, Source s) {
          c.kv_budget_bytes = whole(v[0], s, 1U << 20U, kMaxBytes);
        }},
-      {"max_running",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.max_running = static_cast<int>(whole(v[0], s, 1, 256));
-       }},
-      {"threads",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.threads = static_cast<int>(whole(v[0], s, 0, 512));
-       }},
-      {"load_timeout_seconds",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.load_timeout_seconds = number(v[0], s, 1, 86400);
-       }},
-      {"drain_timeout_seconds",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.drain_timeout_seconds = number(v[0], s, 0, 86400);
-       }},
+      {"max_running", false, count_of(&Config::max_running, 1, 256)},
+      {"threads", false, count_of(&Config::threads, 0, 512)},
+      {"load_timeout_seconds", false, real_of(&Config::load_timeout_seconds, 1, 86400)},
+      {"drain_timeout_seconds", false, real_of(&Config::drain_timeout_seconds, 0, 86400)},
       {"hf_endpoint", false, [](Config& c, const Values& v, Source) { c.hf_endpoint = v[0]; }},
       {"hf_token", false, [](Config& c, const Values& v, Source) { c.hf_token = v[0]; }},
       {"hf_cache", false, path_of(&Config::hf_cache)},
+      {"queue_limit", false, count_of(&Config::queue_limit, 1, 1'000'000)},
+      {"device_jobs", false, count_of(&Config::device_jobs, 1, 16)},
+      {"job_max_attempts", false, count_of(&Config::job_max_attempts, 1, 100)},
+      {"job_retry_seconds", false, real_of(&Config::job_retry_seconds, 0, 86400)},
+      {"job_stall_seconds", false, real_of(&Config::job_stall_seconds, 1, 86400)},
+      {"engine_stall_seconds", false, real_of(&Config::engine_stall_seconds, 1, 86400)},
+      {"idle_unload_seconds", false, real_of(&Config::idle_unload_seconds, 0, 1e9)},
+      {"job_patience_seconds", false, real_of(&Config::job_patience_seconds, 0, 86400)},
+      {"temperature_limit_celsius", false, real_of(&Config::temperature_limit_celsius, 0, 150)},
+      {"temperature_resume_celsius", false, real_of(&Config::temperature_resume_celsius, 0, 150)},
+      {"temperature_sensor", false, path_of(&Config::temperature_sensor)},
       {"log_level",
        false,
        [](Config& c, const Values& v, Source s) {

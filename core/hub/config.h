@@ -37,8 +37,20 @@ struct Config {
   std::string hf_endpoint;              // hf_endpoint: the Hub or a mirror; "": HF_ENDPOINT
   std::string hf_token;                 // hf_token: "": HF_TOKEN, or what `hf auth login` stored
   std::filesystem::path hf_cache;       // hf_cache: "": HF_HUB_CACHE, HF_HOME
-  std::string log_level = "info";       // log_level: debug, info, warning, error
-  std::string log_format = "text";      // log_format: text, json
+  int queue_limit = 1000;               // queue_limit: jobs that may wait
+  int device_jobs = 1;                  // device_jobs: training jobs at once
+  int job_max_attempts = 3;             // job_max_attempts: crashes until a job fails for good
+  double job_retry_seconds = 2.0;    // job_retry_seconds: to the second attempt, then 4 x as long
+  double job_stall_seconds = 600.0;  // job_stall_seconds: without progress until it is ended
+  double engine_stall_seconds = 120.0;  // engine_stall_seconds: the same for an engine
+  double idle_unload_seconds = 0.0;     // idle_unload_seconds: 0: engines stay until room is needed
+  double job_patience_seconds = 10.0;   // job_patience_seconds: idle time until a job may take an
+                                        // engine's memory
+  double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
+  double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
+  std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's
+  std::string log_level = "info";            // log_level: debug, info, warning, error
+  std::string log_format = "text";           // log_format: text, json
 
   // Others than this machine can reach it.
   [[nodiscard]] bool beyond_loopback() const;

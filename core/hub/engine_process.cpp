@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <signal.h>
 
 #include "core/base/clock.h"
 #include "core/base/json_reader.h"
@@ -29,6 +30,7 @@ EngineProcess::EngineProcess(Options options)
   ChildOptions child;
   child.command = options_.command;
   child.log_file = options_.log_file;
+  child.record_folder = options_.record_folder;
   child.on_event = [this](const base::Json& event) { on_event(event); };
   child.on_exit = [this](const ExitStatus& status) { on_exit(status); };
   child_ = std::make_unique<ChildProcess>(std::move(child));
@@ -86,11 +88,31 @@ void EngineProcess::attach(
 }
 
 void EngineProcess::drain(double seconds) {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
   child_->send("drain", base::Json::object());
   std::unique_lock lock(mutex_);
   if (!changed_.wait_for(lock, wait_time(seconds), [this] { return ended_; })) {
     obs::log::warning("engine_drain_timeout", {{"model", options_.model}, {"pid", child_->pid()}});
   }
+}
+
+void EngineProcess::kill() {
+  child_->signal(SIGKILL);
+}
+
+bool EngineProcess::stalled(double seconds) const {
+  const std::lock_guard lock(mutex_);
+  const double now = base::steady_seconds();
+  return ready_ && ((waiting_ > 0 && now - last_step_ > seconds) ||
+                    (users_ > 0 && now - last_event_ > seconds));
+}
+
+std::optional<std::string> EngineProcess::crash() const {
+  const std::lock_guard lock(mutex_);
+  return crash_;
 }
 
 bool EngineProcess::alive() const {
@@ -122,10 +144,25 @@ void EngineProcess::add_user(int change) {
 void EngineProcess::on_event(const base::Json& event) {
   const base::JsonReader reader(event);
   const std::string type = reader.string("type");
+  {
+    const std::lock_guard lock(mutex_);
+    last_event_ = base::steady_seconds();
+  }
   if (type == "memory") {
     options_.memory->measured(
         static_cast<std::uint64_t>(
             reader.optional_int("resident_bytes", 0, INT64_MAX).value_or(0)));
+    return;
+  }
+  if (type == "work") {
+    const std::lock_guard lock(mutex_);
+    const auto steps = reader.optional_int("steps", 0, INT64_MAX).value_or(0);
+    const auto waiting = reader.optional_int("requests", 0, INT64_MAX).value_or(0);
+    if (steps != steps_ || waiting_ == 0) {
+      last_step_ = base::steady_seconds();
+    }
+    steps_ = steps;
+    waiting_ = waiting;
     return;
   }
   if (type == "log") {
@@ -157,6 +194,9 @@ void EngineProcess::on_exit(const ExitStatus& status) {
       .reset();  // only this thread uses it; its memory is free whether or not anybody looks again
   const std::lock_guard lock(mutex_);
   ended_ = true;
+  if (!failure_ && !draining_) {
+    crash_ = status.text();
+  }
   if (!failure_) {
     failure_ = Error(
         ErrorCode::kUnavailable,

@@ -27,6 +27,7 @@ class EngineProcess {
     std::vector<std::string> command;
     std::filesystem::path socket;
     std::filesystem::path log_file;
+    std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
   };
 
@@ -43,6 +44,15 @@ class EngineProcess {
 
   // Asks it to finish its requests and end; returns when it has, or after `seconds`.
   void drain(double seconds);
+
+  // For good, now.
+  void kill();
+
+  // True when requests wait and the engine made no step, or said nothing at all, for `seconds`.
+  [[nodiscard]] bool stalled(double seconds) const;
+  // How it crashed; nullopt while it lives, after it ended as asked, and when it said what is
+  // wrong.
+  [[nodiscard]] std::optional<std::string> crash() const;
 
   [[nodiscard]] bool alive() const;
   [[nodiscard]] bool ready() const;
@@ -70,6 +80,12 @@ class EngineProcess {
   std::condition_variable changed_;
   bool ready_ = false;                  // guarded by mutex_
   bool ended_ = false;                  // guarded by mutex_
+  bool draining_ = false;               // guarded by mutex_
+  std::optional<std::string> crash_;    // guarded by mutex_
+  std::int64_t steps_ = -1;             // guarded by mutex_; what the engine did so far
+  std::int64_t waiting_ = 0;            // guarded by mutex_; requests it has
+  double last_step_ = 0;                // guarded by mutex_; when steps_ or waiting_ moved
+  double last_event_ = 0;               // guarded by mutex_; one comes every second
   std::optional<base::Error> failure_;  // guarded by mutex_
   std::map<std::string, std::optional<base::Error>>
       attached_;                         // guarded by mutex_; answers to attach

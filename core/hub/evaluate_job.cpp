@@ -35,11 +35,10 @@ class EvaluateJob final : public JobKind {
     shape.max_seq_length =
         static_cast<int>(reader.optional_int("max_seq_length", 1, 1 << 20).value_or(512));
     const int batch = static_cast<int>(reader.optional_int("batch_size", 1, 4096).value_or(1));
-    plan.estimated_bytes =
-        model_config::finetune_bytes(config, weight_bytes, shape, batch, shape.max_seq_length);
+    plan.estimated_bytes = model_config::worker_bytes(
+        model_config::finetune_bytes(config, weight_bytes, shape, batch, shape.max_seq_length));
     Json worker_spec = worker_spec_head(services_, job, model);
     worker_spec["params"] = params;
-    worker_spec["memory_limit_bytes"] = plan.estimated_bytes;
     plan.worker_spec = worker_spec.dump(2) + "\n";
     return plan;
   }

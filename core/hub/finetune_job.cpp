@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
+#include "core/hub/finetune_estimate.h"
 #include "core/hub/job_kind.h"
 #include "core/model_config/content_digest.h"
-#include "core/model_config/memory_estimate.h"
-#include "core/model_config/weight_files.h"
 
 namespace hub::hub {
 namespace {
@@ -33,35 +33,33 @@ class FinetuneJob final : public JobKind {
         model_config::FinetuneParams::from_json(JsonReader(spec).value("params"), "params");
     const JobModel model = job_model(services_, job);
     const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
-    const auto config = model_config::ModelConfig::load(base_folder);
-    const std::uint64_t weight_bytes =
-        model_config::loaded_bytes(model_config::read_weight_files(base_folder));
-
+    const FinetuneEstimate estimate(base_folder, dataset_path(job), params);
+    const std::uint64_t budget = services_.memory_budget_bytes;
     JobPlan plan;
-    // With an automatic batch size the trainer fits itself into what is granted; the smallest batch
-    // must fit.
-    plan.estimated_bytes = model_config::finetune_bytes(
-        config, weight_bytes, params, params.batch_size.value_or(1), params.max_seq_length);
-    // POST /jobs asked already, unless the weights were not here yet.
-    if (plan.estimated_bytes > services_.memory_budget_bytes) {
+    // With an automatic batch size the trainer fits itself into what is granted.
+    plan.estimated_bytes = estimate.comfortable_bytes(params, budget / 2);
+    if (plan.estimated_bytes > budget) {
       throw Error(
-          ErrorCode::kUnprocessable,
+          ErrorCode::kInsufficientMemory,
           fmt::format(
-              "this job needs about {} bytes and the memory budget is {} bytes, even with nothing "
-              "else loaded",
-              plan.estimated_bytes,
-              services_.memory_budget_bytes),
+              "this job needs about {} MiB and the memory budget is {} MiB, even with nothing else "
+              "loaded: use a smaller params.batch_size or params.max_seq_length",
+              plan.estimated_bytes >> 20U,
+              budget >> 20U),
           "params",
           "insufficient_memory");
     }
-    if (!params.batch_size) {
-      plan.estimated_bytes = std::max(plan.estimated_bytes, services_.memory_budget_bytes / 4);
-    }
+    plan.memory_key = fmt::format(
+        "finetune {} {} {} {}",
+        model.base.digest,
+        job.dataset_id.value_or(""),
+        plan.estimated_bytes,
+        base::sha256_hex(params.to_json().dump()));
     Json worker_spec = worker_spec_head(services_, job, model);
     worker_spec["params"] = params.to_json();
     worker_spec["output_folder"] = output_folder.string();
-    worker_spec["memory_limit_bytes"] =
-        std::min(services_.memory_budget_bytes, plan.estimated_bytes);
+    plan.preferred_bytes =
+        plan.estimated_bytes + (plan.estimated_bytes - estimate.weight_bytes()) / 2;
     plan.worker_spec = worker_spec.dump(2) + "\n";
     return plan;
   }
@@ -116,6 +114,10 @@ class FinetuneJob final : public JobKind {
   }
 
  private:
+  [[nodiscard]] std::filesystem::path dataset_path(const jobs::Job& job) const {
+    return services_.artifacts.absolute(services_.datasets.get(job.dataset_id.value_or("")).path);
+  }
+
   static Json metrics(const Json& result) {
     Json metrics = Json::object();
     const JsonReader reader(result);

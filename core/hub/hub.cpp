@@ -23,7 +23,7 @@ using base::ErrorCode;
 
 // Makes the folders and brings the database to this program's schema; returns the database's file.
 fs::path prepare(const Config& config, const base::Clock& clock) {
-  for (const char* name : {"imports", "jobs", "uploads", "logs"}) {
+  for (const char* name : {"imports", "jobs", "uploads", "logs", "workers"}) {
     std::error_code error;
     fs::create_directories(config.data_dir / name, error);
     if (error) {
@@ -91,11 +91,33 @@ ModelPool::Options pool_options(const Config& config, Integrity& integrity) {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
       .log_folder = config.data_dir / "logs",
+      .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
       .max_running = config.max_running,
       .threads = config.threads,
       .load_timeout_seconds = config.load_timeout_seconds,
+      .job_patience_seconds = config.job_patience_seconds,
+      .idle_unload_seconds = config.idle_unload_seconds,
+      .stall_seconds = config.engine_stall_seconds,
       .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); }};
+}
+
+JobRunner::Options runner_options(const Config& config, const fs::path& jobs_folder) {
+  return {
+      .worker_executable = config.worker_executable,
+      .jobs_folder = jobs_folder,
+      .record_folder = config.data_dir / "workers",
+      .threads = config.threads,
+      .device_jobs = config.device_jobs,
+      .max_attempts = config.job_max_attempts,
+      .retry_seconds = config.job_retry_seconds,
+      .stall_seconds = config.job_stall_seconds,
+      .yield_seconds = config.job_patience_seconds};
+}
+
+std::unique_ptr<Thermometer> make_thermometer(const Config& config) {
+  return config.temperature_sensor.empty() ? make_system_thermometer()
+                                           : make_file_thermometer(config.temperature_sensor);
 }
 
 }  // namespace
@@ -117,15 +139,19 @@ Hub::Hub(Config given)
       audit(database, clock),
       settings(database, clock),
       events(database),
-      queue(database, clock),
+      queue(database, clock, {.most_queued = config.queue_limit}),
       garbage(config.data_dir, queue, artifacts, models, datasets),
-      ledger(memory_budget(config)),
+      ledger(memory_budget(config), available_memory_bytes),
+      peaks(database, clock),
       pool(pool_options(config, integrity), ledger),
       runner(
-          {.worker_executable = config.worker_executable,
-           .jobs_folder = jobs_folder(),
-           .threads = config.threads},
-          {.database = database, .queue = queue, .events = events, .pool = pool, .clock = clock},
+          runner_options(config, jobs_folder()),
+          {.database = database,
+           .queue = queue,
+           .events = events,
+           .pool = pool,
+           .peaks = peaks,
+           .clock = clock},
           make_job_kinds(
               {.models = models,
                .aliases = aliases,
@@ -137,7 +163,15 @@ Hub::Hub(Config given)
       pulls(pull_options(config, ledger), artifacts),
       host_runner(
           {.database = database, .queue = queue, .events = events, .clock = clock},
-          host_kinds(pulls, models, resolver, queue, artifacts)) {
+          host_kinds(pulls, models, resolver, queue, artifacts)),
+      housekeeper(
+          {.pool = pool, .runner = runner, .events = events, .clock = clock},
+          make_thermometer(config),
+          CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
+          config.data_dir / "logs") {
+  // Workers of a server that was killed end with their pipes; those that hang are ended here.
+  end_recorded_workers(config.data_dir / "workers");
+  pool.on_memory_needed([this] { return runner.yield(); });
   // Files that a crash left without a row would be in the way of the next version's.
   for (const std::string& folder : artifacts.set_aside(models.stored_folders())) {
     obs::log::warning(
@@ -176,11 +210,13 @@ void Hub::start() {
   host_runner.recover();  // before orphans of the device lane are failed
   runner.start();
   host_runner.start();
+  housekeeper.start();
 }
 
 void Hub::stop() {
   events.close();
   host_runner.stop();
+  housekeeper.stop();
   runner.stop();
   pool.close(config.drain_timeout_seconds);
   try {

@@ -11,10 +11,12 @@
 #include "core/hub/folders.h"
 #include "core/hub/garbage.h"
 #include "core/hub/host_runner.h"
+#include "core/hub/housekeeper.h"
 #include "core/hub/integrity.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
+#include "core/hub/peak_memory.h"
 #include "core/hub/pull_plan.h"
 #include "core/hub/settings.h"
 #include "core/jobs/event_log.h"
@@ -44,7 +46,7 @@ class Hub {
 
   // Registers the default model where it is missing, takes up the job queue.
   void start();
-  // Drains engines and stops the running job. Idempotent.
+  // Drains engines; the running job writes a checkpoint and goes on at the next start. Idempotent.
   void stop();
 
   // What the server answers with 200 at /readyz; throws kUnavailable saying what is missing.
@@ -77,10 +79,12 @@ class Hub {
   jobs::JobQueue queue;
   Garbage garbage;
   MemoryLedger ledger;
+  PeakMemory peaks;
   ModelPool pool;
   JobRunner runner;
   PullPlanner pulls;
   HostRunner host_runner;
+  Housekeeper housekeeper;
 
  private:
   void check_settings();

@@ -32,8 +32,12 @@ struct JobServices {
 
 // What a worker needs to run a job (api/worker/job_worker.h) and what that takes.
 struct JobPlan {
-  std::string worker_spec;  // JSON
+  std::string
+      worker_spec;  // JSON; the runner adds "memory_limit_bytes", what was granted to arrays
   std::uint64_t estimated_bytes = 0;
+  // With room to keep freed arrays for the next step it runs faster; 0: as much as estimated.
+  std::uint64_t preferred_bytes = 0;
+  std::string memory_key;  // PeakMemory: what decides the peak; "" where nothing is learned
 };
 
 // One kind of job in terms of the registry: before its worker starts, and after it succeeded.

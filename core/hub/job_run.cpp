@@ -1,5 +1,6 @@
 #include "core/hub/job_run.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -21,10 +22,14 @@ constexpr std::int64_t kMost = INT64_MAX;
 }  // namespace
 
 JobRun::JobRun(Options options, jobs::JobQueue& queue)
-    : options_(std::move(options)), queue_(queue), log_(options_.log_file, std::ios::app) {
+    : options_(std::move(options)),
+      queue_(queue),
+      log_(options_.log_file, std::ios::app),
+      last_sign_(base::steady_seconds()) {
   ChildOptions child;
   child.command = options_.command;
   child.log_file = options_.log_file;
+  child.record_folder = options_.record_folder;
   child.on_event = [this](const Json& event) { on_event(event); };
   child.on_exit = [this](const ExitStatus& status) { on_exit(status); };
   child_ = std::make_unique<ChildProcess>(std::move(child));
@@ -40,13 +45,43 @@ std::optional<JobEnd> JobRun::wait(double seconds) {
   return end_;
 }
 
-void JobRun::stop() {
+void JobRun::stop(bool keep_work) {
   ++stops_;
   if (stops_ == 1) {
+    if (keep_work) {
+      child_->send("checkpoint", Json::object());
+    }
     child_->send("stop", Json::object());
   } else {
     child_->signal(stops_ == 2 ? SIGTERM : SIGKILL);
   }
+}
+
+void JobRun::kill() {
+  child_->signal(SIGKILL);
+}
+
+void JobRun::pause() {
+  child_->send("pause", Json::object());
+  const std::lock_guard lock(mutex_);
+  paused_ = true;
+}
+
+void JobRun::resume() {
+  child_->send("resume", Json::object());
+  const std::lock_guard lock(mutex_);
+  paused_ = false;
+  last_sign_ = base::steady_seconds();
+}
+
+double JobRun::quiet_seconds() const {
+  const std::lock_guard lock(mutex_);
+  return paused_ ? 0.0 : base::steady_seconds() - last_sign_;
+}
+
+std::uint64_t JobRun::peak_array_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return peak_array_bytes_;
 }
 
 void JobRun::log(const std::string& level, const std::string& message) {
@@ -60,6 +95,10 @@ void JobRun::on_event(const Json& event) {
   Json data = event;
   data.erase("v");
   data.erase("type");
+  if (type != "memory") {  // which another thread of the worker sends, whatever its work does
+    const std::lock_guard lock(mutex_);
+    last_sign_ = base::steady_seconds();
+  }
   if (type == "progress") {
     const auto step = reader.optional_int("step", 0, kMost).value_or(0);
     queue_.record_progress(
@@ -73,9 +112,14 @@ void JobRun::on_event(const Json& event) {
     queue_.record_metric(options_.job_id, data);
     log("info", "metric " + data.dump());
   } else if (type == "memory") {
-    options_.memory->measured(
-        static_cast<std::uint64_t>(reader.optional_int("resident_bytes", 0, kMost).value_or(0)));
+    const auto resident =
+        static_cast<std::uint64_t>(reader.optional_int("resident_bytes", 0, kMost).value_or(0));
+    options_.memory->measured(resident);
     queue_.record_memory(options_.job_id, data);
+    const std::lock_guard lock(mutex_);
+    peak_array_bytes_ = std::max(
+        peak_array_bytes_,
+        static_cast<std::uint64_t>(reader.optional_int("peak_bytes", 0, kMost).value_or(0)));
   } else if (type == "result") {
     log("info", "result " + data.dump());
     const std::lock_guard lock(mutex_);

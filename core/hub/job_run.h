@@ -34,6 +34,7 @@ class JobRun {
     std::string job_id;
     std::vector<std::string> command;
     std::filesystem::path log_file;
+    std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
   };
 
@@ -43,8 +44,19 @@ class JobRun {
   // The end, once it has come; nullopt after `seconds`.
   std::optional<JobEnd> wait(double seconds);
 
-  // Asks it to stop at the next step; the second call after a while sends TERM, the third KILL.
-  void stop();
+  // Asks it to stop at the next step, with a checkpoint before where `keep_work` says so; the
+  // second call after a while sends TERM, the third KILL.
+  void stop(bool keep_work);
+  // For good, now.
+  void kill();
+  // Rests between steps, and goes on.
+  void pause();
+  void resume();
+
+  // Seconds without a sign of progress, pauses left out; the monotonic clock.
+  [[nodiscard]] double quiet_seconds() const;
+  // What its arrays took at the highest, as the worker reported it.
+  [[nodiscard]] std::uint64_t peak_array_bytes() const;
 
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] std::uint64_t start_time() const { return child_->start_time(); }
@@ -58,10 +70,13 @@ class JobRun {
   jobs::JobQueue& queue_;
   std::ofstream log_;  // written by the child's thread only
   int stops_ = 0;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ended_;
   JobEnd end_;                           // guarded by mutex_
   bool has_ended_ = false;               // guarded by mutex_
+  bool paused_ = false;                  // guarded by mutex_
+  double last_sign_;                     // guarded by mutex_; of progress, in steady seconds
+  std::uint64_t peak_array_bytes_ = 0;   // guarded by mutex_
   std::unique_ptr<ChildProcess> child_;  // last: its thread uses the members above
 };
 

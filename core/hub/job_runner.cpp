@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/hub/process_info.h"
+#include "core/model_config/memory_estimate.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -17,11 +18,12 @@ namespace {
 
 using base::Error;
 
-constexpr std::string_view kCancelled = "cancelled by request";
 // A worker that does not stop at a step within this time gets TERM, and after the same time again
-// KILL.
+// KILL. One that writes a checkpoint first gets longer.
 constexpr double kStopGraceSeconds = 15.0;
-constexpr std::int64_t kMemoryRetryMs = 2000;
+constexpr double kCheckpointGraceSeconds = 60.0;
+constexpr std::chrono::milliseconds kIdleWait{500};
+constexpr double kLookSeconds = 0.25;
 
 }  // namespace
 
@@ -36,121 +38,217 @@ JobRunner::~JobRunner() {
 }
 
 void JobRunner::start() {
-  fail_orphans();
-  thread_ = std::thread([this] { work(); });
+  take_up_orphans();
+  for (int i = 0; i < options_.device_jobs; ++i) {
+    threads_.emplace_back([this] { work(); });
+  }
 }
 
 void JobRunner::stop() {
   stopping_ = true;
-  if (thread_.joinable()) {
-    thread_.join();
+  for (std::thread& thread : threads_) {
+    thread.join();
   }
+  threads_.clear();
 }
 
-void JobRunner::fail_orphans() {
-  const auto ended = with_.queue.fail_orphans(
-      std::string(jobs::JobQueue::kServerStopped), [](const jobs::Job& job) {
-        // A worker ends when its pipe to the server closes; one that hangs is ended here, if it
-        // really is that process.
-        const auto pid = static_cast<pid_t>(job.worker_pid.value_or(0));
-        if (pid > 0 &&
-            fmt::format("{}", process_start_time(pid).value_or(0)) == job.worker_started) {
-          ::kill(pid, SIGKILL);
-        }
-        return true;
-      });
-  for (const jobs::Job& job : ended) {
+bool JobRunner::yield() {
+  ++yields_;
+  return running_ > 0;
+}
+
+void JobRunner::take_up_orphans() {
+  jobs::JobFilter running;
+  running.state = jobs::JobState::kRunning;
+  running.limit = 1000;
+  for (const jobs::Job& job : with_.queue.list(running)) {
+    if (job.lane != jobs::kDeviceLane) {
+      continue;
+    }
+    // A worker ends when its pipe to the server closes; one that hangs is ended here, if it really
+    // is that process. The job is nobody's only when it is gone.
+    const auto pid = static_cast<pid_t>(job.worker_pid.value_or(0));
+    end_process(pid, job.worker_started);
+    with_.queue.release(job.id, jobs::kWaitPosition);
     obs::log::warning("job_orphaned", {{"job", job.id}, {"kind", job.kind}});
   }
 }
 
 void JobRunner::work() {
+  std::optional<Planned> planned;
   while (!stopping_) {
     const std::uint64_t seen = with_.events.commits();
-    std::optional<jobs::Job> job;
     try {
-      job = with_.queue.claim("hub", with_.clock.now_ms());
-      if (job) {
-        run(*job);
+      if (take_next(planned)) {
         continue;
       }
     } catch (const std::exception& error) {
       // The database said no (disk full, locked): the loop must live on.
-      obs::log::error("job_runner_failed", {{"job", job ? job->id : ""}, {"error", error.what()}});
+      obs::log::error("job_runner_failed", {{"error", error.what()}});
     }
-    with_.events.wait(seen, std::chrono::milliseconds(500));
+    with_.events.wait(seen, kIdleWait);
   }
 }
 
-void JobRunner::run(const jobs::Job& job) {
-  const std::filesystem::path folder = options_.jobs_folder / job.id;
-  std::filesystem::create_directories(folder / "output");
+bool JobRunner::take_next(std::optional<Planned>& planned) {
+  const auto next = with_.queue.next(with_.clock.now_ms(), jobs::kDeviceLane, options_.device_jobs);
+  if (!next) {
+    return false;
+  }
+  const auto claim = [&] {
+    return with_.queue.claim(
+        "hub", with_.clock.now_ms(), jobs::kDeviceLane, options_.device_jobs, next->id);
+  };
   try {
-    const auto kind = kinds_.find(job.kind);
-    if (kind == kinds_.end()) {
-      throw Error(
-          base::ErrorCode::kNotImplemented,
-          fmt::format("jobs of kind '{}' cannot be run", job.kind));
+    if (!planned || planned->job_id != next->id) {
+      planned = make_plan(*next);
     }
-    const JobPlan plan = kind->second->plan(job, folder / "output");
-    auto memory = with_.pool.reserve("job " + job.id, plan.estimated_bytes);
-    if (!memory) {
-      with_.queue.release(job.id, jobs::kWaitMemory, with_.clock.now_ms() + kMemoryRetryMs);
-      return;
+  } catch (const std::exception& error) {
+    if (claim()) {
+      with_.queue.fail(next->id, error.what());
+      obs::log::error("job_failed", {{"job", next->id}, {"error", error.what()}});
     }
-    base::write_file_atomically(folder / "spec.json", plan.worker_spec);
+    return true;
+  }
+  auto grant = reserve(*planned);
+  if (!grant) {
+    with_.queue.waiting(next->id, jobs::kWaitMemory);
+    return false;
+  }
+  if (const auto job = claim()) {  // else it was cancelled or overtaken: look again
+    const Planned mine = std::move(*planned);
+    planned.reset();
+    run(*job, mine.plan, std::move(*grant));
+  }
+  return true;
+}
 
-    JobRun::Options options;
-    options.job_id = job.id;
-    options.command = {
-        options_.worker_executable.string(), "job", "--spec", (folder / "spec.json").string()};
-    if (options_.threads > 0) {
-      options.command.insert(
-          options.command.end(), {"--threads", std::to_string(options_.threads)});
+std::optional<JobRunner::Grant> JobRunner::reserve(const Planned& planned) {
+  const std::string owner = "job " + planned.job_id;
+  const std::uint64_t wanted = planned.plan.preferred_bytes;
+  // The comfortable amount only where plenty is free: others may want to load.
+  if (wanted > planned.bytes && wanted <= with_.pool.free_bytes() / 2) {
+    if (auto memory = with_.pool.reserve_for_job(owner, wanted)) {
+      return Grant{std::move(memory), wanted};
     }
-    options.log_file = folder / "log.txt";
-    options.memory = std::move(memory);
-    JobRun worker(std::move(options), with_.queue);
-    obs::log::info("job_started", {{"job", job.id}, {"kind", job.kind}, {"pid", worker.pid()}});
-    std::string stopped_because;
-    const JobEnd end = supervise(worker, job, stopped_because);
-    settle(job, end, stopped_because);
+  }
+  if (auto memory = with_.pool.reserve_for_job(owner, planned.bytes)) {
+    return Grant{std::move(memory), planned.bytes};
+  }
+  return std::nullopt;
+}
+
+JobRunner::Planned JobRunner::make_plan(const jobs::Job& job) {
+  const auto kind = kinds_.find(job.kind);
+  if (kind == kinds_.end()) {
+    throw Error(
+        base::ErrorCode::kNotImplemented, fmt::format("jobs of kind '{}' cannot be run", job.kind));
+  }
+  const std::filesystem::path output = options_.jobs_folder / job.id / "output";
+  std::filesystem::create_directories(output);
+  Planned planned{.job_id = job.id, .plan = kind->second->plan(job, output)};
+  planned.bytes = with_.peaks.corrected(planned.plan.memory_key, planned.plan.estimated_bytes);
+  return planned;
+}
+
+void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Grant grant) {
+  try {
+    const std::unique_ptr<JobRun> worker = start_worker(job, plan, std::move(grant));
+    ++running_;
+    const Outcome outcome = supervise(*worker, job);
+    --running_;
+    if (outcome.end.result) {
+      with_.peaks.record(
+          plan.memory_key,
+          plan.estimated_bytes,
+          model_config::worker_bytes(worker->peak_array_bytes()));
+    }
+    settle(job, outcome);
   } catch (const std::exception& error) {
     with_.queue.fail(job.id, error.what());
     obs::log::error("job_failed", {{"job", job.id}, {"error", error.what()}});
   }
 }
 
-JobEnd JobRunner::supervise(JobRun& run, const jobs::Job& job, std::string& stopped_because) {
-  const double started = base::steady_seconds();
+std::unique_ptr<JobRun> JobRunner::start_worker(
+    const jobs::Job& job, const JobPlan& plan, Grant grant) {
+  const std::filesystem::path folder = options_.jobs_folder / job.id;
+  base::Json spec = base::parse_json(plan.worker_spec, "the worker's specification");
+  spec["memory_limit_bytes"] = model_config::array_bytes_within(grant.bytes);
+  base::write_file_atomically(folder / "spec.json", spec.dump(2) + "\n");
+  JobRun::Options options;
+  options.job_id = job.id;
+  options.command = {
+      options_.worker_executable.string(), "job", "--spec", (folder / "spec.json").string()};
+  if (options_.threads > 0) {
+    options.command.insert(options.command.end(), {"--threads", std::to_string(options_.threads)});
+  }
+  options.log_file = folder / "log.txt";
+  options.record_folder = options_.record_folder;
+  options.memory = std::move(grant.memory);
+  auto worker = std::make_unique<JobRun>(std::move(options), with_.queue);
+  obs::log::info(
+      "job_started",
+      {{"job", job.id}, {"kind", job.kind}, {"attempt", job.attempt}, {"pid", worker->pid()}});
+  return worker;
+}
+
+JobLimits JobRunner::limits(const jobs::Job& job) const {
+  return {.timeout_seconds = job.timeout_seconds, .stall_seconds = options_.stall_seconds};
+}
+
+std::int64_t JobRunner::after(double seconds) const {
+  return with_.clock.now_ms() + static_cast<std::int64_t>(seconds * 1000);
+}
+
+JobRunner::Outcome JobRunner::supervise(JobRun& run, const jobs::Job& job) {
+  Outcome outcome;
+  const std::uint64_t yields_before = yields_;
+  const JobLimits limits = this->limits(job);
+  double last_look = base::steady_seconds();
+  double running_seconds = 0;
   double next_stop = 0;
+  bool resting = false;
   while (true) {
-    if (const auto end = run.wait(0.3)) {
-      return *end;
+    if (const auto end = run.wait(kLookSeconds)) {
+      outcome.end = *end;
+      return outcome;
     }
     const double now = base::steady_seconds();
-    const jobs::Heartbeat heartbeat = with_.queue.heartbeat(job.id);
-    if (stopped_because.empty()) {
-      if (heartbeat == jobs::Heartbeat::kCancelRequested) {
-        stopped_because = kCancelled;
-      } else if (heartbeat == jobs::Heartbeat::kLost) {
-        stopped_because = "the job was taken away";
-      } else if (job.timeout_seconds && now - started > static_cast<double>(*job.timeout_seconds)) {
-        stopped_because =
-            fmt::format("the job ran longer than its limit of {} seconds", *job.timeout_seconds);
-      } else if (stopping_) {
-        stopped_because = jobs::JobQueue::kServerStopped;
-      }
+    running_seconds += resting ? 0.0 : now - last_look;
+    last_look = now;
+    JobSigns signs;
+    signs.heartbeat = with_.queue.heartbeat(job.id);
+    signs.running_seconds = running_seconds;
+    signs.quiet_seconds = run.quiet_seconds();
+    signs.hub_stops = stopping_;
+    signs.must_yield = yields_ != yields_before;
+    if (outcome.cause == StopCause::kNone) {
+      outcome.cause = stop_cause(signs, limits);
     }
-    if (!stopped_because.empty() && now >= next_stop) {
-      run.stop();
-      next_stop = now + kStopGraceSeconds;
+    if (outcome.cause != StopCause::kNone) {
+      if (outcome.cause == StopCause::kStalled) {
+        run.kill();  // what hangs does not listen
+      } else if (now >= next_stop) {
+        const bool keep = keeps_work(outcome.cause);
+        run.stop(keep);
+        next_stop = now + (keep ? kCheckpointGraceSeconds : kStopGraceSeconds);
+      }
+    } else if (resting != resting_) {
+      resting = resting_;
+      resting ? run.pause() : run.resume();
+      with_.events.append(
+          with_.clock.now_ms(),
+          resting ? "job.cooling" : "job.cooled",
+          "job",
+          job.id,
+          base::Json::object());
     }
   }
 }
 
-void JobRunner::settle(
-    const jobs::Job& job, const JobEnd& end, const std::string& stopped_because) {
+void JobRunner::settle(const jobs::Job& job, const Outcome& outcome) {
+  const JobEnd& end = outcome.end;
   if (end.result && end.status.success()) {
     // It may have finished just as it was asked to stop: what is done is kept.
     const base::Json result = base::parse_json(*end.result, "result");
@@ -158,21 +256,56 @@ void JobRunner::settle(
       with_.queue.complete(job.id, result, kinds_.at(job.kind)->finish(job, result));
     });
     obs::log::info("job_completed", {{"job", job.id}});
-  } else if (stopped_because == kCancelled) {
-    with_.queue.cancelled(job.id);
-    obs::log::info("job_cancelled", {{"job", job.id}});
-  } else {
-    std::string reason = stopped_because;
-    if (reason.empty()) {
-      reason = end.error ? end.error->what()
-                         : fmt::format(
-                               "the worker ended without a result ({}) after step {}",
-                               end.status.text(),
-                               end.last_step);
-    }
-    with_.queue.fail(job.id, reason);
-    obs::log::error("job_failed", {{"job", job.id}, {"error", reason}});
+    return;
   }
+  const std::string cause = to_text(outcome.cause, limits(job));
+  switch (outcome.cause) {
+    case StopCause::kCancelled:
+      with_.queue.cancelled(job.id);
+      break;
+    case StopCause::kTimeout:
+      with_.queue.fail(job.id, cause);
+      break;
+    case StopCause::kShutdown:
+      with_.queue.release(job.id, jobs::kWaitPosition);
+      break;
+    case StopCause::kYield:
+      with_.queue.release(job.id, jobs::kWaitServing, after(options_.yield_seconds));
+      break;
+    case StopCause::kLost:
+      break;
+    case StopCause::kStalled:
+      settle_crash(job, cause);
+      return;
+    case StopCause::kNone:
+      if (!end.error) {
+        settle_crash(
+            job,
+            fmt::format(
+                "the worker ended without a result ({}) after step {}",
+                end.status.text(),
+                end.last_step));
+        return;
+      }
+      with_.queue.fail(job.id, end.error->what());
+      break;
+  }
+  obs::log::info(
+      "job_ended",
+      {{"job", job.id}, {"because", end.error && cause.empty() ? end.error->what() : cause}});
+}
+
+void JobRunner::settle_crash(const jobs::Job& job, const std::string& error) {
+  obs::log::error("job_crashed", {{"job", job.id}, {"attempt", job.attempt}, {"error", error}});
+  if (job.attempt >= options_.max_attempts) {
+    with_.queue.fail(
+        job.id,
+        options_.max_attempts == 1
+            ? error
+            : fmt::format("{}; given up after {} attempts", error, job.attempt));
+    return;
+  }
+  with_.queue.retry(job.id, error, after(retry_delay_seconds(job.attempt, options_.retry_seconds)));
 }
 
 }  // namespace hub::hub

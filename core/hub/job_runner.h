@@ -1,36 +1,50 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/base/clock.h"
 #include "core/db/pool.h"
 #include "core/hub/job_kind.h"
 #include "core/hub/job_run.h"
+#include "core/hub/job_watch.h"
 #include "core/hub/model_pool.h"
+#include "core/hub/peak_memory.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 
 namespace hub::hub {
 
-// Takes one job after another from the device lane and runs each in a worker process of its own.
-// One thread.
+// Takes jobs from the device lane, `device_jobs` at a time, and runs each in a worker process of
+// its own. A job whose worker crashes is tried again; one that fails for a reason that its worker
+// tells is not. Public functions are thread-safe.
 class JobRunner {
  public:
   struct Options {
     std::filesystem::path worker_executable;
-    std::filesystem::path jobs_folder;  // <jobs_folder>/<job id>/{spec.json,log.txt,output/}
+    std::filesystem::path jobs_folder;      // <jobs_folder>/<job id>/{spec.json,log.txt,output/}
+    std::filesystem::path record_folder{};  // ChildOptions
     int threads = 0;
+    int device_jobs = 1;         // how many run at once
+    int max_attempts = 3;        // crashes until a job fails for good
+    double retry_seconds = 2.0;  // until the second attempt (job_watch.h)
+    double stall_seconds = 600.0;
+    // After it gave its memory to serving, a job waits so long before it asks for it again.
+    double yield_seconds = 10.0;
   };
   struct Collaborators {
     db::Pool& database;  // a job's result and its end are one transaction
     jobs::JobQueue& queue;
     jobs::EventLog& events;
     ModelPool& pool;  // gives memory back that idle engines hold
+    PeakMemory& peaks;
     const base::Clock& clock;
   };
 
@@ -40,27 +54,57 @@ class JobRunner {
       std::map<std::string, std::unique_ptr<JobKind>> kinds);
   ~JobRunner();  // stop()
 
-  // Fails the jobs of a server that died, ends their workers if they still live, and begins to take
-  // jobs.
+  // Gives the jobs of a server that died back to the queue, after ending their workers where they
+  // still live, and begins to take jobs.
   void start();
-  // Takes no more; the running job is stopped at its next step and FAILED with the reason that the
-  // hub stopped.
+  // Takes no more; running jobs are checkpointed, stopped at their next step and QUEUED again.
   void stop();
 
+  // Asks the running jobs to give their memory to serving: checkpoint, end, QUEUED with the reason
+  // yielded_to_serving. False when none runs.
+  bool yield();
+  // While `resting`, running jobs pause between their steps (thermometer.h).
+  void set_resting(bool resting) { resting_ = resting; }
+
  private:
-  void fail_orphans();
+  void take_up_orphans();
+  // A job whose turn it is and what it takes, kept while it waits for memory.
+  struct Planned {
+    std::string job_id;
+    JobPlan plan;
+    std::uint64_t bytes = 0;
+  };
   void work();
-  void run(const jobs::Job& job);
-  // Waits for the end while passing on cancellation, time limit and shutdown; `stopped_because`
-  // says which.
-  JobEnd supervise(JobRun& run, const jobs::Job& job, std::string& stopped_because);
-  void settle(const jobs::Job& job, const JobEnd& end, const std::string& stopped_because);
+  // Runs the next job to its end. False when there is none or it must wait.
+  bool take_next(std::optional<Planned>& planned);
+  Planned make_plan(const jobs::Job& job);
+  // What was granted; nullopt when there is no room now.
+  struct Grant {
+    std::unique_ptr<MemoryLedger::Reservation> memory;
+    std::uint64_t bytes = 0;
+  };
+  std::optional<Grant> reserve(const Planned& planned);
+  void run(const jobs::Job& job, const JobPlan& plan, Grant grant);
+  std::unique_ptr<JobRun> start_worker(const jobs::Job& job, const JobPlan& plan, Grant grant);
+  // Waits for the end while passing on cancellation, limits, rests and shutdown.
+  struct Outcome {
+    JobEnd end;
+    StopCause cause = StopCause::kNone;
+  };
+  Outcome supervise(JobRun& run, const jobs::Job& job);
+  void settle(const jobs::Job& job, const Outcome& outcome);
+  void settle_crash(const jobs::Job& job, const std::string& error);
+  [[nodiscard]] JobLimits limits(const jobs::Job& job) const;
+  [[nodiscard]] std::int64_t after(double seconds) const;  // from now, in the queue's milliseconds
 
   const Options options_;
   const Collaborators with_;
   const std::map<std::string, std::unique_ptr<JobKind>> kinds_;
   std::atomic<bool> stopping_{false};
-  std::thread thread_;
+  std::atomic<bool> resting_{false};
+  std::atomic<int> running_{0};
+  std::atomic<std::uint64_t> yields_{0};  // how often yield() asked
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace hub::hub

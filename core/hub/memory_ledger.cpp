@@ -2,33 +2,72 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 namespace hub::hub {
+namespace {
+
+std::uint64_t less(std::uint64_t a, std::uint64_t b) {
+  return a > b ? a - b : 0;
+}
+
+}  // namespace
+
+std::uint64_t MemoryLedger::Snapshot::free_bytes() const {
+  return std::min(less(budget_bytes, reserved_bytes), less(available_bytes, promised_bytes));
+}
+
+MemoryLedger::MemoryLedger(
+    std::uint64_t budget_bytes, std::function<std::uint64_t()> available_bytes)
+    : available_bytes_(std::move(available_bytes)), budget_bytes_(budget_bytes) {}
 
 std::unique_ptr<MemoryLedger::Reservation> MemoryLedger::reserve(
     const std::string& owner, std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  const std::uint64_t used = sum();
-  if (bytes > budget_bytes_ || used > budget_bytes_ - bytes) {
+  if (bytes > look().free_bytes()) {
     return nullptr;
   }
   const std::uint64_t key = next_key_++;
-  entries_.push_back({key, {owner, bytes, 0}});
+  entries_.push_back(
+      {key,
+       {.owner = owner,
+        .estimated_bytes = bytes,
+        .reserved_bytes = bytes,
+        .measured_bytes = 0,
+        .peak_bytes = 0}});
   return std::make_unique<Reservation>(*this, key);
 }
 
-std::uint64_t MemoryLedger::reserved_bytes() const {
+void MemoryLedger::limit_budget(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  return sum();
+  budget_bytes_ = std::min(budget_bytes_, bytes);
 }
 
-std::vector<MemoryLedger::Line> MemoryLedger::lines() const {
+std::uint64_t MemoryLedger::budget_bytes() const {
   const std::lock_guard lock(mutex_);
-  std::vector<Line> lines;
-  lines.reserve(entries_.size());
+  return budget_bytes_;
+}
+
+std::uint64_t MemoryLedger::reserved_bytes() const {
+  return snapshot().reserved_bytes;
+}
+
+MemoryLedger::Snapshot MemoryLedger::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return look();
+}
+
+MemoryLedger::Snapshot MemoryLedger::look() const {
+  Snapshot now;
+  now.budget_bytes = budget_bytes_;
+  now.available_bytes = available_bytes_ ? available_bytes_() : UINT64_MAX;
+  now.lines.reserve(entries_.size());
   for (const Entry& entry : entries_) {
-    lines.push_back(entry.line);
+    now.lines.push_back(entry.line);
+    now.reserved_bytes += entry.line.reserved_bytes;
+    now.promised_bytes += less(entry.line.reserved_bytes, entry.line.measured_bytes);
   }
-  return lines;
+  return now;
 }
 
 void MemoryLedger::release(std::uint64_t key) {
@@ -41,17 +80,34 @@ void MemoryLedger::record(std::uint64_t key, std::uint64_t bytes) {
   for (Entry& entry : entries_) {
     if (entry.key == key) {
       entry.line.measured_bytes = bytes;
+      entry.line.peak_bytes = std::max(entry.line.peak_bytes, bytes);
       entry.line.reserved_bytes = std::max(entry.line.reserved_bytes, bytes);
     }
   }
 }
 
-std::uint64_t MemoryLedger::sum() const {
-  std::uint64_t total = 0;
-  for (const Entry& entry : entries_) {
-    total += entry.line.reserved_bytes;
+std::uint64_t MemoryLedger::peak(std::uint64_t key) const {
+  const std::lock_guard lock(mutex_);
+  const auto entry = std::find_if(
+      entries_.begin(), entries_.end(), [key](const Entry& each) { return each.key == key; });
+  return entry == entries_.end() ? 0 : entry->line.peak_bytes;
+}
+
+std::string describe(const MemoryLedger::Snapshot& snapshot) {
+  std::string holders;
+  for (const MemoryLedger::Line& line : snapshot.lines) {
+    holders += fmt::format(
+        "{}{}: {} MiB", holders.empty() ? "" : ", ", line.owner, line.reserved_bytes >> 20U);
   }
-  return total;
+  std::string text = fmt::format(
+      "{} of {} MiB are reserved{}",
+      snapshot.reserved_bytes >> 20U,
+      snapshot.budget_bytes >> 20U,
+      holders.empty() ? "" : " (" + holders + ")");
+  if (snapshot.available_bytes < snapshot.budget_bytes) {
+    text += fmt::format(", and the machine has {} MiB free", snapshot.available_bytes >> 20U);
+  }
+  return text;
 }
 
 }  // namespace hub::hub

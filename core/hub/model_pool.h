@@ -7,9 +7,11 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "core/hub/crash_guard.h"
 #include "core/hub/engine_process.h"
 #include "core/hub/memory_ledger.h"
 
@@ -49,17 +51,25 @@ class EngineLease {
 };
 
 // One engine worker per loaded base model; starts them on demand, attaches adapters, unloads idle
-// ones when memory is needed. Public functions are thread-safe and may wait.
+// ones (the longest unused first, pinned ones never) when memory is needed or they were idle too
+// long, ends those that hang. Public functions are thread-safe and may wait; nobody waits for
+// another model's load.
 class ModelPool {
  public:
   struct Options {
     std::filesystem::path worker_executable;
     std::filesystem::path runtime_folder;  // sockets
     std::filesystem::path log_folder;
+    std::filesystem::path record_folder{};  // ChildOptions
     std::uint64_t kv_budget_bytes;
     int max_running;
     int threads;
     double load_timeout_seconds;
+    // A job takes an engine's memory only when that was idle so long; a load takes it at once.
+    double job_patience_seconds = 10.0;
+    double idle_unload_seconds = 0;     // 0: an idle engine stays until its memory is needed
+    double stall_seconds = 120;         // an engine with requests and without progress is ended
+    double yield_timeout_seconds = 90;  // how long a load waits for a job to give its memory
     // Throws when a version's files are not what was recorded; asked before they are loaded.
     std::function<void(const std::string& version_id)> check_files{};
   };
@@ -67,9 +77,15 @@ class ModelPool {
   ModelPool(Options options, MemoryLedger& ledger);
   ~ModelPool();
 
+  // Asked when a model fits only after running jobs gave their memory; false when none can. Set
+  // once, before the first acquire().
+  void on_memory_needed(std::function<bool()> make_jobs_yield);
+
   // An engine with the model loaded and the adapter attached. Throws what Options::check_files
-  // does, kInsufficientMemory when it cannot fit now, kUnprocessable with the worker's reason when
-  // it does not load, kUnavailable when it takes too long or the pool is closed.
+  // does, kInsufficientMemory with who
+  // holds what when it cannot fit, kUnprocessable with the worker's reason when it does not load,
+  // kUnavailable when it takes too long, crashed again and again (reason "engine_crash_loop") or
+  // the pool is closed.
   EngineLease acquire(const ServedModel& model);
 
   // The engine did not answer: whoever asks next gets a new one, even before its end was noticed.
@@ -78,9 +94,22 @@ class ModelPool {
   // Stops the engine of a base version once its requests have ended. False when it is not loaded.
   bool unload(const std::string& base_version_id);
 
-  // Reserves memory in the ledger; unloads idle engines, the longest unused first, where that is
-  // needed. nullptr when it does not fit even then.
-  std::unique_ptr<MemoryLedger::Reservation> reserve(const std::string& owner, std::uint64_t bytes);
+  // Asked for by hand: forget what crashed before.
+  void allow_start(const std::string& base_version_id);
+
+  // A pinned model's engine is never unloaded to make room or for being idle.
+  void pin(const std::string& base_version_id, bool pinned);
+
+  // Reserves memory for a job; unloads engines that were idle for job_patience_seconds where that
+  // is needed. nullptr when it does not fit even then.
+  std::unique_ptr<MemoryLedger::Reservation> reserve_for_job(
+      const std::string& owner, std::uint64_t bytes);
+
+  // The most that could be reserved now without unloading anything.
+  [[nodiscard]] std::uint64_t free_bytes() const { return ledger_.snapshot().free_bytes(); }
+
+  // Unloads what was idle too long, ends what hangs. Called about once a second.
+  void keep_house();
 
   struct EngineInfo {
     std::string model;
@@ -88,11 +117,17 @@ class ModelPool {
     std::string state;  // loading, ready
     pid_t pid = -1;
     int users = 0;
+    bool pinned = false;
+    double idle_seconds = 0;
     std::uint64_t resident_bytes = 0;
+    std::filesystem::path log_file{};
     std::vector<std::string> adapters;
     double loaded_seconds = 0;
   };
   [[nodiscard]] std::vector<EngineInfo> engines() const;
+
+  // Where a model's engines write what they have to say.
+  [[nodiscard]] std::filesystem::path log_file(const std::string& base_name) const;
 
   // Refuses new leases, drains what runs for up to `seconds`, then ends the workers.
   void close(double seconds);
@@ -100,18 +135,32 @@ class ModelPool {
  private:
   // Looks at the files of what is not loaded yet. May read them: not with mutex_ held.
   void check_files(const ServedModel& model) const;
+  // nullptr when it is not loaded or has ended.
+  [[nodiscard]] std::shared_ptr<EngineProcess> loaded_engine(
+      const std::string& base_version_id) const;
   std::shared_ptr<EngineProcess> ready_engine(const ServedModel& model);
-  // Both with mutex_ held: two requests must not start two engines of one model.
-  std::shared_ptr<EngineProcess> start_engine(const ServedModel& model);
+  // The model's engine, running or just started; nullptr when its memory is not there. Two requests
+  // never start two engines of one model.
+  std::shared_ptr<EngineProcess> find_or_start(const ServedModel& model, std::uint64_t bytes);
+  EngineProcess::Options engine_options(
+      const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const;
+  [[nodiscard]] std::uint64_t needed_bytes(const ServedModel& model) const;
+  // All with mutex_ held.
+  void refuse_crash_loop(const ServedModel& model) const;
+  void note_end(const EngineProcess& engine);
+  std::map<std::string, std::shared_ptr<EngineProcess>>::iterator idlest(double idle_seconds);
   std::unique_ptr<MemoryLedger::Reservation> reserve_evicting(
-      const std::string& owner, std::uint64_t bytes);
+      const std::string& owner, std::uint64_t bytes, double idle_seconds);
 
   const Options options_;
   MemoryLedger& ledger_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<EngineProcess>>
-      engines_;          // guarded by mutex_; by base version id
-  bool closed_ = false;  // guarded by mutex_
+      engines_;                   // guarded by mutex_; by base version id
+  std::set<std::string> pinned_;  // guarded by mutex_; base version ids
+  CrashGuard crashes_;            // guarded by mutex_
+  bool closed_ = false;           // guarded by mutex_
+  std::function<bool()> make_jobs_yield_;
 };
 
 }  // namespace hub::hub

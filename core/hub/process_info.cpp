@@ -1,10 +1,13 @@
 #include "core/hub/process_info.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
+#include <signal.h>
 #include <unistd.h>
 
 #ifdef __APPLE__
@@ -118,5 +121,19 @@ std::uint64_t available_memory_bytes() {
 }
 
 #endif
+
+void end_process(pid_t pid, const std::string& start_time) {
+  const auto lives = [&] {
+    const auto started = process_start_time(pid);
+    return started && std::to_string(*started) == start_time;
+  };
+  if (pid <= 1 || !lives()) {
+    return;
+  }
+  ::kill(pid, SIGKILL);
+  for (int tries = 0; tries < 500 && lives(); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
 
 }  // namespace hub::hub

@@ -60,7 +60,8 @@ struct Job {
   std::optional<std::string> version_id;  // the version it works on
   std::optional<std::string> dataset_id;
   int priority = 0;
-  int attempt = 0;  // how often it was claimed
+  int attempt = 0;         // how often its work was begun; giving it back unharmed does not count
+  std::string last_error;  // why the last attempt ended
   std::optional<std::int64_t> not_before_ms;
   std::optional<std::int64_t> timeout_seconds;
   bool cancel_requested = false;

@@ -52,16 +52,42 @@ std::optional<Job> change(
       "job_state");
 }
 
+void refuse_when_full(Connection& connection, std::int64_t most) {
+  Statement count(connection, "SELECT COUNT(*) FROM jobs WHERE state = 'QUEUED'");
+  count.step();
+  if (count.integer(0) >= most) {
+    throw Error(
+        ErrorCode::kRateLimited,
+        fmt::format(
+            "the queue is full: {} jobs wait, and at most {} may (queue_limit); send it again when "
+            "some have ended",
+            count.integer(0),
+            most),
+        {},
+        "queue_full");
+  }
+}
+
 constexpr const char* kPausedKey = "queue_paused";
+
+// The job whose turn it is: ?3 now, ?4 lane, ?5 the key of the pause, ?6 how many may run.
+const std::string kNextSequence =
+    "(SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 AND reason <> "
+    "'waiting_for_weights' "
+    "  AND (not_before IS NULL OR not_before <= ?3) "
+    "  AND (SELECT COUNT(*) FROM jobs WHERE state = 'RUNNING' AND lane = ?4) < ?6 "
+    "  AND NOT EXISTS (SELECT 1 FROM settings WHERE key = ?5 AND value_json = 'true') "
+    "  ORDER BY priority DESC, sequence LIMIT 1)";
 
 }  // namespace
 
-JobQueue::JobQueue(db::Pool& pool, const base::Clock& clock, std::int64_t lease_ms)
-    : pool_(pool), clock_(clock), lease_ms_(lease_ms) {}
+JobQueue::JobQueue(db::Pool& pool, const base::Clock& clock, Options options)
+    : pool_(pool), clock_(clock), options_(options) {}
 
 Job JobQueue::enqueue(const NewJob& job) {
   std::optional<Job> made;
   pool_.write([&](Connection& connection) {
+    refuse_when_full(connection, options_.most_queued);
     Statement insert(
         connection,
         "INSERT INTO jobs (id, kind, lane, state, reason, spec_json, model, model_id, version_id, "
@@ -188,8 +214,31 @@ bool JobQueue::paused() {
   return paused;
 }
 
+std::optional<Job> JobQueue::next(std::int64_t now_ms, std::string_view lane, int most_running) {
+  std::optional<Job> job;
+  pool_.read([&](Connection& connection) {
+    Statement row(
+        connection,
+        "SELECT " + kJobColumns + " FROM jobs WHERE sequence = " + kNextSequence,
+        "",
+        0,
+        now_ms,
+        lane,
+        kPausedKey,
+        most_running);
+    if (row.step()) {
+      job = job_from(row);
+    }
+  });
+  return job;
+}
+
 std::optional<Job> JobQueue::claim(
-    std::string_view worker, std::int64_t now_ms, std::string_view lane) {
+    std::string_view worker,
+    std::int64_t now_ms,
+    std::string_view lane,
+    int most_running,
+    const std::optional<std::string>& only_id) {
   std::optional<Job> job;
   pool_.write([&](Connection& connection) {
     Statement update(
@@ -197,20 +246,15 @@ std::optional<Job> JobQueue::claim(
         "UPDATE jobs SET state = 'RUNNING', attempt = attempt + 1, reason = '', worker = ?1, "
         "worker_pid = NULL, worker_started = '', lease_until = ?2, not_before = NULL, "
         "started_at = COALESCE(started_at, ?3) "
-        "WHERE sequence = (SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 "
-        "  AND reason <> ?6 "
-        "  AND (not_before IS NULL OR not_before <= ?3) "
-        "  ORDER BY priority DESC, sequence LIMIT 1) "
-        "AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'RUNNING' AND lane = ?4) "
-        "AND NOT EXISTS (SELECT 1 FROM settings WHERE key = ?5 AND value_json = 'true') "
-        "RETURNING " +
-            kJobColumns,
+        "WHERE sequence = " +
+            kNextSequence + " AND (?7 IS NULL OR id = ?7) RETURNING " + kJobColumns,
         worker,
-        now_ms + lease_ms_,
+        now_ms + options_.lease_ms,
         now_ms,
         lane,
         kPausedKey,
-        kWaitWeights);
+        most_running,
+        only_id);
     job = change(connection, update, now_ms, "job.started");
   });
   return job;
@@ -242,7 +286,8 @@ bool JobQueue::fail(const std::string& id, const std::string& reason) {
   return end_running("job.failed", [&](Connection& connection, std::int64_t now_ms) {
     return std::make_unique<Statement>(
         connection,
-        "UPDATE jobs SET state = 'FAILED', reason = ?3, lease_until = NULL, eta_seconds = NULL, "
+        "UPDATE jobs SET state = 'FAILED', reason = ?3, last_error = ?3, lease_until = NULL, "
+        "eta_seconds = NULL, "
         "ended_at = ?2 WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
             kJobColumns,
         id,
@@ -295,13 +340,27 @@ bool JobQueue::waiting(const std::string& id, std::string_view reason) {
 
 bool JobQueue::release(
     const std::string& id, std::string_view reason, std::optional<std::int64_t> not_before_ms) {
+  return give_back(
+      id,
+      "job.waiting",
+      {.reason = reason, .not_before_ms = not_before_ms, .counts = false, .error = {}});
+}
+
+bool JobQueue::retry(const std::string& id, const std::string& error, std::int64_t not_before_ms) {
+  return give_back(
+      id,
+      "job.retry",
+      {.reason = kWaitRetry, .not_before_ms = not_before_ms, .counts = true, .error = error});
+}
+
+bool JobQueue::give_back(const std::string& id, std::string_view event, const GiveBack& how) {
   bool done = false;
   pool_.write([&](Connection& connection) {
     // Whoever asked to cancel it meanwhile must not wait for its next turn.
     Statement update(
         connection,
         "UPDATE jobs SET lease_until = NULL, worker_pid = NULL, worker_started = '', "
-        "attempt = attempt - 1, "
+        "attempt = attempt - ?5, last_error = CASE ?6 WHEN '' THEN last_error ELSE ?6 END, "
         "not_before = CASE cancel_requested WHEN 0 THEN ?3 END, "
         "reason = CASE cancel_requested WHEN 0 THEN ?2 ELSE 'cancelled by request' END, "
         "ended_at = CASE cancel_requested WHEN 0 THEN NULL ELSE ?4 END, "
@@ -309,37 +368,22 @@ bool JobQueue::release(
         "WHERE id = ?1 AND state = 'RUNNING' RETURNING " +
             kJobColumns,
         id,
-        reason,
-        not_before_ms,
-        clock_.now_ms());
+        how.reason,
+        how.not_before_ms,
+        clock_.now_ms(),
+        how.counts ? 0 : 1,
+        how.error);
     if (!update.step()) {
       return;
     }
     const Job job = job_from(update);
     update.run();
     record(
-        connection,
-        clock_.now_ms(),
-        job.state == JobState::kQueued ? "job.waiting" : "job.cancelled",
-        job);
+        connection, clock_.now_ms(), job.state == JobState::kQueued ? event : "job.cancelled", job);
     settle_waiting(connection, clock_.now_ms(), job);
     done = true;
   });
   return done;
-}
-
-std::vector<Job> JobQueue::fail_orphans(
-    const std::string& reason, const std::function<bool(const Job&)>& is_orphan) {
-  std::vector<Job> failed;
-  JobFilter running;
-  running.state = JobState::kRunning;
-  running.limit = 1000;
-  for (const Job& job : list(running)) {
-    if (is_orphan(job) && fail(job.id, reason)) {
-      failed.push_back(get(job.id));
-    }
-  }
-  return failed;
 }
 
 Job JobQueue::get(const std::string& id) {

@@ -57,9 +57,15 @@ struct JobFilter {
 // writing nothing, when the job is not RUNNING (any more): the caller has lost it.
 class JobQueue {
  public:
-  JobQueue(db::Pool& pool, const base::Clock& clock, std::int64_t lease_ms = 30'000);
+  struct Options {
+    std::int64_t lease_ms = 30'000;
+    std::int64_t most_queued = 1000;  // enqueue() says no beyond that many waiting jobs
+  };
+  JobQueue(db::Pool& pool, const base::Clock& clock, Options options);
+  JobQueue(db::Pool& pool, const base::Clock& clock) : JobQueue(pool, clock, Options()) {}
 
   // ---- asking for work
+  // Throws kRateLimited (reason "queue_full").
   Job enqueue(const NewJob& job);
   // Ends a QUEUED job at once and asks a RUNNING one to stop (the next heartbeat says so). Throws
   // kNotFound, or kConflict when it has ended; asking twice is no error.
@@ -75,10 +81,18 @@ class JobQueue {
 
   // ---- doing work
   // Takes the next job of the lane, RUNNING with a lease for `worker`; nullopt when there is none,
-  // the queue is paused, or a job of the lane is RUNNING (its lease over or not: a job is never
-  // taken again while its old worker may live).
+  // the queue is paused, or `most_running` jobs of the lane are RUNNING (their leases over or not:
+  // a job is never taken again while its old worker may live).
   std::optional<Job> claim(
-      std::string_view worker, std::int64_t now_ms, std::string_view lane = kDeviceLane);
+      std::string_view worker,
+      std::int64_t now_ms,
+      std::string_view lane = kDeviceLane,
+      int most_running = 1,
+      const std::optional<std::string>& only_id = std::nullopt);
+  // The job that claim() would take, left as it is: whoever runs it looks first whether it can.
+  // Give its id to claim() as `only_id`, which then takes that one or none.
+  std::optional<Job> next(
+      std::int64_t now_ms, std::string_view lane = kDeviceLane, int most_running = 1);
   // The process that runs the job, so that whoever comes after a crash can tell whether it lives.
   bool record_worker(const std::string& id, std::int64_t pid, const std::string& started);
   // Extends the lease and learns of cancellation in the same round trip.
@@ -101,6 +115,8 @@ class JobQueue {
   bool cancelled(const std::string& id, const std::string& reason = "cancelled by request");
   // A QUEUED job keeps waiting for another reason than its turn (kWaitMemory …).
   bool waiting(const std::string& id, std::string_view reason);
+  // The attempt crashed: the job is QUEUED again (kWaitRetry) and not taken before `not_before_ms`.
+  bool retry(const std::string& id, const std::string& error, std::int64_t not_before_ms);
   // Gives a RUNNING job back to the queue, not counted as an attempt (kWaitServing, kWaitMemory).
   bool release(
       const std::string& id,
@@ -108,10 +124,6 @@ class JobQueue {
       std::optional<std::int64_t> not_before_ms = std::nullopt);
 
   // ---- after a crash
-  // Fails each RUNNING job for which `is_orphan` says that nobody works on it any more; returns
-  // them. At the server's start: those whose recorded process is gone (or was ended by the caller).
-  std::vector<Job> fail_orphans(
-      const std::string& reason, const std::function<bool(const Job&)>& is_orphan);
   // RUNNING jobs whose lease ended before `now_ms`.
   std::vector<Job> expired(std::int64_t now_ms);
 
@@ -129,18 +141,23 @@ class JobQueue {
   // How many jobs are in each state, in the order of JobState.
   std::vector<std::int64_t> counts();
 
-  // The text of `reason` for fail_orphans() at start.
-  static constexpr std::string_view kServerStopped = "the hub stopped while the job ran";
-
  private:
   using StatementMaker =
       std::function<std::unique_ptr<db::Statement>(db::Connection&, std::int64_t now_ms)>;
   bool end_running(std::string_view event, const StatementMaker& make_update);
   void set_paused(bool paused);
+  // RUNNING → QUEUED, or CANCELLED where that was asked for meanwhile.
+  struct GiveBack {
+    std::string_view reason;
+    std::optional<std::int64_t> not_before_ms;
+    bool counts = false;  // as an attempt
+    std::string error;
+  };
+  bool give_back(const std::string& id, std::string_view event, const GiveBack& how);
 
   db::Pool& pool_;
   const base::Clock& clock_;
-  const std::int64_t lease_ms_;
+  const Options options_;
 };
 
 }  // namespace hub::jobs

@@ -48,7 +48,7 @@ Heartbeat JobQueue::heartbeat(const std::string& id) {
         id);
     if (row.step()) {
       answer = row.integer(0) != 0 ? Heartbeat::kCancelRequested : Heartbeat::kContinue;
-      extend = row.integer(1) - now_ms < lease_ms_ * 2 / 3;
+      extend = row.integer(1) - now_ms < options_.lease_ms * 2 / 3;
     }
   });
   // Written to disk only when a third of the lease is over: heartbeats come several times a second.
@@ -60,7 +60,7 @@ Heartbeat JobQueue::heartbeat(const std::string& id) {
           "UPDATE jobs SET lease_until = ?2 WHERE id = ?1 AND state = 'RUNNING' "
           "RETURNING cancel_requested",
           id,
-          now_ms + lease_ms_);
+          now_ms + options_.lease_ms);
       if (update.step()) {
         answer = update.integer(0) != 0 ? Heartbeat::kCancelRequested : Heartbeat::kContinue;
         update.run();

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/clock.h"
+
 namespace hub::jobs {
 
 Job job_from(const db::Statement& row) {
@@ -47,6 +49,7 @@ Job job_from(const db::Statement& row) {
         JobResult{*result_model, result_number.value_or(0), result_version_id.value_or("")};
   }
   job.result_json = row.text(column++);
+  job.last_error = row.text(column++);
   return job;
 }
 
@@ -58,6 +61,12 @@ base::Json state_data(const Job& job) {
       {"attempt", job.attempt}};
   if (!job.reason.empty()) {
     data["reason"] = job.reason;
+  }
+  if (!job.last_error.empty()) {
+    data["last_error"] = job.last_error;
+  }
+  if (job.not_before_ms) {
+    data["not_before"] = base::rfc3339(*job.not_before_ms);
   }
   if (job.result) {
     data["result"] = {

@@ -11,6 +11,8 @@ namespace {
 constexpr std::uint64_t kFloat = 4;  // bytes
 constexpr std::uint64_t kPrefillChunk = 256;
 constexpr std::uint64_t kLogitRows = 32;
+constexpr std::uint64_t kProcessBytes = 48'000'000;
+constexpr std::uint64_t kSlackShare = 20;  // one twentieth
 
 std::uint64_t u64(int value) {
   return static_cast<std::uint64_t>(std::max(value, 0));
@@ -110,8 +112,7 @@ std::uint64_t serving_bytes(
 //      + the inputs of the adapted linears (H for q, k, v; Q for o; H for gate, up; I for down)
 //        and `rank` of x A for each
 //    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
-//    set of a layer's backward, 8 (H + I), whichever is larger. Every token is counted as trained;
-//    prompts need no logits, so that chat data stay below this.
+//    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
 //    With grad_checkpoint a layer keeps H, and one layer at a time everything.
 // 2. The update: gradients and new values of everything trained, 3 A more (4 A when accumulating).
 //
@@ -120,8 +121,7 @@ std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
-    int batch_size,
-    int seq_length) {
+    const BatchTokens& batch) {
   const Widths w(config);
   const Adapted adapted = adapted_of(w, params);
   const std::uint64_t all_layers = u64(config.num_hidden_layers);
@@ -133,10 +133,30 @@ std::uint64_t finetune_bytes(
   const std::uint64_t layer = 2 * w.H + w.Q + 4 * w.K + 2 * w.I + adapted.kept;
   const std::uint64_t kept = params.grad_checkpoint ? layers * w.H + layer : layers * layer;
   const std::uint64_t working = 8 * (w.H + w.I);
-  const std::uint64_t tokens = u64(batch_size) * u64(seq_length);
-  const std::uint64_t backward = sum + tokens * (kept + std::max(working, 2 * w.V + working / 2));
+  const std::uint64_t logits = 2 * w.V * batch.trained;
+  const std::uint64_t backward =
+      sum + batch.tokens * kept +
+      std::max(batch.tokens * working, logits + batch.tokens * working / 2);
   const std::uint64_t update = sum + 3 * factors;
   return weight_bytes + kFloat * (3 * factors + std::max(backward, update));
+}
+
+std::uint64_t finetune_bytes(
+    const ModelConfig& config,
+    std::uint64_t weight_bytes,
+    const FinetuneParams& params,
+    int batch_size,
+    int seq_length) {
+  const std::uint64_t tokens = u64(batch_size) * u64(seq_length);
+  return finetune_bytes(config, weight_bytes, params, {.tokens = tokens, .trained = tokens});
+}
+
+std::uint64_t worker_bytes(std::uint64_t array_bytes) {
+  return kProcessBytes + array_bytes + array_bytes / kSlackShare;
+}
+
+std::uint64_t array_bytes_within(std::uint64_t process_bytes) {
+  return process_bytes > kProcessBytes ? process_bytes - kProcessBytes : 0;
 }
 
 }  // namespace hub::model_config

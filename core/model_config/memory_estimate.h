@@ -16,13 +16,32 @@ std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_elemen
 std::uint64_t serving_bytes(
     const ModelConfig& config, std::uint64_t weight_bytes, std::uint64_t kv_tokens);
 
-// Peak of a LoRA job: weights, adapter with gradients and two optimizer moments, activations,
-// logits and their gradient in float32.
+// The largest batch of a training.
+struct BatchTokens {
+  std::uint64_t tokens = 0;   // inputs, with padding
+  std::uint64_t trained = 0;  // targets that the loss counts: only they get logits
+};
+
+// Peak of a LoRA job's arrays: weights, adapter with gradients and two optimizer moments,
+// activations, logits and their gradient in float32.
+std::uint64_t finetune_bytes(
+    const ModelConfig& config,
+    std::uint64_t weight_bytes,
+    const FinetuneParams& params,
+    const BatchTokens& batch);
+
+// The same for `batch_size` rows of `seq_length` tokens that are all trained.
 std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
     int batch_size,
     int seq_length);
+
+// The process of a worker whose arrays peak at `array_bytes`: beside them its code, libraries,
+// tokenizer and threads (36 to 47 MB measured on Linux), and what the allocator cannot reuse.
+std::uint64_t worker_bytes(std::uint64_t array_bytes);
+// What its arrays, with what the allocator keeps of freed ones, may take of `process_bytes`.
+std::uint64_t array_bytes_within(std::uint64_t process_bytes);
 
 }  // namespace hub::model_config

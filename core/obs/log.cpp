@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "core/base/clock.h"
@@ -18,13 +19,21 @@ namespace hub::obs::log {
 
 namespace {
 
+constexpr std::size_t kKeptLines = 5000;
+
 // The process has one standard error, hence one writer: the only state of this module.
 struct Writer {
   std::atomic<Level> level{Level::kInfo};
   std::atomic<Format> format{Format::kText};
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> kept =
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kKeptLines);
   spdlog::logger logger;
 
-  Writer() : logger("hub", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
+  Writer()
+      : logger(
+            "hub",
+            std::initializer_list<spdlog::sink_ptr>{
+                std::make_shared<spdlog::sinks::stderr_sink_mt>(), kept}) {
     logger.set_level(spdlog::level::trace);
     logger.set_pattern("%v");
     logger.flush_on(spdlog::level::trace);
@@ -104,6 +113,14 @@ std::string_view to_string(Level level) {
       return "error";
   }
   return "error";
+}
+
+std::string recent(std::size_t lines) {
+  std::string text;
+  for (const std::string& line : writer().kept->last_formatted(lines)) {
+    text += line;
+  }
+  return text;
 }
 
 std::string format_record(

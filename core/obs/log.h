@@ -62,6 +62,9 @@ void info(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
 
+// The last `lines` lines that this process wrote, oldest first; 5,000 are kept.
+std::string recent(std::size_t lines);
+
 // The line without its newline; what the functions above write at time `now_ms`.
 std::string format_record(
     Format format, Level level, std::int64_t now_ms, std::string_view event, Fields fields);

@@ -1,6 +1,7 @@
 #include "core/train/adamw.h"
 
 #include <cmath>
+#include <utility>
 
 #include <mlx/ops.h>
 
@@ -50,6 +51,12 @@ mx::array AdamW::update_one(
   const double rate = learning_rate / correction1;
   const double shrink = 1.0 / std::sqrt(correction2);
   return decayed - scalar(rate) * m / (mx::sqrt(v) * scalar(shrink) + scalar(settings_.epsilon));
+}
+
+void AdamW::restore(std::vector<mx::array> first, std::vector<mx::array> second, int updates) {
+  first_ = std::move(first);
+  second_ = std::move(second);
+  updates_ = updates;
 }
 
 std::vector<mx::array> AdamW::state() const {

@@ -33,6 +33,10 @@ class AdamW {
       double learning_rate);
 
   [[nodiscard]] int updates() const { return updates_; }
+  [[nodiscard]] const std::vector<mx::array>& first() const { return first_; }
+  [[nodiscard]] const std::vector<mx::array>& second() const { return second_; }
+  // Goes on from saved moments, of the parameters' shapes.
+  void restore(std::vector<mx::array> first, std::vector<mx::array> second, int updates);
   // First and second moments of every parameter, to be evaluated together with the parameters.
   [[nodiscard]] std::vector<mx::array> state() const;
 

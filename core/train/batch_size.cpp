@@ -17,21 +17,38 @@ double mebibytes(std::uint64_t bytes) {
   return static_cast<double>(bytes) / (1024.0 * 1024.0);
 }
 
-// The longest rows that would fit at this batch size; 0: none.
-int fitting_length(
-    const model_config::ModelConfig& config,
-    std::uint64_t weight_bytes,
-    const model_config::FinetuneParams& params,
-    int batch_size,
-    int length,
-    std::uint64_t limit) {
-  for (int shorter = length / 64 * 64; shorter >= 64; shorter -= 64) {
-    if (model_config::finetune_bytes(config, weight_bytes, params, batch_size, shorter) <= limit) {
-      return shorter;
-    }
+// The estimate of batches of so many rows, cut to `length` tokens.
+class Estimate {
+ public:
+  Estimate(
+      const model_config::ModelConfig& config,
+      std::uint64_t weight_bytes,
+      const model_config::FinetuneParams& params,
+      const data::RowSizes& rows)
+      : config_(config), weight_bytes_(weight_bytes), params_(params), rows_(rows) {}
+
+  [[nodiscard]] std::uint64_t bytes(int batch_size, int length) const {
+    const auto batch = rows_.largest_batch(batch_size, length);
+    return model_config::finetune_bytes(
+        config_, weight_bytes_, params_, {.tokens = batch.tokens, .trained = batch.trained});
   }
-  return 0;
-}
+
+  // The longest rows that would fit at this batch size; 0: none.
+  [[nodiscard]] int fitting_length(int batch_size, int length, std::uint64_t limit) const {
+    for (int shorter = (length - 1) / 64 * 64; shorter >= 64; shorter -= 64) {
+      if (bytes(batch_size, shorter) <= limit) {
+        return shorter;
+      }
+    }
+    return 0;
+  }
+
+ private:
+  const model_config::ModelConfig& config_;
+  std::uint64_t weight_bytes_;
+  const model_config::FinetuneParams& params_;
+  const data::RowSizes& rows_;
+};
 
 }  // namespace
 
@@ -39,19 +56,17 @@ BatchSizeChoice choose_batch_size(
     const model_config::ModelConfig& config,
     std::uint64_t weight_bytes,
     const model_config::FinetuneParams& params,
-    std::size_t rows,
-    std::size_t longest,
+    const data::RowSizes& rows,
     std::uint64_t memory_limit_bytes) {
   const int length = static_cast<int>(
-      std::clamp<std::size_t>(longest, 2, static_cast<std::size_t>(params.max_seq_length)));
-  const auto estimate = [&](int batch_size) {
-    return model_config::finetune_bytes(config, weight_bytes, params, batch_size, length);
-  };
+      std::clamp<std::size_t>(rows.longest(), 2, static_cast<std::size_t>(params.max_seq_length)));
+  const Estimate sizes(config, weight_bytes, params, rows);
+  const auto estimate = [&](int batch_size) { return sizes.bytes(batch_size, length); };
   const auto fits = [&](int batch_size) {
     return memory_limit_bytes == 0 || estimate(batch_size) <= memory_limit_bytes;
   };
   const int wanted_rows = static_cast<int>(std::clamp<std::size_t>(
-      rows / kStepsAnEpoch, 1, static_cast<std::size_t>(kLargestAutomatic)));
+      rows.count() / kStepsAnEpoch, 1, static_cast<std::size_t>(kLargestAutomatic)));
   int chosen = params.batch_size.value_or(1);
   if (!params.batch_size) {
     while (chosen * 2 <= wanted_rows && fits(chosen * 2)) {
@@ -59,8 +74,7 @@ BatchSizeChoice choose_batch_size(
     }
   }
   if (!fits(chosen)) {
-    const int shorter =
-        fitting_length(config, weight_bytes, params, chosen, length, memory_limit_bytes);
+    const int shorter = sizes.fitting_length(chosen, length, memory_limit_bytes);
     throw base::Error(
         base::ErrorCode::kInsufficientMemory,
         fmt::format(
@@ -90,7 +104,7 @@ BatchSizeChoice choose_batch_size(
           "batch_size {}: {} ({} rows of up to {} tokens; about {:.0f} MiB{})",
           chosen,
           why,
-          rows,
+          rows.count(),
           length,
           mebibytes(estimate(chosen)),
           memory_limit_bytes == 0 ? std::string()

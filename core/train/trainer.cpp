@@ -132,21 +132,33 @@ Trainer::Trainer(
       LrSchedule(params_.lr_schedule, params_.learning_rate, params_.warmup_steps, total_steps_);
 }
 
+void Trainer::save_checkpoint() const {
+  if (hooks_.checkpoint) {
+    hooks_.checkpoint(state(), adapter_);
+  }
+}
+
 TrainResult Trainer::run() {
-  const double start = base::steady_seconds();
+  started_ = base::steady_seconds();
   tensor::reset_peak_memory();
-  run_evaluation();
+  if (step_ == 0 || due(params_.eval_every)) {
+    run_evaluation();
+  }
+  int begin = 0;  // the epoch's first step
   for (int epoch = 0; step_ < total_steps_ && !patience_is_over(); ++epoch) {
-    for (const Group& group : plan_epoch(epoch)) {
-      step(group);
+    const std::vector<Group> groups = plan_epoch(epoch);
+    const int done = step_ - begin;  // in an earlier attempt
+    begin += static_cast<int>(groups.size());
+    for (auto i = static_cast<std::size_t>(done); i < groups.size(); ++i) {
+      step(groups[i]);
       if (due(params_.report_every) || step_ == total_steps_) {
         report();
       }
       if (due(params_.eval_every)) {
         run_evaluation();
       }
-      if (due(params_.save_every) && hooks_.save) {
-        hooks_.save(step_, adapter_, false);
+      if (due(params_.save_every)) {
+        save_checkpoint();
       }
       if (step_ == total_steps_ || patience_is_over()) {
         break;
@@ -154,7 +166,7 @@ TrainResult Trainer::run() {
     }
   }
   finish();
-  result_.seconds = base::steady_seconds() - start;
+  result_.seconds = seconds_before_ + base::steady_seconds() - started_;
   return result_;
 }
 
@@ -183,9 +195,7 @@ void Trainer::ask() {
       case Command::kContinue:
         return;
       case Command::kCheckpoint:
-        if (hooks_.save) {
-          hooks_.save(step_, adapter_, false);
-        }
+        save_checkpoint();
         break;  // asks again: it may have been paused all the while
       case Command::kStop:
         throw base::Error(
@@ -208,13 +218,15 @@ void Trainer::step(const Group& group) {
       arrays.push_back(sum.loss);
       mx::eval(arrays);
     }
-    window_.input_tokens += batch.input_tokens;
+    sum.input_tokens += batch.input_tokens;
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
   update(sum);
   ++step_;
+  dropout_draws_ += sum.dropout_draws;
   ++window_.steps;
+  window_.input_tokens += sum.input_tokens;
   window_.loss_sum += static_cast<double>(sum.loss.item<float>());
   window_.trained_tokens += sum.tokens;
   window_.seconds += seconds + base::steady_seconds() - start;
@@ -223,8 +235,10 @@ void Trainer::step(const Group& group) {
 void Trainer::add_batch(Gradient& sum, const Batch& batch) {
   std::optional<mx::array> dropout_key;
   if (adapter_.dropout > 0.0F) {
-    dropout_key = mx::random::key(
-        stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(dropout_draws_++)));
+    dropout_key = mx::random::key(stream_seed(
+        params_.seed,
+        kDropoutStream,
+        static_cast<std::uint64_t>(dropout_draws_ + sum.dropout_draws++)));
   }
   const auto loss_of = [&](const std::vector<mx::array>& parameters) {
     const nn::LoraAdapter adapter = adapter_.bind(parameters, dropout_key);
@@ -362,8 +376,8 @@ void Trainer::finish() {
   }
   result_.steps = step_;
   result_.peak_memory_bytes = tensor::memory().peak;
-  if (hooks_.save) {
-    hooks_.save(step_, adapter_, true);
+  if (hooks_.finished) {
+    hooks_.finished(step_, adapter_);
   }
 }
 

@@ -13,6 +13,8 @@
 #include "core/train/evaluate.h"
 #include "core/train/lora.h"
 #include "core/train/lr_schedule.h"
+#include "core/train/train_result.h"
+#include "core/train/train_state.h"
 
 namespace hub::train {
 
@@ -41,8 +43,10 @@ enum class Command : std::uint8_t { kContinue, kCheckpoint, kStop };
 struct TrainHooks {
   std::function<void(const StepReport&)> reported;
   std::function<void(const EvalReport&)> evaluated;
-  // `final` is the finished adapter; the others are on the way.
-  std::function<void(int step, const TrainableAdapter&, bool final)> save;
+  // On the way: every save_every steps, and whenever `poll` asks for it.
+  std::function<void(const TrainState&, const TrainableAdapter&)> checkpoint;
+  // The finished adapter.
+  std::function<void(int step, const TrainableAdapter&)> finished;
   // Before every batch of a step and of an evaluation; may block (pause). After a checkpoint it is
   // asked again.
   std::function<Command(int step)> poll;
@@ -52,22 +56,6 @@ struct TrainHooks {
 struct TrainData {
   std::vector<data::Example> train;
   std::vector<data::Example> valid;  // may be empty: then nothing is evaluated
-};
-
-enum class TrainEnd : std::uint8_t { kCompleted, kMaxSteps, kEarlyStopping };
-std::string_view to_string(TrainEnd end);
-
-struct TrainResult {
-  int steps = 0;
-  TrainEnd end = TrainEnd::kCompleted;
-  int best_step = 0;        // whose parameters are the result: the last, or with early stopping the
-                            // step with the lowest evaluation loss
-  double train_loss = 0.0;  // of the last report
-  std::optional<double> eval_loss_before;
-  std::optional<double> eval_loss_after;  // of the result
-  std::uint64_t trained_tokens = 0;
-  double seconds = 0.0;
-  std::uint64_t peak_memory_bytes = 0;
 };
 
 // Trains one adapter over a fixed base with AdamW. A step is one optimizer update: the gradient of
@@ -87,22 +75,19 @@ class Trainer {
       int batch_size,
       TrainHooks hooks);
 
+  // Goes on from a state of this very training (`fingerprint` is the caller's to compare), before
+  // run(). Throws kUnprocessable when its arrays are not this adapter's.
+  void restore(TrainState state);
+
   // Call once. Throws kCancelled when `poll` answers kStop, kUnprocessable (`training_diverged`)
   // when the loss or the gradient is no finite number.
   TrainResult run();
 
   [[nodiscard]] const TrainableAdapter& adapter() const { return adapter_; }
+  [[nodiscard]] int step() const { return step_; }  // updates done
   [[nodiscard]] int total_steps() const { return total_steps_; }
 
  private:
-  // Sums since the last report.
-  struct Window {
-    int steps = 0;
-    double loss_sum = 0.0;
-    std::uint64_t trained_tokens = 0;
-    std::uint64_t input_tokens = 0;
-    double seconds = 0.0;
-  };
   using Group = std::vector<std::vector<std::size_t>>;  // the batches of one step
 
   // Sums over the batches of one step.
@@ -110,9 +95,13 @@ class Trainer {
     mx::array loss = mx::array(0.0F);
     std::vector<mx::array> parts;  // as the parameters
     std::size_t tokens = 0;
+    std::size_t input_tokens = 0;
+    int dropout_draws = 0;
   };
 
   [[nodiscard]] std::vector<Group> plan_epoch(int epoch) const;
+  [[nodiscard]] TrainState state() const;
+  void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const Group& group);
   void add_batch(Gradient& sum, const Batch& batch);
@@ -137,9 +126,13 @@ class Trainer {
   LrSchedule schedule_;
   AdamW optimizer_;
 
+  // What changes from step to step changes at a step's end, all together: between two batches of a
+  // step a checkpoint is the one of the step before.
   int step_ = 0;
   int dropout_draws_ = 0;
-  Window window_;
+  double seconds_before_ = 0.0;  // of earlier attempts
+  double started_ = 0.0;         // of this one
+  ReportWindow window_;
   double learning_rate_ = 0.0;
   double grad_norm_ = 0.0;
   TrainResult result_;

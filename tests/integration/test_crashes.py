@@ -96,33 +96,45 @@ def test_a_request_whose_engine_dies_before_it_answers_goes_to_a_new_one(
 
 
 @needs_proc
-def test_a_trainer_that_dies_fails_its_job_with_the_reason(own_hub: HubProcess) -> None:
-    client = HubClient(own_hub.url)
-    client.upload_dataset("rows", cache_folder() / "data" / "trivia-v1" / "train.jsonl")
-    params = {"max_steps": 10_000, "epochs": 10_000, "batch_size": 1, "max_seq_length": 64}
-    request = {
-        "type": "finetune",
-        "model": DEFAULT_MODEL,
-        "dataset": "rows",
-        "params": params,
-        "output": {"name": "never"},
-    }
-    job = client.submit(request)
-    with client.events(f"/jobs/{job['id']}/events") as stream:
-        for event in stream:
-            if "train_loss" in json.loads(event.data)["data"]:
-                break
-    os.kill(wait_for_child(own_hub.pid, "job"), signal.SIGKILL)
-    done = client.wait(job["id"], timeout=60)
-    assert done["state"] == "FAILED"
-    assert "9" in done["reason"] or "kill" in done["reason"].lower(), done["reason"]
-    assert not client.request("GET", "/models/never").is_success
-    # The lane is free again.
-    again = client.submit(
-        {**request, "params": {**params, "max_steps": 1}, "output": {"name": "after"}}
-    )
-    assert client.wait(again["id"])["state"] == "COMPLETED"
-    client.close()
+def test_a_trainer_that_dies_is_tried_again_and_then_fails_with_the_reason(
+    build_dir: Path,
+) -> None:
+    environment = {"MLX_HUB_JOB_MAX_ATTEMPTS": "2", "MLX_HUB_JOB_RETRY_SECONDS": "0.2"}
+    with HubProcess(build_dir, environment=environment) as hub:
+        client = HubClient(hub.url)
+        client.upload_dataset("rows", cache_folder() / "data" / "trivia-v1" / "train.jsonl")
+        params = {"max_steps": 10_000, "epochs": 10_000, "batch_size": 1, "max_seq_length": 64}
+        request = {
+            "type": "finetune",
+            "model": DEFAULT_MODEL,
+            "dataset": "rows",
+            "params": {**params, "save_every": 2},
+            "output": {"name": "never"},
+        }
+        job = client.submit(request)
+        killed: set[int] = set()
+        with client.events(f"/jobs/{job['id']}/events") as stream:
+            for event in stream:
+                step = json.loads(event.data)["data"].get("step", 0)
+                if "train_loss" in json.loads(event.data)["data"] and step >= 3:
+                    pid = wait_for_child(hub.pid, "job")
+                    if pid not in killed:
+                        os.kill(pid, signal.SIGKILL)
+                        killed.add(pid)
+                if len(killed) == 2:
+                    break
+        done = client.wait(job["id"], timeout=60)
+        assert done["state"] == "FAILED"
+        assert "signal 9" in done["reason"] and "2 attempts" in done["reason"], done["reason"]
+        assert done["attempt"] == 2
+        assert "goes on after step" in client.request("GET", f"/jobs/{job['id']}/logs").text
+        assert not client.request("GET", "/models/never").is_success
+        # The lane is free again.
+        again = client.submit(
+            {**request, "params": {**params, "max_steps": 1}, "output": {"name": "after"}}
+        )
+        assert client.wait(again["id"])["state"] == "COMPLETED"
+        client.close()
 
 
 @needs_proc

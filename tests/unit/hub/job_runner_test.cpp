@@ -1,6 +1,8 @@
 #include "core/hub/job_runner.h"
 
+#include <atomic>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -10,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/db/migrations.h"
+#include "core/model_config/memory_estimate.h"
 #include "tests/support/temp_dir.h"
 
 namespace hub::hub {
@@ -27,7 +30,10 @@ class EchoKind final : public JobKind {
     if (job.model == "unplannable") {
       throw base::Error(base::ErrorCode::kConflict, "the base is not ready");
     }
-    return {.worker_spec = job.spec_json, .estimated_bytes = bytes_};
+    return {
+        .worker_spec = job.spec_json,
+        .estimated_bytes = bytes_,
+        .memory_key = job.model == "learns" ? "kind echo" : ""};
   }
   std::optional<jobs::JobResult> finish(const Job& /*job*/, const base::Json& /*result*/) override {
     return std::nullopt;
@@ -43,6 +49,7 @@ class JobRunnerTest : public testing::Test {
       : database_(migrated(folder_.path() / "hub.db")),
         events_(database_),
         queue_(database_, clock_),
+        peaks_(database_, clock_),
         pool_(
             {.worker_executable = "/nothing",
              .runtime_folder = folder_.path(),
@@ -62,9 +69,10 @@ class JobRunnerTest : public testing::Test {
   void run_worker(std::string_view script, std::uint64_t bytes = 1000) {
     std::map<std::string, std::unique_ptr<JobKind>> kinds;
     kinds["finetune"] = std::make_unique<EchoKind>(bytes);
+    options_.worker_executable = folder_.write_script("worker", script);
     runner_ = std::make_unique<JobRunner>(
-        JobRunner::Options{folder_.write_script("worker", script), folder_.path() / "jobs", 0},
-        JobRunner::Collaborators{database_, queue_, events_, pool_, clock_},
+        options_,
+        JobRunner::Collaborators{database_, queue_, events_, pool_, peaks_, clock_},
         std::move(kinds));
     runner_->start();
   }
@@ -97,7 +105,13 @@ class JobRunnerTest : public testing::Test {
   db::Pool database_;
   jobs::EventLog events_;
   jobs::JobQueue queue_;
+  JobRunner::Options options_{
+      .worker_executable = {},
+      .jobs_folder = folder_.path() / "jobs",
+      .max_attempts = 2,
+      .retry_seconds = 0.05};
   MemoryLedger ledger_{1U << 20U};
+  PeakMemory peaks_;
   ModelPool pool_;
   std::unique_ptr<JobRunner> runner_;
 };
@@ -136,15 +150,105 @@ TEST_F(JobRunnerTest, RunsJobsOneAfterAnotherAndKeepsWhatTheyReport) {
   EXPECT_EQ(ledger_.reserved_bytes(), 0U);
 }
 
-TEST_F(JobRunnerTest, AKilledWorkerFailsItsJobWithTheReason) {
+TEST_F(JobRunnerTest, AKilledWorkersJobIsTriedAgainUntilItsAttemptsAreOver) {
   run_worker(kWaitsForStop);
   const Job job = submit();
-  const Job running = wait_until(job.id, [](const Job& j) { return j.worker_pid && j.progress; });
-  ASSERT_TRUE(running.worker_pid.has_value());
-  ::kill(static_cast<pid_t>(*running.worker_pid), SIGKILL);
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    const Job running = wait_until(
+        job.id, [&](const Job& j) { return j.attempt == attempt && j.worker_pid && j.progress; });
+    ASSERT_TRUE(running.worker_pid.has_value());
+    ::kill(static_cast<pid_t>(*running.worker_pid), SIGKILL);
+    if (attempt == 1) {
+      const Job again = wait_until(job.id, [](const Job& j) { return !j.last_error.empty(); });
+      EXPECT_THAT(again.last_error, HasSubstr("signal 9"));
+    }
+  }
   const Job ended = wait_for_end(job.id);
   EXPECT_EQ(ended.state, JobState::kFailed);
-  EXPECT_THAT(ended.reason, testing::AllOf(HasSubstr("signal 9"), HasSubstr("after step 7")));
+  EXPECT_EQ(ended.attempt, 2);
+  EXPECT_THAT(
+      ended.reason,
+      testing::AllOf(
+          HasSubstr("signal 9"), HasSubstr("after step 7"), HasSubstr("after 2 attempts")));
+}
+
+TEST_F(JobRunnerTest, AWorkerWithoutProgressIsEndedAndItsJobTriedAgain) {
+  options_.stall_seconds = 0.3;
+  options_.max_attempts = 1;
+  // Reports of memory come from another thread than the work: they are no progress.
+  run_worker(
+      "while sleep 0.05; do echo '{\"v\":1,\"type\":\"memory\",\"resident_bytes\":1}'; done\n");
+  const Job ended = wait_for_end(submit().id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_THAT(ended.reason, HasSubstr("no progress for 0.3 seconds"));
+}
+
+TEST_F(JobRunnerTest, GivesItsMemoryToServingAndGoesOnAfterwards) {
+  options_.yield_seconds = 0.2;
+  run_worker(R"sh(
+echo '{"v":1,"type":"progress","step":1,"total":2}'
+if [ -e "$(dirname "$3")/second" ]; then echo '{"v":1,"type":"result","steps":2}'; exit 0; fi
+touch "$(dirname "$3")/second"
+read -r first; read -r second
+echo "$first $second" >&2
+echo '{"v":1,"type":"error","code":"cancelled","message":"stopped"}'
+exit 1
+)sh");
+  EXPECT_FALSE(runner_->yield()) << "nothing runs";
+  const Job job = submit();
+  wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
+  EXPECT_TRUE(runner_->yield());
+  const Job waiting =
+      wait_until(job.id, [](const Job& j) { return j.reason == jobs::kWaitServing; });
+  EXPECT_EQ(waiting.state, JobState::kQueued);
+  const Job ended = wait_for_end(job.id);
+  EXPECT_EQ(ended.state, JobState::kCompleted) << ended.reason;
+  EXPECT_EQ(ended.attempt, 1) << "giving way is no attempt";
+  std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
+  const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  EXPECT_LT(text.find("checkpoint"), text.find("\"stop\"")) << text;
+}
+
+TEST_F(JobRunnerTest, RestsWhileItIsHotAndGoesOn) {
+  run_worker(R"sh(
+echo '{"v":1,"type":"progress","step":1,"total":2}'
+read -r first
+echo '{"v":1,"type":"progress","step":1,"total":2}'
+read -r second
+echo "$first $second" >&2
+echo '{"v":1,"type":"result","steps":2}'
+)sh");
+  const Job job = submit();
+  wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
+  runner_->set_resting(true);
+  while (events_.after(0, job.id).back().type != "job.progress" ||
+         events_.after(0, job.id).size() < 4) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  runner_->set_resting(false);
+  EXPECT_EQ(wait_for_end(job.id).state, JobState::kCompleted);
+  std::vector<std::string> types;
+  for (const auto& event : events_.after(0, job.id)) {
+    types.push_back(event.type);
+  }
+  EXPECT_THAT(types, testing::IsSupersetOf({"job.cooling", "job.cooled"}));
+  std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
+  const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  EXPECT_LT(text.find("\"pause\""), text.find("\"resume\"")) << text;
+}
+
+TEST_F(JobRunnerTest, LearnsWhatAJobReallyTook) {
+  peaks_.record("echo", 1000, 2000);
+  EXPECT_EQ(peaks_.corrected("echo", 1000), 2100U);
+  EXPECT_EQ(peaks_.corrected("echo", 1'000'000), 100'000U) << "a short run misleads nobody";
+  EXPECT_EQ(peaks_.corrected("other", 1000), 1000U);
+  run_worker(kGood);
+  wait_for_end(submit("learns").id);
+  // kGood's arrays peaked at 3,000 bytes.
+  EXPECT_EQ(
+      peaks_.corrected("kind echo", 10),
+      static_cast<std::uint64_t>(
+          static_cast<double>(model_config::worker_bytes(3000)) * PeakMemory::kRoom));
 }
 
 TEST_F(JobRunnerTest, CancelStopsTheWorker) {
@@ -180,21 +284,37 @@ TEST_F(JobRunnerTest, AJobThatDoesNotFitNowWaitsWithTheReason) {
   EXPECT_EQ(waiting.reason, jobs::kWaitMemory);
 }
 
-TEST_F(JobRunnerTest, StoppingTheHubFailsTheRunningJobHonestly) {
+TEST_F(JobRunnerTest, AfterTheHubStoppedTheJobGoesOnAtItsNextStart) {
   run_worker(kWaitsForStop);
   const Job job = submit();
   wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
   runner_->stop();
-  const Job ended = queue_.get(job.id);
-  EXPECT_EQ(ended.state, JobState::kFailed);
-  EXPECT_EQ(ended.reason, jobs::JobQueue::kServerStopped);
+  const Job waiting = queue_.get(job.id);
+  EXPECT_EQ(waiting.state, JobState::kQueued);
+  EXPECT_EQ(waiting.attempt, 0);
+  run_worker(kGood);
+  EXPECT_EQ(wait_for_end(job.id).state, JobState::kCompleted);
 }
 
-TEST_F(JobRunnerTest, AJobOfADeadServerFailsAtTheNextStart) {
+TEST_F(JobRunnerTest, AJobOfADeadServerGoesOnAndItsWorkerIsEnded) {
   const Job job = submit();
   ASSERT_TRUE(queue_.claim("hub", clock_.now_ms()).has_value());
+  // A worker that hangs: it does not end with its pipe.
+  std::atomic<bool> ended = false;
+  ChildProcess orphan(
+      {.command = {"/bin/sleep", "60"},
+       .log_file = {},
+       .record_folder = {},
+       .on_event = [](const base::Json&) {},
+       .on_exit = [&](const ExitStatus& status) { ended = status.signal == SIGKILL; }});
+  queue_.record_worker(job.id, orphan.pid(), std::to_string(orphan.start_time()));
   run_worker(kGood);
-  EXPECT_EQ(queue_.get(job.id).state, JobState::kFailed);
+  EXPECT_EQ(wait_for_end(job.id).state, JobState::kCompleted);
+  EXPECT_EQ(queue_.get(job.id).attempt, 1);
+  for (int tries = 0; tries < 500 && !ended; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(ended);
 }
 
 }  // namespace

@@ -45,22 +45,8 @@ class ModelPoolTest : public testing::Test {
   ModelPoolTest() { use_worker(kWorker); }
 
   void use_worker(std::string_view script) {
-    const ModelPool::Options options{
-        .worker_executable = folder_.write_script("worker", script),
-        .runtime_folder = folder_.path(),
-        .log_folder = folder_.path(),
-        .kv_budget_bytes = 1U << 20U,
-        .max_running = 4,
-        .threads = 0,
-        .load_timeout_seconds = 10,
-        .check_files = [this](const std::string& id) {
-          checked_.push_back(id);
-          if (id == broken_) {
-            throw base::Error(
-                base::ErrorCode::kUnprocessable, "bits fell over", "model", "model_corrupt");
-          }
-        }};
-    pool_ = std::make_unique<ModelPool>(options, ledger_);
+    options_.worker_executable = folder_.write_script("worker", script);
+    pool_ = std::make_unique<ModelPool>(options_, ledger_);
   }
 
   // A folder whose weights have this many bytes by their header; the file has a hole instead.
@@ -87,6 +73,22 @@ class ModelPoolTest : public testing::Test {
   std::vector<std::string> checked_;
   std::string broken_;  // the version whose files are not what was recorded
   test::TempDir folder_;
+  ModelPool::Options options_{
+      .worker_executable = {},
+      .runtime_folder = folder_.path(),
+      .log_folder = folder_.path(),
+      .kv_budget_bytes = 1U << 20U,
+      .max_running = 4,
+      .threads = 0,
+      .load_timeout_seconds = 10,
+      .job_patience_seconds = 0,
+      .check_files = [this](const std::string& id) {
+        checked_.push_back(id);
+        if (id == broken_) {
+          throw base::Error(
+              base::ErrorCode::kUnprocessable, "bits fell over", "model", "model_corrupt");
+        }
+      }};
   MemoryLedger ledger_{1ULL << 30U};
   std::unique_ptr<ModelPool> pool_;
 };
@@ -163,12 +165,12 @@ TEST_F(ModelPoolTest, MakesRoomByUnloadingTheIdleOnly) {
   const std::uint64_t half = 600ULL << 20U;
   auto busy = std::make_unique<EngineLease>(pool_->acquire(model("busy", half)));
   EXPECT_THROW(static_cast<void>(pool_->acquire(model("other", half))), base::Error);
-  EXPECT_EQ(pool_->reserve("job", half), nullptr);
+  EXPECT_EQ(pool_->reserve_for_job("job", half), nullptr);
   busy.reset();
   static_cast<void>(pool_->acquire(model("other", half)));
   ASSERT_THAT(pool_->engines(), SizeIs(1));
   EXPECT_EQ(pool_->engines()[0].model, "other");
-  EXPECT_NE(pool_->reserve("job", half), nullptr);
+  EXPECT_NE(pool_->reserve_for_job("job", half), nullptr);
   EXPECT_THAT(pool_->engines(), IsEmpty());
 }
 
@@ -194,6 +196,106 @@ TEST_F(ModelPoolTest, UnloadsAndCloses) {
   EXPECT_EQ(ledger_.reserved_bytes(), 0U);
   pool_->close(1);
   EXPECT_THROW(static_cast<void>(pool_->acquire(model("a"))), base::Error);
+}
+
+TEST_F(ModelPoolTest, APinnedEngineIsNeverUnloadedForOthers) {
+  const std::uint64_t half = 600ULL << 20U;
+  pool_->pin("id-a", true);
+  static_cast<void>(pool_->acquire(model("a", half)));
+  EXPECT_EQ(pool_->reserve_for_job("job", half), nullptr);
+  try {
+    static_cast<void>(pool_->acquire(model("b", half)));
+    FAIL() << "both loaded";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kInsufficientMemory);
+    EXPECT_THAT(error.what(), HasSubstr("engine a: "));
+  }
+  EXPECT_TRUE(pool_->engines()[0].pinned);
+  pool_->pin("id-a", false);
+  EXPECT_NE(pool_->reserve_for_job("job", half), nullptr);
+}
+
+TEST_F(ModelPoolTest, AJobIsPatientAndALoadIsNot) {
+  options_.job_patience_seconds = 1000;
+  use_worker(kWorker);
+  const std::uint64_t half = 600ULL << 20U;
+  static_cast<void>(pool_->acquire(model("a", half)));
+  EXPECT_EQ(pool_->reserve_for_job("job", half), nullptr) << "a was used just now";
+  static_cast<void>(pool_->acquire(model("b", half)));
+  EXPECT_THAT(pool_->engines(), SizeIs(1));
+}
+
+TEST_F(ModelPoolTest, ALoadWaitsForAJobThatGivesWay) {
+  const std::uint64_t half = 600ULL << 20U;
+  auto job = pool_->reserve_for_job("job", half);
+  std::thread ender;
+  pool_->on_memory_needed([&] {
+    ender = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      job.reset();
+    });
+    return true;
+  });
+  static_cast<void>(pool_->acquire(model("a", half)));
+  ender.join();
+  EXPECT_EQ(job, nullptr);
+  EXPECT_THAT(pool_->engines(), SizeIs(1));
+}
+
+TEST_F(ModelPoolTest, WhatCanNeverFitAsksNoJobToGiveWay) {
+  bool asked = false;
+  pool_->on_memory_needed([&] {
+    asked = true;
+    return true;
+  });
+  EXPECT_THROW(static_cast<void>(pool_->acquire(model("a", 2ULL << 30U))), base::Error);
+  EXPECT_FALSE(asked);
+}
+
+TEST_F(ModelPoolTest, ACrashLoopIsStoppedWithTheReason) {
+  use_worker("kill -SEGV $$\n");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THROW(static_cast<void>(pool_->acquire(model("a"))), base::Error);
+  }
+  const auto reason = [&] {
+    try {
+      static_cast<void>(pool_->acquire(model("a")));
+    } catch (const base::Error& error) {
+      return error.reason() + ": " + error.what();
+    }
+    return std::string("it loaded");
+  };
+  EXPECT_THAT(
+      reason(),
+      testing::AllOf(HasSubstr("engine_crash_loop"), HasSubstr("2 times"), HasSubstr("signal 11")));
+  pool_->allow_start("id-a");
+  EXPECT_THAT(reason(), testing::Not(HasSubstr("engine_crash_loop"))) << "asked for by hand";
+}
+
+TEST_F(ModelPoolTest, HousekeepingUnloadsTheIdleAndEndsWhatHangs) {
+  options_.idle_unload_seconds = 0.05;
+  options_.stall_seconds = 0.05;
+  use_worker(
+      "echo '{\"v\":1,\"type\":\"ready\"}'\n"
+      "for i in 1 2 3; do echo '{\"v\":1,\"type\":\"work\",\"steps\":7,\"requests\":1}'; done\n"
+      "sleep 60 &\nwait\n");
+  auto lease = std::make_unique<EngineLease>(pool_->acquire(model("hangs")));
+  for (int tries = 0; tries < 1000 && !pool_->engines().empty(); ++tries) {
+    pool_->keep_house();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_THAT(pool_->engines(), IsEmpty()) << "its requests end, the next one starts a new engine";
+  lease.reset();
+
+  use_worker(kWorker);
+  auto used = std::make_unique<EngineLease>(pool_->acquire(model("a")));
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  pool_->keep_house();
+  EXPECT_THAT(pool_->engines(), SizeIs(1)) << "it is in use";
+  used.reset();
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  pool_->keep_house();
+  EXPECT_THAT(pool_->engines(), IsEmpty());
 }
 
 }  // namespace

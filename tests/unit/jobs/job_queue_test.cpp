@@ -37,7 +37,7 @@ class JobQueueTest : public ::testing::Test {
 
   test::Storage storage;
   EventLog events{storage.pool};
-  JobQueue queue{storage.pool, storage.clock, 30'000};
+  JobQueue queue{storage.pool, storage.clock, {.lease_ms = 30'000, .most_queued = 1000}};
 };
 
 using Types = std::vector<std::string>;
@@ -285,21 +285,47 @@ TEST_F(JobQueueTest, APausedQueueGivesNothingAlsoAfterARestart) {
   EXPECT_TRUE(claim());
 }
 
-TEST_F(JobQueueTest, OrphansFailWithTheReason) {
+TEST_F(JobQueueTest, ACrashedAttemptWaitsAndCounts) {
   const Job job = add();
-  const Job waiting = add();
   claim();
-  queue.record_worker(job.id, 1234, "7");
-  const auto none = queue.fail_orphans("x", [](const Job&) { return false; });
-  EXPECT_TRUE(none.empty());
-  const auto failed = queue.fail_orphans(
-      std::string(JobQueue::kServerStopped),
-      [](const Job& orphan) { return orphan.worker_pid == 1234; });
-  ASSERT_EQ(failed.size(), 1U);
-  EXPECT_EQ(failed[0].state, JobState::kFailed);
-  EXPECT_EQ(failed[0].reason, "the hub stopped while the job ran");
-  EXPECT_EQ(state(waiting.id), JobState::kQueued);
-  EXPECT_TRUE(claim()) << "the lane is free again";
+  EXPECT_TRUE(queue.retry(job.id, "the worker ended", storage.clock.now_ms() + 5000));
+  Job waiting = queue.get(job.id);
+  EXPECT_EQ(waiting.state, JobState::kQueued);
+  EXPECT_EQ(waiting.reason, kWaitRetry);
+  EXPECT_EQ(waiting.last_error, "the worker ended");
+  EXPECT_EQ(waiting.attempt, 1);
+  EXPECT_FALSE(claim()) << "its time has not come";
+  storage.clock.advance_ms(5000);
+  const auto again = claim();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->attempt, 2);
+  EXPECT_FALSE(queue.retry("01990000-0000-7000-8000-000000000000", "x", 0));
+}
+
+TEST_F(JobQueueTest, LooksAtTheNextWithoutTakingIt) {
+  EXPECT_FALSE(queue.next(storage.clock.now_ms()));
+  const Job first = add();
+  const Job second = add();
+  EXPECT_EQ(queue.next(storage.clock.now_ms())->id, first.id);
+  EXPECT_EQ(state(first.id), JobState::kQueued);
+  EXPECT_FALSE(queue.claim("w", storage.clock.now_ms(), kDeviceLane, 1, second.id))
+      << "it is not its turn";
+  EXPECT_EQ(queue.claim("w", storage.clock.now_ms(), kDeviceLane, 1, first.id)->id, first.id);
+  EXPECT_FALSE(queue.next(storage.clock.now_ms())) << "the lane is taken";
+  EXPECT_EQ(queue.next(storage.clock.now_ms(), kDeviceLane, 2)->id, second.id);
+  EXPECT_EQ(queue.claim("w", storage.clock.now_ms(), kDeviceLane, 2)->id, second.id);
+}
+
+TEST_F(JobQueueTest, AFullQueueSaysNo) {
+  JobQueue small(storage.pool, storage.clock, {.lease_ms = 30'000, .most_queued = 2});
+  NewJob job;
+  job.kind = "finetune";
+  small.enqueue(job);
+  small.enqueue(job);
+  EXPECT_EQ(test::thrown_by([&] { small.enqueue(job); }).reason, "queue_full");
+  EXPECT_EQ(test::thrown_by([&] { small.enqueue(job); }).code, base::ErrorCode::kRateLimited);
+  claim();
+  small.enqueue(job);  // one place is free again
 }
 
 TEST_F(JobQueueTest, OnlyEndedJobsAreRemoved) {

@@ -15,6 +15,13 @@ model_config::ModelConfig config() {
   return model_config::ModelConfig::from_json(test::tiny_config());
 }
 
+// Rows that are all trained.
+data::RowSizes rows(std::size_t count, std::size_t length) {
+  const data::Example row{
+      .tokens = std::vector<int>(length, 1), .trained = std::vector<std::uint8_t>(length, 1)};
+  return data::RowSizes(std::vector<data::Example>(count, row));
+}
+
 std::uint64_t bytes(const model_config::FinetuneParams& params, int batch_size, int length) {
   return model_config::finetune_bytes(config(), kWeights, params, batch_size, length);
 }
@@ -22,7 +29,7 @@ std::uint64_t bytes(const model_config::FinetuneParams& params, int batch_size, 
 TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {
   const model_config::FinetuneParams params;
   const auto choose = [&](std::uint64_t limit) {
-    return choose_batch_size(config(), kWeights, params, 1000, 200, limit);
+    return choose_batch_size(config(), kWeights, params, rows(1000, 200), limit);
   };
   EXPECT_EQ(choose(0).batch_size, 8);
   EXPECT_EQ(choose(bytes(params, 8, 200)).batch_size, 8);
@@ -36,27 +43,27 @@ TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {
 
 TEST(BatchSizeTest, AutoLeavesStepsInASmallDataSet) {
   const model_config::FinetuneParams params;
-  const BatchSizeChoice choice = choose_batch_size(config(), kWeights, params, 40, 200, 0);
+  const BatchSizeChoice choice = choose_batch_size(config(), kWeights, params, rows(40, 200), 0);
   EXPECT_EQ(choice.batch_size, 2);
   EXPECT_NE(choice.reason.find("few steps"), std::string::npos) << choice.reason;
-  EXPECT_EQ(choose_batch_size(config(), kWeights, params, 3, 200, 0).batch_size, 1);
+  EXPECT_EQ(choose_batch_size(config(), kWeights, params, rows(3, 200), 0).batch_size, 1);
 }
 
 TEST(BatchSizeTest, LengthIsCutToTheLimit) {
   model_config::FinetuneParams params;
   params.max_seq_length = 64;
   EXPECT_EQ(
-      choose_batch_size(config(), kWeights, params, 1000, 5000, 0).estimated_bytes,
+      choose_batch_size(config(), kWeights, params, rows(1000, 5000), 0).estimated_bytes,
       bytes(params, 8, 64));
 }
 
 TEST(BatchSizeTest, AskedForIsKeptOrRefusedWithWhatWouldFit) {
   model_config::FinetuneParams params;
   params.batch_size = 32;
-  EXPECT_EQ(choose_batch_size(config(), kWeights, params, 10, 1000, 0).batch_size, 32);
+  EXPECT_EQ(choose_batch_size(config(), kWeights, params, rows(100, 1000), 0).batch_size, 32);
   try {
     static_cast<void>(
-        choose_batch_size(config(), kWeights, params, 10, 1000, bytes(params, 32, 512)));
+        choose_batch_size(config(), kWeights, params, rows(100, 1000), bytes(params, 32, 512)));
     FAIL() << "accepted";
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::ErrorCode::kInsufficientMemory);
@@ -69,7 +76,7 @@ TEST(BatchSizeTest, AskedForIsKeptOrRefusedWithWhatWouldFit) {
 TEST(BatchSizeTest, SaysWhenNothingFits) {
   const model_config::FinetuneParams params;
   try {
-    static_cast<void>(choose_batch_size(config(), kWeights, params, 10, 1000, 1000));
+    static_cast<void>(choose_batch_size(config(), kWeights, params, rows(10, 1000), 1000));
     FAIL() << "accepted";
   } catch (const base::Error& error) {
     EXPECT_NE(std::string(error.what()).find("no max_seq_length would fit"), std::string::npos)

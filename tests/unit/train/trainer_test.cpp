@@ -198,10 +198,13 @@ TEST_F(TrainerTest, SavesWhenDueWhenAskedAndAtTheEnd) {
   auto params = tiny_params();
   params.epochs = 2;
   params.save_every = 4;
-  std::vector<std::pair<int, bool>> saves;
+  std::vector<std::pair<int, bool>> saves;  // the step, and whether it is the end
   TrainHooks hooks;
-  hooks.save = [&](int step, const TrainableAdapter& /*adapter*/, bool final) {
-    saves.emplace_back(step, final);
+  hooks.checkpoint = [&](const TrainState& state, const TrainableAdapter& /*adapter*/) {
+    saves.emplace_back(state.step, false);
+  };
+  hooks.finished = [&](int step, const TrainableAdapter& /*adapter*/) {
+    saves.emplace_back(step, true);
   };
   bool asked = false;
   hooks.poll = [&](int step) {
@@ -216,8 +219,8 @@ TEST_F(TrainerTest, ACheckpointIsNoLeaveToGoOn) {
   std::vector<Command> answers = {Command::kCheckpoint, Command::kCheckpoint, Command::kStop};
   int saves = 0;
   TrainHooks hooks;
-  hooks.save = [&](int step, const TrainableAdapter& /*adapter*/, bool /*final*/) {
-    EXPECT_EQ(step, 0);
+  hooks.checkpoint = [&](const TrainState& state, const TrainableAdapter& /*adapter*/) {
+    EXPECT_EQ(state.step, 0);
     ++saves;
   };
   hooks.poll = [&](int step) {
@@ -255,9 +258,7 @@ TEST_F(TrainerTest, PatienceEndsTheRunWithTheBestParameters) {
   std::vector<float> saved;
   TrainHooks hooks;
   hooks.evaluated = [&](const EvalReport& report) { evaluations.push_back(report); };
-  hooks.save = [&](int /*step*/, const TrainableAdapter& adapter, bool /*final*/) {
-    saved = flat(adapter);
-  };
+  hooks.finished = [&](int /*step*/, const TrainableAdapter& adapter) { saved = flat(adapter); };
   Trainer training = trainer(params, {counting_rows(10), counting_rows(10)}, 4, hooks);
   const auto start = flat(training.adapter());
   const TrainResult result = training.run();

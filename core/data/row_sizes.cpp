@@ -1,0 +1,31 @@
+#include "core/data/row_sizes.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace hub::data {
+
+RowSizes::RowSizes(std::span<const Example> rows) {
+  for (const Example& row : rows) {
+    lengths_.push_back(row.tokens.size());
+    trained_.push_back(row.trained_count());
+  }
+  std::sort(lengths_.begin(), lengths_.end(), std::greater<>());
+  std::sort(trained_.begin(), trained_.end(), std::greater<>());
+}
+
+RowSizes::Batch RowSizes::largest_batch(
+    int batch_size, int max_tokens, std::uint64_t pad_multiple) const {
+  const auto cut = static_cast<std::size_t>(std::max(1, max_tokens));
+  const std::size_t rows =
+      std::min(lengths_.size(), static_cast<std::size_t>(std::max(1, batch_size)));
+  const std::uint64_t longest = std::min(this->longest(), cut);
+  Batch batch;
+  batch.tokens = rows * ((longest + pad_multiple - 1) / pad_multiple * pad_multiple);
+  for (std::size_t i = 0; i < rows; ++i) {
+    batch.trained += std::min(trained_[i], cut);
+  }
+  return batch;
+}
+
+}  // namespace hub::data

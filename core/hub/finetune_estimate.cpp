@@ -1,0 +1,90 @@
+#include "core/hub/finetune_estimate.h"
+
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/data/dataset.h"
+#include "core/data/examples.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/weight_files.h"
+
+namespace hub::hub {
+namespace {
+
+using model_config::FinetuneParams;
+
+// core/train/batch_size.cpp's.
+constexpr int kLargestAutomatic = 8;
+constexpr int kShortestProposal = 64;
+
+data::RowSizes row_sizes(
+    const std::filesystem::path& base_folder,
+    const std::filesystem::path& dataset_path,
+    const FinetuneParams& params) {
+  const auto builder = data::ExampleBuilder::load(
+      base_folder,
+      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+  const data::DatasetFiles files = data::dataset_files(dataset_path);
+  auto rows = data::build_examples(data::read_dataset(files.train), builder).examples;
+  if (files.valid) {
+    auto valid = data::build_examples(data::read_dataset(*files.valid), builder).examples;
+    rows.insert(rows.end(), valid.begin(), valid.end());
+  }
+  return data::RowSizes(rows);
+}
+
+}  // namespace
+
+FinetuneEstimate::FinetuneEstimate(
+    const std::filesystem::path& base_folder,
+    const std::filesystem::path& dataset_path,
+    const FinetuneParams& params)
+    : config_(model_config::ModelConfig::load(base_folder)),
+      weight_bytes_(model_config::loaded_bytes(model_config::read_weight_files(base_folder))),
+      rows_(row_sizes(base_folder, dataset_path, params)) {}
+
+std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
+  const auto batch = rows_.largest_batch(batch_size, params.max_seq_length);
+  return model_config::worker_bytes(
+      model_config::finetune_bytes(
+          config_, weight_bytes_, params, {.tokens = batch.tokens, .trained = batch.trained}));
+}
+
+std::uint64_t FinetuneEstimate::process_bytes(const FinetuneParams& params) const {
+  return bytes(params, params.batch_size.value_or(1));
+}
+
+std::uint64_t FinetuneEstimate::comfortable_bytes(
+    const FinetuneParams& params, std::uint64_t limit_bytes) const {
+  std::uint64_t best = process_bytes(params);
+  for (int batch = 2; !params.batch_size && batch <= kLargestAutomatic; batch *= 2) {
+    const std::uint64_t larger = bytes(params, batch);
+    if (larger <= limit_bytes) {
+      best = larger;
+    }
+  }
+  return best;
+}
+
+std::string FinetuneEstimate::setting_that_fits(
+    FinetuneParams params, std::uint64_t limit_bytes) const {
+  const auto fits = [&] { return process_bytes(params) <= limit_bytes; };
+  if (params.batch_size.value_or(1) > 1) {
+    params.batch_size.reset();
+    if (fits()) {
+      return R"("batch_size":"auto")";
+    }
+  }
+  params.max_seq_length = std::min(params.max_seq_length, static_cast<int>(rows_.longest()));
+  while (params.max_seq_length > kShortestProposal) {
+    params.max_seq_length /= 2;
+    if (fits()) {
+      return fmt::format(R"("batch_size":"auto","max_seq_length":{})", params.max_seq_length);
+    }
+  }
+  return {};
+}
+
+}  // namespace hub::hub

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "core/data/row_sizes.h"
+#include "core/model_config/finetune_params.h"
+#include "core/model_config/model_config.h"
+
+namespace hub::hub {
+
+// What a LoRA job takes, from the rows of its data set as the model's tokenizer cuts them. Reads
+// the model's headers and tokenizes the data set once, when made. Immutable; thread-safe.
+class FinetuneEstimate {
+ public:
+  // Throws what reading a data set or a model folder throws.
+  FinetuneEstimate(
+      const std::filesystem::path& base_folder,
+      const std::filesystem::path& dataset_path,
+      const model_config::FinetuneParams& params);
+
+  // The worker process at its highest, for `params`' batch size; with an automatic one the
+  // smallest.
+  [[nodiscard]] std::uint64_t process_bytes(const model_config::FinetuneParams& params) const;
+  // The same for the largest batch that the trainer would choose by itself within `limit_bytes`;
+  // where params name a batch size, for that.
+  [[nodiscard]] std::uint64_t comfortable_bytes(
+      const model_config::FinetuneParams& params, std::uint64_t limit_bytes) const;
+
+  // The mildest of a few changes of `params` that keeps the job within `limit_bytes`, as JSON
+  // members: "\"batch_size\":\"auto\""; "" when none does.
+  [[nodiscard]] std::string setting_that_fits(
+      model_config::FinetuneParams params, std::uint64_t limit_bytes) const;
+
+  [[nodiscard]] std::uint64_t weight_bytes() const { return weight_bytes_; }
+
+ private:
+  [[nodiscard]] std::uint64_t bytes(
+      const model_config::FinetuneParams& params, int batch_size) const;
+
+  model_config::ModelConfig config_;
+  std::uint64_t weight_bytes_;
+  data::RowSizes rows_;
+};
+
+}  // namespace hub::hub

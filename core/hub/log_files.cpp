@@ -1,0 +1,83 @@
+#include "core/hub/log_files.h"
+
+#include <algorithm>
+#include <fstream>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "core/base/error.h"
+
+namespace hub::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMostBytes = 10'000'000;
+constexpr int kKept = 3;
+
+void check(const std::error_code& error, const fs::path& file) {
+  if (error) {
+    throw base::Error(
+        base::ErrorCode::kUnavailable,
+        fmt::format("cannot rotate {}: {}", file.string(), error.message()));
+  }
+}
+
+fs::path numbered(const fs::path& file, int number) {
+  return fmt::format("{}.{}", file.string(), number);
+}
+
+}  // namespace
+
+void rotate_log(const fs::path& file, std::uint64_t most_bytes, int keep) {
+  std::error_code error;
+  const std::uint64_t size = fs::file_size(file, error);
+  if (error || size <= most_bytes) {
+    return;
+  }
+  for (int number = keep; number > 1; --number) {
+    if (fs::exists(numbered(file, number - 1))) {
+      fs::rename(numbered(file, number - 1), numbered(file, number), error);
+      check(error, file);
+    }
+  }
+  fs::copy_file(file, numbered(file, 1), fs::copy_options::overwrite_existing, error);
+  check(error, file);
+  fs::resize_file(file, 0, error);
+  check(error, file);
+}
+
+void rotate_logs(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".log") {
+      rotate_log(entry.path(), kMostBytes, kKept);
+    }
+  }
+}
+
+std::string tail(const fs::path& file, std::int64_t lines, std::int64_t most_bytes) {
+  std::ifstream stream(file, std::ios::binary | std::ios::ate);
+  if (!stream) {
+    return {};
+  }
+  const std::int64_t size = stream.tellg();
+  const std::int64_t from = std::max<std::int64_t>(0, size - most_bytes);
+  stream.seekg(from);
+  std::string text(static_cast<std::size_t>(size - from), '\0');
+  stream.read(text.data(), size - from);
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (from > 0) {
+    text.erase(0, text.find('\n') + 1);  // begin with a whole line
+  }
+  std::size_t begin = text.size();
+  for (std::int64_t found = 0; begin > 0; --begin) {
+    if (text[begin - 1] == '\n' && begin != text.size() && ++found == lines) {
+      break;
+    }
+  }
+  return text.substr(begin);
+}
+
+}  // namespace hub::hub
