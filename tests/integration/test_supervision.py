@@ -173,6 +173,7 @@ def test_a_second_signal_ends_at_once(build_dir: Path, tmp_path: Path) -> None:
         os.kill(hub.pid, signal.SIGTERM)
         wait_for(lambda: not hub.is_alive(), 5)
         # The system ends a stopped process whose parent is gone; what it leaves the next start ends.
+        hub.stop()
         hub.start()
         client = HubClient(hub.url)
         wait_for(lambda: step(client, job_id) > 0 and len(workers_of(tmp_path)) == 1)
