@@ -30,7 +30,7 @@ class JobWaitsTest : public ::testing::Test {
   const std::string version = base::new_id();
   test::Storage storage;
   EventLog events{storage.pool};
-  JobQueue queue{storage.pool, storage.clock, 30'000};
+  JobQueue queue{storage.pool, storage.clock};
   const Job pull = add(std::string(kPullKind), kHostLane, false);
   const Job waiter = add("finetune", kDeviceLane, true);
 };
