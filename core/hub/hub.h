@@ -16,11 +16,11 @@
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
-#include "core/hub/peak_memory.h"
 #include "core/hub/pull_plan.h"
 #include "core/hub/settings.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
+#include "core/jobs/peak_memory.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/audit_log.h"
 #include "core/registry/dataset_registry.h"
@@ -79,7 +79,7 @@ class Hub {
   jobs::JobQueue queue;
   Garbage garbage;
   MemoryLedger ledger;
-  PeakMemory peaks;
+  jobs::PeakMemory peaks;
   ModelPool pool;
   JobRunner runner;
   PullPlanner pulls;

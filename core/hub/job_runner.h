@@ -16,9 +16,9 @@
 #include "core/hub/job_run.h"
 #include "core/hub/job_watch.h"
 #include "core/hub/model_pool.h"
-#include "core/hub/peak_memory.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
+#include "core/jobs/peak_memory.h"
 
 namespace hub::hub {
 
@@ -44,7 +44,7 @@ class JobRunner {
     jobs::JobQueue& queue;
     jobs::EventLog& events;
     ModelPool& pool;  // gives memory back that idle engines hold
-    PeakMemory& peaks;
+    jobs::PeakMemory& peaks;
     const base::Clock& clock;
   };
 

@@ -1,7 +1,7 @@
 -- Why the last attempt of a job ended, while it waits for the next one or after the last.
 ALTER TABLE jobs ADD COLUMN last_error TEXT NOT NULL DEFAULT '';
 
--- What jobs really took, by what decides that (core/hub/peak_memory.h): later estimates are corrected by it.
+-- What jobs really took, by what decides that (core/jobs/peak_memory.h): later estimates are corrected by it.
 CREATE TABLE memory_peaks (
   key              TEXT PRIMARY KEY CHECK (key <> ''),
   estimated_bytes  INTEGER NOT NULL CHECK (estimated_bytes > 0),

@@ -111,7 +111,7 @@ class JobRunnerTest : public testing::Test {
       .max_attempts = 2,
       .retry_seconds = 0.05};
   MemoryLedger ledger_{1U << 20U};
-  PeakMemory peaks_;
+  jobs::PeakMemory peaks_;
   ModelPool pool_;
   std::unique_ptr<JobRunner> runner_;
 };
@@ -248,7 +248,7 @@ TEST_F(JobRunnerTest, LearnsWhatAJobReallyTook) {
   EXPECT_EQ(
       peaks_.corrected("kind echo", 10),
       static_cast<std::uint64_t>(
-          static_cast<double>(model_config::worker_bytes(3000)) * PeakMemory::kRoom));
+          static_cast<double>(model_config::worker_bytes(3000)) * jobs::PeakMemory::kRoom));
 }
 
 TEST_F(JobRunnerTest, CancelStopsTheWorker) {

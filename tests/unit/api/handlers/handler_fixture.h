@@ -120,6 +120,21 @@ class HandlerFixture : public ::testing::Test {
     return write_small_adapter(files.path() / "data/imports" / name, base_digest, fill);
   }
 
+  // The same with a tokenizer and a chat template: jobs look how long their rows are.
+  base::Json add_chat_model(const std::string& name, char fill = 1) {
+    const auto folder = model_folder("src-" + name, fill);
+    std::filesystem::copy_file(
+        std::filesystem::path(HUB_SOURCE_DIR) /
+            "tests/golden/text/tokenizers/sentencepiece_style/tokenizer.json",
+        folder / "tokenizer.json");
+    static_cast<void>(files.write(
+        "data/imports/src-" + name + "/tokenizer_config.json",
+        R"json({"eos_token":"</s>","chat_template":"{% for message in messages %}<|im_start|>{{ message.role }} {{ message.content }}<|im_end|>{% endfor %}"})json"));
+    const Answer answer = post("/models", {{"name", name}, {"base_model", folder.string()}});
+    EXPECT_EQ(answer.status, 201) << answer.response.body;
+    return answer.json;
+  }
+
   // Registers a ready model of its own contents.
   base::Json add_model(const std::string& name, char fill = 1) {
     const Answer answer = post(

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 class JobRoutes : public test::HandlerFixture {
  protected:
   JobRoutes() {
-    add_model("tiny");
+    add_chat_model("tiny");
     add_dataset("facts-data");
   }
   Json full() const {
@@ -140,8 +140,22 @@ TEST_F(JobRoutes, AJobOnAModelWithoutWeightsWaitsForOnePull) {
 }
 
 TEST_F(JobRoutes, AJobTooLargeForTheMachineSaysWhatFits) {
-  const Answer answer = with("params", Json{{"batch_size", 4096}, {"max_seq_length", 1048576}});
-  EXPECT_EQ(answer.status, 422);
+  std::string words;
+  for (int i = 0; i < 600'000; ++i) {
+    words += "ab ";
+  }
+  const auto file = files.write(
+      "data/imports/long.jsonl",
+      Json{{"messages",
+            {{{"role", "user"}, {"content", "q"}}, {{"role", "assistant"}, {"content", words}}}}}
+              .dump() +
+          "\n");
+  ASSERT_EQ(post("/datasets", {{"name", "long"}, {"path", file.string()}}).status, 201);
+  Json body = full();
+  body["dataset"] = "long";
+  body["params"] = {{"batch_size", 1}, {"max_seq_length", 1048576}};
+  const Answer answer = post("/jobs", body);
+  ASSERT_EQ(answer.status, 422) << answer.response.body;
   EXPECT_EQ(answer.code(), "insufficient_memory");
   EXPECT_EQ(answer.json["error"]["type"], "insufficient_memory");
   EXPECT_THAT(answer.message(), HasSubstr("1073741824 bytes"));

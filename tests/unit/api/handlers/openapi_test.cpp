@@ -81,7 +81,7 @@ void expect_shape(const Json& document, const std::string& schema, const Json& a
 
 TEST_F(OpenApi, AnswersHaveTheFieldsThatItDescribes) {
   const Json document = Json::parse(openapi_document());
-  const Json model = add_model("tiny");
+  const Json model = add_chat_model("tiny");
   expect_shape(document, "Model", model);
   const std::string version = model["versions"][0]["id"];
   expect_shape(document, "Version", get("/versions/" + version).json);

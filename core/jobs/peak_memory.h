@@ -6,7 +6,7 @@
 #include "core/base/clock.h"
 #include "core/db/pool.h"
 
-namespace hub::hub {
+namespace hub::jobs {
 
 // What workers really took, so that later estimates are better. The key says everything that
 // decides the peak: kind of job, base digest, shapes. Thread-safe.
@@ -29,4 +29,4 @@ class PeakMemory {
   const base::Clock& clock_;
 };
 
-}  // namespace hub::hub
+}  // namespace hub::jobs

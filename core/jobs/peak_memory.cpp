@@ -1,10 +1,10 @@
-#include "core/hub/peak_memory.h"
+#include "core/jobs/peak_memory.h"
 
 #include <algorithm>
 
 #include "core/db/statement.h"
 
-namespace hub::hub {
+namespace hub::jobs {
 
 std::uint64_t PeakMemory::corrected(const std::string& key, std::uint64_t estimated_bytes) {
   std::uint64_t peak = 0;
@@ -40,4 +40,4 @@ void PeakMemory::record(
   });
 }
 
-}  // namespace hub::hub
+}  // namespace hub::jobs
