@@ -77,8 +77,8 @@ std::string text_of(const Json& object, const char* key) {
 
 // Bytes read of all bytes, in megabytes.
 void show(ProgressLine& line, std::int64_t bytes, std::int64_t total) {
-  constexpr std::int64_t kMega = 1'000'000;
-  line.progress(bytes / kMega, (total + kMega - 1) / kMega, -1);
+  constexpr std::int64_t mega = 1'000'000;
+  line.progress(bytes / mega, (total + mega - 1) / mega, -1);
 }
 
 // One answer of POST /versions/{id}/verify for each version of `model` ("": of all).

@@ -23,8 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REMEMBERED = (
     Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mlx-hub" / "lint" / "tidy"
 )
-# libstdc++ 12 uses std::get_temporary_buffer inside std::stable_sort, which C++17 deprecated.
-EXTRA_ARGUMENTS = ("--extra-arg=-Wno-deprecated-declarations",)
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -87,6 +85,7 @@ def jobs() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "release")
+    parser.add_argument("--programs", action="store_true", help="only api and core, not tests")
     parser.add_argument("sources", nargs="*", type=Path, help="default: all of api, core and tests")
     options = parser.parse_args()
     build: Path = options.build_dir.resolve()
@@ -105,6 +104,7 @@ def main() -> int:
         path: key_of(path, commands[path], tool)
         for path in sorted(wanted & set(commands))
         if path.exists()
+        and not (options.programs and path.is_relative_to(ROOT / "tests"))
         and not path.is_relative_to(build)  # generated sources are not ours to style
     }
     todo = [path for path, key in keys.items() if not (REMEMBERED / key).exists()]

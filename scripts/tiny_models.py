@@ -11,7 +11,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 from hub_client import DEFAULT_MODEL, Json
-from mlx.utils import tree_flatten
+from mlx import utils as mlx_utils
 from mlx_lm.models import llama
 from package_files import cache_folder
 
@@ -50,7 +50,9 @@ def make_tiny_model(folder: Path, shape: TinyShape = DEFAULT_SHAPE, seed: int = 
     if shape.bits:
         nn.quantize(model, group_size=shape.group, bits=shape.bits)
         config["quantization"] = {"group_size": shape.group, "bits": shape.bits}
-    weights: dict[str, mx.array] = dict(tree_flatten(model.parameters()))
+    weights: dict[str, mx.array] = dict(
+        mlx_utils.tree_flatten(model.parameters())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    )
     mx.save_safetensors(str(folder / "model.safetensors"), weights, metadata={"format": "mlx"})
     (folder / "config.json").write_text(json.dumps(config))
     for file in source.iterdir():

@@ -68,16 +68,17 @@ bool fits(const Rule& rule, const Route& route) {
 // What the client sent as its key; "" without. The scheme's name compares without case.
 std::string presented_key(const Request& request) {
   const std::string header = request.header("Authorization");
-  constexpr std::string_view kScheme = "bearer ";
+  constexpr std::string_view bearer_scheme = "bearer ";
   const bool bearer =
-      header.size() > kScheme.size() &&
-      std::equal(kScheme.begin(), kScheme.end(), header.begin(), [](char wanted, char got) {
-        return wanted == (got >= 'A' && got <= 'Z' ? static_cast<char>(got - 'A' + 'a') : got);
-      });
+      header.size() > bearer_scheme.size() &&
+      std::equal(
+          bearer_scheme.begin(), bearer_scheme.end(), header.begin(), [](char wanted, char got) {
+            return wanted == (got >= 'A' && got <= 'Z' ? static_cast<char>(got - 'A' + 'a') : got);
+          });
   if (!bearer) {
     return request.header("X-Api-Key");
   }
-  const std::size_t begin = header.find_first_not_of(' ', kScheme.size());
+  const std::size_t begin = header.find_first_not_of(' ', bearer_scheme.size());
   return begin == std::string::npos ? "" : header.substr(begin);
 }
 
@@ -108,13 +109,13 @@ std::string held(const std::set<Scope>& scopes) {
 
 // None of these says a word of the key itself.
 Error refusal(KeyRegistry::Verdict verdict) {
-  constexpr const char* kHow = "make another one with `mlx-hub keys create`";
+  constexpr const char* how = "make another one with `mlx-hub keys create`";
   const std::string what = verdict == KeyRegistry::Verdict::kRevoked   ? "was revoked"
                            : verdict == KeyRegistry::Verdict::kExpired ? "has expired"
                                                                        : "is not known here";
   return {
       ErrorCode::kUnauthenticated,
-      fmt::format("the API key {}; {}", what, kHow),
+      fmt::format("the API key {}; {}", what, how),
       {},
       "invalid_api_key"};
 }

@@ -140,7 +140,8 @@ Json alpaca_messages(const Json& row) {
 std::string alpaca_prompt(const Json& row) {
   for (const char* name : {"system", "history"}) {
     const auto field = row.find(name);
-    if (field != row.end() && !field->is_null() && !field->empty() && *field != "") {
+    if (field != row.end() && !field->is_null() && !field->empty() &&
+        !(field->is_string() && field->get_ref<const std::string&>().empty())) {
       refuse(name, "absent or empty for a model without a chat template");
     }
   }

@@ -37,11 +37,11 @@ bool is_wide_text(std::string_view beginning) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kAround = " \t\r\"";
-  const std::size_t begin = text.find_first_not_of(kAround);
+  constexpr std::string_view around = " \t\r\"";
+  const std::size_t begin = text.find_first_not_of(around);
   return begin == std::string_view::npos
              ? std::string_view()
-             : text.substr(begin, text.find_last_not_of(kAround) - begin + 1);
+             : text.substr(begin, text.find_last_not_of(around) - begin + 1);
 }
 
 bool names_a_row_field(std::string_view line) {

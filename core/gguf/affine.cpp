@@ -89,7 +89,7 @@ void repack(TensorType type, std::span<const std::uint8_t> blocks, const AffineR
 }
 
 void quantize(std::span<const float> values, int bits, const AffineRows& out) {
-  constexpr float kLeastScale = 1e-7F;
+  constexpr float least_scale = 1e-7F;
   const auto steps = static_cast<float>((1 << bits) - 1);
   for (std::size_t group = 0; group * kGroupValues < values.size(); ++group) {
     const auto part = values.subspan(group * kGroupValues, kGroupValues);
@@ -99,7 +99,7 @@ void quantize(std::span<const float> values, int bits, const AffineRows& out) {
     }
     const bool low_is_far = std::abs(*low) > std::abs(*high);
     const float edge = low_is_far ? *low : *high;
-    float scale = std::max((*high - *low) / steps, kLeastScale);
+    float scale = std::max((*high - *low) / steps, least_scale);
     scale = low_is_far ? scale : -scale;
     const float edge_steps = std::round(edge / scale);
     const bool has_zero = edge_steps != 0.0F;

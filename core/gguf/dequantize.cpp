@@ -97,16 +97,16 @@ void q2_k(Block b, float* y) {
 
 // Sixteen scales of six bits in twelve bytes.
 std::array<std::int8_t, 16> q3_k_scales(Block packed) {
-  constexpr std::uint32_t kTwo = 0x03030303U;
-  constexpr std::uint32_t kFour = 0x0F0F0F0FU;
+  constexpr std::uint32_t two = 0x03030303U;
+  constexpr std::uint32_t four = 0x0F0F0F0FU;
   const auto a = load<std::uint32_t>(packed);
   const auto c = load<std::uint32_t>(packed + 4);
   const auto high = load<std::uint32_t>(packed + 8);
   const std::array<std::uint32_t, 4> words{
-      (a & kFour) | ((high & kTwo) << 4U),
-      (c & kFour) | (((high >> 2U) & kTwo) << 4U),
-      ((a >> 4U) & kFour) | (((high >> 4U) & kTwo) << 4U),
-      ((c >> 4U) & kFour) | (((high >> 6U) & kTwo) << 4U)};
+      (a & four) | ((high & two) << 4U),
+      (c & four) | (((high >> 2U) & two) << 4U),
+      ((a >> 4U) & four) | (((high >> 4U) & two) << 4U),
+      ((c >> 4U) & four) | (((high >> 6U) & two) << 4U)};
   return std::bit_cast<std::array<std::int8_t, 16>>(words);
 }
 

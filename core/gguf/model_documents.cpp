@@ -30,9 +30,9 @@ constexpr double kPi = 3.14159265358979323846;
 // Llama 3.1's scaling, which a GGUF file only has as factors of the frequencies.
 Json llama3_scaling(
     const GgufFile& file, const TensorInfo& tensor, double theta, std::int64_t head_dim) {
-  constexpr double kLow = 1.0;
-  constexpr double kHigh = 4.0;
-  constexpr double kOriginal = 8192.0;
+  constexpr double low = 1.0;
+  constexpr double high = 4.0;
+  constexpr double original = 8192.0;
   if (tensor.type != TensorType::kF32 ||
       tensor.columns() != static_cast<std::uint64_t>(head_dim) / 2) {
     refuse(file, "rope_freqs.weight has another form than Llama 3.1's");
@@ -45,10 +45,10 @@ Json llama3_scaling(
   for (std::size_t i = 0; i < factors.size(); ++i) {
     const double wavelength =
         2 * kPi * std::pow(theta, 2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-    const double smooth = (kOriginal / wavelength - kLow) / (kHigh - kLow);
-    const double wanted = wavelength < kOriginal / kHigh  ? 1.0
-                          : wavelength > kOriginal / kLow ? factor
-                                                          : 1 / ((1 - smooth) / factor + smooth);
+    const double smooth = (original / wavelength - low) / (high - low);
+    const double wanted = wavelength < original / high  ? 1.0
+                          : wavelength > original / low ? factor
+                                                        : 1 / ((1 - smooth) / factor + smooth);
     if (std::abs(factors[i] - wanted) > 1e-3 * wanted) {
       refuse(file, "rope_freqs.weight is not Llama 3.1's scaling");
     }
@@ -56,8 +56,8 @@ Json llama3_scaling(
   return {
       {"rope_type", "llama3"},
       {"factor", factor},
-      {"low_freq_factor", kLow},
-      {"high_freq_factor", kHigh},
+      {"low_freq_factor", low},
+      {"high_freq_factor", high},
       {"original_max_position_embeddings", 8192}};
 }
 

@@ -27,12 +27,12 @@ constexpr std::chrono::milliseconds kTick{300};
 
 // The first byte of "bytes 100-199/200"; nullopt for another form.
 std::optional<std::int64_t> range_begin(const std::string& content_range) {
-  constexpr std::string_view kUnit = "bytes ";
-  if (!content_range.starts_with(kUnit)) {
+  constexpr std::string_view unit = "bytes ";
+  if (!content_range.starts_with(unit)) {
     return std::nullopt;
   }
   std::int64_t value = 0;
-  const char* begin = content_range.data() + kUnit.size();
+  const char* begin = content_range.data() + unit.size();
   const auto [end, error] =
       std::from_chars(begin, content_range.data() + content_range.size(), value);
   return error == std::errc() && *end == '-' ? std::optional(value) : std::nullopt;

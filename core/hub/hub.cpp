@@ -201,8 +201,8 @@ void Hub::check_settings() {
       static_cast<void>(resolver.resolve(model));
     }
   });
-  constexpr std::int64_t kMsOfDay = 86'400'000;
-  audit.prune(clock.now_ms() - settings.integer(kAuditKeepDays) * kMsOfDay);
+  constexpr std::int64_t ms_of_day = 86'400'000;
+  audit.prune(clock.now_ms() - settings.integer(kAuditKeepDays) * ms_of_day);
 }
 
 void Hub::start() {

@@ -79,6 +79,7 @@ Integrity::Report Integrity::verify(
     return report;
   }
   std::vector<artifacts::StoredFile> files;
+  files.reserve(report.version.files.size());
   for (const registry::VersionFile& file : report.version.files) {
     files.push_back(stored(file));
   }
@@ -93,6 +94,7 @@ Integrity::Report Integrity::verify(
   }
   if (report.problems.empty()) {
     std::vector<registry::VersionFile> sound;
+    sound.reserve(files.size());
     for (const artifacts::StoredFile& file : files) {
       sound.push_back(recorded(file));
     }

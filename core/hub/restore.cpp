@@ -222,9 +222,9 @@ class Stage {
 
  private:
   [[nodiscard]] const Json& list(const char* key) const {
-    static const Json kNone = Json::array();
+    static const Json none = Json::array();
     const Json* found = JsonReader(manifest_).optional_array(key);
-    return found != nullptr ? *found : kNone;
+    return found != nullptr ? *found : none;
   }
 
   const fs::path& folder_;

@@ -49,8 +49,8 @@ const SettingInfo* find(std::string_view name) {
 }
 
 std::string_view type_name(const SettingInfo& info) {
-  constexpr std::array<std::string_view, 4> kNames{"boolean", "integer", "number", "string"};
-  return kNames.at(info.fallback.index());
+  constexpr std::array<std::string_view, 4> names{"boolean", "integer", "number", "string"};
+  return names.at(info.fallback.index());
 }
 
 std::string wanted(const SettingInfo& info) {

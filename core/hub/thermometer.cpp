@@ -91,7 +91,7 @@ std::string first_word_line(const fs::path& file) {
 
 // What names the processor's own sensors among all zones and chips (batteries, disks, radios …).
 bool is_processor(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kNames = {
+  constexpr std::array<std::string_view, 9> known_names = {
       "x86_pkg_temp",
       "coretemp",
       "k10temp",
@@ -101,7 +101,7 @@ bool is_processor(std::string_view name) {
       "soc",
       "cpu",
       "acpitz"};
-  for (const std::string_view known : kNames) {
+  for (const std::string_view known : known_names) {
     if (name.starts_with(known)) {
       return true;
     }

@@ -235,10 +235,9 @@ void Trainer::step(const Group& group) {
 void Trainer::add_batch(Gradient& sum, const Batch& batch) {
   std::optional<mx::array> dropout_key;
   if (adapter_.dropout > 0.0F) {
-    dropout_key = mx::random::key(stream_seed(
-        params_.seed,
-        kDropoutStream,
-        static_cast<std::uint64_t>(dropout_draws_ + sum.dropout_draws++)));
+    const int draw = dropout_draws_ + sum.dropout_draws++;
+    dropout_key = mx::random::key(
+        stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(draw)));
   }
   const auto loss_of = [&](const std::vector<mx::array>& parameters) {
     const nn::LoraAdapter adapter = adapter_.bind(parameters, dropout_key);

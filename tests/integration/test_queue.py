@@ -55,8 +55,11 @@ def job(name: str, **more: object) -> Json:
 
 
 def test_five_jobs_run_strictly_one_after_another(queue_client: HubClient) -> None:
+    def send(number: int) -> Json:
+        return queue_client.submit(job(f"five-{number}"))
+
     with ThreadPoolExecutor(5) as threads:
-        jobs = list(threads.map(lambda i: queue_client.submit(job(f"five-{i}")), range(5)))
+        jobs = list(threads.map(send, range(5)))
     ended = [queue_client.wait(str(one["id"]), 120) for one in jobs]
     assert [one["state"] for one in ended] == ["COMPLETED"] * 5
     spans = sorted((str(one["started_at"]), str(one["ended_at"])) for one in ended)
