@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 TEST(SharedFile, TheSameBytesLieOnDiskOnceAndGoWithTheLastName) {
   const test::TempDir folder;
-  const fs::path data = folder.path();
+  const fs::path& data = folder.path();
   ArtifactStore store(data);
   const std::string digest = base::sha256_hex("rows");
   const fs::path first = folder.write("datasets/a/train.jsonl", "rows");

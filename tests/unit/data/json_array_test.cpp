@@ -54,7 +54,7 @@ TEST(JsonArray, AnArrayThatDoesNotEndOrIsFollowedByMoreRefusesTheFile) {
       {"[{\"text\":\"a\"}]\n{\"text\":\"b\"}", "line 2: there is more behind the end"},
   };
   for (const auto& [bytes, reason] : broken) {
-    const base::Error error = thrown_by([&bytes = bytes] { read_array(bytes); });
+    const base::Error error = thrown_by([&array = bytes] { read_array(array); });
     EXPECT_EQ(error.reason(), "dataset_invalid") << bytes;
     EXPECT_THAT(error.what(), HasSubstr(reason));
   }

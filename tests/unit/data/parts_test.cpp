@@ -14,6 +14,7 @@ using testing::HasSubstr;
 
 std::vector<Row> rows_of(const std::vector<int>& values) {
   std::vector<Row> rows;
+  rows.reserve(values.size());
   for (const int value : values) {
     rows.push_back(
         {.format = RowFormat::kText,
@@ -55,6 +56,7 @@ TEST(Parts, TheSeedAloneDecidesAndTheSplitStaysTheSameForever) {
 
 TEST(Parts, EqualRowsStayTogether) {
   std::vector<int> values;
+  values.reserve(300);
   for (int i = 0; i < 300; ++i) {
     values.push_back(i % 60);
   }
@@ -99,7 +101,7 @@ TEST(Parts, SharesAreReadWithTheirPath) {
       {R"({"valid":0.5,"train":0.5})", "split.train"}};
   for (const auto& [text, param] : wrong) {
     const base::Error error =
-        thrown_by([&text = text] { PartShares::from_json(Json::parse(text), "split"); });
+        thrown_by([&json = text] { PartShares::from_json(Json::parse(json), "split"); });
     EXPECT_EQ(error.param(), param) << text;
     EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
   }

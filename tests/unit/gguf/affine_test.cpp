@@ -67,20 +67,20 @@ TEST(HalfTest, RoundsToNearestEven) {
 TEST(AffineTest, RepackingKeepsEveryValue) {
   std::mt19937 random(3);
   for (const TensorType type : {TensorType::kQ40, TensorType::kQ41, TensorType::kQ80}) {
-    constexpr std::size_t kBlocks = 50;
+    constexpr std::size_t block_count = 50;
     const TypeTraits& one = traits(type);
-    std::vector<std::uint8_t> blocks(kBlocks * one.block_bytes);
+    std::vector<std::uint8_t> blocks(block_count * one.block_bytes);
     for (std::uint8_t& byte : blocks) {
       byte = static_cast<std::uint8_t>(random());
     }
-    for (std::size_t i = 0; i < kBlocks; ++i) {
+    for (std::size_t i = 0; i < block_count; ++i) {
       // A scale and minimum of ordinary size.
       blocks[i * one.block_bytes + 1] = static_cast<std::uint8_t>(0x20 + random() % 8);
       if (type == TensorType::kQ41) {
         blocks[i * one.block_bytes + 3] = static_cast<std::uint8_t>(0xA0 + random() % 8);
       }
     }
-    std::vector<float> wanted(kBlocks * 32);
+    std::vector<float> wanted(block_count * 32);
     dequantize(type, blocks, wanted);
     Packed packed(wanted.size(), repacked_bits(type));
     repack(type, blocks, packed.rows());

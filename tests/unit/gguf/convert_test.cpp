@@ -54,6 +54,7 @@ TEST(LlamaNames, AreTheHubs) {
 
 TEST(LlamaNames, RowsOfAHeadAlternate) {
   std::vector<std::uint64_t> order;
+  order.reserve(8);
   for (std::uint64_t row = 0; row < 8; ++row) {
     order.push_back(source_row(row, 4));
   }

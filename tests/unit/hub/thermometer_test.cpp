@@ -32,7 +32,7 @@ TEST(Thermometer, AFileHoldsDegreesOrThousandths) {
 #ifdef __linux__
 TEST(Thermometer, TheSystemsIsTheHottestOfTheProcessor) {
   const test::TempDir folder;
-  const fs::path root = folder.path();
+  const fs::path& root = folder.path();
   EXPECT_FALSE(make_system_thermometer(root)->read().has_value());
   write(root / "thermal/thermal_zone0/type", "x86_pkg_temp");
   write(root / "thermal/thermal_zone0/temp", "61000");

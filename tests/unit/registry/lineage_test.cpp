@@ -25,6 +25,7 @@ class LineageTest : public test::RegistryFixture {
       return node == graph.nodes.end() ? "nowhere" : node->name.empty() ? node->id : node->name;
     };
     std::vector<std::string> lines;
+    lines.reserve(graph.edges.size());
     for (const LineageEdge& edge : graph.edges) {
       lines.push_back(name(edge.from) + " -" + edge.relation + "-> " + name(edge.to));
     }
