@@ -1,10 +1,6 @@
 #include "api/server/listener.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <functional>
-#include <future>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,22 +17,12 @@
 namespace hub::api {
 namespace {
 
+using test::echo;
+using test::hello;
 using test::RawClient;
-using test::route;
 using test::TestServer;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using ::testing::StartsWith;
-
-Route echo() {
-  return route(
-      "POST", "/echo", [](const Request& request) { return json_response(200, request.body); });
-}
-
-Route hello() {
-  return route("GET", "/hello", [](const Request&) { return json_response(200, "\"hello\""); });
-}
 
 TEST(Listener, ListensOnBothLoopbackAddressesWithOnePort) {
   TestServer server({hello()});

@@ -20,6 +20,8 @@
 namespace hub::api {
 namespace {
 
+using test::echo;
+using test::hello;
 using test::RawClient;
 using test::route;
 using test::TestServer;
@@ -27,15 +29,6 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-Route echo() {
-  return route(
-      "POST", "/echo", [](const Request& request) { return json_response(200, request.body); });
-}
-
-Route hello() {
-  return route("GET", "/hello", [](const Request&) { return json_response(200, "\"hello\""); });
-}
 
 TEST(Server, AnswersWithLengthTypeAndRequestId) {
   TestServer server({hello()});

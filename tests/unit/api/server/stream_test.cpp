@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t kPiece = 1U << 20U;
 
+using test::hello;
 using test::RawClient;
 using test::route;
 using test::TestServer;
@@ -32,10 +33,6 @@ constexpr auto kLong = std::chrono::seconds(10);
 
 std::string get(std::string_view path) {
   return "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n";
-}
-
-Route hello() {
-  return route("GET", "/hello", [](const Request&) { return json_response(200, "1"); });
 }
 
 // A handler that says when it runs and waits until told (or for ten seconds).

@@ -43,6 +43,17 @@ inline api::Route route(
   return {std::move(method), std::move(pattern), std::move(handler), upload};
 }
 
+// POST /echo answers with the body, GET /hello with "hello".
+inline api::Route echo() {
+  return route("POST", "/echo", [](const api::Request& request) {
+    return api::json_response(200, request.body);
+  });
+}
+inline api::Route hello() {
+  return route(
+      "GET", "/hello", [](const api::Request&) { return api::json_response(200, "\"hello\""); });
+}
+
 // A started server on any free port.
 class TestServer {
  public:
