@@ -1,7 +1,6 @@
 #include "api/handlers/jobs.h"
 
 #include <array>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/hub/log_files.h"
 
 namespace hub::api {
 namespace {
@@ -20,9 +20,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
-
-// GET /jobs/{id}/logs answers with at most the end of this length.
-constexpr std::streamoff kMostLogBytes = 4 << 20;
 
 Response create_job(hub::Hub& hub, const Request& request, const Commit& commit) {
   JobRequest job = read_job_request(hub, request_json(request));
@@ -112,22 +109,8 @@ Response job_metrics(hub::Hub& hub, const Request& request) {
 
 Response job_logs(hub::Hub& hub, const Request& request) {
   const jobs::Job job = hub.queue.get(request.params.at("id"));
-  Response response;
-  response.headers["Content-Type"] = "text/plain; charset=utf-8";
-  std::ifstream log(hub.jobs_folder() / job.id / "log.txt", std::ios::binary | std::ios::ate);
-  if (!log) {
-    return response;  // it has not begun yet
-  }
-  const std::streamoff size = log.tellg();
-  const std::streamoff from = std::max<std::streamoff>(0, size - kMostLogBytes);
-  log.seekg(from);
-  response.body.resize(static_cast<std::size_t>(size - from));
-  log.read(response.body.data(), size - from);
-  response.body.resize(static_cast<std::size_t>(log.gcount()));
-  if (from > 0) {
-    response.body.erase(0, response.body.find('\n') + 1);  // begin with a whole line
-  }
-  return response;
+  return text_answer(
+      hub::tail(hub.jobs_folder() / job.id / "log.txt", INT64_MAX, hub::kMostLogBytes));
 }
 
 Response delete_job(hub::Hub& hub, const Request& request) {

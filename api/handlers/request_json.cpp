@@ -117,6 +117,13 @@ Response list_response(Json data, const std::optional<std::string>& next_cursor)
   return json_answer(200, answer);
 }
 
+Response text_answer(std::string text) {
+  Response response;
+  response.headers["Content-Type"] = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
 Response no_content() {
   Response response;
   response.status = 204;

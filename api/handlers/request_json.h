@@ -51,6 +51,8 @@ Response list_page(
   return list_response(std::move(data), next);
 }
 Response json_answer(int status, const base::Json& json);
+// 200 with plain text.
+Response text_answer(std::string text);
 // 204.
 Response no_content();
 

@@ -20,8 +20,6 @@ namespace {
 
 using base::Json;
 
-constexpr std::int64_t kMostLogBytes = 4 << 20;
-
 Json engine_json(const hub::ModelPool::EngineInfo& engine) {
   return {
       {"model", engine.model},
@@ -154,13 +152,6 @@ std::int64_t read_lines(const Request& request) {
   return lines;
 }
 
-Response text_answer(std::string text) {
-  Response response;
-  response.headers["Content-Type"] = "text/plain; charset=utf-8";
-  response.body = std::move(text);
-  return response;
-}
-
 Response server_log(const Request& request) {
   return text_answer(obs::log::recent(static_cast<std::size_t>(read_lines(request))));
 }
@@ -169,7 +160,8 @@ Response server_log(const Request& request) {
 Response engine_log(hub::Hub& hub, const Request& request) {
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
   return text_answer(
-      hub::tail(hub.pool.log_file(resolved.base.model_name), read_lines(request), kMostLogBytes));
+      hub::tail(
+          hub.pool.log_file(resolved.base.model_name), read_lines(request), hub::kMostLogBytes));
 }
 
 }  // namespace

@@ -15,8 +15,6 @@ namespace {
 
 using model_config::FinetuneParams;
 
-// core/train/batch_size.cpp's.
-constexpr int kLargestAutomatic = 8;
 constexpr int kShortestProposal = 64;
 
 data::RowSizes row_sizes(
@@ -59,7 +57,8 @@ std::uint64_t FinetuneEstimate::process_bytes(const FinetuneParams& params) cons
 std::uint64_t FinetuneEstimate::comfortable_bytes(
     const FinetuneParams& params, std::uint64_t limit_bytes) const {
   std::uint64_t best = process_bytes(params);
-  for (int batch = 2; !params.batch_size && batch <= kLargestAutomatic; batch *= 2) {
+  for (int batch = 2; !params.batch_size && batch <= model_config::kLargestAutomaticBatch;
+       batch *= 2) {
     const std::uint64_t larger = bytes(params, batch);
     if (larger <= limit_bytes) {
       best = larger;

@@ -5,10 +5,10 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/ids.h"
 #include "core/base/json_reader.h"
 #include "core/gguf/convert.h"
 #include "core/hub/local_model.h"
+#include "core/hub/scratch_folder.h"
 
 namespace hub::hub {
 namespace {
@@ -20,23 +20,6 @@ using base::Json;
 
 // Beside the weights: the tokenizer, and room for what others write meanwhile.
 constexpr std::uint64_t kReserveBytes = 64ULL << 20U;
-
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const fs::path& parent) : path_(parent / (".gguf-" + base::new_id())) {
-    fs::create_directories(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  const fs::path path_;
-};
 
 void check_disk(const fs::path& file, const fs::path& scratch) {
   std::error_code error;
@@ -67,7 +50,7 @@ registry::NewVersion import_gguf(
     const std::atomic<bool>& stopping) {
   fs::create_directories(scratch);
   check_disk(file, scratch);
-  const ScratchFolder folder(scratch);
+  const ScratchFolder folder(scratch, "gguf");
   const gguf::ConversionReport report = gguf::convert(
       file, folder.path(), [&stopping](std::uint64_t, std::uint64_t) { return !stopping; });
   std::vector<artifacts::IncomingFile> files;

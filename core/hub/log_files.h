@@ -16,6 +16,9 @@ void rotate_log(const std::filesystem::path& file, std::uint64_t most_bytes, int
 // Every *.log of a folder, at 10 MB, three older ones each.
 void rotate_logs(const std::filesystem::path& folder);
 
+// What routes answer of a log at most.
+inline constexpr std::int64_t kMostLogBytes = 4 << 20;
+
 // The last lines of a file, at most `lines` and `most_bytes`, whole lines. "" when there is none.
 std::string tail(const std::filesystem::path& file, std::int64_t lines, std::int64_t most_bytes);
 

@@ -36,22 +36,15 @@ void ModelPool::check_files(const ServedModel& model) const {
   if (!options_.check_files) {
     return;
   }
-  bool has_base = false;
-  bool has_adapter = false;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = engines_.find(model.base_version_id);
-    has_base = found != engines_.end() && found->second->alive();
-    if (has_base && model.adapter) {
-      const auto attached = found->second->adapters();
-      has_adapter =
-          std::find(attached.begin(), attached.end(), model.adapter->version_id) != attached.end();
-    }
-  }
-  if (!has_base) {
+  const auto engine = loaded_engine(model.base_version_id);
+  if (!engine) {
     options_.check_files(model.base_version_id);
   }
-  if (model.adapter && !has_adapter) {
+  if (!model.adapter) {
+    return;
+  }
+  const auto attached = engine ? engine->adapters() : std::vector<std::string>();
+  if (std::find(attached.begin(), attached.end(), model.adapter->version_id) == attached.end()) {
     options_.check_files(model.adapter->version_id);
   }
 }

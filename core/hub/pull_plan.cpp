@@ -10,9 +10,9 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/ids.h"
 #include "core/base/json_reader.h"
 #include "core/hf/download.h"
+#include "core/hub/scratch_folder.h"
 #include "core/model_config/adapter_config.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
@@ -35,24 +35,6 @@ constexpr std::int64_t kMostTextBytes = 32LL << 20U;
 constexpr std::int64_t kFirstHeaderBytes = 64LL << 10U;
 constexpr std::uint64_t kMostHeaderBytes = 100ULL << 20U;
 constexpr const char* kIndex = "model.safetensors.index.json";
-
-// A folder that goes with this object.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const fs::path& parent) : path_(parent / (".plan-" + base::new_id())) {
-    fs::create_directories(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  const fs::path path_;
-};
 
 // Bytes of a planned file: from this machine where they lie here, else from the Hub.
 std::string read_part(
@@ -340,7 +322,7 @@ void PullPlanner::locate(PullPlan& plan, hf::Client& client, const hf::Cache& ca
 }
 
 void PullPlanner::estimate(PullPlan& plan, hf::Client& client) const {
-  const ScratchFolder scratch(options_.downloads_folder);
+  const ScratchFolder scratch(options_.downloads_folder, "plan");
   for (const PlannedFile& file : plan.files) {
     const fs::path path = scratch.path() / file.remote.name;
     if (hf::is_weights(file.remote.name)) {

@@ -7,11 +7,11 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/base/ids.h"
 #include "core/base/json_reader.h"
 #include "core/hf/upload.h"
 #include "core/hub/model_card.h"
 #include "core/hub/rate.h"
+#include "core/hub/scratch_folder.h"
 
 namespace hub::hub {
 namespace {
@@ -53,27 +53,13 @@ std::string without_paths(const std::string& text, const std::string& base_name)
   return changed ? kept.dump(4) + "\n" : text;
 }
 
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const fs::path& parent) : path_(parent / (".push-" + base::new_id())) {
-    fs::create_directories(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-
-  // A file of ours to upload.
-  [[nodiscard]] hf::LocalFile write(const std::string& name, const std::string& bytes) const {
-    base::write_file_atomically(path_ / name, bytes);
-    return {name, path_ / name, static_cast<std::int64_t>(bytes.size()), base::sha256_hex(bytes)};
-  }
-
- private:
-  const fs::path path_;
-};
+// A file of ours to upload.
+hf::LocalFile write(
+    const ScratchFolder& scratch, const std::string& name, const std::string& bytes) {
+  const fs::path file = scratch.path() / name;
+  base::write_file_atomically(file, bytes);
+  return {name, file, static_cast<std::int64_t>(bytes.size()), base::sha256_hex(bytes)};
+}
 
 class PushKind final : public HostJobKind {
  public:
@@ -93,7 +79,7 @@ class PushKind final : public HostJobKind {
     const Json spec = base::parse_json(job.spec_json, "job");
     const base::JsonReader reader(spec);
     const CardFacts facts = facts_of(job, reader.string("repository"));
-    const ScratchFolder scratch(scratch_folder_);
+    const ScratchFolder scratch(scratch_folder_, "push");
     const std::vector<hf::LocalFile> files = files_of(facts, scratch);
     hf::Upload upload(settings_(), facts.repository, &context.stop());
     upload.create_repository(reader.optional_bool("private").value_or(false));
@@ -160,8 +146,8 @@ class PushKind final : public HostJobKind {
   [[nodiscard]] std::vector<hf::LocalFile> files_of(
       const CardFacts& facts, const ScratchFolder& scratch) const {
     std::vector<hf::LocalFile> files{
-        scratch.write(kCardFile, model_card(facts)),
-        scratch.write(kNoteFile, provenance_note(facts))};
+        write(scratch, kCardFile, model_card(facts)),
+        write(scratch, kNoteFile, provenance_note(facts))};
     const std::string base_name =
         facts.base_on_hub.value_or(facts.base ? facts.base->model_name : "");
     for (const registry::VersionFile& file : facts.version.files) {
@@ -171,7 +157,7 @@ class PushKind final : public HostJobKind {
       }
       const fs::path path = artifacts_.open(facts.version.folder, file.name);
       if (file.name == kAdapterConfig) {
-        files.push_back(scratch.write(file.name, without_paths(base::read_file(path), base_name)));
+        files.push_back(write(scratch, file.name, without_paths(base::read_file(path), base_name)));
       } else {
         files.push_back({file.name, path, file.size_bytes, file.sha256});
       }

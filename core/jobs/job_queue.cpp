@@ -72,8 +72,9 @@ constexpr const char* kPausedKey = "queue_paused";
 
 // The job whose turn it is: ?3 now, ?4 lane, ?5 the key of the pause, ?6 how many may run.
 const std::string kNextSequence =
-    "(SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 AND reason <> "
-    "'waiting_for_weights' "
+    "(SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 AND reason <> '" +
+    std::string(kWaitWeights) +
+    "'"
     "  AND (not_before IS NULL OR not_before <= ?3) "
     "  AND (SELECT COUNT(*) FROM jobs WHERE state = 'RUNNING' AND lane = ?4) < ?6 "
     "  AND NOT EXISTS (SELECT 1 FROM settings WHERE key = ?5 AND value_json = 'true') "

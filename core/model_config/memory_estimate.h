@@ -16,6 +16,9 @@ std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_elemen
 std::uint64_t serving_bytes(
     const ModelConfig& config, std::uint64_t weight_bytes, std::uint64_t kv_tokens);
 
+// With an automatic batch size a training takes at most so many rows at once.
+inline constexpr int kLargestAutomaticBatch = 8;
+
 // The largest batch of a training.
 struct BatchTokens {
   std::uint64_t tokens = 0;   // inputs, with padding

@@ -10,7 +10,6 @@
 namespace hub::train {
 namespace {
 
-constexpr int kLargestAutomatic = 8;
 constexpr std::size_t kStepsAnEpoch = 16;
 
 double mebibytes(std::uint64_t bytes) {
@@ -66,7 +65,9 @@ BatchSizeChoice choose_batch_size(
     return memory_limit_bytes == 0 || estimate(batch_size) <= memory_limit_bytes;
   };
   const int wanted_rows = static_cast<int>(std::clamp<std::size_t>(
-      rows.count() / kStepsAnEpoch, 1, static_cast<std::size_t>(kLargestAutomatic)));
+      rows.count() / kStepsAnEpoch,
+      1,
+      static_cast<std::size_t>(model_config::kLargestAutomaticBatch)));
   int chosen = params.batch_size.value_or(1);
   if (!params.batch_size) {
     while (chosen * 2 <= wanted_rows && fits(chosen * 2)) {
@@ -92,7 +93,7 @@ BatchSizeChoice choose_batch_size(
   const char* why = "as asked";
   if (!params.batch_size) {
     const bool by_memory = chosen * 2 <= wanted_rows;
-    const bool by_rows = wanted_rows < kLargestAutomatic;
+    const bool by_rows = wanted_rows < model_config::kLargestAutomaticBatch;
     why = by_memory ? "the next power of two would not fit into memory"
           : by_rows ? "a larger one would leave few steps an epoch"
                     : "the largest that is chosen automatically";
