@@ -17,6 +17,7 @@ from support.transfers import (
     REPO,
     file_bytes,
     has_ended,
+    largest_part,
     pull,
     refusal,
     register,
@@ -168,7 +169,7 @@ def test_a_pull_is_cancelled_within_a_second_and_goes_on_later(start: Any, remot
     assert client.call("POST", "/models/tiny/pull", json={})["id"] == job["id"]
 
     part = process.data_dir / "downloads" / "acme--tiny-llama"
-    wait_for(lambda: any(p.stat().st_size > 300_000 for p in part.glob("*.part")))
+    wait_for(lambda: largest_part(part) > 300_000)
     begin = time.monotonic()
     client.call("POST", f"/jobs/{job['id']}/cancel")
     ended = client.wait(job["id"], timeout=10)
@@ -176,7 +177,7 @@ def test_a_pull_is_cancelled_within_a_second_and_goes_on_later(start: Any, remot
     assert ended["state"] == "CANCELLED"
     assert ended["progress"]["total"] > size
 
-    kept = max(p.stat().st_size for p in part.glob("*.part"))
+    kept = largest_part(part)
     plan = client.call("POST", "/models/tiny/pull", json={"dry_run": True})
     assert plan["download_bytes"] <= plan["total_bytes"] - kept
     remote.faults.bytes_per_second.clear()
@@ -195,10 +196,10 @@ def test_a_killed_server_goes_on_with_its_pull(start: Any, remote: FakeHub) -> N
     register(client)
     job = client.call("POST", "/models/tiny/pull", json={})
     part = process.data_dir / "downloads" / "acme--tiny-llama"
-    wait_for(lambda: any(p.stat().st_size > 400_000 for p in part.glob("*.part")))
+    wait_for(lambda: largest_part(part) > 400_000)
     os.kill(process.pid, 9)
     process.stop()
-    kept = max(p.stat().st_size for p in part.glob("*.part"))
+    kept = largest_part(part)
     remote.faults.bytes_per_second.clear()
     remote.requests.clear()
 
@@ -265,7 +266,7 @@ def test_a_full_disk_keeps_what_arrived(start: Any, remote: FakeHub, small_disk:
     register(client)
     job = client.call("POST", "/models/tiny/pull", json={})
     part = small_disk / "data" / "downloads" / "acme--tiny-llama"
-    wait_for(lambda: any(p.stat().st_size > 500_000 for p in part.glob("*.part")))
+    wait_for(lambda: largest_part(part) > 500_000)
     filler = small_disk / "filler"
     with filler.open("wb") as file:  # all that is left but a little
         free = os.statvfs(small_disk).f_bavail * 4096
@@ -276,7 +277,7 @@ def test_a_full_disk_keeps_what_arrived(start: Any, remote: FakeHub, small_disk:
     ended = client.wait(job["id"], timeout=30)
     assert ended["state"] == "FAILED"
     assert "disk is full" in ended["reason"]
-    kept = max(p.stat().st_size for p in part.glob("*.part"))
+    kept = largest_part(part)
     assert kept > 500_000
 
     remote.faults.bytes_per_second.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -44,6 +45,16 @@ def wait_for(what: Callable[[], bool], seconds: float = 20.0) -> None:
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def largest_part(folder: Path) -> int:
+    """Bytes of the largest unfinished download in the folder; 0 where there is none. A part that is finished between
+    its listing and its look-up has its final name by then."""
+    sizes = [0]
+    for part in folder.glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):
+            sizes.append(part.stat().st_size)
+    return max(sizes)
 
 
 def hf_cache(folder: Path, name: str, commit: str, files: dict[str, bytes]) -> dict[str, Path]:
