@@ -139,7 +139,10 @@ void check_parts(const DatasetFolder& files, const NewDataset& asked) {
 }  // namespace
 
 registry::Dataset add_dataset(
-    hub::Hub& hub, const NewDataset& asked, const std::optional<ExampleMaker>& maker) {
+    hub::Hub& hub,
+    const NewDataset& asked,
+    const std::optional<ExampleMaker>& maker,
+    const InsertDataset& insert) {
   base::check_name(asked.name, "name");
   if (hub.datasets.find(asked.name)) {
     throw Error(
@@ -174,7 +177,7 @@ registry::Dataset add_dataset(
   dataset.report_json = report_json.dump(-1, ' ', false, base::Json::error_handler_t::replace);
   dataset.path = files.relative_path();
   files.share();
-  const registry::Dataset added = hub.datasets.add(dataset);
+  const registry::Dataset added = insert([&] { return hub.datasets.add(dataset); });
   files.keep();
   return added;
 }

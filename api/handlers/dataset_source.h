@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,8 +39,14 @@ struct NewDataset {
 // left out and listed in the report; also for a file that is broken as a whole; kUnprocessable
 // (reason "dataset_empty") when no row can be used; kConflict when the name is taken. Then nothing
 // is stored.
+// Calls `insert` once, with what adds the row.
+using InsertDataset =
+    std::function<registry::Dataset(const std::function<registry::Dataset()>& add_row)>;
 registry::Dataset add_dataset(
-    hub::Hub& hub, const NewDataset& asked, const std::optional<ExampleMaker>& maker);
+    hub::Hub& hub,
+    const NewDataset& asked,
+    const std::optional<ExampleMaker>& maker,
+    const InsertDataset& insert = [](const auto& add_row) { return add_row(); });
 
 // A data set by id or name, or, where `value` is a path (it holds a "/"), the file there:
 // registered on first use as `<file name>-<digest's first digits>`.

@@ -83,7 +83,17 @@ std::optional<data::PartShares> read_split(const Request& request) {
   return data::PartShares::from_json(base::parse_json(text, "'split'"), "split");
 }
 
-Response create_dataset(hub::Hub& hub, const Request& request) {
+Response create_dataset(hub::Hub& hub, const Request& request, const Commit& commit) {
+  Response response;
+  // The row and the kept answer come in one transaction; only then are the files said to stay.
+  const InsertDataset insert = [&](const std::function<registry::Dataset()>& add_row) {
+    registry::Dataset added;
+    response = commit([&] {
+      added = add_row();
+      return json_answer(201, dataset_json(added));
+    });
+    return added;
+  };
   if (!request.body_file.empty()) {
     refuse_unknown_query(request, {"name", "model", "skip_bad_rows", "split"});
     const auto maker = example_maker(hub, request.query_value("model"), kDefaultLength);
@@ -93,7 +103,8 @@ Response create_dataset(hub::Hub& hub, const Request& request) {
         .file_name = request.file_name.empty() ? "upload" : request.file_name,
         .skip_bad_rows = read_skip(request),
         .split = read_split(request)};
-    return json_answer(201, dataset_json(add_dataset(hub, asked, maker)));
+    add_dataset(hub, asked, maker, insert);
+    return response;
   }
   const Json json = request_json(request);
   const JsonReader body(json);
@@ -106,7 +117,8 @@ Response create_dataset(hub::Hub& hub, const Request& request) {
     asked.split = data::PartShares::from_json(*split, "split");
   }
   const auto maker = example_maker(hub, body.optional_string("model").value_or(""), kDefaultLength);
-  return json_answer(201, dataset_json(add_dataset(hub, asked, maker)));
+  add_dataset(hub, asked, maker, insert);
+  return response;
 }
 
 Response list_datasets(hub::Hub& hub, const Request& request) {
@@ -201,7 +213,9 @@ std::vector<Route> dataset_routes(const RouteContext& context) {
        .pattern = "/datasets",
        .handler = idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return create_dataset(hub, request); }),
+           [&hub](const Request& request, const Commit& commit) {
+             return create_dataset(hub, request, commit);
+           }),
        .upload = true},
       {"GET", "/datasets", [&hub](const Request& request) { return list_datasets(hub, request); }},
       {"GET",

@@ -71,12 +71,4 @@ Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, CreatingHa
   };
 }
 
-Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, Handler handler) {
-  return idempotent(
-      std::move(store),
-      CreatingHandler([handler = std::move(handler)](const Request& request, const Commit&) {
-        return handler(request);
-      }));
-}
-
 }  // namespace hub::api

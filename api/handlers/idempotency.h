@@ -18,8 +18,5 @@ using CreatingHandler = std::function<Response(const Request&, const Commit&)>;
 // repeated request within 24 h gets the first one's answer, marked `Idempotency-Replayed: true`.
 // The same key with another body is a conflict. Failures are not kept: the request may be repeated.
 Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, CreatingHandler handler);
-// For one whose rows are not written in one place: the answer is kept right afterwards, and a crash
-// between the two lets a repeated request run again.
-Handler idempotent(std::shared_ptr<registry::IdempotencyStore> store, Handler handler);
 
 }  // namespace hub::api

@@ -91,7 +91,7 @@ registry::Version version_to_push(
   return version;
 }
 
-Response push_model(hub::Hub& hub, const Request& request) {
+Response push_model(hub::Hub& hub, const Request& request, const Commit& commit) {
   const Json json = request_json(request);
   const JsonReader body(json);
   body.refuse_unknown({"repository", "model", "revision", "message", "private"});
@@ -112,7 +112,8 @@ Response push_model(hub::Hub& hub, const Request& request) {
         {},
         "hub_token_required");
   }
-  return json_answer(202, job_json(hub, hub.queue.enqueue(hub::make_push_job(version, push))));
+  const jobs::NewJob job = hub::make_push_job(version, push);
+  return commit([&] { return json_answer(202, job_json(hub, hub.queue.enqueue(job))); });
 }
 
 }  // namespace
@@ -142,7 +143,9 @@ std::vector<Route> pull_routes(const RouteContext& context) {
        "/models/{id}/push",
        idempotent(
            context.idempotency,
-           [&hub](const Request& request) { return push_model(hub, request); })},
+           [&hub](const Request& request, const Commit& commit) {
+             return push_model(hub, request, commit);
+           })},
   };
 }
 

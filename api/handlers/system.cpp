@@ -133,7 +133,7 @@ Response pin_engine(hub::Hub& hub, const Request& request) {
     pinned = body.optional_bool("pinned").value_or(true);
   }
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
-  hub.pool.pin(resolved.base.id, pinned);
+  hub.pin(resolved.base.id, pinned);
   return json_response(200, Json{{"model", resolved.asked}, {"pinned", pinned}}.dump());
 }
 

@@ -1,5 +1,7 @@
 #include "api/worker/memory_event.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/tensor/ops.h"
@@ -36,11 +38,18 @@ std::uint64_t resident_bytes() {
 
 base::Json memory_event() {
   const tensor::Memory memory = tensor::memory();
-  return {
+  base::Json event = {
       {"active_bytes", memory.active},
       {"cache_bytes", memory.cache},
       {"peak_bytes", memory.peak},
       {"resident_bytes", resident_bytes()}};
+  if (tensor::default_device_is_gpu()) {
+    event["resident_bytes"] = std::max(resident_bytes(), memory.active + memory.cache);
+  }
+  if (const auto limit = tensor::device_memory_limit()) {
+    event["device_limit_bytes"] = *limit;
+  }
+  return event;
 }
 
 }  // namespace hub::api

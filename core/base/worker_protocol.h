@@ -17,7 +17,7 @@ namespace hub::base {
 //   progress   {"step","total","eta_seconds"}  jobs
 //   metric     {"step","train_loss"?,"eval_loss"?,"learning_rate"?,"iterations_per_second"?,
 //               "tokens_per_second"?,"trained_tokens"?,"grad_norm"?,"peak_memory_bytes"?}
-//   memory     {"active_bytes","cache_bytes","peak_bytes","resident_bytes"}
+//   memory     {"active_bytes","cache_bytes","peak_bytes","resident_bytes","device_limit_bytes"?}
 //   work       {"steps","requests"}  engines, once a second: "steps" stands still when it hangs
 //   usage      {"request_id","prompt_tokens","completion_tokens","ttft_seconds","seconds",
 //               "finish_reason"}  engines

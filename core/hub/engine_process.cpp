@@ -149,9 +149,7 @@ void EngineProcess::on_event(const base::Json& event) {
     last_event_ = base::steady_seconds();
   }
   if (type == "memory") {
-    options_.memory->measured(
-        static_cast<std::uint64_t>(
-            reader.optional_int("resident_bytes", 0, INT64_MAX).value_or(0)));
+    options_.memory->measured(reader);
     return;
   }
   if (type == "work") {

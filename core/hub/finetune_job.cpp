@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
@@ -14,8 +13,6 @@
 namespace hub::hub {
 namespace {
 
-using base::Error;
-using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
 
@@ -34,21 +31,9 @@ class FinetuneJob final : public JobKind {
     const JobModel model = job_model(services_, job);
     const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
     const FinetuneEstimate estimate(base_folder, dataset_path(job), params);
-    const std::uint64_t budget = services_.memory_budget_bytes;
     JobPlan plan;
     // With an automatic batch size the trainer fits itself into what is granted.
-    plan.estimated_bytes = estimate.comfortable_bytes(params, budget / 2);
-    if (plan.estimated_bytes > budget) {
-      throw Error(
-          ErrorCode::kInsufficientMemory,
-          fmt::format(
-              "this job needs about {} MiB and the memory budget is {} MiB, even with nothing else "
-              "loaded: use a smaller params.batch_size or params.max_seq_length",
-              plan.estimated_bytes >> 20U,
-              budget >> 20U),
-          "params",
-          "insufficient_memory");
-    }
+    plan.estimated_bytes = estimate.comfortable_bytes(params, services_.ledger.budget_bytes() / 2);
     plan.memory_key = fmt::format(
         "finetune {} {} {} {}",
         model.base.digest,
@@ -89,6 +74,8 @@ class FinetuneJob final : public JobKind {
     version.config_json = trained_from.base.config_json;
     version.metrics_json = metrics(result).dump();
     version.number = number;
+    // What a try left whose rows could not be written: the number is nobody's yet.
+    services_.artifacts.remove(model_id, tag);
     for (const auto& file : services_.artifacts.import_folder(folder, model_id, tag)) {
       version.files.push_back({file.name, file.size_bytes, file.sha256, file.inode, file.mtime_ns});
     }

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/hub/settle.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval{250};
 constexpr double kProgressInterval = 1.0;
-constexpr std::chrono::milliseconds kRetryInterval{1'000};
 constexpr int kLongestList = 1000;
 
 enum class Stopped : std::uint8_t { kNo, kCancelled, kTimeout, kShutdown, kLost };
@@ -190,38 +190,23 @@ void HostRunner::run(const jobs::Job& job) {
   }
   switch (watch.end()) {
     case Stopped::kCancelled:
-      settle(job, [&] { with_.queue.cancelled(job.id); });
+      settle_when_possible(job.id, stopping_, [&] { with_.queue.cancelled(job.id); });
       break;
     case Stopped::kShutdown:
-      settle(job, [&] { with_.queue.release(job.id, jobs::kWaitPosition); });
+      settle_when_possible(
+          job.id, stopping_, [&] { with_.queue.release(job.id, jobs::kWaitPosition); });
       break;
     case Stopped::kTimeout:
       failure = fmt::format(
           "the job ran longer than its limit of {} seconds", job.timeout_seconds.value_or(0));
-      settle(job, [&] { with_.queue.fail(job.id, failure); });
+      settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
       break;
     case Stopped::kLost:
       break;
     case Stopped::kNo:
       obs::log::error("job_failed", {{"job", job.id}, {"error", failure}});
-      settle(job, [&] { with_.queue.fail(job.id, failure); });
+      settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
       break;
-  }
-}
-
-// A disk that is full takes no word of the job's end either: it is said as soon as there is room.
-void HostRunner::settle(const jobs::Job& job, const std::function<void()>& change) {
-  while (true) {
-    try {
-      change();
-      return;
-    } catch (const std::exception& error) {
-      obs::log::error("host_job_not_settled", {{"job", job.id}, {"error", error.what()}});
-    }
-    if (stopping_) {
-      return;  // the next server finds it RUNNING and goes on with it
-    }
-    std::this_thread::sleep_for(kRetryInterval);
   }
 }
 

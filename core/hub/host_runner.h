@@ -37,7 +37,6 @@ class HostRunner {
  private:
   void work();
   void run(const jobs::Job& job);
-  void settle(const jobs::Job& job, const std::function<void()>& change);
 
   const Collaborators with_;
   const HostJobKinds kinds_;

@@ -63,14 +63,15 @@ PullPlanner::Options pull_options(const Config& config, const MemoryLedger& ledg
   const hf::Overrides overrides{config.hf_endpoint, config.hf_token, config.hf_cache};
   return {
       .downloads_folder = config.data_dir / "downloads",
-      .memory_budget_bytes = ledger.budget_bytes(),
-      .settings = [overrides] {
-        return hf::read_settings(
-            overrides, [](const std::string& name) -> std::optional<std::string> {
-              const char* value = std::getenv(name.c_str());
-              return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-            });
-      }};
+      .memory_budget_bytes = [&ledger] { return ledger.budget_bytes(); },
+      .settings =
+          [overrides] {
+            return hf::read_settings(
+                overrides, [](const std::string& name) -> std::optional<std::string> {
+                  const char* value = std::getenv(name.c_str());
+                  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+                });
+          }};
 }
 
 HostJobKinds host_kinds(
@@ -138,6 +139,7 @@ Hub::Hub(Config given)
       keys(database, clock),
       audit(database, clock),
       settings(database, clock),
+      pins(database, clock),
       events(database),
       queue(database, clock, {.most_queued = config.queue_limit}),
       garbage(config.data_dir, queue, artifacts, models, datasets),
@@ -159,7 +161,7 @@ Hub::Hub(Config given)
                .evaluations = evaluations,
                .artifacts = artifacts,
                .integrity = integrity,
-               .memory_budget_bytes = ledger.budget_bytes()})),
+               .ledger = ledger})),
       pulls(pull_options(config, ledger), artifacts),
       host_runner(
           {.database = database, .queue = queue, .events = events, .clock = clock},
@@ -171,6 +173,9 @@ Hub::Hub(Config given)
           config.data_dir / "logs") {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
+  for (const std::string& version_id : pins.all()) {
+    pool.pin(version_id, true);
+  }
   pool.on_memory_needed([this] { return runner.yield(); });
   // Files that a crash left without a row would be in the way of the next version's.
   for (const std::string& folder : artifacts.set_aside(models.stored_folders())) {
@@ -269,6 +274,11 @@ void Hub::check_ready() {
             error.what(),
             config.default_model.string()));
   }
+}
+
+void Hub::pin(const std::string& base_version_id, bool pinned) {
+  pins.set(base_version_id, pinned);
+  pool.pin(base_version_id, pinned);
 }
 
 ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {

@@ -29,6 +29,7 @@
 #include "core/registry/model_catalog.h"
 #include "core/registry/model_registry.h"
 #include "core/registry/model_resolver.h"
+#include "core/registry/pin_store.h"
 
 namespace hub::hub {
 
@@ -51,6 +52,10 @@ class Hub {
 
   // What the server answers with 200 at /readyz; throws kUnavailable saying what is missing.
   void check_ready();
+
+  // A pinned version's engine is never unloaded to make room or for being idle; kept over a
+  // restart.
+  void pin(const std::string& base_version_id, bool pinned);
 
   // The engine and adapter of a resolved `model` value.
   [[nodiscard]] ServedModel served_model(const registry::ResolvedModel& resolved) const;
@@ -75,6 +80,7 @@ class Hub {
   registry::KeyRegistry keys;
   registry::AuditLog audit;
   Settings settings;
+  registry::PinStore pins;
   jobs::EventLog events;
   jobs::JobQueue queue;
   Garbage garbage;

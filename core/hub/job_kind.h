@@ -11,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/hub/integrity.h"
+#include "core/hub/memory_ledger.h"
 #include "core/jobs/job.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/dataset_registry.h"
@@ -27,7 +28,7 @@ struct JobServices {
   registry::EvaluationRegistry& evaluations;
   artifacts::ArtifactStore& artifacts;
   Integrity& integrity;
-  std::uint64_t memory_budget_bytes;
+  const MemoryLedger& ledger;
 };
 
 // What a worker needs to run a job (api/worker/job_worker.h) and what that takes.

@@ -112,9 +112,7 @@ void JobRun::on_event(const Json& event) {
     queue_.record_metric(options_.job_id, data);
     log("info", "metric " + data.dump());
   } else if (type == "memory") {
-    const auto resident =
-        static_cast<std::uint64_t>(reader.optional_int("resident_bytes", 0, kMost).value_or(0));
-    options_.memory->measured(resident);
+    options_.memory->measured(reader);
     queue_.record_memory(options_.job_id, data);
     const std::lock_guard lock(mutex_);
     peak_array_bytes_ = std::max(

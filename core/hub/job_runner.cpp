@@ -1,6 +1,8 @@
 #include "core/hub/job_runner.h"
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/hub/process_info.h"
+#include "core/hub/settle.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/obs/log.h"
 
@@ -100,13 +103,15 @@ bool JobRunner::take_next(std::optional<Planned>& planned) {
         "hub", with_.clock.now_ms(), jobs::kDeviceLane, options_.device_jobs, next->id);
   };
   try {
-    if (!planned || planned->job_id != next->id) {
+    // A plan from before a device lowered the budget is made anew, and refused if it must.
+    if (!planned || planned->job_id != next->id || planned->bytes > with_.pool.budget_bytes()) {
       planned = make_plan(*next);
     }
   } catch (const std::exception& error) {
     if (claim()) {
-      with_.queue.fail(next->id, error.what());
-      obs::log::error("job_failed", {{"job", next->id}, {"error", error.what()}});
+      const std::string reason = error.what();
+      obs::log::error("job_failed", {{"job", next->id}, {"error", reason}});
+      settle_when_possible(next->id, stopping_, [&] { with_.queue.fail(next->id, reason); });
     }
     return true;
   }
@@ -147,27 +152,60 @@ JobRunner::Planned JobRunner::make_plan(const jobs::Job& job) {
   const std::filesystem::path output = options_.jobs_folder / job.id / "output";
   std::filesystem::create_directories(output);
   Planned planned{.job_id = job.id, .plan = kind->second->plan(job, output)};
-  planned.bytes = with_.peaks.corrected(planned.plan.memory_key, planned.plan.estimated_bytes);
+  const std::uint64_t budget = with_.pool.budget_bytes();
+  if (planned.plan.estimated_bytes > budget) {  // else it would wait for ever
+    throw Error(
+        base::ErrorCode::kInsufficientMemory,
+        fmt::format(
+            "this job needs about {} MiB and the memory budget is {} MiB, even with nothing else "
+            "loaded; a smaller batch_size, a smaller max_seq_length or a smaller model needs less",
+            planned.plan.estimated_bytes >> 20U,
+            budget >> 20U),
+        "params",
+        "insufficient_memory");
+  }
+  planned.bytes = std::min(
+      with_.peaks.corrected(planned.plan.memory_key, planned.plan.estimated_bytes), budget);
   return planned;
 }
 
 void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Grant grant) {
+  std::string failure;
   try {
-    const std::unique_ptr<JobRun> worker = start_worker(job, plan, std::move(grant));
-    ++running_;
-    const Outcome outcome = supervise(*worker, job);
-    --running_;
-    if (outcome.end.result) {
+    const Outcome outcome = run_worker(job, plan, std::move(grant));
+    bool tried = false;
+    settle_when_possible(job.id, stopping_, [&] {
+      // Who does not want to wait until there is room cancels.
+      if (std::exchange(tried, true) && heartbeat(job.id) == jobs::Heartbeat::kCancelRequested) {
+        with_.queue.cancelled(job.id);
+      } else {
+        settle(job, outcome);
+      }
+    });
+    return;
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  obs::log::error("job_failed", {{"job", job.id}, {"error", failure}});
+  settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
+}
+
+JobRunner::Outcome JobRunner::run_worker(const jobs::Job& job, const JobPlan& plan, Grant grant) {
+  const std::unique_ptr<JobRun> worker = start_worker(job, plan, std::move(grant));
+  ++running_;
+  const Outcome outcome = supervise(*worker, job);
+  --running_;
+  if (outcome.end.result) {
+    try {
       with_.peaks.record(
           plan.memory_key,
           plan.estimated_bytes,
           model_config::worker_bytes(worker->peak_array_bytes()));
+    } catch (const base::Error& error) {  // only later estimates miss it
+      obs::log::warning("peak_not_recorded", {{"job", job.id}, {"error", error.what()}});
     }
-    settle(job, outcome);
-  } catch (const std::exception& error) {
-    with_.queue.fail(job.id, error.what());
-    obs::log::error("job_failed", {{"job", job.id}, {"error", error.what()}});
   }
+  return outcome;
 }
 
 std::unique_ptr<JobRun> JobRunner::start_worker(
@@ -218,7 +256,7 @@ JobRunner::Outcome JobRunner::supervise(JobRun& run, const jobs::Job& job) {
     running_seconds += resting ? 0.0 : now - last_look;
     last_look = now;
     JobSigns signs;
-    signs.heartbeat = with_.queue.heartbeat(job.id);
+    signs.heartbeat = heartbeat(job.id);
     signs.running_seconds = running_seconds;
     signs.quiet_seconds = run.quiet_seconds();
     signs.hub_stops = stopping_;
@@ -237,13 +275,31 @@ JobRunner::Outcome JobRunner::supervise(JobRun& run, const jobs::Job& job) {
     } else if (resting != resting_) {
       resting = resting_;
       resting ? run.pause() : run.resume();
-      with_.events.append(
-          with_.clock.now_ms(),
-          resting ? "job.cooling" : "job.cooled",
-          "job",
-          job.id,
-          base::Json::object());
+      tell_rest(job.id, resting);
     }
+  }
+}
+
+jobs::Heartbeat JobRunner::heartbeat(const std::string& job_id) {
+  try {
+    return with_.queue.heartbeat(job_id);
+  } catch (const base::Error& error) {
+    // A full disk keeps the lease from being written; nobody else takes the job meanwhile.
+    obs::log::warning("job_heartbeat", {{"job", job_id}, {"error", error.what()}});
+    return jobs::Heartbeat::kContinue;
+  }
+}
+
+void JobRunner::tell_rest(const std::string& job_id, bool resting) {
+  try {
+    with_.events.append(
+        with_.clock.now_ms(),
+        resting ? "job.cooling" : "job.cooled",
+        "job",
+        job_id,
+        base::Json::object());
+  } catch (const base::Error& error) {
+    obs::log::warning("job_rest_not_told", {{"job", job_id}, {"error", error.what()}});
   }
 }
 

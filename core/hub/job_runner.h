@@ -91,7 +91,11 @@ class JobRunner {
     JobEnd end;
     StopCause cause = StopCause::kNone;
   };
+  Outcome run_worker(const jobs::Job& job, const JobPlan& plan, Grant grant);
   Outcome supervise(JobRun& run, const jobs::Job& job);
+  // A database that cannot be used ends no job.
+  jobs::Heartbeat heartbeat(const std::string& job_id);
+  void tell_rest(const std::string& job_id, bool resting);
   void settle(const jobs::Job& job, const Outcome& outcome);
   void settle_crash(const jobs::Job& job, const std::string& error);
   [[nodiscard]] JobLimits limits(const jobs::Job& job) const;

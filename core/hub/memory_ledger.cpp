@@ -43,6 +43,14 @@ void MemoryLedger::limit_budget(std::uint64_t bytes) {
   budget_bytes_ = std::min(budget_bytes_, bytes);
 }
 
+void MemoryLedger::Reservation::measured(const base::JsonReader& event) {
+  measured(
+      static_cast<std::uint64_t>(event.optional_int("resident_bytes", 0, INT64_MAX).value_or(0)));
+  if (const auto limit = event.optional_int("device_limit_bytes", 1, INT64_MAX)) {
+    ledger_.limit_budget(static_cast<std::uint64_t>(*limit));
+  }
+}
+
 std::uint64_t MemoryLedger::budget_bytes() const {
   const std::lock_guard lock(mutex_);
   return budget_bytes_;

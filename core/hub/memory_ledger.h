@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/base/json_reader.h"
+
 namespace hub::hub {
 
 // Who gets memory: the only place that says yes or no to a load or a job. Two limits hold for every
@@ -47,6 +49,8 @@ class MemoryLedger {
     Reservation& operator=(const Reservation&) = delete;
     // What the child really holds; more than the estimate replaces it.
     void measured(std::uint64_t bytes) { ledger_.record(key_, bytes); }
+    // A worker's "memory" event: what it holds, and what its device can use at most.
+    void measured(const base::JsonReader& event);
     [[nodiscard]] std::uint64_t peak_bytes() const { return ledger_.peak(key_); }
 
    private:

@@ -107,6 +107,8 @@ class ModelPool {
 
   // The most that could be reserved now without unloading anything.
   [[nodiscard]] std::uint64_t free_bytes() const { return ledger_.snapshot().free_bytes(); }
+  // The most that could ever be reserved.
+  [[nodiscard]] std::uint64_t budget_bytes() const { return ledger_.budget_bytes(); }
 
   // Unloads what was idle too long, ends what hangs. Called about once a second.
   void keep_house();

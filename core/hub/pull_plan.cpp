@@ -282,7 +282,7 @@ void PullPlanner::complete(PullPlan& plan, hf::Client& client, const hf::Cache& 
   }
   locate(plan, client, cache);
   plan.disk_free_bytes = free_bytes(options_.downloads_folder);
-  plan.memory_budget_bytes = options_.memory_budget_bytes;
+  plan.memory_budget_bytes = options_.memory_budget_bytes();
   estimate(plan, client);
 }
 

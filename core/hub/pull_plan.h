@@ -59,9 +59,9 @@ struct PullPlan {
 class PullPlanner {
  public:
   struct Options {
-    std::filesystem::path downloads_folder;  // made where it is missing
-    std::uint64_t memory_budget_bytes;
-    std::function<hf::Settings()> settings;  // asked anew for each plan
+    std::filesystem::path downloads_folder;              // made where it is missing
+    std::function<std::uint64_t()> memory_budget_bytes;  // asked anew for each plan
+    std::function<hf::Settings()> settings;              // asked anew for each plan
   };
   PullPlanner(Options options, const artifacts::ArtifactStore& store);
 

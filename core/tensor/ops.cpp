@@ -127,4 +127,20 @@ std::string device_name() {
   return name == nullptr ? "gpu" : *name;
 }
 
+std::optional<std::uint64_t> device_memory_limit() {
+  if (!default_device_is_gpu()) {
+    return std::nullopt;
+  }
+  const auto& info = mx::device_info();
+  // The first is Metal's, the second what every backend has, under one of two names.
+  for (const char* key : {"max_recommended_working_set_size", "total_memory", "memory_size"}) {
+    const auto found = info.find(key);
+    const auto* bytes = found == info.end() ? nullptr : std::get_if<std::size_t>(&found->second);
+    if (bytes != nullptr && *bytes > 0) {
+      return *bytes;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace hub::tensor

@@ -1,4 +1,4 @@
-"""The registry as a person meets it: the plan's calls, broken model folders, damage, filters, archives."""
+"""The registry as a person meets it: the plan's calls, filters, lineage, archives."""
 
 from __future__ import annotations
 
@@ -7,70 +7,15 @@ import json
 import os
 import shutil
 import sqlite3
-import struct
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import try_registry
-from hub_client import HubClient, HubProcess, Json
-from support.tiny_llama import repository
-
-
-@pytest.fixture(scope="module")
-def registry(build_dir: Path) -> Iterator[HubProcess]:
-    """A hub of this module's own, since its files get damaged."""
-    with HubProcess(build_dir) as process:
-        yield process
-
-
-@pytest.fixture
-def api(registry: HubProcess) -> Iterator[HubClient]:
-    connected = HubClient(registry.url)
-    yield connected
-    connected.close()
-
-
-@pytest.fixture
-def folder(registry: HubProcess, request: pytest.FixtureRequest) -> Path:
-    """A model folder in three shards, where the hub may read."""
-    return write_model(
-        registry.data_dir / "imports" / str(request.node.name).replace("[", "-").strip("]")
-    )
-
-
-def write_model(folder: Path, seed: int = 0, shards: int = 3) -> Path:
-    folder.mkdir(parents=True)
-    for name, content in repository(seed, shards).items():
-        if "/" not in name:
-            (folder / name).write_bytes(content)
-    return folder
-
-
-def register(api: HubClient, name: str, folder: Path) -> Json:
-    return api.call("POST", "/models", json={"name": name, "base_model": str(folder)})
-
-
-def refusal(api: HubClient, folder: Path) -> tuple[int, str]:
-    answer = api.request("POST", "/models", json={"name": "refused", "base_model": str(folder)})
-    assert api.request("GET", "/models/refused").status_code == 404
-    return answer.status_code, answer.json()["error"]["message"]
-
-
-def stored_file(api: HubClient, model: Json, name: str) -> Path:
-    version = api.call("GET", f"/versions/{model['versions'][0]['id']}")
-    return Path(version["folder"]) / name
-
-
-def flip_last_byte(file: Path) -> None:
-    file.chmod(0o644)
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-
+from hub_client import HubClient, HubProcess
+from support.registry_models import flip_last_byte, register, stored_file, write_model
 
 # The plan's small scripts.
 
@@ -87,133 +32,6 @@ def test_the_plans_registration_by_curl(api: HubClient) -> None:
 @pytest.mark.skipif(shutil.which("http") is None, reason="HTTPie is not installed")
 def test_the_plans_registration_by_httpie(api: HubClient) -> None:
     try_registry.register_from_outside(api, try_registry.with_httpie(api.url))
-
-
-# Broken folders: each refused with the reason, nothing is left.
-
-
-def truncate_shard(folder: Path) -> str:
-    shard = folder / "model-00002-of-00003.safetensors"
-    shard.write_bytes(shard.read_bytes()[:-100])
-    return "model-00002-of-00003.safetensors: tensor"
-
-
-def remove_shard(folder: Path) -> str:
-    (folder / "model-00003-of-00003.safetensors").unlink()
-    return "the shard model-00003-of-00003.safetensors is missing"
-
-
-def index_leads_out(folder: Path) -> str:
-    index = folder / "model.safetensors.index.json"
-    content = json.loads(index.read_text())
-    first = next(iter(content["weight_map"]))
-    content["weight_map"][first] = "../../hub.db"
-    index.write_text(json.dumps(content))
-    return "must be a plain file name"
-
-
-def link_leads_out(folder: Path) -> str:
-    (folder / "config.json").unlink()
-    (folder / "config.json").symlink_to("/etc/passwd")
-    return "leads outside"
-
-
-def header_claims_an_exabyte(folder: Path) -> str:
-    (folder / "model-00001-of-00003.safetensors").write_bytes(struct.pack("<Q", 2**60) + b"{}")
-    return "claims a header of 1152921504606846976 bytes"
-
-
-def header_is_a_bomb(folder: Path) -> str:
-    entries = ",".join(
-        f'"{number}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}' for number in range(300_000)
-    )
-    header = f"{{{entries}}}".encode()
-    (folder / "model-00001-of-00003.safetensors").write_bytes(
-        struct.pack("<Q", len(header)) + header
-    )
-    return "more than 250000 tensors"
-
-
-def header_nests(folder: Path) -> str:
-    header = b'{"t":' + b"[" * 2_000_000
-    (folder / "model-00001-of-00003.safetensors").write_bytes(
-        struct.pack("<Q", len(header)) + header
-    )
-    return "more than a header's entry has"
-
-
-def config_contradicts_tensors(folder: Path) -> str:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 7}))
-    return "'num_hidden_layers' is 7, but the tensors are of 2 layers"
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        truncate_shard,
-        remove_shard,
-        index_leads_out,
-        link_leads_out,
-        header_claims_an_exabyte,
-        header_is_a_bomb,
-        header_nests,
-        config_contradicts_tensors,
-    ],
-)
-def test_a_broken_folder_is_refused(
-    api: HubClient, folder: Path, damage: Callable[[Path], str]
-) -> None:
-    reason = damage(folder)
-    status, message = refusal(api, folder)
-    assert status in {403, 422}, message
-    assert reason in message
-
-
-def test_every_problem_is_named_at_once(api: HubClient, folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"hidden_act": "gelu", "rms_norm_eps": -1, "num_attention_heads": 3}
-    (folder / "config.json").write_text(json.dumps(config))
-    remove_shard(folder)
-    status, message = refusal(api, folder)
-    assert status == 422
-    for part in ("hidden_act", "rms_norm_eps", "num_key_value_heads", "00003-of-00003"):
-        assert part in message
-
-
-def test_a_path_outside_is_refused(api: HubClient, tmp_path: Path) -> None:
-    write_model(tmp_path / "model")
-    assert refusal(api, tmp_path / "model")[0] == 403
-    assert refusal(api, Path("/etc/../etc"))[0] == 403
-
-
-# Damage after registration.
-
-
-def test_a_flipped_byte_is_found_before_the_model_is_loaded(api: HubClient, folder: Path) -> None:
-    model = register(api, "flipped", folder)
-    flip_last_byte(stored_file(api, model, "model-00001-of-00003.safetensors"))
-    answer = api.request("POST", "/engines/flipped/load")
-    assert answer.status_code == 422
-    error = answer.json()["error"]
-    assert error["code"] == "model_corrupt"
-    assert "model-00001-of-00003.safetensors has SHA-256" in error["message"]
-    version = api.call("GET", f"/versions/{model['versions'][0]['id']}")
-    assert version["state"] == "corrupt"
-    assert "SHA-256" in version["reason"]
-    again = api.request("POST", "/v1/completions", json={"model": "flipped", "prompt": "x"})
-    assert again.status_code == 422
-    # What was damaged is not taken over by a registration of the same bytes.
-    other = register(api, "whole", folder)
-    checked = api.call("POST", f"/versions/{other['versions'][0]['id']}/verify")
-    assert (checked["state"], checked["problems"]) == ("ready", [])
-
-
-def test_a_file_that_vanished_is_named(api: HubClient, folder: Path) -> None:
-    model = register(api, "vanished", folder)
-    stored_file(api, model, "model-00002-of-00003.safetensors").unlink()
-    error = api.request("POST", "/engines/vanished/load").json()["error"]
-    assert "model-00002-of-00003.safetensors is missing" in error["message"]
 
 
 # Lists and lineage.

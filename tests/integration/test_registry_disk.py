@@ -5,28 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hub_client import HubClient, HubProcess
+from support.small_disk import fill
 from support.tiny_llama import repository
-
-DISK_BYTES = 24 << 20
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    made = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        pytest.skip(f"mounting a tmpfs is not permitted here: {made.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=False)
 
 
 def large_model(folder: Path) -> Path:
@@ -36,17 +19,6 @@ def large_model(folder: Path) -> Path:
         if "/" not in name:
             (folder / name).write_bytes(content)
     return folder
-
-
-def fill(disk: Path, free_bytes: int) -> Path:
-    ballast = disk / "ballast"
-    used = subprocess.run(
-        ["df", "--output=avail", "-B1", str(disk)], capture_output=True, text=True, check=True
-    )
-    free = int(used.stdout.split()[-1])
-    with ballast.open("ab") as file:
-        file.write(b"x" * max(0, free - free_bytes))
-    return ballast
 
 
 def test_a_full_disk_leaves_nothing_half_made(

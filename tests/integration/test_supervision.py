@@ -151,6 +151,12 @@ def test_idle_engines_leave_and_pinned_ones_stay(build_dir: Path, tmp_path: Path
         client.chat(DEFAULT_MODEL, "Hello", max_tokens=1)
         time.sleep(3)
         assert client.call("GET", "/engines")["data"][0]["pinned"] is True
+        client.close()
+        hub.restart()
+        client = HubClient(hub.url)
+        client.chat(DEFAULT_MODEL, "Hello", max_tokens=1)
+        time.sleep(3)
+        assert client.call("GET", "/engines")["data"][0]["pinned"] is True, "kept over a restart"
         client.call("POST", f"/engines/{DEFAULT_MODEL}/pin", json={"pinned": False})
         wait_for(lambda: not client.call("GET", "/engines")["data"])
         log = client.request("GET", "/logs", params={"lines": 50}).text

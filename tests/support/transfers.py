@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_client import HubClient, HubProcess
-from support.fake_hub import git_oid, is_lfs
+from support.fake_hub_state import git_oid, is_lfs
 
 Json = dict[str, Any]
 REPO = "acme/tiny-llama"

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -35,12 +36,16 @@ class EchoKind final : public JobKind {
         .estimated_bytes = bytes_,
         .memory_key = job.model == "learns" ? "kind echo" : ""};
   }
-  std::optional<jobs::JobResult> finish(const Job& /*job*/, const base::Json& /*result*/) override {
+  std::optional<jobs::JobResult> finish(const Job& job, const base::Json& /*result*/) override {
+    if (job.model == "no room" && tries_++ < 1) {
+      throw base::Error(base::ErrorCode::kUnavailable, "the disk is full");
+    }
     return std::nullopt;
   }
 
  private:
   std::uint64_t bytes_;
+  int tries_ = 0;
 };
 
 class JobRunnerTest : public testing::Test {
@@ -96,6 +101,13 @@ class JobRunnerTest : public testing::Test {
     }
     return queue_.get(id);
   }
+  std::multiset<std::string> event_types(const std::string& id) {
+    std::multiset<std::string> types;
+    for (const auto& event : events_.after(0, id)) {
+      types.insert(event.type);
+    }
+    return types;
+  }
   Job wait_for_end(const std::string& id) {
     return wait_until(id, [](const Job& job) { return jobs::is_ended(job.state); });
   }
@@ -130,6 +142,36 @@ read -r line
 echo '{"v":1,"type":"error","code":"cancelled","message":"stopped"}'
 exit 1
 )sh";
+
+TEST_F(JobRunnerTest, WhatWasMadeWaitsForRoomToBeStored) {
+  run_worker(kGood);
+  const Job ended = wait_for_end(submit("no room").id);
+  EXPECT_EQ(ended.state, JobState::kCompleted) << ended.reason;
+}
+
+TEST_F(JobRunnerTest, WhatCanNeverFitFailsWithTheFigures) {
+  run_worker(kGood, 2U << 20U);
+  const Job ended = wait_for_end(submit().id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_THAT(ended.reason, HasSubstr("about 2 MiB and the memory budget is 1 MiB"));
+}
+
+TEST_F(JobRunnerTest, AMeasuredPeakNearTheBudgetDoesNotWaitForEver) {
+  peaks_.record("kind echo", 1000, 1U << 20U);  // with its room on top this is over the budget
+  run_worker(kGood);
+  EXPECT_EQ(wait_for_end(submit("learns").id).state, JobState::kCompleted);
+}
+
+TEST_F(JobRunnerTest, ADeviceThatLowersTheBudgetLetsNoJobWaitForEver) {
+  run_worker(kGood, 900U << 10U);
+  auto holder = ledger_.reserve("engine", 500U << 10U);
+  const Job job = submit();
+  wait_until(job.id, [](const Job& waiting) { return waiting.reason == jobs::kWaitMemory; });
+  ledger_.limit_budget(800U << 10U);
+  const Job ended = wait_for_end(job.id);
+  EXPECT_EQ(ended.state, JobState::kFailed);
+  EXPECT_THAT(ended.reason, HasSubstr("the memory budget is 0 MiB"));
+}
 
 TEST_F(JobRunnerTest, RunsJobsOneAfterAnotherAndKeepsWhatTheyReport) {
   run_worker(kGood);
@@ -221,17 +263,12 @@ echo '{"v":1,"type":"result","steps":2}'
   const Job job = submit();
   wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
   runner_->set_resting(true);
-  while (events_.after(0, job.id).back().type != "job.progress" ||
-         events_.after(0, job.id).size() < 4) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
+  // The worker's second progress and the runner's event come in either order.
+  wait_until(job.id, [&](const Job&) { return event_types(job.id).count("job.cooling") == 1; });
+  wait_until(job.id, [&](const Job&) { return event_types(job.id).count("job.progress") == 2; });
   runner_->set_resting(false);
   EXPECT_EQ(wait_for_end(job.id).state, JobState::kCompleted);
-  std::vector<std::string> types;
-  for (const auto& event : events_.after(0, job.id)) {
-    types.push_back(event.type);
-  }
-  EXPECT_THAT(types, testing::IsSupersetOf({"job.cooling", "job.cooled"}));
+  EXPECT_THAT(event_types(job.id), testing::IsSupersetOf({"job.cooling", "job.cooled"}));
   std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
   const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
   EXPECT_LT(text.find("\"pause\""), text.find("\"resume\"")) << text;

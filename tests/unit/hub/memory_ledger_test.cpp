@@ -3,6 +3,7 @@
 #include <limits>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace hub::hub {
 namespace {
@@ -47,6 +48,19 @@ TEST(MemoryLedger, ADeviceLimitLowersTheBudgetOnly) {
   EXPECT_EQ(ledger.budget_bytes(), 100U);
   ledger.limit_budget(50);
   EXPECT_EQ(ledger.reserve("a", 51), nullptr);
+}
+
+TEST(MemoryLedger, AWorkersReportIsMeasuredAndItsDevicesLimitHolds) {
+  MemoryLedger ledger(100);
+  const auto engine = ledger.reserve("engine", 20);
+  const base::Json report = {{"resident_bytes", 30}, {"device_limit_bytes", 70}};
+  engine->measured(base::JsonReader(report));
+  EXPECT_EQ(ledger.reserved_bytes(), 30U);
+  EXPECT_EQ(ledger.budget_bytes(), 70U);
+  EXPECT_EQ(ledger.reserve("job", 41), nullptr);
+  const base::Json without = {{"resident_bytes", 10}};
+  engine->measured(base::JsonReader(without));
+  EXPECT_EQ(ledger.budget_bytes(), 70U);
 }
 
 TEST(MemoryLedger, LinesAddUpAndAreTold) {

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include <SQLiteCpp/Database.h>
 #include <gmock/gmock.h>
 
 #include "core/base/file.h"
@@ -323,6 +324,21 @@ TEST_F(DatasetRoutes, ARepeatedUploadWithAKeyIsTheSame) {
   EXPECT_EQ(first.status, 201);
   EXPECT_EQ(send_upload(text).json, first.json);
   EXPECT_EQ(send_upload(text + text).code(), "idempotency_key_reused");
+}
+
+TEST_F(DatasetRoutes, ADataSetIsThereOnlyWithItsKeptAnswer) {
+  hub.database.write([](db::Connection& connection) {
+    connection.exec(
+        "CREATE TEMP TRIGGER lost BEFORE UPDATE ON idempotency_keys "
+        "BEGIN SELECT RAISE(ABORT, 'the power went'); END");
+  });
+  Request made = request("POST", "/datasets");
+  made.query = {{"name", "facts"}};
+  made.headers["Idempotency-Key"] = "k";
+  made.body_file = files.write("upload.tmp", std::string(kRow) + "\n").string();
+  EXPECT_GE(send(made).status, 500);
+  EXPECT_EQ(get("/datasets/facts").code(), "dataset_not_found");
+  EXPECT_TRUE(std::filesystem::is_empty(hub.config.data_dir / "datasets"));
 }
 
 }  // namespace
