@@ -28,6 +28,18 @@ constexpr double kCheckpointGraceSeconds = 60.0;
 constexpr std::chrono::milliseconds kIdleWait{500};
 constexpr double kLookSeconds = 0.25;
 
+// One more job runs while it lives.
+class Running {
+ public:
+  explicit Running(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Running() { --count_; }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
 }  // namespace
 
 JobRunner::JobRunner(
@@ -115,6 +127,9 @@ bool JobRunner::take_next(std::optional<Planned>& planned) {
     }
     return true;
   }
+  // From before it holds memory, so that no yield() in between is missed.
+  const std::uint64_t yields_before = yields_;
+  const Running running(running_);
   auto grant = reserve(*planned);
   if (!grant) {
     with_.queue.waiting(next->id, jobs::kWaitMemory);
@@ -123,7 +138,7 @@ bool JobRunner::take_next(std::optional<Planned>& planned) {
   if (const auto job = claim()) {  // else it was cancelled or overtaken: look again
     const Planned mine = std::move(*planned);
     planned.reset();
-    run(*job, mine.plan, std::move(*grant));
+    run(*job, mine.plan, {std::move(*grant), yields_before});
   }
   return true;
 }
@@ -169,10 +184,10 @@ JobRunner::Planned JobRunner::make_plan(const jobs::Job& job) {
   return planned;
 }
 
-void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Grant grant) {
+void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Start start) {
   std::string failure;
   try {
-    const Outcome outcome = run_worker(job, plan, std::move(grant));
+    const Outcome outcome = run_worker(job, plan, std::move(start));
     bool tried = false;
     settle_when_possible(job.id, stopping_, [&] {
       // Who does not want to wait until there is room cancels.
@@ -190,11 +205,9 @@ void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Grant grant) {
   settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
 }
 
-JobRunner::Outcome JobRunner::run_worker(const jobs::Job& job, const JobPlan& plan, Grant grant) {
-  const std::unique_ptr<JobRun> worker = start_worker(job, plan, std::move(grant));
-  ++running_;
-  const Outcome outcome = supervise(*worker, job);
-  --running_;
+JobRunner::Outcome JobRunner::run_worker(const jobs::Job& job, const JobPlan& plan, Start start) {
+  const std::unique_ptr<JobRun> worker = start_worker(job, plan, std::move(start.grant));
+  const Outcome outcome = supervise(*worker, job, start.yields_before);
   if (outcome.end.result) {
     try {
       with_.peaks.record(
@@ -239,9 +252,9 @@ std::int64_t JobRunner::after(double seconds) const {
   return with_.clock.now_ms() + static_cast<std::int64_t>(seconds * 1000);
 }
 
-JobRunner::Outcome JobRunner::supervise(JobRun& run, const jobs::Job& job) {
+JobRunner::Outcome JobRunner::supervise(
+    JobRun& run, const jobs::Job& job, std::uint64_t yields_before) {
   Outcome outcome;
-  const std::uint64_t yields_before = yields_;
   const JobLimits limits = this->limits(job);
   double last_look = base::steady_seconds();
   double running_seconds = 0;

@@ -84,15 +84,19 @@ class JobRunner {
     std::uint64_t bytes = 0;
   };
   std::optional<Grant> reserve(const Planned& planned);
-  void run(const jobs::Job& job, const JobPlan& plan, Grant grant);
+  struct Start {
+    Grant grant;
+    std::uint64_t yields_before = 0;  // yields_ before the memory was granted
+  };
+  void run(const jobs::Job& job, const JobPlan& plan, Start start);
   std::unique_ptr<JobRun> start_worker(const jobs::Job& job, const JobPlan& plan, Grant grant);
   // Waits for the end while passing on cancellation, limits, rests and shutdown.
   struct Outcome {
     JobEnd end;
     StopCause cause = StopCause::kNone;
   };
-  Outcome run_worker(const jobs::Job& job, const JobPlan& plan, Grant grant);
-  Outcome supervise(JobRun& run, const jobs::Job& job);
+  Outcome run_worker(const jobs::Job& job, const JobPlan& plan, Start start);
+  Outcome supervise(JobRun& run, const jobs::Job& job, std::uint64_t yields_before);
   // A database that cannot be used ends no job.
   jobs::Heartbeat heartbeat(const std::string& job_id);
   void tell_rest(const std::string& job_id, bool resting);
