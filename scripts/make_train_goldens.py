@@ -1,8 +1,7 @@
 """Records what mlx-lm computes in training, for tests/unit/train.
 
 Written to tests/golden/train: loss_golden.json (losses, gradient norms and the first Adam steps on a
-real model), lora_init.safetensors (the adapter they start from) and adamw_golden.json (the optimizer
-on a toy problem).
+real model) and lora_init.safetensors (the adapter they start from).
 
     uv run python scripts/make_train_goldens.py [MODEL_FOLDER]
 """
@@ -159,60 +158,6 @@ def real_model(folder: Path) -> dict[str, Any]:
     return golden
 
 
-def toy_optimizer() -> dict[str, Any]:
-    """AdamW on sum((w - t)^2 * c): a parameter vector after each of some updates."""
-    start = mx.array([0.5, -1.25, 2.0, 0.0, 1e-4])
-    target = mx.array([1.0, 0.0, -1.0, 0.0, 3.0])
-    weight = mx.array([1.0, 10.0, 0.1, 1.0, 1e-3])
-    golden: dict[str, Any] = {
-        "start": start.tolist(), "target": target.tolist(), "weight": weight.tolist(), "runs": []
-    }  # fmt: skip
-    for correction in (False, True):
-        for clip in (0.0, 1.0):
-            model = nn.Module()
-            model.w = start
-            schedule = tuner.build_schedule(
-                {"name": "cosine_decay", "arguments": [0.05, 5], "warmup": 2, "warmup_init": 0.0}
-            )
-            optimizer = optim.AdamW(
-                learning_rate=schedule, weight_decay=0.1, bias_correction=correction
-            )
-            values: list[Any] = []
-            for _ in range(8):
-                gradients: Any = {"w": 2 * weight * (model.w - target)}
-                rate = float(schedule(mx.array(optimizer.step)).item())
-                total = float(mx.sqrt(mx.sum(mx.square(gradients["w"]))).item())
-                if clip > 0:
-                    gradients, _ = optim.clip_grad_norm(gradients, clip)
-                optimizer.update(model, gradients)
-                mx.eval(model.parameters())
-                values.append({
-                    "learning_rate": rate, "norm": total, "w": model.w.tolist(),
-                })  # fmt: skip
-            golden["runs"].append(
-                {"bias_correction": correction, "max_grad_norm": clip, "updates": values}
-            )
-    return golden
-
-
-def schedules() -> list[dict[str, Any]]:
-    """Learning rates of the first updates."""
-    cases = [
-        ("linear", "linear_schedule", [1e-3, 0.0, 10], 0, 10),
-        ("linear", "linear_schedule", [1e-3, 0.0, 6], 3, 10),
-        ("cosine", "cosine_decay", [1e-3, 10], 0, 10),
-        ("cosine", "cosine_decay", [1e-3, 5], 4, 10),
-    ]
-    result: list[dict[str, Any]] = []
-    for kind, name, arguments, warmup, total in cases:
-        schedule = tuner.build_schedule({"name": name, "arguments": arguments, "warmup": warmup})
-        rates = [float(schedule(mx.array(i)).item()) for i in range(total + 2)]
-        result.append(
-            {"kind": kind, "peak": 1e-3, "warmup": warmup, "total": total, "rates": rates}
-        )
-    return result
-
-
 def write(name: str, golden: dict[str, Any]) -> None:
     golden = {"made_by": "scripts/make_train_goldens.py", "mlx": mx.__version__, **golden}
     (GOLDEN / name).write_text(json.dumps(golden, indent=1) + "\n")
@@ -223,7 +168,6 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=default_folder())
     folder: Path = parser.parse_args().folder
     GOLDEN.mkdir(parents=True, exist_ok=True)
-    write("adamw_golden.json", toy_optimizer() | {"schedules": schedules()})
     write("loss_golden.json", real_model(folder))
 
 

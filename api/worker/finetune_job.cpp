@@ -103,13 +103,14 @@ int pick_batch_size(
   return choice.batch_size;
 }
 
-train::TrainableAdapter start_adapter(
+std::unique_ptr<train::Trainable> start_adapter(
     const JobSpec& spec,
     const FinetuneParams& params,
     const models::LanguageModel& model,
     const EmitEvent& emit) {
   if (!spec.adapter_folder) {
-    return train::make_adapter(model, params, params.seed);
+    return std::make_unique<train::TrainableAdapter>(
+        train::make_adapter(model, params, params.seed));
   }
   auto adapter = train::continue_adapter(models::load_adapter(*spec.adapter_folder, model), params);
   log_info(
@@ -120,7 +121,7 @@ train::TrainableAdapter start_adapter(
           adapter.rank,
           adapter.scale,
           adapter.paths.size()));
-  return adapter;
+  return std::make_unique<train::TrainableAdapter>(std::move(adapter));
 }
 
 Json lineage(const JobSpec& spec, const FinetuneParams& params) {
@@ -249,12 +250,12 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     reporter.polled(step);
     return control.next();
   };
-  hooks.finished = [&](int /*step*/, const train::TrainableAdapter& adapter) {
-    train::save_result(adapter_folder, adapter, *model, extra);
+  hooks.finished = [&](int /*step*/, const train::Trainable& trained) {
+    train::save_result(adapter_folder, trained, *model, extra);
   };
-  hooks.checkpoint = [&](train::TrainState state, const train::TrainableAdapter& adapter) {
+  hooks.checkpoint = [&](train::TrainState state, const train::Trainable& trained) {
     state.fingerprint = fingerprint;
-    checkpoints.save(state.step, adapter);
+    checkpoints.save(state.step, trained);
     train::save_state(state_file, state);
     emit("checkpoint", {{"step", state.step}, {"folder", checkpoints.folder().string()}});
   };

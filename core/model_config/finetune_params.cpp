@@ -110,6 +110,54 @@ void read_targets(const JsonReader& reader, std::optional<std::vector<std::strin
   }
 }
 
+void read_optimizer(const JsonReader& reader, FinetuneParams& params) {
+  std::string name = params.optimizer.name;
+  read_choice(
+      reader,
+      "optimizer",
+      std::array<std::string_view, 6>{"adam", "adamw", "sgd", "lion", "adafactor", "muon"},
+      name);
+  const Json* config = reader.optional_object("optimizer_config");
+  params.optimizer = OptimizerParams::from_json(
+      name, config == nullptr ? Json(nullptr) : *config, reader.path_of("optimizer_config"));
+  params.weight_decay = reader.optional_number("weight_decay", 0.0, 10.0);
+  if (name == "adam" && params.weight_decay.value_or(0.0) != 0.0) {
+    refuse(
+        reader,
+        "weight_decay",
+        "0 or null with optimizer adam (adamw has it)",
+        reader.value("weight_decay"));
+  }
+  params.no_decay = reader.optional_strings("no_decay").value_or(params.no_decay);
+  read_flag(reader, "decay_vectors", params.decay_vectors);
+}
+
+void read_schedule(const JsonReader& reader, FinetuneParams& params) {
+  read_positive(reader, "learning_rate", 10.0, params.learning_rate);
+  read_choice(
+      reader,
+      "lr_schedule",
+      std::array<std::string_view, 5>{
+          "constant", "linear", "cosine", "exponential_decay", "step_decay"},
+      params.lr_schedule);
+  read_number(reader, "lr_end", 0.0, 10.0, params.lr_end);
+  if (reader.has("lr_decay_rate")) {
+    double rate = 0.0;
+    read_positive(reader, "lr_decay_rate", 1.0, rate);
+    params.lr_decay_rate = rate;
+  }
+  read_optional_int(reader, "lr_decay_steps", 1, kMany, params.lr_decay_steps);
+  const bool stairs = params.lr_schedule == "step_decay";
+  if ((stairs || params.lr_schedule == "exponential_decay") && !params.lr_decay_rate) {
+    refuse(reader, "lr_decay_rate", "given with lr_schedule " + params.lr_schedule, nullptr);
+  }
+  if (stairs && !params.lr_decay_steps) {
+    refuse(reader, "lr_decay_steps", "given with lr_schedule step_decay", nullptr);
+  }
+  read_int(reader, "warmup_steps", 0, kMany, params.warmup_steps);
+  read_number(reader, "warmup_init", 0.0, 10.0, params.warmup_init);
+}
+
 void read_num_layers(const JsonReader& reader, int& field) {
   read_int(reader, "num_layers", -1, 4096, field);
   if (field == 0) {
@@ -117,22 +165,49 @@ void read_num_layers(const JsonReader& reader, int& field) {
   }
 }
 
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 }  // namespace
 
 FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
   const JsonReader reader(json, path);
-  reader.refuse_unknown({"method",          "rank",
-                         "scale",           "dropout",
-                         "target_modules",  "num_layers",
-                         "learning_rate",   "lr_schedule",
-                         "warmup_steps",    "weight_decay",
-                         "max_grad_norm",   "batch_size",
-                         "max_seq_length",  "epochs",
-                         "max_steps",       "report_every",
-                         "eval_every",      "save_every",
-                         "eval_fraction",   "early_stopping_patience",
-                         "grad_checkpoint", "grad_accumulation_steps",
-                         "train_on_prompt", "seed"});
+  reader.refuse_unknown(
+      {"method",
+       "rank",
+       "scale",
+       "dropout",
+       "target_modules",
+       "num_layers",
+       "optimizer",
+       "optimizer_config",
+       "learning_rate",
+       "lr_schedule",
+       "lr_end",
+       "lr_decay_rate",
+       "lr_decay_steps",
+       "warmup_steps",
+       "warmup_init",
+       "weight_decay",
+       "no_decay",
+       "decay_vectors",
+       "max_grad_norm",
+       "batch_size",
+       "max_seq_length",
+       "epochs",
+       "max_steps",
+       "report_every",
+       "eval_every",
+       "save_every",
+       "eval_fraction",
+       "early_stopping_patience",
+       "grad_checkpoint",
+       "grad_accumulation_steps",
+       "train_on_prompt",
+       "compat",
+       "seed"});
   FinetuneParams params;
   read_choice(reader, "method", std::array<std::string_view, 1>{"lora"}, params.method);
   read_int(reader, "rank", 1, 512, params.rank);
@@ -140,14 +215,15 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_below(reader, "dropout", 1.0, params.dropout);
   read_targets(reader, params.target_modules);
   read_num_layers(reader, params.num_layers);
-  read_positive(reader, "learning_rate", 10.0, params.learning_rate);
-  read_choice(
-      reader,
-      "lr_schedule",
-      std::array<std::string_view, 3>{"constant", "linear", "cosine"},
-      params.lr_schedule);
-  read_int(reader, "warmup_steps", 0, kMany, params.warmup_steps);
-  read_number(reader, "weight_decay", 0.0, 10.0, params.weight_decay);
+  read_flag(reader, "compat", params.compat);
+  if (params.compat) {  // mlx_lm/lora.py › CONFIG_DEFAULTS
+    params.optimizer = OptimizerParams::defaults("adam");
+    params.learning_rate = 1e-5;
+    params.lr_schedule = "constant";
+    params.decay_vectors = true;
+  }
+  read_optimizer(reader, params);
+  read_schedule(reader, params);
   read_number(reader, "max_grad_norm", 0.0, 1e6, params.max_grad_norm);
   read_batch_size(reader, params.batch_size);
   read_int(reader, "max_seq_length", 8, 1 << 20, params.max_seq_length);
@@ -171,25 +247,33 @@ Json FinetuneParams::to_json() const {
   json["rank"] = rank;
   json["scale"] = scale;
   json["dropout"] = dropout;
-  json["target_modules"] = target_modules ? Json(*target_modules) : Json(nullptr);
+  json["target_modules"] = or_null(target_modules);
   json["num_layers"] = num_layers;
+  json["optimizer"] = optimizer.name;
+  json["optimizer_config"] = optimizer.to_json();
   json["learning_rate"] = learning_rate;
   json["lr_schedule"] = lr_schedule;
+  json["lr_end"] = lr_end;
+  json["lr_decay_rate"] = or_null(lr_decay_rate);
+  json["lr_decay_steps"] = or_null(lr_decay_steps);
   json["warmup_steps"] = warmup_steps;
-  json["weight_decay"] = weight_decay;
+  json["warmup_init"] = warmup_init;
+  json["weight_decay"] = or_null(weight_decay);
+  json["no_decay"] = no_decay;
+  json["decay_vectors"] = decay_vectors;
   json["max_grad_norm"] = max_grad_norm;
   json["batch_size"] = batch_size ? Json(*batch_size) : Json("auto");
   json["max_seq_length"] = max_seq_length;
   json["epochs"] = epochs;
-  json["max_steps"] = max_steps ? Json(*max_steps) : Json(nullptr);
+  json["max_steps"] = or_null(max_steps);
   json["report_every"] = report_every;
   json["eval_every"] = eval_every;
   json["save_every"] = save_every;
   json["eval_fraction"] = eval_fraction;
-  json["early_stopping_patience"] =
-      early_stopping_patience ? Json(*early_stopping_patience) : Json(nullptr);
+  json["early_stopping_patience"] = or_null(early_stopping_patience);
   json["grad_checkpoint"] = grad_checkpoint;
   json["grad_accumulation_steps"] = grad_accumulation_steps;
+  json["compat"] = compat;
   json["train_on_prompt"] = train_on_prompt;
   json["seed"] = seed;
   return json;

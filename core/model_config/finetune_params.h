@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/model_config/optimizer_params.h"
 
 namespace hub::model_config {
 
@@ -17,15 +18,24 @@ struct FinetuneParams {
   double scale = 20.0;          // multiplies (x A) B directly, as in mlx-lm (PEFT: alpha / rank)
   double dropout = 0.0;         // [0, 1) on the adapter's input
   std::optional<std::vector<std::string>>
-      target_modules;                  // names relative to a layer; absent: every linear of a layer
-  int num_layers = -1;                 // the last N layers; -1: all
-  double learning_rate = 1e-4;         // (0, 10]
-  std::string lr_schedule = "cosine";  // constant, linear, cosine
+      target_modules;           // names relative to a layer; absent: every linear of a layer
+  int num_layers = -1;          // the last N layers; -1: all
+  OptimizerParams optimizer;    // JSON: "optimizer" (its name) and "optimizer_config"
+  double learning_rate = 1e-4;  // (0, 10]
+  std::string lr_schedule =
+      "cosine";  // constant, linear, cosine, exponential_decay, step_decay (train/lr_schedule.h)
+  double lr_end = 0.0;                  // linear and cosine: where they end
+  std::optional<double> lr_decay_rate;  // exponential_decay and step_decay: the factor, (0, 1]
+  std::optional<int> lr_decay_steps;    // updates of linear and cosine (absent: all that remain);
+                                        // length of a stair of step_decay
   int warmup_steps = 0;
-  double weight_decay = 0.01;     // AdamW
-  double max_grad_norm = 0.0;     // 0: no clipping
-  std::optional<int> batch_size;  // rows; absent ("auto"): chosen by memory
-  int max_seq_length = 2048;      // tokens; longer rows are cut at the end
+  double warmup_init = 0.0;            // learning rate at the start of the warm-up
+  std::optional<double> weight_decay;  // absent: the optimizer's default
+  std::vector<std::string> no_decay;   // parts of parameter names without weight decay
+  bool decay_vectors = false;          // weight decay on norms, biases and magnitudes, too
+  double max_grad_norm = 0.0;          // 0: no clipping
+  std::optional<int> batch_size;       // rows; absent ("auto"): chosen by memory
+  int max_seq_length = 2048;           // tokens; longer rows are cut at the end
   int epochs = 1;
   std::optional<int> max_steps;  // ends earlier than the epochs would
   int report_every = 1;          // steps
@@ -36,11 +46,13 @@ struct FinetuneParams {
   std::optional<int> early_stopping_patience;  // evaluations without improvement
   bool grad_checkpoint = false;
   int grad_accumulation_steps = 1;
+  bool compat = false;           // as mlx-lm trains: see from_json()
   bool train_on_prompt = false;  // false: loss on assistant tokens only
   std::uint64_t seed = 0;
 
   // Throws kInvalidArgument naming the field ("params.rank"), the range and what came; refuses
-  // unknown fields.
+  // unknown fields. With `compat` the optimizer's fields have mlx-lm's defaults: adam, a constant
+  // rate of 1e-5, weight decay on everything.
   static FinetuneParams from_json(const base::Json& json, const std::string& path);
   [[nodiscard]] base::Json to_json() const;
 };

@@ -102,7 +102,8 @@ std::uint64_t serving_bytes(
   return weight_bytes + kv_tokens * kv_bytes_per_token(config) + transient * kFloat;
 }
 
-// Two peaks, of which the larger counts, over weights, factors and two moments (3 A):
+// Two peaks, of which the larger counts, over weights, factors A and the optimizer's moments M (2 A
+// for Adam):
 //
 // 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on:
 //      2 H        the inputs of the two norms
@@ -114,7 +115,8 @@ std::uint64_t serving_bytes(
 //    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
 //    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
 //    With grad_checkpoint a layer keeps H, and one layer at a time everything.
-// 2. The update: gradients and new values of everything trained, 3 A more (4 A when accumulating).
+// 2. The update: gradients and new values of everything trained, A + max(A, M) more, and A more
+//    when accumulating.
 //
 // Attention keeps no scores, so nothing grows with the square of the length.
 std::uint64_t finetune_bytes(
@@ -137,8 +139,9 @@ std::uint64_t finetune_bytes(
   const std::uint64_t backward =
       sum + batch.tokens * kept +
       std::max(batch.tokens * working, logits + batch.tokens * working / 2);
-  const std::uint64_t update = sum + 3 * factors;
-  return weight_bytes + kFloat * (3 * factors + std::max(backward, update));
+  const std::uint64_t moments = u64(params.optimizer.moments()) * factors;
+  const std::uint64_t update = sum + factors + std::max(factors, moments);
+  return weight_bytes + kFloat * (factors + moments + std::max(backward, update));
 }
 
 std::uint64_t finetune_bytes(

@@ -25,7 +25,7 @@ constexpr const char* kTensorFile = "adapters.safetensors";
 
 void save_result(
     const std::filesystem::path& folder,
-    const TrainableAdapter& adapter,
+    const Trainable& trained,
     const models::LanguageModel& model,
     const base::Json& extra) {
   std::error_code error;
@@ -33,17 +33,15 @@ void save_result(
   if (error) {
     refuse(folder, error);
   }
-  nn::LoraAdapter finished = adapter.adapter();
-  finished.dropout = adapter.dropout;  // recorded, not applied: there is no key
-  models::save_adapter(folder, finished, model, extra);
+  trained.save(folder, model, extra);
 }
 
 Checkpoints::Checkpoints(
     std::filesystem::path folder, const models::LanguageModel& model, const base::Json& extra)
     : folder_(std::move(folder)), model_(model), extra_(extra.dump()) {}
 
-void Checkpoints::save(int step, const TrainableAdapter& adapter) const {
-  save_result(folder_, adapter, model_, base::parse_json(extra_, "adapter configuration"));
+void Checkpoints::save(int step, const Trainable& trained) const {
+  save_result(folder_, trained, model_, base::parse_json(extra_, "adapter configuration"));
   // The latest is replaced by a rename at the next save, so a hard link keeps this one.
   const auto numbered = folder_ / fmt::format("{:07d}_{}", step, kTensorFile);
   std::error_code error;

@@ -5,7 +5,7 @@
 
 #include "core/base/json.h"
 #include "core/models/language_model.h"
-#include "core/train/lora.h"
+#include "core/train/trainable.h"
 
 namespace hub::train {
 
@@ -14,7 +14,7 @@ namespace hub::train {
 // kUnavailable when the disk refuses.
 void save_result(
     const std::filesystem::path& folder,
-    const TrainableAdapter& adapter,
+    const Trainable& trained,
     const models::LanguageModel& model,
     const base::Json& extra);
 
@@ -26,7 +26,7 @@ class Checkpoints {
   Checkpoints(
       std::filesystem::path folder, const models::LanguageModel& model, const base::Json& extra);
 
-  void save(int step, const TrainableAdapter& adapter) const;
+  void save(int step, const Trainable& trained) const;
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 

@@ -130,12 +130,20 @@ std::vector<std::string> TrainableAdapter::names() const {
   return result;
 }
 
-std::uint64_t TrainableAdapter::size() const {
-  std::uint64_t values = 0;
-  for (const mx::array& parameter : parameters) {
-    values += parameter.size();
-  }
-  return values;
+PlacedModel TrainableAdapter::place(
+    const models::LanguageModel& model,
+    std::span<const mx::array> values,
+    const std::optional<mx::array>& dropout_key) const {
+  return {&model, bind(values, dropout_key), nullptr};
+}
+
+void TrainableAdapter::save(
+    const std::filesystem::path& folder,
+    const models::LanguageModel& model,
+    const base::Json& extra) const {
+  nn::LoraAdapter finished = adapter();
+  finished.dropout = dropout;  // recorded, not applied: there is no key
+  models::save_adapter(folder, finished, model, extra);
 }
 
 TrainableAdapter make_adapter(

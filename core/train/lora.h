@@ -11,19 +11,19 @@
 #include "core/model_config/finetune_params.h"
 #include "core/models/language_model.h"
 #include "core/nn/lora.h"
+#include "core/train/trainable.h"
 
 namespace hub::train {
 
 namespace mx = mlx::core;
 
-// An adapter in training: what stays fixed (the layout) and what is trained (a flat vector, as
-// mx::value_and_grad wants it). Belongs to the thread that owns MLX.
-struct TrainableAdapter {
-  std::vector<std::string> paths;     // adapted linears, sorted by name
-  std::vector<mx::array> parameters;  // a0 [in, rank], b0 [rank, out], a1, b1, … in path order
+// An adapter in training: its parameters are a0 [in, rank], b0 [rank, out], a1, b1, … in path
+// order.
+class TrainableAdapter final : public Trainable {
+ public:
+  std::vector<std::string> paths;  // adapted linears, sorted by name
   int rank = 8;
   float scale = 20.0F;
-  float dropout = 0.0F;
 
   // The adapter over `values`, which may be traced arrays. Without a key it has no dropout.
   [[nodiscard]] nn::LoraAdapter bind(
@@ -31,10 +31,17 @@ struct TrainableAdapter {
       const std::optional<mx::array>& dropout_key = std::nullopt) const;
   // The adapter over the current parameters, without dropout.
   [[nodiscard]] nn::LoraAdapter adapter() const { return bind(parameters); }
+
   // "<path>.lora_a", "<path>.lora_b", in parameter order.
-  [[nodiscard]] std::vector<std::string> names() const;
-  // Number of trained values.
-  [[nodiscard]] std::uint64_t size() const;
+  [[nodiscard]] std::vector<std::string> names() const override;
+  [[nodiscard]] PlacedModel place(
+      const models::LanguageModel& model,
+      std::span<const mx::array> values,
+      const std::optional<mx::array>& dropout_key) const override;
+  void save(
+      const std::filesystem::path& folder,
+      const models::LanguageModel& model,
+      const base::Json& extra) const override;
 };
 
 // A fresh adapter as mlx_lm/tuner/lora.py initialises it: A ~ U(-1/sqrt(in), 1/sqrt(in)), B = 0,

@@ -19,7 +19,7 @@ using base::Json;
 using base::JsonReader;
 using Tensors = std::unordered_map<std::string, mx::array>;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;  // 1 knew AdamW only
 constexpr std::int64_t kMost = INT64_MAX;
 constexpr double kAnything = 1e300;
 // One file holds both, so that they cannot be of different steps: the figures are JSON in bytes.
@@ -36,27 +36,31 @@ Json figures_of(const TrainState& state) {
       {"batch_size", state.batch_size},
       {"step", state.step},
       {"dropout_draws", state.dropout_draws},
+      {"optimizer", state.optimizer},
       {"updates", state.updates},
       {"learning_rate", state.learning_rate},
       {"grad_norm", state.grad_norm},
       {"window",
        {{"steps", state.window.steps},
         {"loss_sum", state.window.loss_sum},
+        {"loss_weight", state.window.loss_weight},
         {"trained_tokens", state.window.trained_tokens},
         {"input_tokens", state.window.input_tokens},
         {"seconds", state.window.seconds}}},
       {"result",
-       {{"best_step", state.result.best_step},
-        {"train_loss", state.result.train_loss},
+       {{"train_loss", state.result.train_loss},
         {"eval_loss_before", or_null(state.result.eval_loss_before)},
         {"eval_loss_after", or_null(state.result.eval_loss_after)},
         {"trained_tokens", state.result.trained_tokens},
         {"seconds", state.result.seconds}}},
       {"evaluated_step", state.evaluated_step},
-      {"evaluations_without_gain", state.evaluations_without_gain},
-      {"best_loss", or_null(state.best_loss)},
+      {"best",
+       {{"step", state.best.step},
+        {"loss", or_null(state.best.loss)},
+        {"evaluations_without_gain", state.best.evaluations_without_gain},
+        {"arrays", state.best.parameters.size()}}},
       {"arrays", state.parameters.size()},
-      {"has_best", !state.best.empty()}};
+      {"moments", state.moments.size()}};
 }
 
 int small(const JsonReader& reader, const std::string& name, std::int64_t low = 0) {
@@ -77,13 +81,19 @@ double real(const JsonReader& reader, const std::string& name) {
 TrainState state_of(const Json& figures) {
   const JsonReader reader(figures);
   if (small(reader, "version") != kVersion) {
-    throw base::Error(base::ErrorCode::kUnprocessable, fmt::format("version must be {}", kVersion));
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "it is of version {}, and this program writes and reads version {}",
+            small(reader, "version"),
+            kVersion));
   }
   TrainState state;
   state.fingerprint = reader.string("fingerprint");
   state.batch_size = small(reader, "batch_size", 1);
   state.step = small(reader, "step");
   state.dropout_draws = small(reader, "dropout_draws");
+  state.optimizer = reader.string("optimizer");
   state.updates = small(reader, "updates");
   state.learning_rate = real(reader, "learning_rate");
   state.grad_norm = real(reader, "grad_norm");
@@ -91,19 +101,21 @@ TrainState state_of(const Json& figures) {
   state.window = {
       .steps = small(window, "steps"),
       .loss_sum = real(window, "loss_sum"),
+      .loss_weight = large(window, "loss_weight"),
       .trained_tokens = large(window, "trained_tokens"),
       .input_tokens = large(window, "input_tokens"),
       .seconds = real(window, "seconds")};
   const JsonReader result(reader.value("result"), "result");
-  state.result.best_step = small(result, "best_step");
   state.result.train_loss = real(result, "train_loss");
   state.result.eval_loss_before = result.optional_number("eval_loss_before", -kAnything, kAnything);
   state.result.eval_loss_after = result.optional_number("eval_loss_after", -kAnything, kAnything);
   state.result.trained_tokens = large(result, "trained_tokens");
   state.result.seconds = real(result, "seconds");
   state.evaluated_step = small(reader, "evaluated_step", -1);
-  state.evaluations_without_gain = small(reader, "evaluations_without_gain");
-  state.best_loss = reader.optional_number("best_loss", -kAnything, kAnything);
+  const JsonReader best(reader.value("best"), "best");
+  state.best.step = small(best, "step");
+  state.best.loss = best.optional_number("loss", -kAnything, kAnything);
+  state.best.evaluations_without_gain = small(best, "evaluations_without_gain");
   return state;
 }
 
@@ -132,9 +144,8 @@ std::vector<mx::array> take(const Tensors& tensors, char kind, std::size_t count
 void save_state(const std::filesystem::path& file, const TrainState& state) {
   Tensors tensors;
   put(tensors, 'p', state.parameters);
-  put(tensors, 'm', state.first);
-  put(tensors, 'v', state.second);
-  put(tensors, 'b', state.best);
+  put(tensors, 'm', state.moments);
+  put(tensors, 'b', state.best.parameters);
   const std::string text = figures_of(state).dump();
   tensors.insert_or_assign(
       kFigures,
@@ -161,15 +172,13 @@ std::optional<TrainState> load_state(const std::filesystem::path& file) {
         std::string(reinterpret_cast<const char*>(bytes.data<std::uint8_t>()), bytes.size()),
         "figures");
     TrainState state = state_of(figures);
-    const auto count = static_cast<std::size_t>(large(JsonReader(figures), "arrays"));
-    state.parameters = take(tensors, 'p', count);
-    state.first = take(tensors, 'm', count);
-    state.second = take(tensors, 'v', count);
-    if (figures.value("has_best", false)) {
-      state.best = take(tensors, 'b', count);
-    }
+    const JsonReader reader(figures);
+    const JsonReader best(reader.value("best"), "best");
+    state.parameters = take(tensors, 'p', large(reader, "arrays"));
+    state.moments = take(tensors, 'm', large(reader, "moments"));
+    state.best.parameters = take(tensors, 'b', large(best, "arrays"));
     // Read now: the file is replaced by the next checkpoint.
-    for (auto* arrays : {&state.parameters, &state.first, &state.second, &state.best}) {
+    for (auto* arrays : {&state.parameters, &state.moments, &state.best.parameters}) {
       mx::eval(*arrays);
     }
     return state;

@@ -8,20 +8,13 @@
 
 #include <mlx/array.h>
 
+#include "core/train/best_result.h"
+#include "core/train/train_report.h"
 #include "core/train/train_result.h"
 
 namespace hub::train {
 
 namespace mx = mlx::core;
-
-// Sums since the last report.
-struct ReportWindow {
-  int steps = 0;
-  double loss_sum = 0.0;
-  std::uint64_t trained_tokens = 0;
-  std::uint64_t input_tokens = 0;
-  double seconds = 0.0;
-};
 
 // All that a training needs to go on as if it had never stopped, besides the base, the data and the
 // params: a training that is stopped and goes on gives the same adapter, bit for bit. The place in
@@ -31,25 +24,24 @@ struct TrainState {
   int batch_size = 0;
   int step = 0;           // updates done
   int dropout_draws = 0;  // keys drawn
+  std::string optimizer;  // its name
   int updates = 0;        // of the optimizer
   double learning_rate = 0.0;
   double grad_norm = 0.0;
   ReportWindow window;
   TrainResult result;  // as far as it is known
   int evaluated_step = -1;
-  int evaluations_without_gain = 0;
-  std::optional<double> best_loss;
+  BestResult::State best;
   std::vector<mx::array> parameters;
-  std::vector<mx::array> first;   // moments
-  std::vector<mx::array> second;  // moments
-  std::vector<mx::array> best;    // parameters of the best evaluation; empty: not kept
+  std::vector<mx::array> moments;  // Optimizer::state()
 };
 
 // Writes it into one safetensors file, replacing the one before or leaving it as it was. Throws
 // kUnavailable when the disk refuses. On the thread that owns MLX.
 void save_state(const std::filesystem::path& file, const TrainState& state);
 
-// nullopt when there is no such file; throws kUnprocessable when it is not one of save_state()'s.
+// nullopt when there is no such file; throws kUnprocessable when it is not one of save_state()'s,
+// or one of another version.
 std::optional<TrainState> load_state(const std::filesystem::path& file);
 
 }  // namespace hub::train

@@ -1,38 +1,128 @@
+// How a Trainer begins: from its arguments, and from what an earlier attempt kept (train_state.h).
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/tensor/ops.h"
 #include "core/train/trainer.h"
+#include "core/train/weight_decay.h"
 
-// What a Trainer keeps over a restart (train_state.h).
 namespace hub::train {
+namespace {
+
+constexpr int kMlxLmPadding = 32;
+
+// On a GPU few distinct shapes save compilations and buffers; on a CPU padding costs its full time.
+int pad_multiple(const model_config::FinetuneParams& params) {
+  return params.compat || tensor::default_device_is_gpu() ? kMlxLmPadding : 8;
+}
+
+TrainData with_trained_tokens(TrainData data, int max_tokens) {
+  for (auto* rows : {&data.train, &data.valid}) {
+    std::erase_if(
+        *rows, [&](const data::Example& row) { return trained_count(row, max_tokens) == 0; });
+  }
+  return data;
+}
+
+std::vector<std::size_t> lengths_of(const std::vector<data::Example>& rows, int max_tokens) {
+  std::vector<std::size_t> lengths;
+  lengths.reserve(rows.size());
+  for (const data::Example& row : rows) {
+    lengths.push_back(std::min(row.tokens.size(), static_cast<std::size_t>(max_tokens)));
+  }
+  return lengths;
+}
+
+// The params, if this trainer has what they ask for.
+model_config::FinetuneParams checked(model_config::FinetuneParams params) {
+  if (params.grad_checkpoint) {
+    throw base::Error(
+        base::ErrorCode::kNotImplemented,
+        "grad_checkpoint is not available yet: use a smaller batch_size or max_seq_length",
+        "params.grad_checkpoint");
+  }
+  return params;
+}
+
+void need_rows(const TrainData& data, std::size_t rows, int max_tokens) {
+  if (data.train.empty()) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "none of the {} rows has a trained token within max_seq_length {}", rows, max_tokens),
+        "dataset",
+        "no_trained_tokens");
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(
+    const models::LanguageModel& model,
+    std::unique_ptr<Trainable> trained,
+    TrainData data,
+    model_config::FinetuneParams params,
+    int batch_size,
+    TrainHooks hooks)
+    : model_(model),
+      trained_(std::move(trained)),
+      params_(checked(std::move(params))),
+      batch_size_(batch_size),
+      shape_{params_.max_seq_length, pad_multiple(params_), params_.compat},
+      hooks_(std::move(hooks)),
+      rows_given_(data.train.size()),
+      data_(with_trained_tokens(std::move(data), params_.max_seq_length)),
+      plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_),
+      schedule_(params_, plan_.total_steps()),
+      optimizer_(make_optimizer(
+          params_.optimizer,
+          trained_->parameters,
+          weight_decays(params_, trained_->names(), trained_->parameters))),
+      best_(params_) {
+  need_rows(data_, rows_given_, params_.max_seq_length);
+  if (data_.train.size() < rows_given_) {
+    say(fmt::format(
+        "{} of {} rows have no trained token within max_seq_length {} and are left out",
+        rows_given_ - data_.train.size(),
+        rows_given_,
+        params_.max_seq_length));
+  }
+  if (params_.early_stopping_patience && (data_.valid.empty() || params_.eval_every == 0)) {
+    say("early_stopping_patience has no effect: no held-out rows are evaluated");
+  }
+}
 
 void Trainer::restore(TrainState state) {
-  bool fits = state.parameters.size() == adapter_.parameters.size() &&
-              state.batch_size == batch_size_ && state.step <= total_steps_;
+  bool fits = state.parameters.size() == trained_->parameters.size() &&
+              state.batch_size == batch_size_ && state.step <= total_steps() &&
+              state.optimizer == params_.optimizer.name;
   for (std::size_t i = 0; fits && i < state.parameters.size(); ++i) {
-    fits = state.parameters[i].shape() == adapter_.parameters[i].shape();
+    fits = state.parameters[i].shape() == trained_->parameters[i].shape();
   }
   if (!fits) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,
         fmt::format(
-            "the saved training has {} arrays, batch size {} and is at step {}; this one has {} "
-            "arrays, batch size {} and {} steps",
+            "the saved training has {} arrays, batch size {}, optimizer {} and is at step {}; this "
+            "one has {} arrays, batch size {}, optimizer {} and {} steps",
             state.parameters.size(),
             state.batch_size,
+            state.optimizer,
             state.step,
-            adapter_.parameters.size(),
+            trained_->parameters.size(),
             batch_size_,
-            total_steps_),
+            params_.optimizer.name,
+            total_steps()),
         {},
         "bad_training_state");
   }
-  adapter_.parameters = std::move(state.parameters);
-  optimizer_.restore(std::move(state.first), std::move(state.second), state.updates);
-  best_parameters_ = std::move(state.best);
+  optimizer_->restore(std::move(state.moments), state.updates);
+  trained_->parameters = std::move(state.parameters);
+  best_.restore(std::move(state.best));
   step_ = state.step;
   dropout_draws_ = state.dropout_draws;
   learning_rate_ = state.learning_rate;
@@ -41,8 +131,6 @@ void Trainer::restore(TrainState state) {
   result_ = state.result;
   seconds_before_ = state.result.seconds;
   evaluated_step_ = state.evaluated_step;
-  evaluations_without_gain_ = state.evaluations_without_gain;
-  best_loss_ = state.best_loss;
 }
 
 TrainState Trainer::state() const {
@@ -50,19 +138,17 @@ TrainState Trainer::state() const {
   state.batch_size = batch_size_;
   state.step = step_;
   state.dropout_draws = dropout_draws_;
-  state.updates = optimizer_.updates();
+  state.optimizer = params_.optimizer.name;
+  state.updates = optimizer_->updates();
   state.learning_rate = learning_rate_;
   state.grad_norm = grad_norm_;
   state.window = window_;
   state.result = result_;
   state.result.seconds = seconds_before_ + base::steady_seconds() - started_;
   state.evaluated_step = evaluated_step_;
-  state.evaluations_without_gain = evaluations_without_gain_;
-  state.best_loss = best_loss_;
-  state.parameters = adapter_.parameters;
-  state.first = optimizer_.first();
-  state.second = optimizer_.second();
-  state.best = best_parameters_;
+  state.best = best_.state();
+  state.parameters = trained_->parameters;
+  state.moments = optimizer_->state();
   return state;
 }
 

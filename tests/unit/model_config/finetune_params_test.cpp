@@ -26,11 +26,16 @@ TEST(FinetuneParams, EmptyMeansDefaults) {
 TEST(FinetuneParams, FullFormComesBackAsSent) {
   const Json sent = Json::parse(R"({
     "method": "lora", "rank": 16, "scale": 10.0, "dropout": 0.1,
-    "target_modules": ["self_attn.q_proj"], "num_layers": 4, "learning_rate": 2e-4,
-    "lr_schedule": "linear", "warmup_steps": 3, "weight_decay": 0.0, "max_grad_norm": 1.0,
+    "target_modules": ["self_attn.q_proj"], "num_layers": 4,
+    "optimizer": "sgd",
+    "optimizer_config": {"momentum": 0.5, "dampening": 0.0, "nesterov": true}, "learning_rate": 2e-4,
+    "lr_schedule": "step_decay", "lr_end": 0.01, "lr_decay_rate": 0.5, "lr_decay_steps": 10,
+    "warmup_steps": 3, "warmup_init": 1e-6, "weight_decay": 0.0, "no_decay": ["lora_b"],
+    "decay_vectors": true, "max_grad_norm": 1.0,
     "batch_size": 2, "max_seq_length": 512, "epochs": 3, "max_steps": 7, "report_every": 2,
     "eval_every": 0, "save_every": 5, "eval_fraction": 0.2, "early_stopping_patience": 2,
-    "grad_checkpoint": true, "grad_accumulation_steps": 4, "train_on_prompt": true, "seed": 9})");
+    "grad_checkpoint": true, "grad_accumulation_steps": 4, "compat": true,
+    "train_on_prompt": true, "seed": 9})");
   EXPECT_EQ(FinetuneParams::from_json(sent, "params").to_json(), sent);
 }
 
@@ -42,6 +47,34 @@ TEST(FinetuneParams, NullsAndAutoMeanAbsent) {
   EXPECT_FALSE(params.max_steps);
   EXPECT_FALSE(params.target_modules);
   EXPECT_EQ(params.rank, 8);
+}
+
+TEST(FinetuneParams, CompatHasMlxLmsDefaults) {
+  const auto params = FinetuneParams::from_json({{"compat", true}}, "params");
+  EXPECT_EQ(params.optimizer.name, "adam");
+  EXPECT_EQ(params.learning_rate, 1e-5);
+  EXPECT_EQ(params.lr_schedule, "constant");
+  EXPECT_TRUE(params.decay_vectors);
+  const auto chosen =
+      FinetuneParams::from_json({{"compat", true}, {"optimizer", "muon"}}, "params");
+  EXPECT_EQ(chosen.optimizer.name, "muon");
+}
+
+// One field may need another.
+TEST(FinetuneParams, NamesTheFieldThatIsMissing) {
+  const auto field = [](const Json& json) {
+    try {
+      FinetuneParams::from_json(json, "params");
+    } catch (const base::Error& error) {
+      return error.param();
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(field({{"lr_schedule", "exponential_decay"}}), "params.lr_decay_rate");
+  EXPECT_EQ(
+      field({{"lr_schedule", "step_decay"}, {"lr_decay_rate", 0.5}}), "params.lr_decay_steps");
+  EXPECT_EQ(field({{"optimizer", "adam"}, {"weight_decay", 0.1}}), "params.weight_decay");
+  EXPECT_EQ(field({{"optimizer", "adamw"}, {"weight_decay", 0.1}}), "none");
 }
 
 class Refused : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
@@ -79,7 +112,18 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("num_layers", "-2"),
         std::pair("learning_rate", "0"),
         std::pair("learning_rate", "10.5"),
+        std::pair("optimizer", "\"rmsprop\""),
+        std::pair("optimizer_config", "[]"),
+        std::pair("optimizer_config", R"({"momentum": 0.9})"),
         std::pair("lr_schedule", "\"step\""),
+        std::pair("lr_end", "-1"),
+        std::pair("lr_decay_rate", "0"),
+        std::pair("lr_decay_rate", "1.5"),
+        std::pair("lr_decay_steps", "0"),
+        std::pair("warmup_init", "-1"),
+        std::pair("no_decay", "\"lora_b\""),
+        std::pair("decay_vectors", "1"),
+        std::pair("compat", "\"mlx-lm\""),
         std::pair("warmup_steps", "-1"),
         std::pair("weight_decay", "-1"),
         std::pair("max_grad_norm", "-1"),

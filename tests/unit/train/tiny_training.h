@@ -56,6 +56,11 @@ inline model_config::FinetuneParams tiny_params() {
   return params;
 }
 
+inline std::unique_ptr<Trainable> fresh(
+    const models::LanguageModel& model, const model_config::FinetuneParams& params) {
+  return std::make_unique<TrainableAdapter>(make_adapter(model, params, params.seed));
+}
+
 // In row order, whatever lies behind.
 inline std::vector<float> values_of(const mx::array& floats) {
   mx::array rows = mx::contiguous(floats);
@@ -64,9 +69,9 @@ inline std::vector<float> values_of(const mx::array& floats) {
 }
 
 // Values of every parameter, one after another.
-inline std::vector<float> flat(const TrainableAdapter& adapter) {
+inline std::vector<float> flat(const Trainable& trained) {
   std::vector<float> values;
-  for (const mx::array& parameter : adapter.parameters) {
+  for (const mx::array& parameter : trained.parameters) {
     const auto own = values_of(parameter);
     values.insert(values.end(), own.begin(), own.end());
   }

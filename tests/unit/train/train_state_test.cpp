@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/tensor/ops.h"
 #include "core/train/trainer.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_training.h"
@@ -28,7 +29,7 @@ class ResumeTest : public testing::Test {
     TrainHooks hooks;
     hooks.reported = [&](const StepReport& report) { run.losses.push_back(report.train_loss); };
     hooks.evaluated = [&](const EvalReport& report) { run.losses.push_back(report.result.loss); };
-    hooks.checkpoint = [&](const TrainState& state, const TrainableAdapter& /*adapter*/) {
+    hooks.checkpoint = [&](const TrainState& state, const Trainable& /*adapter*/) {
       save_state(file_, state);
     };
     hooks.poll = [&](int /*step*/) {
@@ -40,12 +41,7 @@ class ResumeTest : public testing::Test {
     };
     const auto rows = counting_rows(10);
     Trainer training(
-        model_.get(),
-        make_adapter(model_.get(), params, params.seed),
-        {rows, counting_rows(5)},
-        params,
-        2,
-        hooks);
+        model_.get(), fresh(model_.get(), params), {rows, counting_rows(5)}, params, 2, hooks);
     if (auto state = load_state(file_)) {
       training.restore(std::move(*state));
     }
@@ -55,7 +51,7 @@ class ResumeTest : public testing::Test {
       EXPECT_EQ(error.code(), base::ErrorCode::kCancelled) << error.what();
       return false;
     }
-    run.parameters = flat(training.adapter());
+    run.parameters = flat(training.trained());
     return true;
   }
 
@@ -107,6 +103,60 @@ TEST_F(ResumeTest, StoppedAnywhereItGivesTheSameBits) {
   }
 }
 
+// Every optimizer keeps something else.
+TEST_F(ResumeTest, EveryOptimizerGoesOnWithTheSameBits) {
+  for (const char* name : {"adam", "adamw", "sgd", "lion", "adafactor", "muon"}) {
+    SCOPED_TRACE(name);
+    auto params = rich_params();
+    params.optimizer = model_config::OptimizerParams::defaults(name);
+    if (params.optimizer.name == "sgd") {
+      params.optimizer.momentum = 0.9;
+    }
+    params.lr_schedule = "cosine";
+    params.warmup_steps = 2;
+    const Run whole = run(params, 0);
+    const Run parts = run(params, 9);
+    EXPECT_EQ(parts.parameters, whole.parameters);
+    EXPECT_EQ(parts.result.eval_loss_after, whole.result.eval_loss_after);
+  }
+}
+
+TEST_F(ResumeTest, AnOptimizersStateIsNoOthers) {
+  auto params = tiny_params();
+  params.save_every = 2;
+  run(params, 0);
+  auto state = load_state(file_);
+  ASSERT_TRUE(state.has_value());
+  params.optimizer = model_config::OptimizerParams::defaults("lion");
+  Trainer other(
+      model_.get(), fresh(model_.get(), params), {counting_rows(10), {}}, params, 2, TrainHooks{});
+  try {
+    other.restore(std::move(*state));
+    FAIL() << "taken";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.reason(), "bad_training_state");
+    EXPECT_NE(std::string(error.what()).find("optimizer adamw"), std::string::npos);
+  }
+}
+
+// What the program before the choice of optimizers wrote: {"version": 1, ...}.
+TEST_F(ResumeTest, AnOlderVersionIsNamed) {
+  const std::string figures = R"({"version": 1, "fingerprint": "f"})";
+  tensor::save_safetensors(
+      file_,
+      {{"figures",
+        mx::array(
+            reinterpret_cast<const std::uint8_t*>(figures.data()),
+            {static_cast<int>(figures.size())},
+            mx::uint8)}});
+  try {
+    load_state(file_);
+    FAIL() << "taken";
+  } catch (const base::Error& error) {
+    EXPECT_NE(std::string(error.what()).find("is of version 1"), std::string::npos) << error.what();
+  }
+}
+
 TEST_F(ResumeTest, AStateOfAnotherTrainingIsRefused) {
   auto params = tiny_params();
   run(params, 0);
@@ -116,12 +166,7 @@ TEST_F(ResumeTest, AStateOfAnotherTrainingIsRefused) {
   ASSERT_TRUE(state.has_value());
   params.rank = 3;
   Trainer other(
-      model_.get(),
-      make_adapter(model_.get(), params, 0),
-      {counting_rows(10), {}},
-      params,
-      2,
-      TrainHooks{});
+      model_.get(), fresh(model_.get(), params), {counting_rows(10), {}}, params, 2, TrainHooks{});
   EXPECT_THROW(other.restore(std::move(*state)), base::Error);
 }
 

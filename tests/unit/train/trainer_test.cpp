@@ -19,7 +19,7 @@ class TrainerTest : public testing::Test {
       TrainHooks hooks = {}) {
     return {
         model_.get(),
-        make_adapter(model_.get(), params, params.seed),
+        fresh(model_.get(), params),
         std::move(data),
         params,
         batch_size,
@@ -106,7 +106,7 @@ TEST_F(TrainerTest, EqualSeedsGiveEqualBits) {
     params.seed = seed;
     Trainer training = trainer(params, {counting_rows(10), {}});
     training.run();
-    return flat(training.adapter());
+    return flat(training.trained());
   };
   const auto first = run(1);
   EXPECT_EQ(first, run(1));
@@ -120,7 +120,7 @@ TEST_F(TrainerTest, DropoutChangesTheTraining) {
     params.dropout = dropout;
     Trainer training = trainer(params, {counting_rows(10), {}});
     training.run();
-    return flat(training.adapter());
+    return flat(training.trained());
   };
   EXPECT_NE(run(0.0), run(0.3));
 }
@@ -135,8 +135,8 @@ TEST_F(TrainerTest, AccumulationEqualsOneLargeBatch) {
   params.grad_accumulation_steps = 4;
   Trainer small = trainer(params, {counting_rows(7), {}}, 2);
   EXPECT_EQ(small.run().steps, 3);
-  const auto wanted = flat(large.adapter());
-  const auto got = flat(small.adapter());
+  const auto wanted = flat(large.trained());
+  const auto got = flat(small.trained());
   ASSERT_EQ(got.size(), wanted.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     ASSERT_NEAR(got[i], wanted[i], 2e-4F) << i;
@@ -200,12 +200,10 @@ TEST_F(TrainerTest, SavesWhenDueWhenAskedAndAtTheEnd) {
   params.save_every = 4;
   std::vector<std::pair<int, bool>> saves;  // the step, and whether it is the end
   TrainHooks hooks;
-  hooks.checkpoint = [&](const TrainState& state, const TrainableAdapter& /*adapter*/) {
+  hooks.checkpoint = [&](const TrainState& state, const Trainable& /*adapter*/) {
     saves.emplace_back(state.step, false);
   };
-  hooks.finished = [&](int step, const TrainableAdapter& /*adapter*/) {
-    saves.emplace_back(step, true);
-  };
+  hooks.finished = [&](int step, const Trainable& /*adapter*/) { saves.emplace_back(step, true); };
   bool asked = false;
   hooks.poll = [&](int step) {
     const bool now = step == 1 && !std::exchange(asked, step == 1);
@@ -219,7 +217,7 @@ TEST_F(TrainerTest, ACheckpointIsNoLeaveToGoOn) {
   std::vector<Command> answers = {Command::kCheckpoint, Command::kCheckpoint, Command::kStop};
   int saves = 0;
   TrainHooks hooks;
-  hooks.checkpoint = [&](const TrainState& state, const TrainableAdapter& /*adapter*/) {
+  hooks.checkpoint = [&](const TrainState& state, const Trainable& /*adapter*/) {
     EXPECT_EQ(state.step, 0);
     ++saves;
   };
@@ -258,9 +256,9 @@ TEST_F(TrainerTest, PatienceEndsTheRunWithTheBestParameters) {
   std::vector<float> saved;
   TrainHooks hooks;
   hooks.evaluated = [&](const EvalReport& report) { evaluations.push_back(report); };
-  hooks.finished = [&](int /*step*/, const TrainableAdapter& adapter) { saved = flat(adapter); };
+  hooks.finished = [&](int /*step*/, const Trainable& adapter) { saved = flat(adapter); };
   Trainer training = trainer(params, {counting_rows(10), counting_rows(10)}, 4, hooks);
-  const auto start = flat(training.adapter());
+  const auto start = flat(training.trained());
   const TrainResult result = training.run();
   EXPECT_EQ(result.end, TrainEnd::kEarlyStopping);
   EXPECT_EQ(result.steps, 4);
@@ -316,11 +314,6 @@ TEST_F(TrainerTest, RefusesWhatItCannotDo) {
         static_cast<void>(trainer(params, {counting_rows(3), {}}));
       }).find("not_implemented"),
       0U);
-  params = tiny_params();
-  params.method = "dora";
-  EXPECT_NE(
-      error_of([&] { static_cast<void>(trainer(params, {counting_rows(3), {}})); }).find("dora"),
-      std::string::npos);
 }
 
 }  // namespace

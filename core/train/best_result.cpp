@@ -1,0 +1,31 @@
+#include "core/train/best_result.h"
+
+#include <utility>
+
+namespace hub::train {
+
+BestResult::BestResult(const model_config::FinetuneParams& params)
+    : patience_(params.early_stopping_patience) {}
+
+void BestResult::observe(int step, double loss, const std::vector<mx::array>& parameters) {
+  if (state_.loss && loss >= *state_.loss) {
+    ++state_.evaluations_without_gain;
+    return;
+  }
+  state_.step = step;
+  state_.loss = loss;
+  state_.evaluations_without_gain = 0;
+  if (patience_) {
+    state_.parameters = parameters;
+  }
+}
+
+bool BestResult::patience_is_over() const {
+  return patience_ && state_.evaluations_without_gain >= *patience_;
+}
+
+void BestResult::restore(State state) {
+  state_ = std::move(state);
+}
+
+}  // namespace hub::train

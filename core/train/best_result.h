@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/model_config/finetune_params.h"
+
+namespace hub::train {
+
+namespace mx = mlx::core;
+
+// Watches the held-out loss: which step was best, and whether it is time to stop.
+class BestResult {
+ public:
+  // What it keeps over a restart.
+  struct State {
+    int step = 0;
+    std::optional<double> loss;
+    int evaluations_without_gain = 0;
+    std::vector<mx::array> parameters;  // of the best step; empty: not kept
+  };
+
+  explicit BestResult(const model_config::FinetuneParams& params);
+
+  // An evaluation. A loss counts as better when it is below the best so far.
+  void observe(int step, double loss, const std::vector<mx::array>& parameters);
+
+  [[nodiscard]] bool patience_is_over() const;
+  [[nodiscard]] const State& state() const { return state_; }
+  void restore(State state);
+
+ private:
+  std::optional<int> patience_;
+  State state_;
+};
+
+}  // namespace hub::train

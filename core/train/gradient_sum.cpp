@@ -1,0 +1,49 @@
+#include "core/train/gradient_sum.h"
+
+#include <numeric>
+#include <utility>
+
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
+
+#include "core/tensor/ops.h"
+
+namespace hub::train {
+
+void GradientSum::add(
+    const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t tokens) {
+  const auto loss_of = [&](const std::vector<mx::array>& traced) {
+    const mx::array sum = loss_sum(traced);
+    return std::vector<mx::array>{
+        by_batch_ ? mx::divide(sum, mx::array(static_cast<float>(tokens))) : sum};
+  };
+  std::vector<int> all(parameters.size());
+  std::iota(all.begin(), all.end(), 0);
+  auto [loss, gradients] = mx::value_and_grad(
+      loss_of, all)(std::vector<mx::array>(parameters.begin(), parameters.end()));
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    gradients[i] = gradients[i] + parts_[i];
+  }
+  parts_ = std::move(gradients);
+  loss_ = loss_ + loss[0];
+  tokens_ += tokens;
+  ++batches_;
+}
+
+void GradientSum::evaluate() const {
+  std::vector<mx::array> arrays = parts_;
+  arrays.push_back(loss_);
+  mx::eval(arrays);
+}
+
+std::vector<mx::array> GradientSum::mean() const {
+  const mx::array factor(1.0F / static_cast<float>(weight()));
+  std::vector<mx::array> gradients;
+  gradients.reserve(parts_.size());
+  for (const mx::array& part : parts_) {
+    gradients.push_back(tensor::astype(part * factor, part.dtype()));
+  }
+  return gradients;
+}
+
+}  // namespace hub::train
