@@ -186,7 +186,9 @@ void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
   CLI::App* watch = command->add_subcommand("watch", "show a job's progress until it ends");
   CLI::App* cancel = command->add_subcommand("cancel", "stop a job");
-  for (CLI::App* subcommand : {watch, cancel}) {
+  CLI::App* resume =
+      command->add_subcommand("resume", "let a failed or cancelled job go on from its checkpoint");
+  for (CLI::App* subcommand : {watch, cancel, resume}) {
     common->add_to(*subcommand);
     subcommand->add_option("id", *id, "the job")->required();
   }
@@ -197,6 +199,10 @@ void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
   cancel->callback([common, id] {
     HubClient client = common->client();
     common->exit_code = cancel_job_command(client, common->setup.console, *id, common->json);
+  });
+  resume->callback([common, id] {
+    HubClient client = common->client();
+    common->exit_code = resume_job_command(client, common->setup.console, *id, common->json);
   });
 }
 

@@ -70,6 +70,7 @@ int train_command(HubClient& client, Console& console, const TrainOptions& optio
 
 int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bool json);
 int cancel_job_command(HubClient& client, Console& console, const std::string& id, bool json);
+int resume_job_command(HubClient& client, Console& console, const std::string& id, bool json);
 // Shows progress until the job ends: 0 COMPLETED, 1 otherwise. Goes on where it was after a lost
 // connection.
 int watch_job_command(HubClient& client, Console& console, const std::string& id, bool json);

@@ -256,6 +256,17 @@ int cancel_job_command(HubClient& client, Console& console, const std::string& i
   return 0;
 }
 
+int resume_job_command(HubClient& client, Console& console, const std::string& id, bool json) {
+  const Json job = client.post("/jobs/" + percent_encode(id) + "/resume", Json::object());
+  if (json) {
+    console.out << job.dump(2) << std::endl;
+  } else {
+    console.out << text(job, "state") << std::endl;
+    console.err << fmt::format("follow it with: mlx-hub jobs watch {}", id) << std::endl;
+  }
+  return 0;
+}
+
 int watch_job_command(HubClient& client, Console& console, const std::string& id, bool json) {
   const Json job = JobWatch(client, console, id, json).follow();
   const std::string state = text(job, "state");

@@ -1,6 +1,7 @@
 #include "api/handlers/jobs.h"
 
 #include <array>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/hub/job_kind.h"
 #include "core/hub/log_files.h"
 
 namespace hub::api {
@@ -64,6 +66,24 @@ Response update_job(hub::Hub& hub, const Request& request) {
   const auto priority = body.optional_int("priority", -1000, 1000).value();
   const auto job = hub.queue.set_priority(request.params.at("id"), static_cast<int>(priority));
   return json_answer(200, job_json(hub, job));
+}
+
+// Back into the queue, from its last checkpoint.
+Response resume_job(hub::Hub& hub, const Request& request) {
+  const jobs::Job job = hub.queue.get(request.params.at("id"));
+  const bool may_go_on =
+      job.state == jobs::JobState::kFailed || job.state == jobs::JobState::kCancelled;
+  if (may_go_on && !std::filesystem::exists(hub::training_state_file(hub.jobs_folder(), job.id))) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "job {} of type {} has no checkpoint to go on from: send it as a new job",
+            job.id,
+            job.kind),
+        "id",
+        "no_checkpoint");
+  }
+  return json_answer(200, job_json(hub, hub.queue.resume(job.id)));
 }
 
 Response job_metrics(hub::Hub& hub, const Request& request) {
@@ -199,6 +219,9 @@ std::vector<Route> job_routes(const RouteContext& context) {
        [&hub](const Request& request) {
          return json_answer(200, job_json(hub, hub.queue.cancel(request.params.at("id"))));
        }},
+      {"POST",
+       "/jobs/{id}/resume",
+       [&hub](const Request& request) { return resume_job(hub, request); }},
       {"GET",
        "/jobs/{id}/metrics",
        [&hub](const Request& request) { return job_metrics(hub, request); }},

@@ -134,4 +134,9 @@ std::unique_ptr<JobKind> make_finetune_job(const JobServices& services) {
   return std::make_unique<FinetuneJob>(services);
 }
 
+std::filesystem::path training_state_file(
+    const std::filesystem::path& jobs_folder, const std::string& job_id) {
+  return jobs_folder / job_id / "output" / "state.safetensors";  // api/worker/finetune_job.cpp
+}
+
 }  // namespace hub::hub

@@ -69,4 +69,8 @@ JobModel job_model(const JobServices& services, const jobs::Job& job);
 base::Json worker_spec_head(
     const JobServices& services, const jobs::Job& job, const JobModel& model);
 
+// Where a fine-tuning job's worker keeps what it needs to go on.
+std::filesystem::path training_state_file(
+    const std::filesystem::path& jobs_folder, const std::string& job_id);
+
 }  // namespace hub::hub

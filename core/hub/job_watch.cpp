@@ -33,7 +33,8 @@ StopCause stop_cause(const JobSigns& signs, const JobLimits& limits) {
 }
 
 bool keeps_work(StopCause cause) {
-  return cause == StopCause::kShutdown || cause == StopCause::kYield;
+  return cause == StopCause::kShutdown || cause == StopCause::kYield ||
+         cause == StopCause::kCancelled;
 }
 
 std::string to_text(StopCause cause, const JobLimits& limits) {

@@ -16,14 +16,17 @@ constexpr std::array<std::pair<JobState, std::string_view>, 5> kStates{{
     {JobState::kCancelled, "CANCELLED"},
 }};
 
-// RUNNING may go back to QUEUED: a job that yields its memory, or tries again later.
-constexpr std::array<std::pair<JobState, JobState>, 6> kTransitions{{
+// RUNNING may go back to QUEUED: a job that yields its memory, or tries again later. So may a job
+// that failed or was cancelled, when somebody wants it to go on.
+constexpr std::array<std::pair<JobState, JobState>, 8> kTransitions{{
     {JobState::kQueued, JobState::kRunning},
     {JobState::kQueued, JobState::kCancelled},
     {JobState::kRunning, JobState::kQueued},
     {JobState::kRunning, JobState::kCompleted},
     {JobState::kRunning, JobState::kFailed},
     {JobState::kRunning, JobState::kCancelled},
+    {JobState::kFailed, JobState::kQueued},
+    {JobState::kCancelled, JobState::kQueued},
 }};
 
 }  // namespace

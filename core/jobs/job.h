@@ -14,7 +14,7 @@ std::string_view to_string(JobState state);
 // nullopt for an unknown word; letter case is ignored.
 std::optional<JobState> job_state_from(std::string_view word);
 
-// The allowed transitions, one table. Ended states allow none.
+// The allowed transitions, one table. COMPLETED allows none, the other ended states only QUEUED.
 bool may_become(JobState from, JobState to);
 bool is_ended(JobState state);
 

@@ -68,8 +68,6 @@ void refuse_when_full(Connection& connection, std::int64_t most) {
   }
 }
 
-constexpr const char* kPausedKey = "queue_paused";
-
 // The job whose turn it is: ?3 now, ?4 lane, ?5 the key of the pause, ?6 how many may run.
 const std::string kNextSequence =
     "(SELECT sequence FROM jobs WHERE state = 'QUEUED' AND lane = ?4 AND reason <> '" +
@@ -172,49 +170,6 @@ Job JobQueue::set_priority(const std::string& id, int priority) {
   return job.value();
 }
 
-void JobQueue::pause() {
-  set_paused(true);
-}
-
-void JobQueue::unpause() {
-  set_paused(false);
-}
-
-void JobQueue::set_paused(bool paused) {
-  pool_.write([&](Connection& connection) {
-    const std::int64_t now_ms = clock_.now_ms();
-    const std::int64_t changed =
-        Statement(
-            connection,
-            "INSERT INTO settings (key, value_json, updated_at) VALUES (?1, ?2, ?3) "
-            "ON CONFLICT (key) DO UPDATE SET value_json = ?2, updated_at = ?3 "
-            "WHERE value_json <> ?2",
-            kPausedKey,
-            paused ? "true" : "false",
-            now_ms)
-            .run();
-    if (changed > 0) {
-      db::record_event(
-          connection,
-          now_ms,
-          paused ? "queue.paused" : "queue.resumed",
-          "hub",
-          "queue",
-          Json::object());
-    }
-  });
-}
-
-bool JobQueue::paused() {
-  bool paused = false;
-  pool_.read([&](Connection& connection) {
-    Statement row(
-        connection, "SELECT 1 FROM settings WHERE key = ?1 AND value_json = 'true'", kPausedKey);
-    paused = row.step();
-  });
-  return paused;
-}
-
 std::optional<Job> JobQueue::next(std::int64_t now_ms, std::string_view lane, int most_running) {
   std::optional<Job> job;
   pool_.read([&](Connection& connection) {
@@ -259,6 +214,26 @@ std::optional<Job> JobQueue::claim(
     job = change(connection, update, now_ms, "job.started");
   });
   return job;
+}
+
+Job JobQueue::resume(const std::string& id) {
+  std::optional<Job> job;
+  pool_.write([&](Connection& connection) {
+    refuse_when_full(connection, options_.most_queued);
+    Statement update(
+        connection,
+        "UPDATE jobs SET state = 'QUEUED', reason = ?2, cancel_requested = 0, attempt = 0, "
+        "not_before = NULL, ended_at = NULL "
+        "WHERE id = ?1 AND state IN ('FAILED', 'CANCELLED') RETURNING " +
+            kJobColumns,
+        id,
+        kWaitPosition);
+    job = change(connection, update, clock_.now_ms(), "job.resumed");
+    if (!job) {
+      refuse_state(read_job(connection, id), "only a FAILED or CANCELLED job can be resumed");
+    }
+  });
+  return job.value();
 }
 
 bool JobQueue::complete(

@@ -49,9 +49,9 @@ struct JobFilter {
 };
 
 // The jobs table. A job's state changes here and nowhere else, each change one SQL statement with
-// its event in the same transaction (types: job.queued, job.started, job.progress, job.metric,
-// job.memory, job.waiting, job.priority, job.cancel_requested, job.completed, job.failed,
-// job.cancelled). Order of work: priority, then arrival. Thread-safe.
+// its event in the same transaction (types: job.queued, job.resumed, job.started, job.progress,
+// job.metric, job.memory, job.waiting, job.priority, job.cancel_requested, job.completed,
+// job.failed, job.cancelled). Order of work: priority, then arrival. Thread-safe.
 //
 // Functions that report on a running job (record_*, complete, fail, cancelled) return false,
 // writing nothing, when the job is not RUNNING (any more): the caller has lost it.
@@ -70,6 +70,9 @@ class JobQueue {
   // Ends a QUEUED job at once and asks a RUNNING one to stop (the next heartbeat says so). Throws
   // kNotFound, or kConflict when it has ended; asking twice is no error.
   Job cancel(const std::string& id);
+  // Puts a FAILED or CANCELLED job back into the queue, its attempts counted anew; what it kept in
+  // its folder is there. Throws kNotFound, kConflict for another state, kRateLimited as enqueue().
+  Job resume(const std::string& id);
   // Throws kNotFound, or kConflict unless it has ended.
   void remove(const std::string& id);
   // Moves a QUEUED job in the order. Throws kNotFound, or kConflict unless it is QUEUED.
@@ -146,6 +149,7 @@ class JobQueue {
       std::function<std::unique_ptr<db::Statement>(db::Connection&, std::int64_t now_ms)>;
   bool end_running(std::string_view event, const StatementMaker& make_update);
   void set_paused(bool paused);
+  static constexpr const char* kPausedKey = "queue_paused";  // of the settings
   // RUNNING → QUEUED, or CANCELLED where that was asked for meanwhile.
   struct GiveBack {
     std::string_view reason;

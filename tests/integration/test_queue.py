@@ -131,6 +131,53 @@ def test_priority_decides_who_is_next(queue_client: HubClient) -> None:
     assert str(first["ended_at"]) <= str(second["started_at"])
 
 
+def adapter_digest(client: HubClient, done: Json) -> str:
+    files = client.call("GET", f"/versions/{done['result']['version_id']}")["files"]
+    return next(str(f["sha256"]) for f in files if f["name"] == "adapters.safetensors")
+
+
+def wait_for_step(client: HubClient, job_id: str, wanted: int) -> None:
+    while int((client.job(job_id)["progress"] or {"step": 0})["step"]) < wanted:
+        time.sleep(0.02)
+
+
+def test_a_cancelled_job_is_resumed_and_gives_the_same_adapter(queue_client: HubClient) -> None:
+    client = queue_client
+    params = {**SHORT, "epochs": 1000, "max_steps": 400, "save_every": 0}
+    whole = client.wait(str(client.submit(job("whole-r", params=params))["id"]), 120)
+    parts_id = str(client.submit(job("parts-r", params=params))["id"])
+    early = client.request("POST", f"/jobs/{parts_id}/resume")
+    assert early.status_code == 409
+    assert early.json()["error"]["reason"] == "job_state"
+    wait_for_step(client, parts_id, 50)
+    client.call("POST", f"/jobs/{parts_id}/cancel")
+    assert client.wait(parts_id, 60)["state"] == "CANCELLED"
+
+    resumed = client.call("POST", f"/jobs/{parts_id}/resume")
+    assert resumed["state"] in {"QUEUED", "RUNNING"}
+    assert resumed["ended_at"] is None
+    parts = client.wait(parts_id, 120)
+    assert parts["state"] == "COMPLETED", parts["reason"]
+    log = client.request("GET", f"/jobs/{parts_id}/logs").text
+    assert log.count("goes on after step") == 1
+    assert adapter_digest(client, parts) == adapter_digest(client, whole)
+
+    done = client.request("POST", f"/jobs/{parts_id}/resume")
+    assert done.status_code == 409
+    assert done.json()["error"]["reason"] == "job_state"
+
+
+def test_a_job_without_a_checkpoint_is_not_resumed(queue_client: HubClient) -> None:
+    client = queue_client
+    client.call("POST", "/jobs/queue/pause")
+    waiting = str(client.submit(job("never-ran"))["id"])
+    client.call("POST", f"/jobs/{waiting}/cancel")
+    client.call("POST", "/jobs/queue/resume")
+    refused = client.request("POST", f"/jobs/{waiting}/resume")
+    assert refused.status_code == 409
+    assert refused.json()["error"]["reason"] == "no_checkpoint"
+
+
 def test_a_job_goes_on_after_a_restart_and_gives_the_same_adapter(
     queue_hub: HubProcess,
 ) -> None:
@@ -140,8 +187,7 @@ def test_a_job_goes_on_after_a_restart_and_gives_the_same_adapter(
     parts_id = str(client.submit(job("parts", params=params))["id"])
     stops = 0
     for wanted in (50, 200):
-        while int((client.job(parts_id)["progress"] or {"step": 0})["step"]) < wanted:
-            time.sleep(0.02)
+        wait_for_step(client, parts_id, wanted)
         client.close()
         queue_hub.restart()  # SIGTERM: a checkpoint is written, and the job is QUEUED again
         client = HubClient(queue_hub.url)
@@ -152,9 +198,5 @@ def test_a_job_goes_on_after_a_restart_and_gives_the_same_adapter(
     log = client.request("GET", f"/jobs/{parts_id}/logs").text
     assert log.count("goes on after step") == stops
 
-    def adapter(done: Json) -> str:
-        files = client.call("GET", f"/versions/{done['result']['version_id']}")["files"]
-        return next(str(f["sha256"]) for f in files if f["name"] == "adapters.safetensors")
-
-    assert adapter(parts) == adapter(whole)
+    assert adapter_digest(client, parts) == adapter_digest(client, whole)
     client.close()

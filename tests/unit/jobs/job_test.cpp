@@ -23,11 +23,12 @@ TEST(Job, StatesAreWordsBothWays) {
   EXPECT_EQ(job_state_from(""), std::nullopt);
 }
 
-TEST(Job, NothingLeavesAnEndedState) {
+TEST(Job, AnEndedJobOnlyQueuesAgainUnlessItCompleted) {
   for (const JobState from : kAll) {
     for (const JobState to : kAll) {
       if (is_ended(from)) {
-        EXPECT_FALSE(may_become(from, to)) << to_string(from) << " to " << to_string(to);
+        const bool resumed = to == JobState::kQueued && from != JobState::kCompleted;
+        EXPECT_EQ(may_become(from, to), resumed) << to_string(from) << " to " << to_string(to);
       }
     }
   }
