@@ -14,6 +14,7 @@
 #include "core/base/json_reader.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/language_model.h"
+#include "core/models/model_tensors.h"
 #include "core/train/evaluate.h"
 
 namespace hub::api {
@@ -78,6 +79,14 @@ int pick_batch_size(
   return size;
 }
 
+// The base with the whole weights of a full fine-tuning in place.
+std::unique_ptr<models::LanguageModel> load_trained(
+    const std::filesystem::path& base_folder, const std::filesystem::path& weights_folder) {
+  models::ModelTensors tensors = models::load_tensors(base_folder);
+  models::load_full_weights(weights_folder, tensors);
+  return models::make_model(tensors);
+}
+
 }  // namespace
 
 Json run_evaluate(const JobSpec& spec, JobControl& control, const EmitEvent& emit) {
@@ -93,9 +102,11 @@ Json run_evaluate(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     examples.resize(*params.max_rows);
   }
   control.check();
-  const auto model = models::load_model(spec.base_folder);
+  const bool full = spec.adapter_folder && models::holds_full_weights(*spec.adapter_folder);
+  const auto model = full ? load_trained(spec.base_folder, *spec.adapter_folder)
+                          : models::load_model(spec.base_folder);
   std::optional<nn::LoraAdapter> adapter;
-  if (spec.adapter_folder) {
+  if (spec.adapter_folder && !full) {
     adapter = models::load_adapter(*spec.adapter_folder, *model);
   }
   emit("ready", {{"weight_bytes", model->weight_bytes()}, {"pid", ::getpid()}});

@@ -15,9 +15,11 @@
 #include "core/data/split.h"
 #include "core/model_config/finetune_params.h"
 #include "core/models/language_model.h"
+#include "core/models/model_tensors.h"
 #include "core/tensor/ops.h"
 #include "core/train/batch_size.h"
 #include "core/train/checkpoint.h"
+#include "core/train/full_weights.h"
 #include "core/train/lora.h"
 #include "core/train/train_state.h"
 
@@ -103,24 +105,56 @@ int pick_batch_size(
   return choice.batch_size;
 }
 
-std::unique_ptr<train::Trainable> start_adapter(
-    const JobSpec& spec,
-    const FinetuneParams& params,
-    const models::LanguageModel& model,
-    const EmitEvent& emit) {
+// The model that is trained over, or trained itself; then its arrays, too.
+struct Base {
+  std::shared_ptr<const models::ModelTensors> tensors;  // of full fine-tuning only
+  std::unique_ptr<models::LanguageModel> model;
+};
+
+Base load_base(const JobSpec& spec, const FinetuneParams& params) {
+  const bool full = params.method == "full";
+  if (spec.adapter_folder && models::holds_full_weights(*spec.adapter_folder) != full) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        full ? "method full goes on from whole weights, and this is an adapter beside them: merge "
+               "it first"
+             : "this version holds whole weights of a full fine-tuning: only method full goes on "
+               "from it",
+        "params.method");
+  }
+  if (!full) {
+    return {nullptr, models::load_model(spec.base_folder)};
+  }
+  auto tensors = std::make_shared<models::ModelTensors>(models::load_tensors(spec.base_folder));
+  if (spec.adapter_folder) {
+    models::load_full_weights(*spec.adapter_folder, *tensors);
+  }
+  auto model = models::make_model(*tensors);
+  return {std::move(tensors), std::move(model)};
+}
+
+std::unique_ptr<train::Trainable> start_training(
+    const JobSpec& spec, const FinetuneParams& params, const Base& base, const EmitEvent& emit) {
+  const models::LanguageModel& model = *base.model;
+  if (base.tensors) {
+    return std::make_unique<train::TrainableWeights>(
+        train::make_full_weights(base.tensors, params));
+  }
   if (!spec.adapter_folder) {
     return std::make_unique<train::TrainableAdapter>(
         train::make_adapter(model, params, params.seed));
   }
-  auto adapter = train::continue_adapter(models::load_adapter(*spec.adapter_folder, model), params);
+  auto adapter =
+      train::continue_adapter(models::load_adapter(*spec.adapter_folder, model), model, params);
   log_info(
       emit,
       fmt::format(
-          "goes on from an adapter of rank {} and scale {:g} over {} linears, which hold instead "
-          "of the params' rank, scale, target_modules and num_layers",
+          "goes on from a {} adapter of rank {} and scale {:g} over {} modules, which hold instead "
+          "of the params' method, rank, scale, target_modules and num_layers",
+          adapter.dora ? "dora" : "lora",
           adapter.rank,
           adapter.scale,
-          adapter.paths.size()));
+          adapter.modules.size()));
   return std::make_unique<train::TrainableAdapter>(std::move(adapter));
 }
 
@@ -225,7 +259,8 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   train::TrainData data = load_data(spec, params, emit);
   control.check();
   tensor::set_cache_limit(0);  // until the batches are known
-  const auto model = models::load_model(spec.base_folder);
+  const Base base_model = load_base(spec, params);
+  const auto& model = base_model.model;
   emit("ready", {{"weight_bytes", model->weight_bytes()}, {"pid", ::getpid()}});
   control.check();
 
@@ -261,7 +296,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   };
   train::Trainer trainer(
       *model,
-      start_adapter(spec, params, *model, emit),
+      start_training(spec, params, base_model, emit),
       std::move(data),
       params,
       batch_size,

@@ -25,12 +25,17 @@ AdapterConfig AdapterConfig::from_json(const base::Json& json) {
   }
   AdapterConfig config;
   config.fine_tune_type = reader.optional_string("fine_tune_type").value_or("lora");
-  if (config.fine_tune_type != "lora") {
+  const bool full = config.fine_tune_type == "full";
+  if (config.fine_tune_type != "lora" && config.fine_tune_type != "dora" && !full) {
     refuse(
         fmt::format(
-            "'fine_tune_type' {} is not supported; supported is: lora", config.fine_tune_type));
+            "'fine_tune_type' {} is not supported; supported are: lora, dora, full",
+            config.fine_tune_type));
   }
   config.num_layers = static_cast<int>(reader.optional_int("num_layers", -1, 1 << 12).value_or(-1));
+  if (full) {
+    return config;
+  }
   static_cast<void>(reader.value("lora_parameters"));
   const JsonReader lora(*reader.optional_object("lora_parameters"), "lora_parameters");
   static_cast<void>(lora.value("rank"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
+constexpr double kMaxScale = 1e4;
 constexpr int kMany = 1'000'000'000;
 // Integers up to here survive every JSON client.
 constexpr std::int64_t kMaxSeed = 9'007'199'254'740'991;
@@ -110,6 +112,30 @@ void read_targets(const JsonReader& reader, std::optional<std::vector<std::strin
   }
 }
 
+// The scale, as such or by PEFT's alpha. Both may be given when they agree, as in to_json().
+void read_scale(const JsonReader& reader, FinetuneParams& params) {
+  read_positive(reader, "scale", kMaxScale, params.scale);
+  read_flag(reader, "rslora", params.rslora);
+  if (!reader.has("alpha")) {
+    if (params.rslora) {
+      refuse(reader, "rslora", "false without alpha", reader.value("rslora"));
+    }
+    return;
+  }
+  double alpha = 0.0;
+  read_positive(reader, "alpha", kMaxScale, alpha);
+  params.alpha = alpha;
+  const double scale = alpha / (params.rslora ? std::sqrt(params.rank) : params.rank);
+  if (reader.has("scale") && std::abs(params.scale - scale) > 1e-9 * scale) {
+    refuse(
+        reader,
+        "scale",
+        fmt::format("absent, or {} as follows from alpha", scale),
+        reader.value("scale"));
+  }
+  params.scale = scale;
+}
+
 void read_optimizer(const JsonReader& reader, FinetuneParams& params) {
   std::string name = params.optimizer.name;
   read_choice(
@@ -175,7 +201,9 @@ Json or_null(const std::optional<T>& value) {
 FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
   const JsonReader reader(json, path);
   reader.refuse_unknown(
-      {"method",
+      {"alpha",
+       "rslora",
+       "method",
        "rank",
        "scale",
        "dropout",
@@ -209,9 +237,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "compat",
        "seed"});
   FinetuneParams params;
-  read_choice(reader, "method", std::array<std::string_view, 1>{"lora"}, params.method);
+  read_choice(
+      reader, "method", std::array<std::string_view, 3>{"lora", "dora", "full"}, params.method);
   read_int(reader, "rank", 1, 512, params.rank);
-  read_positive(reader, "scale", 1e4, params.scale);
+  read_scale(reader, params);
   read_below(reader, "dropout", 1.0, params.dropout);
   read_targets(reader, params.target_modules);
   read_num_layers(reader, params.num_layers);
@@ -246,6 +275,8 @@ Json FinetuneParams::to_json() const {
   json["method"] = method;
   json["rank"] = rank;
   json["scale"] = scale;
+  json["alpha"] = or_null(alpha);
+  json["rslora"] = rslora;
   json["dropout"] = dropout;
   json["target_modules"] = or_null(target_modules);
   json["num_layers"] = num_layers;

@@ -13,12 +13,14 @@ namespace hub::model_config {
 // The settings of a fine-tuning job: what POST /jobs accepts under "params" and what the trainer
 // gets. Every field has its default here, its range in from_json() and a line in docs/training.md.
 struct FinetuneParams {
-  std::string method = "lora";  // lora (a quantized base makes it QLoRA)
+  std::string method = "lora";  // lora (a quantized base makes it QLoRA), dora, full
   int rank = 8;                 // 1..512
   double scale = 20.0;          // multiplies (x A) B directly, as in mlx-lm (PEFT: alpha / rank)
+  std::optional<double> alpha;  // PEFT's lora_alpha: scale = alpha / rank
+  bool rslora = false;          // scale = alpha / sqrt(rank) (arXiv:2312.03732)
   double dropout = 0.0;         // [0, 1) on the adapter's input
   std::optional<std::vector<std::string>>
-      target_modules;           // names relative to a layer; absent: every linear of a layer
+      target_modules;           // which modules (train/targets.h); absent: all of a layer
   int num_layers = -1;          // the last N layers; -1: all
   OptimizerParams optimizer;    // JSON: "optimizer" (its name) and "optimizer_config"
   double learning_rate = 1e-4;  // (0, 10]

@@ -68,15 +68,24 @@ Adapted adapted_of(const Widths& w, const FinetuneParams& params) {
       {"mlp.down_proj", w.I, w.H, 3},
   }};
   const std::uint64_t rank = u64(params.rank);
+  const bool full = params.method == "full";
+  const bool dora = params.method == "dora";
   Adapted adapted;
+  if (full && !params.target_modules) {
+    adapted.factors += 2 * w.H;  // the norms
+  }
   int last_input = -1;
   for (const Module& module : modules) {
     if (!is_target(params, module.name)) {
       continue;
     }
-    adapted.factors += rank * (module.in + module.out);
-    adapted.kept += rank;
-    if (params.dropout > 0.0) {
+    if (full) {
+      adapted.factors += module.in * module.out;
+    } else {
+      adapted.factors += rank * (module.in + module.out) + (dora ? module.out : 0);
+      adapted.kept += rank + (dora ? module.out : 0);
+    }
+    if (!full && params.dropout > 0.0) {
       adapted.kept += 2 * module.in;
     } else if (module.input != last_input) {
       adapted.kept += module.in;
@@ -84,6 +93,20 @@ Adapted adapted_of(const Widths& w, const FinetuneParams& params) {
     last_input = module.input;
   }
   return adapted;
+}
+
+// Of the embedding table and the output head, where they are named.
+std::uint64_t outer_factors(const Widths& w, const FinetuneParams& params) {
+  if (!params.target_modules) {
+    return 0;
+  }
+  std::uint64_t factors = 0;
+  for (const std::string_view name : {"model.embed_tokens", "lm_head"}) {
+    if (is_target(params, name)) {
+      factors += params.method == "full" ? w.V * w.H : u64(params.rank) * (w.V + w.H) + w.V;
+    }
+  }
+  return factors;
 }
 
 }  // namespace
@@ -102,8 +125,8 @@ std::uint64_t serving_bytes(
   return weight_bytes + kv_tokens * kv_bytes_per_token(config) + transient * kFloat;
 }
 
-// Two peaks, of which the larger counts, over weights, factors A and the optimizer's moments M (2 A
-// for Adam):
+// What is trained is A, for full fine-tuning copies of the weights. Two peaks, of which the larger
+// counts, over weights, factors A and the optimizer's moments M (2 A for Adam):
 //
 // 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on:
 //      2 H        the inputs of the two norms
@@ -111,7 +134,7 @@ std::uint64_t serving_bytes(
 //      2 K        attention's rotated keys and its values by head
 //      2 I        gate and up
 //      + the inputs of the adapted linears (H for q, k, v; Q for o; H for gate, up; I for down)
-//        and `rank` of x A for each
+//        and `rank` of x A for each, with DoRA its output, too
 //    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
 //    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
 //    With grad_checkpoint a layer keeps H, and one layer at a time everything.
@@ -129,7 +152,7 @@ std::uint64_t finetune_bytes(
   const std::uint64_t all_layers = u64(config.num_hidden_layers);
   const std::uint64_t layers =
       params.num_layers > 0 ? std::min(u64(params.num_layers), all_layers) : all_layers;
-  const std::uint64_t factors = layers * adapted.factors;
+  const std::uint64_t factors = layers * adapted.factors + outer_factors(w, params);
   const std::uint64_t sum = params.grad_accumulation_steps > 1 ? factors : 0;
 
   const std::uint64_t layer = 2 * w.H + w.Q + 4 * w.K + 2 * w.I + adapted.kept;

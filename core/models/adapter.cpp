@@ -1,6 +1,5 @@
 // Port of mlx_lm/tuner/utils.py › load_adapters, stricter: nothing is skipped in silence.
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "core/base/file.h"
 #include "core/model_config/adapter_config.h"
 #include "core/model_config/safetensors_header.h"
+#include "core/models/adaptable.h"
 #include "core/models/language_model.h"
 #include "core/tensor/ops.h"
 
@@ -25,33 +25,25 @@ using model_config::AdapterConfig;
 using model_config::SafetensorsHeader;
 using model_config::TensorInfo;
 
-constexpr std::string_view kLayers = "model.layers.";
 constexpr const char* kTensorFile = "adapters.safetensors";
 constexpr const char* kConfigFile = "adapter_config.json";
 
-// "model.layers.3.self_attn.q_proj" -> 3 and "self_attn.q_proj". split() throws kInvalidArgument
-// for other paths.
-struct LayerPath {
-  int layer = 0;
-  std::string name;
-};
+using Modules = std::map<std::string, Adaptable>;  // by path
 
-LayerPath split(const std::string& path) {
-  const std::size_t dot = path.find('.', kLayers.size());
-  int layer = -1;
-  if (path.starts_with(kLayers) && dot != std::string::npos) {
-    std::from_chars(path.data() + kLayers.size(), path.data() + dot, layer);
+Modules modules_of(const LanguageModel& model) {
+  Modules result;
+  for (const Adaptable& module : adaptables(model)) {
+    result.emplace(module.path(), module);
   }
-  if (layer < 0) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument, fmt::format("{} is no module of a layer", path));
-  }
-  return {layer, path.substr(dot + 1)};
+  return result;
 }
 
-// The linears that `config` says are adapted, by path.
-std::map<std::string, const nn::Linear*> adapted_linears(
-    const AdapterConfig& config, const LanguageModel& model) {
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// The modules that `config` says are adapted.
+Modules adapted_modules(const AdapterConfig& config, const LanguageModel& model) {
   const int layers = model.config().num_hidden_layers;
   if (config.num_layers > layers) {
     throw base::Error(
@@ -59,143 +51,164 @@ std::map<std::string, const nn::Linear*> adapted_linears(
         fmt::format("'num_layers' is {}, but the model has {}", config.num_layers, layers));
   }
   const int first = config.num_layers > 0 ? layers - config.num_layers : 0;
-  std::map<std::string, const nn::Linear*> result;
-  for (const nn::Linear* linear : model.linears()) {
-    const LayerPath path = split(linear->path());
-    const bool named =
-        !config.keys ||
-        std::find(config.keys->begin(), config.keys->end(), path.name) != config.keys->end();
-    if (path.layer >= first && named) {
-      result[linear->path()] = linear;
+  Modules result = modules_of(model);
+  std::erase_if(result, [&](const auto& entry) {
+    const LayerPath place = entry.second.place();
+    if (config.keys && contains(*config.keys, entry.first)) {
+      return false;
     }
-  }
+    const bool named = !config.keys || contains(*config.keys, place.relative);
+    return !named || !place.layer || *place.layer < first;
+  });
   return result;
 }
 
 void check_tensor(
     const SafetensorsHeader& header,
     const std::string& name,
-    std::int64_t rows,
-    std::int64_t columns,
+    const std::vector<std::int64_t>& shape,
     std::vector<std::string>& problems) {
   const TensorInfo* found = header.find(name);
   if (found == nullptr) {
-    problems.push_back(fmt::format("missing: {} [{}, {}]", name, rows, columns));
+    problems.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
     return;
   }
   const bool is_float = found->dtype == "F32" || found->dtype == "F16" || found->dtype == "BF16";
-  if (found->shape != std::vector<std::int64_t>{rows, columns} || !is_float) {
+  if (found->shape != shape || !is_float) {
     problems.push_back(
-        fmt::format("{} is {}, wanted [{}, {}] of floats", name, found->describe(), rows, columns));
+        fmt::format(
+            "{} is {}, wanted [{}] of floats", name, found->describe(), fmt::join(shape, ", ")));
   }
 }
 
 // Every tensor that should be there is, with the base's shapes, and no other.
 std::vector<std::string> misfits(
-    const SafetensorsHeader& header,
-    const std::map<std::string, const nn::Linear*>& linears,
-    int rank) {
+    const SafetensorsHeader& header, const Modules& modules, const AdapterConfig& config) {
   std::vector<std::string> problems;
   std::set<std::string> known;
-  for (const auto& [path, linear] : linears) {
+  for (const auto& [path, module] : modules) {
     known.insert({path + ".lora_a", path + ".lora_b"});
-    check_tensor(header, path + ".lora_a", linear->in_features(), rank, problems);
-    check_tensor(header, path + ".lora_b", rank, linear->out_features(), problems);
+    check_tensor(header, path + ".lora_a", {module.in(), config.rank}, problems);
+    check_tensor(header, path + ".lora_b", {config.rank, module.out()}, problems);
+    if (config.fine_tune_type == "dora") {
+      known.insert(path + ".m");
+      check_tensor(header, path + ".m", {module.rows()}, problems);
+    }
   }
   for (const TensorInfo& tensor : header.tensors) {
     if (!known.contains(tensor.name)) {
       problems.push_back(
-          fmt::format("{} is no adapter of a layer that {} names", tensor.name, kConfigFile));
+          fmt::format("{} is no adapter of a module that {} names", tensor.name, kConfigFile));
     }
   }
-  if (linears.empty()) {
+  if (modules.empty()) {
     problems.push_back(fmt::format("{} names no layer of this model", kConfigFile));
   }
   return problems;
 }
 
-// Every linear in the last layers that `json` names, no other: else mlx-lm would fill the gaps with
-// random factors, and load_adapter() would refuse the files.
-void check_even(
-    const base::Json& json, const nn::LoraAdapter& adapter, const LanguageModel& model) {
-  const auto expected = adapted_linears(AdapterConfig::from_json(json), model);
-  std::vector<std::string> problems;
-  for (const auto& [path, linear] : expected) {
-    if (!adapter.layers.contains(path)) {
-      problems.push_back(fmt::format("{} has no factors, unlike other layers", path));
+// What mlx-lm needs to find exactly these modules: names relative to a layer where every layer from
+// `first` on has the module, whole paths for the others.
+std::set<std::string> keys_of(const nn::LoraAdapter& adapter, const Modules& modules, int first) {
+  std::map<std::string, bool> everywhere;  // by relative name
+  for (const auto& [path, module] : modules) {
+    const LayerPath place = module.place();
+    if (place.layer && *place.layer >= first) {
+      const auto [entry, added] = everywhere.try_emplace(place.relative, true);
+      entry->second = entry->second && adapter.layers.contains(path);
     }
   }
+  std::set<std::string> keys;
   for (const auto& [path, weights] : adapter.layers) {
-    if (!expected.contains(path)) {
-      problems.push_back(fmt::format("{} is no linear of the model's layers", path));
-    }
+    const LayerPath place = split_path(path);
+    keys.insert(place.layer && everywhere.at(place.relative) ? place.relative : path);
   }
-  if (!problems.empty()) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format("the adapter cannot be written: {}", fmt::join(problems, "; ")));
-  }
+  return keys;
+}
+
+[[noreturn]] void cannot_write(const std::string& reason) {
+  throw base::Error(
+      base::ErrorCode::kInvalidArgument, fmt::format("the adapter cannot be written: {}", reason));
 }
 
 // fine_tune_type, num_layers and lora_parameters that describe exactly `adapter`.
 base::Json described(const nn::LoraAdapter& adapter, const LanguageModel& model) {
-  std::set<std::string> keys;
+  const Modules modules = modules_of(model);
+  const int layers = model.config().num_hidden_layers;
   std::set<int> ranks;
-  int first = model.config().num_hidden_layers;
+  std::size_t with_magnitudes = 0;
+  int first = layers - 1;
   for (const auto& [path, weights] : adapter.layers) {
-    const LayerPath place = split(path);
-    keys.insert(place.name);
+    const auto found = modules.find(path);
+    if (found == modules.end()) {
+      cannot_write(path + " is no module of the model that takes factors");
+    }
     ranks.insert(weights.a.shape(1));
-    first = std::min(first, place.layer);
+    with_magnitudes += weights.dora ? 1 : 0;
+    first = std::min(first, found->second.place().layer.value_or(first));
   }
-  const int layers = model.config().num_hidden_layers - first;
   if (ranks.size() != 1) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format("an adapter has one rank, this one has {}", fmt::join(ranks, ", ")));
+    cannot_write(
+        fmt::format("it has one rank, but here are {}: {}", ranks.size(), fmt::join(ranks, ", ")));
+  }
+  if (with_magnitudes != 0 && with_magnitudes != adapter.layers.size()) {
+    cannot_write("some of its modules have magnitudes and some have none");
   }
   base::Json parameters = base::Json::object();
   parameters["dropout"] = adapter.dropout;
-  parameters["keys"] = keys;
+  parameters["keys"] = keys_of(adapter, modules, first);
   parameters["rank"] = *ranks.begin();
   parameters["scale"] = adapter.scale;
   base::Json json = base::Json::object();
-  json["fine_tune_type"] = "lora";
+  json["fine_tune_type"] = with_magnitudes > 0 ? "dora" : "lora";
   json["lora_parameters"] = parameters;
-  json["num_layers"] = layers;
-  check_even(json, adapter, model);
+  json["num_layers"] = layers - first;
   return json;
+}
+
+[[noreturn]] void does_not_fit(const std::filesystem::path& folder, const std::string& reason) {
+  throw base::Error(
+      base::ErrorCode::kUnprocessable,
+      fmt::format("{}: the adapter does not fit the model: {}", folder.string(), reason),
+      {},
+      "adapter_does_not_fit");
 }
 
 }  // namespace
 
 nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const LanguageModel& model) {
   const AdapterConfig config = AdapterConfig::load(folder);
+  if (config.fine_tune_type == "full") {
+    does_not_fit(
+        folder,
+        "it holds whole weights of a full fine-tuning, which replace the base's and cannot be "
+        "added to it");
+  }
   const auto file = folder / kTensorFile;
   const auto header = SafetensorsHeader::read(file);
-  const auto linears = adapted_linears(config, model);
-  const auto problems = misfits(header, linears, config.rank);
+  const Modules modules = adapted_modules(config, model);
+  const auto problems = misfits(header, modules, config);
   if (!problems.empty()) {
-    throw base::Error(
-        base::ErrorCode::kUnprocessable,
-        fmt::format(
-            "{}: the adapter does not fit the model: {}",
-            folder.string(),
-            fmt::join(problems, "; ")),
-        {},
-        "adapter_does_not_fit");
+    does_not_fit(folder, fmt::format("{}", fmt::join(problems, "; ")));
   }
   nn::LoraAdapter adapter;
   adapter.scale = static_cast<float>(config.scale);
   auto tensors = tensor::load_safetensors(file);
-  std::vector<mx::array> arrays;
-  for (const auto& [path, linear] : linears) {
-    const mx::array a = tensor::astype(tensors.at(path + ".lora_a"), mx::float32);
-    const mx::array b = tensor::astype(tensors.at(path + ".lora_b"), mx::float32);
-    adapter.layers.insert({path, nn::LoraWeights{a, b}});
-    arrays.insert(arrays.end(), {a, b});
+  const auto take = [&](const std::string& name) {
+    mx::array array = tensor::astype(tensors.at(name), mx::float32);
+    array.eval();
+    return array;
+  };
+  for (const auto& [path, module] : modules) {
+    nn::LoraWeights weights{take(path + ".lora_a"), take(path + ".lora_b")};
+    if (config.fine_tune_type == "dora") {
+      const mx::array m = take(path + ".m");
+      mx::array gain = m / module.adapted_norms(weights, adapter.scale, module.row_norms());
+      gain.eval();
+      weights.dora = nn::Magnitudes{m, gain};
+    }
+    adapter.layers.insert({path, std::move(weights)});
   }
-  mx::eval(arrays);
   return adapter;
 }
 
@@ -216,6 +229,9 @@ void save_adapter(
   for (const auto& [path, weights] : adapter.layers) {
     tensors.insert({path + ".lora_a", tensor::astype(weights.a, mx::float32)});
     tensors.insert({path + ".lora_b", tensor::astype(weights.b, mx::float32)});
+    if (weights.dora) {
+      tensors.insert({path + ".m", tensor::astype(weights.dora->m, mx::float32)});
+    }
   }
   base::write_file_atomically(folder / kConfigFile, json.dump(2) + "\n");
   tensor::save_safetensors(folder / kTensorFile, tensors);

@@ -11,6 +11,7 @@
 
 #include "core/base/json.h"
 #include "core/model_config/model_config.h"
+#include "core/nn/embedding.h"
 #include "core/nn/linear.h"
 
 namespace hub::models {
@@ -43,6 +44,11 @@ class LanguageModel {
   // the model lives.
   [[nodiscard]] virtual std::vector<const nn::Linear*> linears() const = 0;
 
+  // The embedding table and, where it has weights of its own, the output head: what an adapter may
+  // name outside the layers. nullptr: there is none, or the family does not let it be adapted.
+  [[nodiscard]] virtual const nn::Embedding* embedding() const { return nullptr; }
+  [[nodiscard]] virtual const nn::Linear* output_head() const { return nullptr; }
+
   // Bytes of all weights as they lie in memory.
   [[nodiscard]] virtual std::uint64_t weight_bytes() const = 0;
 };
@@ -54,13 +60,15 @@ std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder);
 
 // Loads adapters.safetensors + adapter_config.json as mlx-lm writes them, evaluated, in float32,
 // without dropout. Throws kUnprocessable naming every tensor that is missing, unknown or misshaped:
-// where mlx-lm skips a missing half in silence, this refuses.
+// where mlx-lm skips a missing half in silence, this refuses. A folder of whole weights (full
+// fine-tuning) is refused, too: models/model_tensors.h loads it.
 nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const LanguageModel& model);
 
 // Writes them, each file atomically, into a folder that is there. fine_tune_type, num_layers and
-// lora_parameters follow from the adapter; `extra` (an object: "model", lineage) goes beside them.
-// Evaluates. Throws kInvalidArgument for an adapter whose ranks differ, and kUnavailable when the
-// disk refuses.
+// lora_parameters follow from the adapter: modules that not all of the last layers have are named
+// by their whole paths. `extra` (an object: "model", lineage) goes beside them. Evaluates. Throws
+// kInvalidArgument for an adapter whose ranks differ, that has no module of the model, or of which
+// a part has magnitudes, and kUnavailable when the disk refuses.
 void save_adapter(
     const std::filesystem::path& folder,
     const nn::LoraAdapter& adapter,

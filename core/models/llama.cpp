@@ -118,7 +118,7 @@ class LlamaModel final : public LanguageModel {
 
   [[nodiscard]] mx::array hidden(
       const mx::array& tokens, const Attend& attend, nn::AdapterSpans adapters) const override {
-    mx::array h = embed_tokens_(tokens);
+    mx::array h = embed_tokens_(tokens, adapters);
     for (const TransformerBlock& layer : layers_) {
       h = layer(h, attend, adapters);
     }
@@ -128,7 +128,7 @@ class LlamaModel final : public LanguageModel {
   [[nodiscard]] mx::array logits(
       const mx::array& hidden, nn::AdapterSpans adapters) const override {
     const mx::array out =
-        lm_head_ ? (*lm_head_)(hidden, adapters) : embed_tokens_.as_linear(hidden);
+        lm_head_ ? (*lm_head_)(hidden, adapters) : embed_tokens_.as_linear(hidden, adapters);
     return tensor::astype(out, mx::float32);
   }
 
@@ -148,6 +148,11 @@ class LlamaModel final : public LanguageModel {
            &mlp.down_proj});
     }
     return result;
+  }
+
+  [[nodiscard]] const nn::Embedding* embedding() const override { return &embed_tokens_; }
+  [[nodiscard]] const nn::Linear* output_head() const override {
+    return lm_head_ ? &*lm_head_ : nullptr;
   }
 
   [[nodiscard]] std::uint64_t weight_bytes() const override { return weight_bytes_; }

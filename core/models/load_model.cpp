@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/models/language_model.h"
 #include "core/models/llama.h"
+#include "core/models/model_tensors.h"
 #include "core/models/weights.h"
 
 namespace hub::models {
@@ -20,18 +21,27 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 2> kFamilies{{
     {"mistral", make_llama},
 }};
 
-}  // namespace
-
-std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder) {
-  const auto config = model_config::ModelConfig::load(folder);
+std::unique_ptr<LanguageModel> make_family(
+    const model_config::ModelConfig& config, Weights weights, const std::string& where) {
   for (const auto& [model_type, make] : kFamilies) {
     if (model_type == config.model_type) {
-      return make(config, Weights(folder, config));
+      return make(config, std::move(weights));
     }
   }
   throw base::Error(
       base::ErrorCode::kUnprocessable,
-      fmt::format("{}: no code for the architecture '{}'", folder.string(), config.model_type));
+      fmt::format("{}: no code for the architecture '{}'", where, config.model_type));
+}
+
+}  // namespace
+
+std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder) {
+  const auto config = model_config::ModelConfig::load(folder);
+  return make_family(config, Weights(folder, config), folder.string());
+}
+
+std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors) {
+  return make_family(tensors.config, Weights(tensors.arrays, tensors.config), "the arrays");
 }
 
 }  // namespace hub::models

@@ -44,6 +44,25 @@ Weights::Weights(const std::filesystem::path& folder, const model_config::ModelC
   }
 }
 
+Weights::Weights(
+    const std::unordered_map<std::string, mx::array>& arrays,
+    const model_config::ModelConfig& config)
+    : config_(config), files_(1) {
+  for (const auto& [name, array] : arrays) {
+    TensorInfo info;
+    info.name = name;
+    info.dtype = array.dtype() == mx::uint32 ? "U32" : "F32";
+    info.shape.assign(array.shape().begin(), array.shape().end());
+    files_.front().header.tensors.push_back(std::move(info));
+    unused_[name] = &files_.front();
+  }
+  std::sort(
+      files_.front().header.tensors.begin(),
+      files_.front().header.tensors.end(),
+      [](const TensorInfo& left, const TensorInfo& right) { return left.name < right.name; });
+  opened_.emplace(std::string(), arrays);
+}
+
 const TensorInfo* Weights::find(const std::string& name) {
   const auto found = unused_.find(name);
   return found == unused_.end() ? nullptr : found->second->header.find(name);
@@ -85,7 +104,9 @@ mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool 
   if (!keep_half || loaded.dtype() != mx::float16) {
     loaded = tensor::astype(loaded, tensor::compute_dtype(loaded.dtype()));
   }
-  loaded.eval();
+  if (!folder_.empty()) {
+    loaded.eval();
+  }
   bytes_ += loaded.nbytes();
   return loaded;
 }

@@ -29,6 +29,11 @@ class Weights {
   // model_config::read_weight_files() does.
   Weights(const std::filesystem::path& folder, const model_config::ModelConfig& config);
 
+  // The arrays of a model by name, taken as they are: evaluated, or traced by a gradient function.
+  Weights(
+      const std::unordered_map<std::string, mx::array>& arrays,
+      const model_config::ModelConfig& config);
+
   // The layer at `path`: packed when there is a tensor `<path>.scales`, whose shapes then say bits
   // and group size; they must agree with config.json. `bias` says whether `<path>.bias` must be
   // there. What is missing or misshaped is noted, and the layer gets a stand-in.
@@ -58,7 +63,7 @@ class Weights {
   const model_config::TensorInfo* find(const std::string& name);
   mx::array load(const std::string& name);
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder_;  // empty: made from arrays
   const model_config::ModelConfig& config_;
   std::vector<model_config::WeightFile> files_;
   // Lazy arrays of the file that holds a name, opened at its first use.

@@ -21,20 +21,30 @@ mx::array taken(const mx::array& table, const mx::array& rows) {
 Embedding::Embedding(std::string path, mx::array weight, std::optional<QuantizedParts> quantized)
     : path_(std::move(path)), weight_(std::move(weight)), quantized_(std::move(quantized)) {}
 
-mx::array Embedding::operator()(const mx::array& tokens) const {
-  if (!quantized_) {
-    return taken(weight_, tokens);
-  }
-  return tensor::dequantize(
-      mx::take(weight_, tokens, 0),
-      taken(quantized_->scales, tokens),
-      taken(quantized_->biases, tokens),
-      quantized_->group_size,
-      quantized_->bits);
+mx::array Embedding::operator()(const mx::array& tokens, AdapterSpans adapters) const {
+  const mx::array rows = quantized_ ? tensor::dequantize(
+                                          mx::take(weight_, tokens, 0),
+                                          taken(quantized_->scales, tokens),
+                                          taken(quantized_->biases, tokens),
+                                          quantized_->group_size,
+                                          quantized_->bits)
+                                    : taken(weight_, tokens);
+  return add_embedding_adapters(rows, tokens, path_, adapters);
 }
 
-mx::array Embedding::as_linear(const mx::array& x) const {
-  return quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+mx::array Embedding::as_linear(const mx::array& x, AdapterSpans adapters) const {
+  const mx::array y =
+      quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+  return add_tied_head_adapters(y, x, path_, adapters);
+}
+
+mx::array Embedding::row_norms() const {
+  return nn::row_norms(weight_, quantized_);
+}
+
+int Embedding::width() const {
+  const int columns = weight_.shape(1);
+  return quantized_ ? columns * 32 / quantized_->bits : columns;
 }
 
 }  // namespace hub::nn

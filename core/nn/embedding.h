@@ -16,12 +16,17 @@ class Embedding {
 
   // tokens [rows] int32 -> [rows, width]; float32 on CPU. Ids outside the table are the caller's
   // mistake: MLX does not check them.
-  [[nodiscard]] mx::array operator()(const mx::array& tokens) const;
+  [[nodiscard]] mx::array operator()(const mx::array& tokens, AdapterSpans adapters = {}) const;
 
   // x [rows, width] -> [rows, size]: the tied output head.
-  [[nodiscard]] mx::array as_linear(const mx::array& x) const;
+  [[nodiscard]] mx::array as_linear(const mx::array& x, AdapterSpans adapters = {}) const;
+
+  // [size] float32: the L2 norm of each row.
+  [[nodiscard]] mx::array row_norms() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int size() const { return weight_.shape(0); }
+  [[nodiscard]] int width() const;
 
  private:
   std::string path_;

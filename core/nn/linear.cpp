@@ -29,6 +29,18 @@ mx::array quantized_matmul(
       x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits);
 }
 
+mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  // In float32: dequantize() computes in the scales' type.
+  const mx::array dense = parts ? tensor::dequantize(
+                                      weight,
+                                      tensor::astype(parts->scales, mx::float32),
+                                      tensor::astype(parts->biases, mx::float32),
+                                      parts->group_size,
+                                      parts->bits)
+                                : tensor::astype(weight, mx::float32);
+  return mx::sqrt(mx::sum(mx::square(dense), 1));
+}
+
 Linear::Linear(
     std::string path,
     mx::array weight,
@@ -40,12 +52,16 @@ Linear::Linear(
       bias_(std::move(bias)) {}
 
 mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
-  mx::array y =
-      quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
-  if (bias_) {
-    y = mx::add(y, *bias_);
-  }
-  return add_adapters(y, x, path_, adapters);
+  const mx::array y = add_adapters(project(x), x, path_, adapters);
+  return bias_ ? mx::add(y, *bias_) : y;
+}
+
+mx::array Linear::project(const mx::array& x) const {
+  return quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+}
+
+mx::array Linear::row_norms() const {
+  return nn::row_norms(weight_, quantized_);
 }
 
 int Linear::in_features() const {

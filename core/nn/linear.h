@@ -22,6 +22,9 @@ mx::array matmul_transposed(const mx::array& x, const mx::array& weight);
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts);
 
+// [rows] float32: the L2 norm of each row of a dense or packed weight.
+mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts);
+
 // y = x W^T + bias (+ adapter). A quantized base with an adapter is QLoRA; the call site cannot
 // tell. The summation order of an output element depends neither on the number of rows nor on
 // threads (CPU).
@@ -35,6 +38,11 @@ class Linear {
 
   // x [rows, in] -> [rows, out]
   mx::array operator()(const mx::array& x, AdapterSpans adapters) const;
+
+  // x [rows, in] W^T, without bias and adapters.
+  [[nodiscard]] mx::array project(const mx::array& x) const;
+  // [out] float32: the L2 norm of each row of W.
+  [[nodiscard]] mx::array row_norms() const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int in_features() const;

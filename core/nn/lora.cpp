@@ -1,6 +1,8 @@
-// Port of mlx_lm/tuner/lora.py › LoRALinear.__call__, for several adapters in one step.
+// Port of mlx_lm/tuner/lora.py › LoRALinear, LoRAEmbedding, and of dora.py, for several
+// adapters in one step.
 #include "core/nn/lora.h"
 
+#include <functional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -39,27 +41,38 @@ mx::array dropout(const mx::array& x, float rate, const mx::array& key) {
   return mx::multiply(mx::multiply(x, mx::array(1.0F / keep)), tensor::astype(kept, x.dtype()));
 }
 
-// scale * (x A) B in the type of x
+mx::array dropped(const LoraAdapter& adapter, const mx::array& x, const std::string& path) {
+  if (adapter.dropout <= 0.0F) {
+    return x;
+  }
+  if (!adapter.dropout_key) {
+    throw base::Error(base::ErrorCode::kInternal, "an adapter with dropout needs a dropout_key");
+  }
+  return dropout(x, adapter.dropout, key_for(*adapter.dropout_key, path));
+}
+
+// scale * (x a) b in the type of x
 mx::array low_rank(
     const LoraAdapter& adapter,
-    const LoraWeights& weights,
+    const mx::array& a,
+    const mx::array& b,
     const mx::array& x,
     const std::string& path) {
-  mx::array input = tensor::astype(x, mx::float32);
-  if (adapter.dropout > 0.0F) {
-    if (!adapter.dropout_key) {
-      throw base::Error(base::ErrorCode::kInternal, "an adapter with dropout needs a dropout_key");
-    }
-    input = dropout(input, adapter.dropout, key_for(*adapter.dropout_key, path));
-  }
-  const mx::array z = kernels::matmul(kernels::matmul(input, weights.a), weights.b);
+  const mx::array input = dropped(adapter, tensor::astype(x, mx::float32), path);
+  const mx::array z = kernels::matmul(kernels::matmul(input, a), b);
   return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
 }
 
-}  // namespace
+// The rows of y that a span has, changed by its adapter.
+using Change = std::function<mx::array(
+    const mx::array& y,
+    const LoraAdapter& adapter,
+    const LoraWeights& weights,
+    int begin,
+    int end)>;
 
-mx::array add_adapters(
-    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+mx::array change_spans(
+    const mx::array& y, const std::string& path, AdapterSpans adapters, const Change& change) {
   std::vector<mx::array> pieces;
   int done = 0;
   for (const AdapterSpan& span : adapters) {
@@ -80,9 +93,8 @@ mx::array add_adapters(
     if (span.begin > done) {
       pieces.push_back(rows_of(y, done, span.begin));
     }
-    const mx::array delta =
-        low_rank(*span.adapter, found->second, rows_of(x, span.begin, span.end), path);
-    pieces.push_back(mx::add(rows_of(y, span.begin, span.end), delta));
+    pieces.push_back(change(
+        rows_of(y, span.begin, span.end), *span.adapter, found->second, span.begin, span.end));
     done = span.end;
   }
   if (done == 0) {
@@ -92,6 +104,74 @@ mx::array add_adapters(
     pieces.push_back(rows_of(y, done, y.shape(0)));
   }
   return pieces.size() == 1 ? pieces.front() : mx::concatenate(pieces, 0);
+}
+
+// y times the gain of each column.
+mx::array scaled(const mx::array& y, const std::optional<Magnitudes>& dora) {
+  return dora ? mx::multiply(y, tensor::astype(dora->gain, y.dtype())) : y;
+}
+
+}  // namespace
+
+mx::array add_adapters(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  return change_spans(
+      y,
+      path,
+      adapters,
+      [&](const mx::array& own,
+          const LoraAdapter& adapter,
+          const LoraWeights& weights,
+          int begin,
+          int end) {
+        const mx::array delta =
+            low_rank(adapter, weights.a, weights.b, rows_of(x, begin, end), path);
+        return scaled(mx::add(own, delta), weights.dora);
+      });
+}
+
+mx::array add_embedding_adapters(
+    const mx::array& y, const mx::array& tokens, const std::string& path, AdapterSpans adapters) {
+  return change_spans(
+      y,
+      path,
+      adapters,
+      [&](const mx::array& own,
+          const LoraAdapter& adapter,
+          const LoraWeights& weights,
+          int begin,
+          int end) {
+        const mx::array picked = mx::slice(tokens, mx::Shape{begin}, mx::Shape{end});
+        const mx::array z = mx::multiply(
+            kernels::matmul(mx::take(weights.a, picked, 0), weights.b), mx::array(adapter.scale));
+        const mx::array sum = mx::add(own, tensor::astype(dropped(adapter, z, path), own.dtype()));
+        if (!weights.dora) {
+          return sum;
+        }
+        const mx::array gain = mx::expand_dims(mx::take(weights.dora->gain, picked, 0), 1);
+        return mx::multiply(sum, tensor::astype(gain, own.dtype()));
+      });
+}
+
+mx::array add_tied_head_adapters(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  return change_spans(
+      y,
+      path,
+      adapters,
+      [&](const mx::array& own,
+          const LoraAdapter& adapter,
+          const LoraWeights& weights,
+          int begin,
+          int end) {
+        const mx::array delta = low_rank(
+            adapter,
+            mx::contiguous(mx::transpose(weights.b)),
+            mx::contiguous(mx::transpose(weights.a)),
+            rows_of(x, begin, end),
+            path + ".head");  // a mask of its own
+        return scaled(mx::add(own, delta), weights.dora);
+      });
 }
 
 }  // namespace hub::nn

@@ -11,11 +11,19 @@ namespace hub::nn {
 
 namespace mx = mlx::core;
 
-// The two factors of one adapted layer: y += scale * (x A) B (arXiv:2106.09685 eq. 3;
+// DoRA's part of an adapted module (arXiv:2402.09353 eq. 5; mlx_lm/tuner/dora.py): each row of the
+// adapted weight is scaled to its own magnitude.
+struct Magnitudes {
+  mx::array m;     // [rows of the weight] float32, trained
+  mx::array gain;  // [rows of the weight] float32: m over the norm of the adapted weight's rows
+};
+
+// The two factors of one adapted module: y += scale * (x A) B (arXiv:2106.09685 eq. 3;
 // mlx_lm/tuner/lora.py).
 struct LoraWeights {
-  mx::array a;  // [in, rank] float32
-  mx::array b;  // [rank, out] float32
+  mx::array a;  // [in, rank] float32; of the embedding table [vocabulary, rank]
+  mx::array b;  // [rank, out] float32; of the embedding table [rank, width]
+  std::optional<Magnitudes> dora = std::nullopt;
 };
 
 // One adapter over a model. In training the arrays are the traced inputs of the gradient function.
@@ -36,10 +44,21 @@ struct AdapterSpan {
 };
 using AdapterSpans = std::span<const AdapterSpan>;
 
-// y [rows, out] plus what the adapters add for the module at `path`, whose input was x [rows, in]:
-// y[span] += scale * (dropout(x[span]) A) B. Rows in no span keep their bits. In training, dropout
-// draws from `dropout_key` and the path, so each module has its own mask.
+// y [rows, out] plus what the adapters add for the module at `path`, whose input was x [rows, in]
+// and whose bias is not in y yet: y[span] = (y[span] + scale * (dropout(x[span]) A) B) * gain. Rows
+// in no span keep their bits. In training, dropout draws from `dropout_key` and the path, so each
+// module has its own mask.
 mx::array add_adapters(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
+
+// The same for the rows y [rows, width] of the embedding table that `tokens` [rows] picked:
+// (y + dropout(scale * A[tokens] B)) * gain[tokens].
+mx::array add_embedding_adapters(
+    const mx::array& y, const mx::array& tokens, const std::string& path, AdapterSpans adapters);
+
+// The same where the embedding table is the output head: y [rows, vocabulary] of x [rows, width]:
+// (y + scale * (dropout(x) B^T) A^T) * gain.
+mx::array add_tied_head_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
 
 }  // namespace hub::nn

@@ -1,107 +1,42 @@
 #include "core/train/lora.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
-#include <set>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <mlx/ops.h>
 #include <mlx/random.h>
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
 #include "core/tensor/ops.h"
+#include "core/train/targets.h"
 
 namespace hub::train {
 namespace {
 
-constexpr std::string_view kMarker = "layers.";
+using Modules = std::map<std::string, models::Adaptable>;  // by path
 
-// "model.layers.12.mlp.up_proj" -> {12, "mlp.up_proj"}
-struct LayerPath {
-  int layer;
-  std::string relative;
-};
-
-LayerPath split_path(const std::string& path) {
-  const std::size_t marker = path.find(kMarker);
-  std::size_t end = marker == std::string::npos ? path.size() : marker + kMarker.size();
-  const std::size_t begin = end;
-  while (end < path.size() && std::isdigit(static_cast<unsigned char>(path[end])) != 0) {
-    ++end;
+TrainableAdapter::Module module_of(const models::Adaptable& base, bool dora) {
+  if (!dora) {
+    return {base, std::nullopt};
   }
-  if (end == begin || end + 1 >= path.size() || path[end] != '.') {
-    throw base::Error(
-        base::ErrorCode::kInternal,
-        "expected a linear's path of the form model.layers.<n>.<name>, got " + path);
-  }
-  return {std::stoi(path.substr(begin, end - begin)), path.substr(end + 1)};
+  mx::array norms = base.row_norms();
+  norms.eval();
+  return {base, norms};
 }
 
-bool matches(const std::string& relative, const std::string& target) {
-  return relative == target || relative.ends_with("." + target);
-}
-
-int first_adapted_layer(const models::LanguageModel& model, int num_layers) {
-  const int layers = model.config().num_hidden_layers;
-  if (num_layers > layers) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format("num_layers is {}, but the model has {} layers", num_layers, layers),
-        "params.num_layers");
-  }
-  return num_layers < 1 ? 0 : layers - num_layers;
-}
-
-void check_targets(
-    const std::vector<std::string>& targets, const std::set<std::string>& available) {
-  for (const std::string& target : targets) {
-    const bool found =
-        std::any_of(available.begin(), available.end(), [&](const std::string& relative) {
-          return matches(relative, target);
-        });
-    if (!found) {
-      throw base::Error(
-          base::ErrorCode::kInvalidArgument,
-          fmt::format(
-              "target_modules names \"{}\", which no layer has; there are: {}",
-              target,
-              fmt::join(available, ", ")),
-          "params.target_modules");
-    }
-  }
-}
-
-// The linears to adapt, in name order.
-std::map<std::string, const nn::Linear*> choose_linears(
+Modules choose_modules(
     const models::LanguageModel& model, const model_config::FinetuneParams& params) {
-  const int first_layer = first_adapted_layer(model, params.num_layers);
-  std::map<std::string, const nn::Linear*> chosen;
-  std::set<std::string> available;
-  for (const nn::Linear* linear : model.linears()) {
-    const LayerPath place = split_path(linear->path());
-    available.insert(place.relative);
-    const auto& targets = params.target_modules;
-    const bool wanted =
-        !targets || std::any_of(targets->begin(), targets->end(), [&](const std::string& target) {
-          return matches(place.relative, target);
-        });
-    if (wanted && place.layer >= first_layer) {
-      chosen.emplace(linear->path(), linear);
+  Targets targets(params, model.config().num_hidden_layers);
+  Modules chosen;
+  for (const models::Adaptable& module : models::adaptables(model)) {
+    const models::LayerPath place = module.place();
+    if (targets.mean(module.path(), place.layer, place.relative)) {
+      chosen.emplace(module.path(), module);
     }
   }
-  if (params.target_modules) {
-    check_targets(*params.target_modules, available);
-  }
-  if (chosen.empty()) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        "target_modules is empty: nothing would be trained",
-        "params.target_modules");
-  }
+  targets.check();
   return chosen;
 }
 
@@ -115,17 +50,29 @@ nn::LoraAdapter TrainableAdapter::bind(
     adapter.dropout = dropout;
     adapter.dropout_key = dropout_key;
   }
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    adapter.layers.emplace(paths[i], nn::LoraWeights{values[2 * i], values[(2 * i) + 1]});
+  const std::size_t width = dora ? 3 : 2;
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    const auto own = values.subspan(width * i, width);
+    const Module& module = modules[i];
+    nn::LoraWeights weights{own[0], own[1]};
+    if (dora) {
+      const nn::LoraWeights constant{mx::stop_gradient(own[0]), mx::stop_gradient(own[1])};
+      const mx::array norms = module.base.adapted_norms(constant, scale, *module.row_norms);
+      weights.dora = nn::Magnitudes{own[2], own[2] / norms};
+    }
+    adapter.layers.emplace(module.base.path(), std::move(weights));
   }
   return adapter;
 }
 
 std::vector<std::string> TrainableAdapter::names() const {
   std::vector<std::string> result;
-  for (const std::string& path : paths) {
-    result.push_back(path + ".lora_a");
-    result.push_back(path + ".lora_b");
+  for (const Module& module : modules) {
+    result.push_back(module.base.path() + ".lora_a");
+    result.push_back(module.base.path() + ".lora_b");
+    if (dora) {
+      result.push_back(module.base.path() + ".m");
+    }
   }
   return result;
 }
@@ -154,40 +101,56 @@ TrainableAdapter make_adapter(
   result.rank = params.rank;
   result.scale = static_cast<float>(params.scale);
   result.dropout = static_cast<float>(params.dropout);
+  result.dora = params.method == "dora";
   mx::array key = mx::random::key(seed);
-  for (const auto& [path, linear] : choose_linears(model, params)) {
+  for (const auto& [path, base] : choose_modules(model, params)) {
     const auto [next, own] = mx::random::split(key);
     key = next;
-    const float bound = 1.0F / std::sqrt(static_cast<float>(linear->in_features()));
-    result.paths.push_back(path);
+    result.modules.push_back(module_of(base, result.dora));
+    const float bound = 1.0F / std::sqrt(static_cast<float>(base.in()));
     result.parameters.push_back(
         mx::random::uniform(
             mx::array(-bound),
             mx::array(bound),
-            mx::Shape{linear->in_features(), params.rank},
+            mx::Shape{base.in(), params.rank},
             mx::float32,
             own));
-    result.parameters.push_back(
-        mx::zeros(mx::Shape{params.rank, linear->out_features()}, mx::float32));
+    result.parameters.push_back(mx::zeros(mx::Shape{params.rank, base.out()}, mx::float32));
+    if (result.dora) {
+      result.parameters.push_back(*result.modules.back().row_norms);
+    }
   }
   mx::eval(result.parameters);
   return result;
 }
 
 TrainableAdapter continue_adapter(
-    const nn::LoraAdapter& start, const model_config::FinetuneParams& params) {
+    const nn::LoraAdapter& start,
+    const models::LanguageModel& model,
+    const model_config::FinetuneParams& params) {
   TrainableAdapter result;
   result.scale = start.scale;
   result.dropout = static_cast<float>(params.dropout);
-  for (const auto& [path, weights] : start.layers) {
-    result.paths.push_back(path);
+  Modules modules;
+  for (const models::Adaptable& module : models::adaptables(model)) {
+    if (start.layers.contains(module.path())) {
+      modules.emplace(module.path(), module);
+    }
   }
-  std::sort(result.paths.begin(), result.paths.end());
-  for (const std::string& path : result.paths) {
+  if (modules.size() != start.layers.size()) {
+    throw base::Error(
+        base::ErrorCode::kInternal, "the adapter to go on from has modules that the model has not");
+  }
+  for (const auto& [path, base] : modules) {
     const nn::LoraWeights& weights = start.layers.at(path);
     result.rank = weights.a.shape(1);
+    result.dora = weights.dora.has_value();
+    result.modules.push_back(module_of(base, result.dora));
     result.parameters.push_back(tensor::astype(weights.a, mx::float32));
     result.parameters.push_back(tensor::astype(weights.b, mx::float32));
+    if (weights.dora) {
+      result.parameters.push_back(tensor::astype(weights.dora->m, mx::float32));
+    }
   }
   mx::eval(result.parameters);
   return result;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,30 +10,37 @@
 #include <mlx/array.h>
 
 #include "core/model_config/finetune_params.h"
+#include "core/models/adaptable.h"
 #include "core/models/language_model.h"
 #include "core/nn/lora.h"
 #include "core/train/trainable.h"
 
 namespace hub::train {
 
-namespace mx = mlx::core;
-
-// An adapter in training: its parameters are a0 [in, rank], b0 [rank, out], a1, b1, … in path
-// order.
+// An adapter in training: its parameters are a0 [in, rank], b0 [rank, out], with DoRA m0 [rows],
+// then a1, b1, … in path order. Refers to the model.
 class TrainableAdapter final : public Trainable {
  public:
-  std::vector<std::string> paths;  // adapted linears, sorted by name
+  // A module that is adapted.
+  struct Module {
+    models::Adaptable base;
+    std::optional<mx::array> row_norms;  // of the base's weight; DoRA only
+  };
+  std::vector<Module> modules;  // sorted by path
   int rank = 8;
   float scale = 20.0F;
+  bool dora = false;
 
-  // The adapter over `values`, which may be traced arrays. Without a key it has no dropout.
+  // The adapter over `values`, which may be traced arrays. Without a key it has no dropout. With
+  // DoRA the norms of the adapted weight follow the values, but no gradient goes through them
+  // (arXiv:2402.09353 section 4.3).
   [[nodiscard]] nn::LoraAdapter bind(
       std::span<const mx::array> values,
       const std::optional<mx::array>& dropout_key = std::nullopt) const;
   // The adapter over the current parameters, without dropout.
   [[nodiscard]] nn::LoraAdapter adapter() const { return bind(parameters); }
 
-  // "<path>.lora_a", "<path>.lora_b", in parameter order.
+  // "<path>.lora_a", "<path>.lora_b" and with DoRA "<path>.m", in parameter order.
   [[nodiscard]] std::vector<std::string> names() const override;
   [[nodiscard]] PlacedModel place(
       const models::LanguageModel& model,
@@ -45,17 +53,19 @@ class TrainableAdapter final : public Trainable {
 };
 
 // A fresh adapter as mlx_lm/tuner/lora.py initialises it: A ~ U(-1/sqrt(in), 1/sqrt(in)), B = 0,
-// float32; equal for equal seeds. It adapts the linears of the last `params.num_layers` layers
-// (below 1: of all) that `params.target_modules` names relative to their layer
-// ("self_attn.q_proj", or its last part, "q_proj"); absent: all. Throws kInvalidArgument naming the
-// field when a name matches nothing or the model has fewer layers.
+// and with method "dora" m = the norms of the weight's rows (dora.py); float32; equal for equal
+// seeds. targets.h says which modules it adapts. Throws kInvalidArgument naming the field when a
+// name matches nothing or the model has fewer layers.
 TrainableAdapter make_adapter(
     const models::LanguageModel& model,
     const model_config::FinetuneParams& params,
     std::uint64_t seed);
 
-// Training goes on from `start`: its layers, rank and scale hold; dropout is the params'.
+// Training goes on from `start`, an adapter of `model`: its kind, modules, rank and scale hold;
+// dropout is the params'.
 TrainableAdapter continue_adapter(
-    const nn::LoraAdapter& start, const model_config::FinetuneParams& params);
+    const nn::LoraAdapter& start,
+    const models::LanguageModel& model,
+    const model_config::FinetuneParams& params);
 
 }  // namespace hub::train

@@ -13,6 +13,7 @@ import mlx_lm.utils
 import numpy
 import pytest
 from package_files import cache_folder
+from tiny_models import TinyShape, make_tiny_model
 
 # MLX, mlx-lm and NumPy are only partly typed.
 mx: Any = mlx.core
@@ -46,9 +47,9 @@ def run_job(build_dir: Path, folder: Path, spec: dict[str, Any]) -> dict[str, An
     return events[-1]
 
 
-def mlx_lm_loss(adapter: Path) -> float:
+def mlx_lm_loss(adapter: Path, folder: Path = MODEL) -> float:
     """Mean loss of the answer's tokens, in float64 from mlx-lm's logits."""
-    model, tokenizer = load(str(MODEL))
+    model, tokenizer = load(str(folder))
     model.set_dtype(mx.float32)  # as our worker computes on a CPU
     model = load_adapters(model, str(adapter))
     model.eval()
@@ -62,21 +63,19 @@ def mlx_lm_loss(adapter: Path) -> float:
     return float((total - logits[np.arange(len(logits)), tokens[len(prompt) :]]).mean())
 
 
-@pytest.fixture
-def specification(tmp_path: Path) -> dict[str, Any]:
+def specify(tmp_path: Path, model: Path) -> dict[str, Any]:
     dataset = tmp_path / "rows.jsonl"
     dataset.write_text(json.dumps({"messages": MESSAGES}) + "\n")
     return {
-        "base": {"folder": str(MODEL), "digest": "", "name": MODEL.name},
+        "base": {"folder": str(model), "digest": "", "name": model.name},
         "adapter": None,
         "dataset": {"path": str(dataset), "digest": ""},
         "output_folder": str(tmp_path / "out"),
     }
 
 
-def test_mlx_lm_gives_the_same_loss_with_our_adapter(
-    build_dir: Path, tmp_path: Path, specification: dict[str, Any]
-) -> None:
+def test_mlx_lm_gives_the_same_loss_with_our_adapter(build_dir: Path, tmp_path: Path) -> None:
+    specification = specify(tmp_path, MODEL)
     params = {
         "rank": 4, "scale": 10.0, "num_layers": 3, "learning_rate": 1e-3, "lr_schedule": "constant",
         "epochs": 3, "eval_every": 0, "save_every": 0,
@@ -92,3 +91,39 @@ def test_mlx_lm_gives_the_same_loss_with_our_adapter(
     ours = run_job(build_dir, tmp_path, {**measured, "adapter": {"folder": str(adapter)}})
     assert abs(ours["loss"] - base["loss"]) > 0.1  # the adapter matters
     assert mlx_lm_loss(adapter) == pytest.approx(ours["loss"], abs=1e-4)
+
+
+# method, bits of the base (0: float32), what else, modules with tensors in the file
+METHODS: list[tuple[str, int, dict[str, Any], int]] = [
+    ("lora", 4, {"alpha": 16.0, "rslora": True, "rank": 4}, 14),
+    ("lora", 4, {"target_modules": ["self_attn.q_proj", "model.embed_tokens"]}, 3),
+    ("lora", 8, {"target_modules": ["model.layers.0.mlp.up_proj", "v_proj"], "num_layers": 1}, 2),
+    ("dora", 4, {}, 14),
+    ("dora", 0, {"target_modules": ["mlp.down_proj", "model.embed_tokens"]}, 3),
+    ("full", 0, {"num_layers": 1}, 9),
+    ("full", 0, {"target_modules": ["model.norm", "self_attn.k_proj"]}, 3),
+]
+
+
+@pytest.mark.parametrize(("method", "bits", "more", "modules"), METHODS)
+def test_mlx_lm_loads_the_result_of_every_method(
+    build_dir: Path, tmp_path: Path, method: str, bits: int, more: dict[str, Any], modules: int
+) -> None:
+    model = make_tiny_model(tmp_path / "tiny", TinyShape(bits=bits))
+    specification = specify(tmp_path, model)
+    params = {
+        "method": method, "learning_rate": 2e-2, "lr_schedule": "constant", "epochs": 4,
+        "eval_every": 0, "save_every": 0, **more,
+    }  # fmt: skip
+    trained = run_job(build_dir, tmp_path, {**specification, "kind": "finetune", "params": params})
+    adapter = Path(trained["adapter_folder"])
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert config["fine_tune_type"] == method
+    names = mx.load(str(adapter / "adapters.safetensors"))
+    assert len({name.rpartition(".")[0] for name in names}) == modules
+
+    measured: dict[str, Any] = {**specification, "kind": "evaluate", "params": {}}
+    base = run_job(build_dir, tmp_path, measured)
+    ours = run_job(build_dir, tmp_path, {**measured, "adapter": {"folder": str(adapter)}})
+    assert ours["loss"] < base["loss"] - 0.05  # it has learnt
+    assert mlx_lm_loss(adapter, model) == pytest.approx(ours["loss"], abs=1e-4)

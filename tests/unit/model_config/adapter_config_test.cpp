@@ -40,9 +40,17 @@ TEST(AdapterConfig, ReadsWhatMlxLmWrites) {
   EXPECT_EQ(config.keys->at(0), "self_attn.q_proj");
 }
 
+TEST(AdapterConfig, WholeWeightsHaveNoRank) {
+  const auto config = AdapterConfig::from_json(
+      {{"fine_tune_type", "full"}, {"num_layers", 2}, {"lora_parameters", nullptr}});
+  EXPECT_EQ(config.fine_tune_type, "full");
+  EXPECT_EQ(config.num_layers, 2);
+}
+
 TEST(AdapterConfig, OtherKindsAndMissingFieldsAreRefused) {
   EXPECT_THAT(refusal(R"({"peft_type":"LORA","r":8})"), HasSubstr("PEFT"));
-  EXPECT_THAT(refusal(R"({"fine_tune_type":"dora"})"), HasSubstr("dora"));
+  EXPECT_THAT(refusal(R"({"fine_tune_type":"dora"})"), HasSubstr("'lora_parameters' is required"));
+  EXPECT_THAT(refusal(R"({"fine_tune_type":"ia3"})"), HasSubstr("ia3"));
   EXPECT_THAT(refusal(R"({"fine_tune_type":"lora"})"), HasSubstr("'lora_parameters' is required"));
   EXPECT_THAT(
       refusal(R"({"lora_parameters":{"rank":8}})"),

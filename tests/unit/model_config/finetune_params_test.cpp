@@ -25,7 +25,7 @@ TEST(FinetuneParams, EmptyMeansDefaults) {
 // The form that http-api clients send.
 TEST(FinetuneParams, FullFormComesBackAsSent) {
   const Json sent = Json::parse(R"({
-    "method": "lora", "rank": 16, "scale": 10.0, "dropout": 0.1,
+    "method": "dora", "rank": 16, "scale": 10.0, "alpha": 40.0, "rslora": true, "dropout": 0.1,
     "target_modules": ["self_attn.q_proj"], "num_layers": 4,
     "optimizer": "sgd",
     "optimizer_config": {"momentum": 0.5, "dampening": 0.0, "nesterov": true}, "learning_rate": 2e-4,
@@ -47,6 +47,16 @@ TEST(FinetuneParams, NullsAndAutoMeanAbsent) {
   EXPECT_FALSE(params.max_steps);
   EXPECT_FALSE(params.target_modules);
   EXPECT_EQ(params.rank, 8);
+}
+
+TEST(FinetuneParams, AlphaSaysTheScale) {
+  const auto scale = [](const Json& json) {
+    return FinetuneParams::from_json(json, "params").scale;
+  };
+  EXPECT_DOUBLE_EQ(scale({{"rank", 4}, {"alpha", 8.0}}), 2.0);
+  EXPECT_DOUBLE_EQ(scale({{"rank", 4}, {"alpha", 8.0}, {"rslora", true}}), 4.0);
+  EXPECT_DOUBLE_EQ(scale({{"rank", 4}, {"alpha", 8.0}, {"scale", 2.0}}), 2.0);
+  EXPECT_THROW(scale({{"rank", 4}, {"alpha", 8.0}, {"scale", 20.0}}), base::Error);
 }
 
 TEST(FinetuneParams, CompatHasMlxLmsDefaults) {
@@ -97,7 +107,9 @@ INSTANTIATE_TEST_SUITE_P(
     FinetuneParams,
     Refused,
     ::testing::Values(
-        std::pair("method", "\"full\""),
+        std::pair("method", "\"ia3\""),
+        std::pair("alpha", "0"),
+        std::pair("rslora", "true"),
         std::pair("rank", "0"),
         std::pair("rank", "513"),
         std::pair("rank", "1.5"),

@@ -93,9 +93,45 @@ TEST_F(Adapter, SavingWhatOneConfigCannotDescribeIsRefused) {
 }
 
 // Layer 0 has q alone, layer 1 both: mlx-lm would fill the gap with factors of its own.
-TEST_F(Adapter, SavingAnUnevenAdapterIsRefused) {
+TEST_F(Adapter, WhatNotEveryLayerHasIsNamedByItsPath) {
   add("model.layers.0.self_attn.q_proj", 64, 64);
+  add("model.embed_tokens", 96, 64);
+  save();
+  EXPECT_EQ(config().at("num_layers"), 2);
+  EXPECT_EQ(
+      config().at("lora_parameters").at("keys"),
+      (base::Json{"model.embed_tokens", "model.layers.1.self_attn.v_proj", "self_attn.q_proj"}));
+  const nn::LoraAdapter loaded = load_adapter(folder_.path(), *model_);
+  EXPECT_EQ(loaded.layers.size(), 4U);
+}
+
+TEST_F(Adapter, OnlyModulesOfTheModelAreSaved) {
+  add("model.layers.0.self_attn.w_proj", 64, 64);
   EXPECT_THROW(save(), base::Error);
+}
+
+TEST_F(Adapter, MagnitudesComeBackAndAreAllOrNone) {
+  nn::LoraWeights& first = adapter_.layers.at("model.layers.1.self_attn.q_proj");
+  first.dora = nn::Magnitudes{mx::full({64}, 2.0F), mx::ones({64})};
+  EXPECT_THROW(save(), base::Error);
+  nn::LoraWeights& second = adapter_.layers.at("model.layers.1.self_attn.v_proj");
+  second.dora = nn::Magnitudes{mx::full({32}, 3.0F), mx::ones({32})};
+  save();
+  EXPECT_EQ(config().at("fine_tune_type"), "dora");
+  const nn::LoraAdapter loaded = load_adapter(folder_.path(), *model_);
+  const auto& dora = loaded.layers.at("model.layers.1.self_attn.v_proj").dora;
+  ASSERT_TRUE(dora.has_value());
+  EXPECT_TRUE(mx::array_equal(dora->m, mx::full({32}, 3.0F)).item<bool>());
+  EXPECT_GT(mx::min(dora->gain).item<float>(), 0.0F);
+}
+
+TEST_F(Adapter, WholeWeightsAreNoAdapter) {
+  save();
+  base::Json json = config();
+  json["fine_tune_type"] = "full";
+  json["lora_parameters"] = nullptr;
+  std::ofstream(folder_.path() / "adapter_config.json") << json.dump();
+  EXPECT_THAT(refusal(), HasSubstr("whole weights"));
 }
 
 TEST_F(Adapter, MissingHalvesAreNamed) {

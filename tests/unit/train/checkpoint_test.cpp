@@ -35,7 +35,7 @@ TEST_F(CheckpointTest, ResultLoadsAgain) {
       folder, saved, model_.get(), {{"model", "tiny"}, {"mlx_model_hub", {{"job_id", "j"}}}});
 
   const nn::LoraAdapter loaded = models::load_adapter(folder, model_.get());
-  EXPECT_EQ(flat(continue_adapter(loaded, tiny_params())), flat(saved));
+  EXPECT_EQ(flat(continue_adapter(loaded, model_.get(), tiny_params())), flat(saved));
   const base::Json config =
       base::parse_json(base::read_file(folder / "adapter_config.json"), "config");
   EXPECT_EQ(config.at("fine_tune_type"), "lora");

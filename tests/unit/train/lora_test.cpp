@@ -24,8 +24,12 @@ std::string refusal(const model_config::FinetuneParams& params) {
 TEST(MakeAdapterTest, AdaptsEveryLinearByDefault) {
   const TinyModel model;
   const TrainableAdapter adapter = make_adapter(model.get(), tiny_params(), 1);
-  EXPECT_EQ(adapter.paths.size(), 14U);
-  EXPECT_TRUE(std::is_sorted(adapter.paths.begin(), adapter.paths.end()));
+  EXPECT_EQ(adapter.modules.size(), 14U);
+  EXPECT_TRUE(
+      std::is_sorted(
+          adapter.modules.begin(), adapter.modules.end(), [](const auto& left, const auto& right) {
+            return left.base.path() < right.base.path();
+          }));
   ASSERT_EQ(adapter.parameters.size(), 28U);
   EXPECT_EQ(adapter.names()[0], "model.layers.0.mlp.down_proj.lora_a");
   EXPECT_EQ(adapter.names()[1], "model.layers.0.mlp.down_proj.lora_b");
@@ -68,9 +72,33 @@ TEST(MakeAdapterTest, ChoosesTheLastLayersAndTheNamedModules) {
   params.target_modules = {"self_attn.v_proj", "down_proj"};
   const TrainableAdapter adapter = make_adapter(model.get(), params, 1);
   EXPECT_EQ(
-      adapter.paths,
+      adapter.names(),
       (std::vector<std::string>{
-          "model.layers.1.mlp.down_proj", "model.layers.1.self_attn.v_proj"}));
+          "model.layers.1.mlp.down_proj.lora_a",
+          "model.layers.1.mlp.down_proj.lora_b",
+          "model.layers.1.self_attn.v_proj.lora_a",
+          "model.layers.1.self_attn.v_proj.lora_b"}));
+}
+
+TEST(MakeAdapterTest, TakesWholePathsAndTheEmbeddingTable) {
+  const TinyModel model;
+  auto params = tiny_params();
+  params.num_layers = 1;
+  params.method = "dora";
+  params.target_modules = {"model.layers.0.mlp.up_proj", "embed_tokens"};
+  const TrainableAdapter adapter = make_adapter(model.get(), params, 1);
+  EXPECT_EQ(
+      adapter.names(),
+      (std::vector<std::string>{
+          "model.embed_tokens.lora_a",
+          "model.embed_tokens.lora_b",
+          "model.embed_tokens.m",
+          "model.layers.0.mlp.up_proj.lora_a",
+          "model.layers.0.mlp.up_proj.lora_b",
+          "model.layers.0.mlp.up_proj.m"}));
+  EXPECT_EQ(adapter.parameters[0].shape(), (mx::Shape{96, 4}));
+  EXPECT_EQ(adapter.parameters[1].shape(), (mx::Shape{4, 64}));
+  EXPECT_EQ(adapter.parameters[2].shape(), (mx::Shape{96}));
 }
 
 TEST(MakeAdapterTest, RefusesWhatMatchesNothing) {
@@ -118,8 +146,8 @@ TEST(ContinueAdapterTest, KeepsTheValuesRankAndScale) {
   params.scale = 7.0;
   TrainableAdapter start = make_adapter(model.get(), params, 1);
   fill_b(start);
-  const TrainableAdapter next = continue_adapter(start.adapter(), tiny_params());
-  EXPECT_EQ(next.paths, start.paths);
+  const TrainableAdapter next = continue_adapter(start.adapter(), model.get(), tiny_params());
+  EXPECT_EQ(next.names(), start.names());
   EXPECT_EQ(flat(next), flat(start));
   EXPECT_EQ(next.rank, 4);
   EXPECT_FLOAT_EQ(next.scale, 7.0F);

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/tensor/ops.h"
+#include "core/train/full_weights.h"
 #include "core/train/trainer.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/train/tiny_training.h"
@@ -40,8 +41,21 @@ class ResumeTest : public testing::Test {
       return polls > stop_at && stop_at > 0 ? Command::kStop : Command::kContinue;
     };
     const auto rows = counting_rows(10);
+    std::unique_ptr<models::LanguageModel> dense;
+    std::unique_ptr<Trainable> trained;
+    if (dense_) {
+      dense = models::make_model(*dense_);
+      trained = std::make_unique<TrainableWeights>(make_full_weights(dense_, params));
+    } else {
+      trained = fresh(model_.get(), params);
+    }
     Trainer training(
-        model_.get(), fresh(model_.get(), params), {rows, counting_rows(5)}, params, 2, hooks);
+        dense ? *dense : model_.get(),
+        std::move(trained),
+        {rows, counting_rows(5)},
+        params,
+        2,
+        hooks);
     if (auto state = load_state(file_)) {
       training.restore(std::move(*state));
     }
@@ -69,6 +83,7 @@ class ResumeTest : public testing::Test {
   }
 
   TinyModel model_;
+  std::shared_ptr<const models::ModelTensors> dense_;  // trained themselves, where given
   test::TempDir folder_;
   std::filesystem::path file_ = folder_.path() / "state.safetensors";
 };
@@ -118,6 +133,27 @@ TEST_F(ResumeTest, EveryOptimizerGoesOnWithTheSameBits) {
     const Run parts = run(params, 9);
     EXPECT_EQ(parts.parameters, whole.parameters);
     EXPECT_EQ(parts.result.eval_loss_after, whole.result.eval_loss_after);
+  }
+}
+
+TEST_F(ResumeTest, EveryMethodGoesOnWithTheSameBits) {
+  test::TempDir dense;
+  base::Json config = test::tiny_config();
+  config.erase("quantization");
+  test::write_tiny_model(dense.path(), config);
+  for (const char* method : {"dora", "full"}) {
+    SCOPED_TRACE(method);
+    auto params = rich_params();
+    params.method = method;
+    params.num_layers = 1;
+    dense_ = params.method == "full"
+                 ? std::make_shared<models::ModelTensors>(models::load_tensors(dense.path()))
+                 : nullptr;
+    const Run whole = run(params, 0);
+    const Run parts = run(params, 9);
+    EXPECT_EQ(parts.parameters, whole.parameters);
+    EXPECT_EQ(parts.result.eval_loss_after, whole.result.eval_loss_after);
+    EXPECT_LT(*whole.result.eval_loss_after, *whole.result.eval_loss_before);
   }
 }
 
