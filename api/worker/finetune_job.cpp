@@ -195,6 +195,14 @@ std::optional<train::TrainState> saved_state(
   return std::nullopt;
 }
 
+// How much of the peak is in arrays now; what is low between steps is what steps need for
+// themselves.
+double memory_share(const train::StepReport& report) {
+  return report.peak_memory_bytes == 0 ? 0.0
+                                       : static_cast<double>(report.active_memory_bytes) /
+                                             static_cast<double>(report.peak_memory_bytes);
+}
+
 // Turns what the trainer reports into events.
 class Reporter {
  public:
@@ -217,7 +225,10 @@ class Reporter {
          {"input_tokens_per_second", report.input_tokens_per_second},
          {"trained_tokens", report.trained_tokens},
          {"grad_norm", report.grad_norm},
-         {"peak_memory_bytes", report.peak_memory_bytes}});
+         {"peak_memory_bytes", report.peak_memory_bytes},
+         {"active_memory_bytes", report.active_memory_bytes},
+         {"cache_memory_bytes", report.cache_memory_bytes},
+         {"active_memory_share", memory_share(report)}});
     progress(report.step);
   }
 
@@ -226,6 +237,32 @@ class Reporter {
     if (base::steady_seconds() - last_progress_ >= kSecondsBetweenProgress) {
       progress(step);
     }
+  }
+
+  // A figure that is no number has no JSON: it goes as text.
+  void skipped(const train::SkippedStep& skipped) {
+    emit_(
+        "log",
+        {{"level", "warning"},
+         {"message",
+          fmt::format(
+              "step {} is skipped ({} in a row): loss {}, gradient norm {}, learning rate {:g}",
+              skipped.step,
+              skipped.in_a_row,
+              skipped.loss,
+              skipped.grad_norm,
+              skipped.learning_rate)},
+         {"step", skipped.step},
+         {"in_a_row", skipped.in_a_row},
+         {"loss", fmt::format("{}", skipped.loss)},
+         {"grad_norm", fmt::format("{}", skipped.grad_norm)},
+         {"learning_rate", skipped.learning_rate},
+         {"rolls_back", skipped.rolls_back}});
+    emit_(
+        "metric",
+        {{"step", skipped.step},
+         {"skipped_in_a_row", skipped.in_a_row},
+         {"learning_rate", skipped.learning_rate}});
   }
 
   void evaluated(const train::EvalReport& report) {
@@ -273,13 +310,20 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   }
   const int batch_size = pick_batch_size(spec, params, *model, data, emit);
   const Json extra = lineage(spec, params);
-  const train::Checkpoints checkpoints(spec.output_folder / "checkpoints", *model, extra);
+  const train::Checkpoints checkpoints(
+      spec.output_folder / "checkpoints", *model, extra, params.keep_checkpoints);
   const auto adapter_folder = spec.output_folder / "adapter";
   Reporter reporter(emit);
 
   train::TrainHooks hooks;
   hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
   hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
+  hooks.skipped = [&](const train::SkippedStep& skipped) { reporter.skipped(skipped); };
+  hooks.last_checkpoint = [&] { return saved_state(state_file, fingerprint, emit); };
+  hooks.best = [&](int step, const train::Trainable& trained) {
+    checkpoints.save_best(trained);
+    log_info(emit, fmt::format("step {} is the best so far", step));
+  };
   hooks.log = [&](const std::string& message) { log_info(emit, message); };
   hooks.poll = [&](int step) {
     reporter.polled(step);
@@ -313,6 +357,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       {"adapter_folder", adapter_folder.string()},
       {"steps", result.steps},
       {"best_step", result.best_step},
+      {"skipped_steps", result.skipped_steps},
       {"stop_reason", to_string(result.end)},
       {"train_loss", result.train_loss},
       {"eval_loss_before", optional_json(result.eval_loss_before)},

@@ -201,7 +201,14 @@ Json or_null(const std::optional<T>& value) {
 FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
   const JsonReader reader(json, path);
   reader.refuse_unknown(
-      {"alpha",
+      {"early_stopping_min_delta",
+       "save_best",
+       "keep_checkpoints",
+       "nonfinite_patience",
+       "nonfinite_rollbacks",
+       "rollback_lr_factor",
+       "clear_cache_tokens",
+       "alpha",
        "rslora",
        "method",
        "rank",
@@ -263,6 +270,14 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_int(reader, "save_every", 0, kMany, params.save_every);
   read_below(reader, "eval_fraction", 1.0, params.eval_fraction);
   read_optional_int(reader, "early_stopping_patience", 1, kMany, params.early_stopping_patience);
+  read_number(reader, "early_stopping_min_delta", 0.0, 1e6, params.early_stopping_min_delta);
+  read_flag(reader, "save_best", params.save_best);
+  read_optional_int(reader, "keep_checkpoints", 1, kMany, params.keep_checkpoints);
+  read_int(reader, "nonfinite_patience", 1, kMany, params.nonfinite_patience);
+  read_int(reader, "nonfinite_rollbacks", 0, kMany, params.nonfinite_rollbacks);
+  read_positive(reader, "rollback_lr_factor", 1.0, params.rollback_lr_factor);
+  params.clear_cache_tokens =
+      reader.optional_int("clear_cache_tokens", 0, kMaxSeed).value_or(params.clear_cache_tokens);
   read_flag(reader, "grad_checkpoint", params.grad_checkpoint);
   read_int(reader, "grad_accumulation_steps", 1, 4096, params.grad_accumulation_steps);
   read_flag(reader, "train_on_prompt", params.train_on_prompt);
@@ -302,6 +317,13 @@ Json FinetuneParams::to_json() const {
   json["save_every"] = save_every;
   json["eval_fraction"] = eval_fraction;
   json["early_stopping_patience"] = or_null(early_stopping_patience);
+  json["early_stopping_min_delta"] = early_stopping_min_delta;
+  json["save_best"] = save_best;
+  json["keep_checkpoints"] = or_null(keep_checkpoints);
+  json["nonfinite_patience"] = nonfinite_patience;
+  json["nonfinite_rollbacks"] = nonfinite_rollbacks;
+  json["rollback_lr_factor"] = rollback_lr_factor;
+  json["clear_cache_tokens"] = clear_cache_tokens;
   json["grad_checkpoint"] = grad_checkpoint;
   json["grad_accumulation_steps"] = grad_accumulation_steps;
   json["compat"] = compat;

@@ -46,6 +46,13 @@ struct FinetuneParams {
   double eval_fraction =
       0.1;  // of the rows, held out by seed when the data set has no validation file
   std::optional<int> early_stopping_patience;  // evaluations without improvement
+  double early_stopping_min_delta = 0.0;       // nats; less is no improvement
+  bool save_best = false;                      // keep the best evaluation's result beside the last
+  std::optional<int> keep_checkpoints;         // numbered files; absent: all
+  int nonfinite_patience = 3;                  // steps in a row without a finite loss and gradient
+  int nonfinite_rollbacks = 1;          // returns to the last checkpoint after that; then it fails
+  double rollback_lr_factor = 0.5;      // (0, 1]; of the learning rate, at each return
+  std::int64_t clear_cache_tokens = 0;  // inputs between two clearings of freed memory; 0: never
   bool grad_checkpoint = false;
   int grad_accumulation_steps = 1;
   bool compat = false;           // as mlx-lm trains: see from_json()

@@ -1,7 +1,9 @@
 #include "core/train/checkpoint.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -37,8 +39,33 @@ void save_result(
 }
 
 Checkpoints::Checkpoints(
-    std::filesystem::path folder, const models::LanguageModel& model, const base::Json& extra)
-    : folder_(std::move(folder)), model_(model), extra_(extra.dump()) {}
+    std::filesystem::path folder,
+    const models::LanguageModel& model,
+    const base::Json& extra,
+    std::optional<int> keep)
+    : folder_(std::move(folder)), model_(model), extra_(extra.dump()), keep_(keep) {}
+
+void Checkpoints::save_best(const Trainable& trained) const {
+  save_result(folder_ / "best", trained, model_, base::parse_json(extra_, "adapter configuration"));
+}
+
+void Checkpoints::remove_old() const {
+  if (!keep_) {
+    return;
+  }
+  std::vector<std::filesystem::path> numbered;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    if (entry.path().filename().string().ends_with(std::string("_") + kTensorFile)) {
+      numbered.push_back(entry.path());
+    }
+  }
+  std::sort(numbered.begin(), numbered.end());  // seven digits: by step
+  const auto keep = static_cast<std::size_t>(*keep_);
+  for (std::size_t i = 0; i + keep < numbered.size(); ++i) {
+    std::error_code ignored;  // a file too many does no harm
+    std::filesystem::remove(numbered[i], ignored);
+  }
+}
 
 void Checkpoints::save(int step, const Trainable& trained) const {
   save_result(folder_, trained, model_, base::parse_json(extra_, "adapter configuration"));
@@ -53,6 +80,7 @@ void Checkpoints::save(int step, const Trainable& trained) const {
   if (error) {
     refuse(numbered, error);
   }
+  remove_old();
   base::sync_path(folder_);
 }
 

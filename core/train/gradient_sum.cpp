@@ -36,12 +36,11 @@ void GradientSum::evaluate() const {
   mx::eval(arrays);
 }
 
-std::vector<mx::array> GradientSum::mean() const {
+std::vector<mx::array> GradientSum::take_mean() {
   const mx::array factor(1.0F / static_cast<float>(weight()));
-  std::vector<mx::array> gradients;
-  gradients.reserve(parts_.size());
-  for (const mx::array& part : parts_) {
-    gradients.push_back(tensor::astype(part * factor, part.dtype()));
+  std::vector<mx::array> gradients = std::exchange(parts_, {});
+  for (mx::array& gradient : gradients) {
+    gradient = tensor::astype(gradient * factor, gradient.dtype());
   }
   return gradients;
 }

@@ -26,8 +26,8 @@ class GradientSum {
   // Computes what was added so far, which frees the activations of the last batch.
   void evaluate() const;
 
-  // The mean gradient; requires a batch.
-  [[nodiscard]] std::vector<mx::array> mean() const;
+  // The mean gradient, which it then no longer keeps; requires a batch. Only builds a graph.
+  [[nodiscard]] std::vector<mx::array> take_mean();
   // Sum of losses, float32 scalar, and what to divide it by for their mean.
   [[nodiscard]] const mx::array& loss() const { return loss_; }
   [[nodiscard]] std::size_t weight() const { return by_batch_ ? batches_ : tokens_; }

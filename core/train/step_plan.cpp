@@ -24,6 +24,7 @@ StepPlan::StepPlan(
       batch_size_(static_cast<std::size_t>(batch_size)),
       batches_a_step_(static_cast<std::size_t>(params.grad_accumulation_steps)) {
   const std::size_t an_epoch = ceil_div(ceil_div(lengths_.size(), batch_size_), batches_a_step_);
+  steps_an_epoch_ = static_cast<int>(an_epoch);
   const std::size_t all = an_epoch * static_cast<std::size_t>(params.epochs);
   const auto limit =
       static_cast<std::size_t>(params.max_steps.value_or(static_cast<int>(kMostSteps)));

@@ -23,6 +23,8 @@ class StepPlan {
 
   // Of the whole training: all epochs, or max_steps.
   [[nodiscard]] int total_steps() const { return total_steps_; }
+  // Every epoch has as many.
+  [[nodiscard]] int steps_an_epoch() const { return steps_an_epoch_; }
   // The steps of one epoch, in order; the last may have fewer batches.
   [[nodiscard]] std::vector<StepBatches> epoch(int index) const;
 
@@ -31,6 +33,7 @@ class StepPlan {
   std::uint64_t seed_;
   std::size_t batch_size_;
   std::size_t batches_a_step_;
+  int steps_an_epoch_;
   int total_steps_;
 };
 

@@ -18,6 +18,18 @@ struct StepReport {
   std::uint64_t trained_tokens = 0;      // since the start
   double grad_norm = 0.0;                // of the last update, before clipping
   std::uint64_t peak_memory_bytes = 0;
+  std::uint64_t active_memory_bytes = 0;  // in arrays, now
+  std::uint64_t cache_memory_bytes = 0;   // freed, kept for reuse
+};
+
+// A step that was not applied, since its loss or gradient is no finite number.
+struct SkippedStep {
+  int step = 0;  // its number
+  double loss = 0.0;
+  double grad_norm = 0.0;
+  double learning_rate = 0.0;
+  int in_a_row = 0;
+  bool rolls_back = false;  // the training returns to its last checkpoint
 };
 
 struct EvalReport {

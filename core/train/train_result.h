@@ -14,6 +14,7 @@ struct TrainResult {
   TrainEnd end = TrainEnd::kCompleted;
   int best_step = 0;        // whose parameters are the result: the last, or with early stopping the
                             // step with the lowest evaluation loss
+  int skipped_steps = 0;    // whose loss or gradient was no finite number
   double train_loss = 0.0;  // of the last report
   std::optional<double> eval_loss_before;
   std::optional<double> eval_loss_after;  // of the result

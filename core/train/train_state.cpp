@@ -57,8 +57,15 @@ Json figures_of(const TrainState& state) {
       {"best",
        {{"step", state.best.step},
         {"loss", or_null(state.best.loss)},
+        {"gain", or_null(state.best.gain)},
         {"evaluations_without_gain", state.best.evaluations_without_gain},
         {"arrays", state.best.parameters.size()}}},
+      {"guard",
+       {{"in_a_row", state.guard.in_a_row},
+        {"skipped", state.guard.skipped},
+        {"rollbacks", state.guard.rollbacks},
+        {"rate_factor", state.guard.rate_factor}}},
+      {"tokens_since_clear", state.tokens_since_clear},
       {"arrays", state.parameters.size()},
       {"moments", state.moments.size()}};
 }
@@ -115,7 +122,15 @@ TrainState state_of(const Json& figures) {
   const JsonReader best(reader.value("best"), "best");
   state.best.step = small(best, "step");
   state.best.loss = best.optional_number("loss", -kAnything, kAnything);
+  state.best.gain = best.optional_number("gain", -kAnything, kAnything);
   state.best.evaluations_without_gain = small(best, "evaluations_without_gain");
+  const JsonReader guard(reader.value("guard"), "guard");
+  state.guard = {
+      .in_a_row = small(guard, "in_a_row"),
+      .skipped = small(guard, "skipped"),
+      .rollbacks = small(guard, "rollbacks"),
+      .rate_factor = real(guard, "rate_factor")};
+  state.tokens_since_clear = large(reader, "tokens_since_clear");
   return state;
 }
 

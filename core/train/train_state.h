@@ -9,6 +9,7 @@
 #include <mlx/array.h>
 
 #include "core/train/best_result.h"
+#include "core/train/divergence_guard.h"
 #include "core/train/train_report.h"
 #include "core/train/train_result.h"
 
@@ -32,6 +33,8 @@ struct TrainState {
   TrainResult result;  // as far as it is known
   int evaluated_step = -1;
   BestResult::State best;
+  DivergenceGuard::State guard;
+  std::uint64_t tokens_since_clear = 0;  // of clear_cache_tokens
   std::vector<mx::array> parameters;
   std::vector<mx::array> moments;  // Optimizer::state()
 };

@@ -1,7 +1,6 @@
 #include "core/train/trainer.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>
@@ -42,30 +41,31 @@ TrainResult Trainer::run() {
   if (step_ == 0 || due(params_.eval_every)) {
     run_evaluation();
   }
-  int begin = 0;  // the epoch's first step
-  for (int epoch = 0; step_ < total_steps() && !best_.patience_is_over(); ++epoch) {
-    const std::vector<StepBatches> steps = plan_.epoch(epoch);
-    const int done = step_ - begin;  // in an earlier attempt
-    begin += static_cast<int>(steps.size());
-    for (auto i = static_cast<std::size_t>(done); i < steps.size(); ++i) {
-      step(steps[i]);
-      if (due(params_.report_every) || step_ == total_steps()) {
-        report();
-      }
-      if (due(params_.eval_every)) {
-        run_evaluation();
-      }
-      if (due(params_.save_every)) {
-        save_checkpoint();
-      }
-      if (step_ == total_steps() || best_.patience_is_over()) {
-        break;
-      }
+  while (step_ < total_steps() && !best_.patience_is_over()) {
+    step(next_batches());
+    if (due(params_.report_every) || step_ == total_steps()) {
+      report();
+    }
+    if (due(params_.eval_every)) {
+      run_evaluation();
+    }
+    // What follows a bad step may be bad, too: not worth returning to.
+    if (due(params_.save_every) && guard_.state().in_a_row == 0) {
+      save_checkpoint();
     }
   }
   finish();
   result_.seconds = seconds_before_ + base::steady_seconds() - started_;
   return result_;
+}
+
+const StepBatches& Trainer::next_batches() {
+  const int epoch = step_ / plan_.steps_an_epoch();
+  if (epoch != planned_epoch_) {
+    epoch_steps_ = plan_.epoch(epoch);
+    planned_epoch_ = epoch;
+  }
+  return epoch_steps_.at(static_cast<std::size_t>(step_ % plan_.steps_an_epoch()));
 }
 
 void Trainer::ask() {
@@ -102,15 +102,32 @@ void Trainer::step(const StepBatches& batches) {
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
-  update(sum);
+  const bool applied = update(sum);
+  if (!applied && rolled_back_) {
+    rolled_back_ = false;
+    return;
+  }
   ++step_;
   dropout_draws_ += draws;
+  clear_cache(input_tokens);
+  if (!applied) {
+    return;
+  }
   ++window_.steps;
   window_.input_tokens += input_tokens;
   window_.loss_sum += static_cast<double>(mx::array(sum.loss()).item<float>());
   window_.loss_weight += sum.weight();
   window_.trained_tokens += sum.tokens();
   window_.seconds += seconds + base::steady_seconds() - start;
+}
+
+void Trainer::clear_cache(std::size_t input_tokens) {
+  tokens_since_clear_ += input_tokens;
+  if (params_.clear_cache_tokens > 0 &&
+      tokens_since_clear_ >= static_cast<std::uint64_t>(params_.clear_cache_tokens)) {
+    tensor::clear_cache();
+    tokens_since_clear_ = 0;
+  }
 }
 
 void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
@@ -126,40 +143,82 @@ void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
   sum.add(loss_sum, trained_->parameters, batch.trained_tokens);
 }
 
-void Trainer::update(const GradientSum& sum) {
-  std::vector<mx::array> gradients = sum.mean();
+bool Trainer::update(GradientSum& sum) {
+  std::vector<mx::array> gradients = sum.take_mean();
   mx::array norm = global_norm(gradients);
   if (params_.max_grad_norm > 0.0) {
     gradients = clip_by_norm(gradients, norm, static_cast<float>(params_.max_grad_norm));
   }
-  learning_rate_ = schedule_.at(optimizer_->updates());
-  auto updated = optimizer_->update(trained_->parameters, gradients, learning_rate_);
-
-  std::vector<mx::array> outputs = updated;
-  const auto& kept = optimizer_->state();
-  outputs.insert(outputs.end(), kept.begin(), kept.end());
+  std::vector<mx::array> outputs = gradients;
   outputs.push_back(sum.loss());
   outputs.push_back(norm);
   mx::eval(outputs);
+  outputs.clear();
+  learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
   grad_norm_ = static_cast<double>(norm.item<float>());
-  check_finite(static_cast<double>(mx::array(sum.loss()).item<float>()), grad_norm_);
+  const auto loss = static_cast<double>(mx::array(sum.loss()).item<float>());
+  if (const auto verdict = guard_.look(loss, grad_norm_);
+      verdict != DivergenceGuard::Verdict::kGood) {
+    handle_bad_step(verdict, loss / static_cast<double>(sum.weight()), grad_norm_);
+    return false;
+  }
+  auto updated = optimizer_->update(trained_->parameters, gradients, learning_rate_);
+  gradients.clear();
+  outputs = updated;
+  const auto& kept = optimizer_->state();
+  outputs.insert(outputs.end(), kept.begin(), kept.end());
+  mx::eval(outputs);
   trained_->parameters = std::move(updated);
+  return true;
 }
 
-void Trainer::check_finite(double loss, double norm) const {
-  if (std::isfinite(loss) && std::isfinite(norm)) {
-    return;
+void Trainer::handle_bad_step(DivergenceGuard::Verdict verdict, double loss, double norm) {
+  std::optional<TrainState> checkpoint;
+  if (verdict == DivergenceGuard::Verdict::kRollBack && hooks_.last_checkpoint) {
+    checkpoint = hooks_.last_checkpoint();
   }
+  if (hooks_.skipped) {
+    hooks_.skipped(
+        {.step = step_ + 1,
+         .loss = loss,
+         .grad_norm = norm,
+         .learning_rate = learning_rate_,
+         .in_a_row = guard_.state().in_a_row,
+         .rolls_back = checkpoint.has_value()});
+  }
+  if (checkpoint) {
+    roll_back(std::move(*checkpoint));
+  } else if (verdict != DivergenceGuard::Verdict::kSkip) {
+    fail_diverged(loss, norm);
+  }
+}
+
+void Trainer::roll_back(TrainState state) {
+  guard_.rolled_back();
+  const DivergenceGuard::State guard = guard_.state();
+  const double seconds = seconds_before_;
+  go_to(std::move(state));
+  guard_.restore(guard);  // it remembers what the checkpoint did not know
+  seconds_before_ = seconds;
+  rolled_back_ = true;
+  say(fmt::format(
+      "goes back to step {} with the learning rate times {:g}", step_, guard.rate_factor));
+}
+
+void Trainer::fail_diverged(double loss, double norm) const {
   throw base::Error(
       base::ErrorCode::kUnprocessable,
       fmt::format(
-          "the training diverged at step {} of {}: loss {}, gradient norm {}, learning rate {:g}; "
-          "a lower params.learning_rate or params.max_grad_norm may help",
+          "the training diverged at step {} of {}: loss {}, gradient norm {}, learning rate {:g}, "
+          "in {} steps in a row after {} returns to a checkpoint; a lower params.learning_rate or "
+          "params.max_grad_norm may help",
           step_ + 1,
           total_steps(),
           loss,
           norm,
-          learning_rate_),
+          learning_rate_,
+          guard_.state().in_a_row,
+          guard_.state().rollbacks),
       "params.learning_rate",
       "training_diverged");
 }
@@ -171,7 +230,8 @@ void Trainer::report() {
   const double seconds = std::max(window_.seconds, 1e-9);
   result_.trained_tokens += window_.trained_tokens;
   result_.train_loss = window_.loss_sum / static_cast<double>(window_.loss_weight);
-  result_.peak_memory_bytes = tensor::memory().peak;
+  const tensor::Memory memory = tensor::memory();
+  result_.peak_memory_bytes = memory.peak;
   if (hooks_.reported) {
     StepReport report;
     report.step = step_;
@@ -183,7 +243,9 @@ void Trainer::report() {
     report.input_tokens_per_second = static_cast<double>(window_.input_tokens) / seconds;
     report.trained_tokens = result_.trained_tokens;
     report.grad_norm = grad_norm_;
-    report.peak_memory_bytes = result_.peak_memory_bytes;
+    report.peak_memory_bytes = memory.peak;
+    report.active_memory_bytes = memory.active;
+    report.cache_memory_bytes = memory.cache;
     hooks_.reported(report);
   }
   window_ = {};
@@ -205,7 +267,10 @@ void Trainer::run_evaluation() {
     result_.eval_loss_before = evaluated.loss;
   }
   result_.eval_loss_after = evaluated.loss;
-  best_.observe(step_, evaluated.loss, trained_->parameters);
+  const bool is_best = best_.observe(step_, evaluated.loss, trained_->parameters);
+  if (is_best && params_.save_best && hooks_.best) {
+    hooks_.best(step_, *trained_);
+  }
   if (hooks_.evaluated) {
     hooks_.evaluated({step_, evaluated});
   }
@@ -229,6 +294,7 @@ void Trainer::finish() {
     result_.best_step = step_;
   }
   result_.steps = step_;
+  result_.skipped_steps = guard_.state().skipped;
   result_.peak_memory_bytes = tensor::memory().peak;
   if (hooks_.finished) {
     hooks_.finished(step_, *trained_);

@@ -11,6 +11,7 @@
 #include "core/models/language_model.h"
 #include "core/train/batches.h"
 #include "core/train/best_result.h"
+#include "core/train/divergence_guard.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
 #include "core/train/optimizer.h"
@@ -30,6 +31,11 @@ struct TrainHooks {
   std::function<void(const EvalReport&)> evaluated;
   // On the way: every save_every steps, and whenever `poll` asks for it.
   std::function<void(const TrainState&, const Trainable&)> checkpoint;
+  // An evaluation better than all before; with save_best only.
+  std::function<void(int step, const Trainable&)> best;
+  std::function<void(const SkippedStep&)> skipped;
+  // The state that `checkpoint` was given last; absent or nullopt: there is none to return to.
+  std::function<std::optional<TrainState>()> last_checkpoint;
   // The finished result.
   std::function<void(int step, const Trainable&)> finished;
   // Before every batch of a step and of an evaluation; may block (pause). After a checkpoint it is
@@ -64,7 +70,7 @@ class Trainer {
   void restore(TrainState state);
 
   // Call once. Throws kCancelled when `poll` answers kStop, kUnprocessable (`training_diverged`)
-  // when the loss or the gradient is no finite number.
+  // when divergence_guard.h says so.
   TrainResult run();
 
   [[nodiscard]] const Trainable& trained() const { return *trained_; }
@@ -76,9 +82,15 @@ class Trainer {
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const StepBatches& batches);
+  void clear_cache(std::size_t input_tokens);
   void add_batch(GradientSum& sum, const Batch& batch, int draw) const;
-  void update(const GradientSum& sum);
-  void check_finite(double loss, double norm) const;
+  // False when the step was not applied.
+  bool update(GradientSum& sum);
+  void handle_bad_step(DivergenceGuard::Verdict verdict, double loss, double norm);
+  void roll_back(TrainState state);
+  [[noreturn]] void fail_diverged(double loss, double norm) const;
+  [[nodiscard]] const StepBatches& next_batches();
+  void go_to(TrainState state);
   void report();
   void run_evaluation();
   [[nodiscard]] bool due(int every) const { return every > 0 && step_ % every == 0; }
@@ -109,6 +121,11 @@ class Trainer {
   TrainResult result_;
   int evaluated_step_ = -1;
   BestResult best_;
+  DivergenceGuard guard_;
+  bool rolled_back_ = false;  // by the step that is being done
+  std::uint64_t tokens_since_clear_ = 0;
+  int planned_epoch_ = -1;  // whose steps are these
+  std::vector<StepBatches> epoch_steps_;
 };
 
 }  // namespace hub::train

@@ -82,7 +82,8 @@ Trainer::Trainer(
           params_.optimizer,
           trained_->parameters,
           weight_decays(params_, trained_->names(), trained_->parameters))),
-      best_(params_) {
+      best_(params_),
+      guard_(params_) {
   need_rows(data_, rows_given_, params_.max_seq_length);
   if (data_.train.size() < rows_given_) {
     say(fmt::format(
@@ -120,9 +121,15 @@ void Trainer::restore(TrainState state) {
         {},
         "bad_training_state");
   }
+  go_to(std::move(state));
+}
+
+void Trainer::go_to(TrainState state) {
   optimizer_->restore(std::move(state.moments), state.updates);
   trained_->parameters = std::move(state.parameters);
   best_.restore(std::move(state.best));
+  guard_.restore(state.guard);
+  tokens_since_clear_ = state.tokens_since_clear;
   step_ = state.step;
   dropout_draws_ = state.dropout_draws;
   learning_rate_ = state.learning_rate;
@@ -147,6 +154,8 @@ TrainState Trainer::state() const {
   state.result.seconds = seconds_before_ + base::steady_seconds() - started_;
   state.evaluated_step = evaluated_step_;
   state.best = best_.state();
+  state.guard = guard_.state();
+  state.tokens_since_clear = tokens_since_clear_;
   state.parameters = trained_->parameters;
   state.moments = optimizer_->state();
   return state;

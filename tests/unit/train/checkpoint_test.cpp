@@ -64,6 +64,24 @@ TEST_F(CheckpointTest, NumberedFilesKeepTheirValues) {
   EXPECT_TRUE(mx::array_equal(first.at(wanted.names()[0]), wanted.parameters[0]).item<bool>());
 }
 
+TEST_F(CheckpointTest, TheLastSoManyStayAndTheBest) {
+  const Checkpoints checkpoints(
+      folder_.path() / "checkpoints", model_.get(), {{"model", "tiny"}}, 2);
+  checkpoints.save(5, adapter(1));
+  checkpoints.save_best(adapter(1));
+  checkpoints.save(10, adapter(2));
+  checkpoints.save(15, adapter(3));
+  const auto has = [&](const char* name) {
+    return std::filesystem::exists(checkpoints.folder() / name);
+  };
+  EXPECT_FALSE(has("0000005_adapters.safetensors"));
+  EXPECT_TRUE(has("0000010_adapters.safetensors"));
+  EXPECT_TRUE(has("0000015_adapters.safetensors"));
+  EXPECT_TRUE(has("adapters.safetensors"));
+  const nn::LoraAdapter best = models::load_adapter(checkpoints.folder() / "best", model_.get());
+  EXPECT_EQ(flat(continue_adapter(best, model_.get(), tiny_params())), flat(adapter(1)));
+}
+
 TEST_F(CheckpointTest, SaysWhichFolderRefuses) {
   const auto file = folder_.write("taken", "a file, no folder");
   try {

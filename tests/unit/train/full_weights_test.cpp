@@ -114,7 +114,7 @@ class NodesTest : public testing::TestWithParam<const char*> {
     };
     GradientSum sum(false);
     sum.add(loss, trained->parameters, batch.trained_tokens);
-    return {count_nodes({loss(trained->parameters)}), count_nodes(sum.mean())};
+    return {count_nodes({loss(trained->parameters)}), count_nodes(sum.take_mean())};
   }
 };
 

@@ -74,7 +74,7 @@ class MethodTest : public testing::TestWithParam<std::size_t> {
       return masked_loss_sum(*model.model, &model.adapter, batch);
     };
     sum.add(loss, trained_->parameters, batch.trained_tokens);
-    auto gradients = sum.mean();
+    auto gradients = sum.take_mean();
     mx::eval(gradients);
     const auto total = static_cast<double>(mx::array(sum.loss()).item<float>());
     return {total / static_cast<double>(batch.trained_tokens), gradients};

@@ -1,5 +1,6 @@
 #include "core/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -266,6 +267,48 @@ TEST_F(TrainerTest, PatienceEndsTheRunWithTheBestParameters) {
   EXPECT_EQ(result.best_step, 0);
   EXPECT_EQ(saved, start);
   EXPECT_EQ(*result.eval_loss_after, *result.eval_loss_before);
+}
+
+TEST_F(TrainerTest, TellsOfEachBestEvaluation) {
+  auto params = tiny_params();
+  params.epochs = 4;
+  params.eval_every = 3;
+  params.learning_rate = 1e-2;
+  params.save_best = true;
+  std::vector<int> best;
+  TrainHooks hooks;
+  hooks.best = [&](int step, const Trainable& /*trained*/) { best.push_back(step); };
+  const auto rows = counting_rows(10);
+  trainer(params, {rows, rows}, 4, hooks).run();
+  ASSERT_GE(best.size(), 2U);  // its own rows' loss falls
+  EXPECT_EQ(best.front(), 0);
+  params.save_best = false;
+  best.clear();
+  trainer(params, {rows, rows}, 4, hooks).run();
+  EXPECT_TRUE(best.empty());
+}
+
+// The count of input tokens since freed memory was given back; the state keeps it.
+TEST_F(TrainerTest, ClearsTheCacheAfterSoManyTokens) {
+  auto params = tiny_params();
+  params.save_every = 1;
+  std::vector<std::uint64_t> counts;
+  TrainHooks hooks;
+  hooks.checkpoint = [&](const TrainState& state, const Trainable& /*trained*/) {
+    counts.push_back(state.tokens_since_clear);
+  };
+  std::vector<StepReport> reports;
+  hooks.reported = [&](const StepReport& report) { reports.push_back(report); };
+  trainer(params, {counting_rows(6), {}}, 1, hooks).run();
+  EXPECT_TRUE(std::is_sorted(counts.begin(), counts.end()));
+  EXPECT_GT(counts.back(), 40U);
+  EXPECT_GT(reports.back().active_memory_bytes, 0U);
+  EXPECT_LE(reports.back().active_memory_bytes, reports.back().peak_memory_bytes);
+  counts.clear();
+  params.clear_cache_tokens = 15;
+  trainer(params, {counting_rows(6), {}}, 1, hooks).run();
+  EXPECT_EQ(std::count_if(counts.begin(), counts.end(), [](auto n) { return n >= 15; }), 0);
+  EXPECT_NE(std::count(counts.begin(), counts.end(), 0U), 0);
 }
 
 TEST_F(TrainerTest, SaysThatPatienceNeedsHeldOutRows) {
