@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/model_config/quantization.h"
 
 namespace hub::model_config {
 namespace {
@@ -228,17 +229,8 @@ Quantization quantization_from(
   result.bits = required("bits", 2, 8, defaults ? std::optional(defaults->bits) : std::nullopt);
   result.mode =
       reader.optional_string("mode").value_or(defaults ? defaults->mode : std::string("affine"));
-  const bool known_group =
-      result.group_size == 32 || result.group_size == 64 || result.group_size == 128;
-  if (result.mode != "affine" || !known_group || result.bits == 7) {
-    fields.complain(
-        fmt::format(
-            "'{}' must be mode affine with group_size 32, 64 or 128 and 2, 3, 4, 5, 6 or 8 bits, "
-            "got mode {}, group_size {}, {} bits",
-            reader.path_of("mode"),
-            result.mode,
-            result.group_size,
-            result.bits));
+  if (const std::string problem = quantization_problem(result); !problem.empty()) {
+    fields.complain(fmt::format("'{}': {}", reader.path_of("mode"), problem));
   }
   return result;
 }

@@ -14,7 +14,8 @@
 
 namespace hub::model_config {
 
-// Affine group quantization: w = scale * q + bias for every `group_size` neighbours of a row.
+// How a matrix is packed, `group_size` neighbours of a row together; quantization.h says which
+// there are. Affine: w = scale * q + bias.
 struct Quantization {
   int group_size = 64;
   int bits = 4;

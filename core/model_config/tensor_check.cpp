@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/model_config/quantization.h"
 
 namespace hub::model_config {
 namespace {
@@ -25,6 +26,20 @@ constexpr std::size_t kMostNamed = 100;  // problems in one message
 
 bool is_float(const std::string& dtype) {
   return dtype == "F32" || dtype == "F16" || dtype == "BF16";
+}
+
+enum class Kind : std::uint8_t {
+  kFloats,
+  kWords,  // packed weights
+  kBytes,  // scales of modes other than affine
+};
+
+bool is_of(Kind kind, const std::string& dtype) {
+  return kind == Kind::kFloats ? is_float(dtype) : dtype == (kind == Kind::kWords ? "U32" : "U8");
+}
+
+std::string_view wanted(Kind kind) {
+  return kind == Kind::kFloats ? "of floats" : kind == Kind::kWords ? "U32" : "U8";
 }
 
 // A linear of a layer: its name there, rows (out) and columns (in).
@@ -120,22 +135,21 @@ class TensorCheck {
     return tensor;
   }
 
-  void check(const std::string& name, const Shape& shape, bool integers) {
+  void check(const std::string& name, const Shape& shape, Kind kind) {
     const TensorInfo* tensor = take(name);
     if (tensor == nullptr) {
       problems_.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
-    } else if (
-        tensor->shape != shape || (integers ? tensor->dtype != "U32" : !is_float(tensor->dtype))) {
+    } else if (tensor->shape != shape || !is_of(kind, tensor->dtype)) {
       problems_.push_back(
           fmt::format(
               "{} is {}, wanted [{}] {}",
               name,
               tensor->describe(),
               fmt::join(shape, ", "),
-              integers ? "U32" : "of floats"));
+              wanted(kind)));
     }
   }
-  void floats(const std::string& name, const Shape& shape) { check(name, shape, false); }
+  void floats(const std::string& name, const Shape& shape) { check(name, shape, Kind::kFloats); }
 
   void matrix(const std::string& path, std::int64_t rows, std::int64_t columns) {
     if (left_.contains(path + ".scales")) {
@@ -150,22 +164,14 @@ class TensorCheck {
   void packed(const std::string& path, std::int64_t rows, std::int64_t columns) {
     const TensorInfo* weight = find(path + ".weight");
     const TensorInfo* scales = find(path + ".scales");
-    const auto stated = config_.quantization_of(path);
-    Quantization q = stated.value_or(Quantization{});
-    if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
-        scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
-      q.bits = static_cast<int>(weight->shape[1] * 32 / columns);
-      q.group_size = static_cast<int>(columns / scales->shape[1]);
-    }
-    const bool known = q.group_size == 32 || q.group_size == 64 || q.group_size == 128;
-    if (!stated || !known || q.bits < 2 || q.bits > 8 || q.bits == 7 ||
-        columns % q.group_size != 0) {
+    const auto q = packing_of(config_, path, weight, *scales, columns);
+    if (!q) {
       problems_.push_back(
           fmt::format(
               "{}.scales is {}: {} [{}, {}]",
               path,
               scales->describe(),
-              config_.quantization ? "no affine quantization that config.json allows gives that for"
+              config_.quantization ? "no quantization that config.json allows gives that for"
                                    : "config.json has no 'quantization' for the packed",
               rows,
               columns));
@@ -174,9 +180,12 @@ class TensorCheck {
       }
       return;
     }
-    check(path + ".weight", {rows, columns * q.bits / 32}, true);
-    floats(path + ".scales", {rows, columns / q.group_size});
-    floats(path + ".biases", {rows, columns / q.group_size});
+    const Shape groups{rows, columns / q->group_size};
+    check(path + ".weight", {rows, columns * q->bits / 32}, Kind::kWords);
+    check(path + ".scales", groups, q->mode == "affine" ? Kind::kFloats : Kind::kBytes);
+    if (q->mode == "affine") {
+      floats(path + ".biases", groups);
+    }
   }
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const {

@@ -9,6 +9,7 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/model_config/quantization.h"
 #include "core/tensor/ops.h"
 
 namespace hub::models {
@@ -78,29 +79,40 @@ mx::array Weights::load(const std::string& name) {
   return opened->second.extract(name).mapped();
 }
 
-mx::array Weights::tensor(const std::string& name, const mx::Shape& shape, bool integers) {
+mx::array Weights::tensor(
+    const std::string& name, const mx::Shape& shape, std::string_view integers) {
   const TensorInfo* found = find(name);
   if (found == nullptr) {
     problems_.push_back(fmt::format("missing: {} {}", name, shape_text(shape)));
   } else if (
-      !same_shape(*found, shape) || (integers ? found->dtype != "U32" : !is_float(found->dtype))) {
+      !same_shape(*found, shape) ||
+      (integers.empty() ? !is_float(found->dtype) : found->dtype != integers)) {
     problems_.push_back(
         fmt::format(
             "{} is {}, wanted {} {}",
             name,
             found->describe(),
             shape_text(shape),
-            integers ? "U32" : "of floats"));
+            integers.empty() ? "of floats" : integers));
     unused_.erase(name);
   } else {
     return load(name);
   }
-  return mx::zeros({}, integers ? mx::uint32 : mx::float32);  // stand-in until finish() throws
+  // A stand-in until finish() throws.
+  return mx::zeros({}, integers.empty() ? mx::float32 : mx::uint32);
+}
+
+mx::array Weights::integers(
+    const std::string& name, const mx::Shape& shape, std::string_view dtype) {
+  mx::array loaded = tensor(name, shape, dtype);
+  loaded.eval();
+  bytes_ += loaded.nbytes();
+  return loaded;
 }
 
 // Evaluated at once, so that a cast never keeps more than one tensor twice in memory.
 mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool keep_half) {
-  mx::array loaded = tensor(name, shape, false);
+  mx::array loaded = tensor(name, shape, "");
   if (!keep_half || loaded.dtype() != mx::float16) {
     loaded = tensor::astype(loaded, tensor::compute_dtype(loaded.dtype()));
   }
@@ -114,23 +126,11 @@ mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool 
 Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
   const TensorInfo* weight = find(path + ".weight");
   const TensorInfo* scales = find(path + ".scales");
-  const auto stated = config_.quantization_of(path);
-  // As mlx_lm/utils.py › infer_quant_config: the tensors say what a path without an entry of its
-  // own in config.json is packed with.
-  auto quantization = stated.value_or(model_config::Quantization{});
-  if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
-      scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
-    quantization.bits = static_cast<int>(weight->shape[1] * 32 / columns);
-    quantization.group_size = static_cast<int>(columns / scales->shape[1]);
-  }
-  const int group = quantization.group_size;
-  const int bits = quantization.bits;
-  const bool known_group = group == 32 || group == 64 || group == 128;
-  if (!stated || !known_group || bits < 2 || bits > 8 || bits == 7 || columns % group != 0) {
+  const auto packing = model_config::packing_of(config_, path, weight, *scales, columns);
+  if (!packing) {
     problems_.push_back(
         fmt::format(
-            "{}.scales is {}, which fits no affine quantization of [{}, {}] that config.json "
-            "allows",
+            "{}.scales is {}, which fits no quantization of [{}, {}] that config.json allows",
             path,
             scales->describe(),
             rows,
@@ -140,11 +140,17 @@ Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int co
     }
     return {mx::zeros({}), std::nullopt};
   }
+  const int group = packing->group_size;
+  const int bits = packing->bits;
   const mx::Shape groups{rows, columns / group};
+  mx::array packed = integers(path + ".weight", {rows, columns * bits / 32}, "U32");
+  if (packing->mode != "affine") {
+    mx::array scale = integers(path + ".scales", groups, "U8");
+    return {
+        std::move(packed),
+        nn::QuantizedParts{std::move(scale), std::nullopt, group, bits, packing->mode}};
+  }
   const bool keep_half = own_kernel_takes(group, bits) || tensor::default_device_is_gpu();
-  mx::array packed = tensor(path + ".weight", {rows, columns * bits / 32}, true);
-  packed.eval();
-  bytes_ += packed.nbytes();
   mx::array scale = floats(path + ".scales", groups, keep_half);
   mx::array bias = floats(path + ".biases", groups, keep_half);
   return {std::move(packed), nn::QuantizedParts{std::move(scale), std::move(bias), group, bits}};

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -59,7 +60,9 @@ class Weights {
   Packed matrix(const std::string& path, int rows, int columns);
   Packed packed_matrix(const std::string& path, int rows, int columns);
   mx::array floats(const std::string& name, const mx::Shape& shape, bool keep_half);
-  mx::array tensor(const std::string& name, const mx::Shape& shape, bool integers);
+  mx::array integers(const std::string& name, const mx::Shape& shape, std::string_view dtype);
+  // `integers`: their type in safetensors' spelling; empty: floats.
+  mx::array tensor(const std::string& name, const mx::Shape& shape, std::string_view integers);
   const model_config::TensorInfo* find(const std::string& name);
   mx::array load(const std::string& name);
 

@@ -22,14 +22,25 @@ Embedding::Embedding(std::string path, mx::array weight, std::optional<Quantized
     : path_(std::move(path)), weight_(std::move(weight)), quantized_(std::move(quantized)) {}
 
 mx::array Embedding::operator()(const mx::array& tokens, AdapterSpans adapters) const {
-  const mx::array rows = quantized_ ? tensor::dequantize(
-                                          mx::take(weight_, tokens, 0),
-                                          taken(quantized_->scales, tokens),
-                                          taken(quantized_->biases, tokens),
-                                          quantized_->group_size,
-                                          quantized_->bits)
-                                    : taken(weight_, tokens);
-  return add_embedding_adapters(rows, tokens, path_, adapters);
+  return add_embedding_adapters(rows_of(tokens), tokens, path_, adapters);
+}
+
+mx::array Embedding::rows_of(const mx::array& tokens) const {
+  if (!quantized_) {
+    return taken(weight_, tokens);
+  }
+  std::optional<mx::array> biases;
+  if (quantized_->biases) {
+    biases = taken(*quantized_->biases, tokens);
+  }
+  const mx::array rows = tensor::dequantize(
+      mx::take(weight_, tokens, 0),
+      taken(quantized_->scales, tokens),
+      biases,
+      quantized_->group_size,
+      quantized_->bits,
+      quantized_->mode);
+  return tensor::astype(rows, tensor::compute_dtype(rows.dtype()));
 }
 
 mx::array Embedding::as_linear(const mx::array& x, AdapterSpans adapters) const {

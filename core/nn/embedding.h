@@ -29,6 +29,9 @@ class Embedding {
   [[nodiscard]] int width() const;
 
  private:
+  // tokens [rows] int32 -> [rows, width]: the table alone.
+  [[nodiscard]] mx::array rows_of(const mx::array& tokens) const;
+
   std::string path_;
   mx::array weight_;  // [size, width], or packed uint32 [size, width * bits / 32]
   std::optional<QuantizedParts> quantized_;

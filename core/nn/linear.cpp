@@ -21,12 +21,12 @@ mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
 
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts) {
-  if (x.dtype() == mx::float32) {
+  if (x.dtype() == mx::float32 && parts.biases) {
     return kernels::quantized_matmul(
-        x, {weight, parts.scales, parts.biases, parts.group_size, parts.bits});
+        x, {weight, parts.scales, *parts.biases, parts.group_size, parts.bits});
   }
   return tensor::quantized_matmul(
-      x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits);
+      x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits, parts.mode);
 }
 
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {

@@ -11,10 +11,11 @@ namespace hub::nn {
 
 // How a weight is packed; see kernels/quantized_matmul.h.
 struct QuantizedParts {
-  mx::array scales;  // [out, in / group_size]; on CPU float16 or float32
-  mx::array biases;  // [out, in / group_size]
+  mx::array scales;  // [out, in / group_size]; on CPU float16 or float32; uint8 unless affine
+  std::optional<mx::array> biases;  // [out, in / group_size]; affine only
   int group_size;
   int bits;
+  std::string mode = "affine";  // or mxfp4, mxfp8, nvfp4: through MLX's own operations
 };
 
 // x [rows, in] times the transposed dense `weight` [out, in], or the packed one.

@@ -66,25 +66,27 @@ mx::array quantized_matmul(
     const mx::array& x,
     const mx::array& weight,
     const mx::array& scales,
-    const mx::array& biases,
+    const std::optional<mx::array>& biases,
     bool transpose,
     int group_size,
-    int bits) {
-  return mx::quantized_matmul(x, weight, scales, biases, transpose, group_size, bits, "affine");
+    int bits,
+    const std::string& mode) {
+  return mx::quantized_matmul(x, weight, scales, biases, transpose, group_size, bits, mode);
 }
 
 mx::array dequantize(
     const mx::array& weight,
     const mx::array& scales,
-    const mx::array& biases,
+    const std::optional<mx::array>& biases,
     int group_size,
-    int bits) {
-  return mx::dequantize(weight, scales, biases, group_size, bits, "affine");
+    int bits,
+    const std::string& mode) {
+  return mx::dequantize(weight, scales, biases, group_size, bits, mode);
 }
 
-Quantized quantize(const mx::array& matrix, int group_size, int bits) {
-  const auto parts = mx::quantize(matrix, group_size, bits, "affine");
-  return {parts.at(0), parts.at(1), parts.at(2)};
+Quantized quantize(const mx::array& matrix, int group_size, int bits, const std::string& mode) {
+  const auto parts = mx::quantize(matrix, group_size, bits, mode);
+  return {parts.at(0), parts.at(1), parts.size() > 2 ? std::optional(parts.at(2)) : std::nullopt};
 }
 
 std::unordered_map<std::string, mx::array> load_safetensors(const std::filesystem::path& file) {

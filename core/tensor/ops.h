@@ -57,11 +57,13 @@ mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& of
 // x / sqrt(mean(x^2) + eps) * weight over the last axis.
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
 
-// Affine group quantization of a matrix [rows, columns]: element = scale * q + bias.
+// A matrix [rows, columns] in groups of neighbours of a row. Mode "affine": element = scale * q +
+// bias. Modes "mxfp4", "mxfp8", "nvfp4": element = scale * a small float, without biases
+// (mlx.core.quantize).
 struct Quantized {
-  mx::array weight;  // [rows, columns * bits / 32] uint32
-  mx::array scales;  // [rows, columns / group_size]
-  mx::array biases;  // [rows, columns / group_size]
+  mx::array weight;                 // [rows, columns * bits / 32] uint32
+  mx::array scales;                 // [rows, columns / group_size]; uint8 unless affine
+  std::optional<mx::array> biases;  // as scales; affine only
 };
 
 // MLX's own quantized matmul: x W^T (`transpose`) or x W. Differentiable in x. On Linux CPUs scalar
@@ -70,20 +72,24 @@ mx::array quantized_matmul(
     const mx::array& x,
     const mx::array& weight,
     const mx::array& scales,
-    const mx::array& biases,
+    const std::optional<mx::array>& biases,
     bool transpose,
     int group_size,
-    int bits);
+    int bits,
+    const std::string& mode = "affine");
 
-// The matrix in float; result in the type of `scales`.
+// The matrix in float; result in the type of `scales`, bfloat16 for the other modes (which is
+// exact: their elements have at most seven significant bits).
 mx::array dequantize(
     const mx::array& weight,
     const mx::array& scales,
-    const mx::array& biases,
+    const std::optional<mx::array>& biases,
     int group_size,
-    int bits);
+    int bits,
+    const std::string& mode = "affine");
 
-Quantized quantize(const mx::array& matrix, int group_size, int bits);
+Quantized quantize(
+    const mx::array& matrix, int group_size, int bits, const std::string& mode = "affine");
 
 // All tensors of a .safetensors file, lazily: nothing is read before evaluation. MLX trusts the
 // file's header, so check it with model_config::SafetensorsHeader first. Throws kUnprocessable with

@@ -197,8 +197,8 @@ void bench_quantized(Report& report) {
     const auto parts =
         tensor::quantize(mx::random::normal({each.rows, each.columns}), each.group, each.bits);
     const auto scales = mx::astype(parts.scales, mx::float16);
-    const auto biases = mx::astype(parts.biases, mx::float16);
-    mx::eval({parts.weight, parts.scales, parts.biases, scales, biases});
+    const auto biases = mx::astype(*parts.biases, mx::float16);
+    mx::eval({parts.weight, parts.scales, *parts.biases, scales, biases});
     const QuantizedWeight w{parts.weight, scales, biases, each.group, each.bits};
     for (const int m : each.counts) {
       for (const bool transpose : {true, false}) {

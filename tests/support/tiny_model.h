@@ -55,7 +55,7 @@ class TinyTensors {
         tensor::quantize(dense, own.at("group_size").get<int>(), own.at("bits").get<int>());
     tensors.insert({path + ".weight", packed.weight});
     tensors.insert({path + ".scales", tensor::astype(packed.scales, mx::float16)});
-    tensors.insert({path + ".biases", tensor::astype(packed.biases, mx::float16)});
+    tensors.insert({path + ".biases", tensor::astype(*packed.biases, mx::float16)});
   }
   void vector(const std::string& name, int size, float mean) {
     tensors.insert({name, mx::random::normal({size}, mx::float32, mean, 0.1F, next())});

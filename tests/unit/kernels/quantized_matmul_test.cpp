@@ -29,7 +29,7 @@ struct Weight {
     const auto parts = tensor::quantize(random_array({rows, columns}, seed, 0.05F), group, width);
     packed = parts.weight;
     scales = half ? mx::astype(parts.scales, mx::float16) : parts.scales;
-    biases = half ? mx::astype(parts.biases, mx::float16) : parts.biases;
+    biases = half ? mx::astype(*parts.biases, mx::float16) : *parts.biases;
     mx::eval({packed, scales, biases});
   }
 

@@ -98,7 +98,7 @@ TEST_F(Loading, TensorsSayBitsWhereConfigNamesNoPath) {
   const std::string path = "model.layers.0.mlp.up_proj";
   tensors_.insert_or_assign(path + ".weight", packed.weight);
   tensors_.insert_or_assign(path + ".scales", packed.scales);
-  tensors_.insert_or_assign(path + ".biases", packed.biases);
+  tensors_.insert_or_assign(path + ".biases", *packed.biases);
   EXPECT_EQ(refusal_of_tensors(), "accepted");
 }
 

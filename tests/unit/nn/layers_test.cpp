@@ -53,9 +53,9 @@ TEST(Linear, HalfScalesAreExact) {
   const auto half = [](const mx::array& y) { return tensor::astype(y, mx::float16); };
   const auto back = [&](const mx::array& y) { return tensor::astype(half(y), mx::float32); };
   const Linear halves(
-      "l", q.weight, QuantizedParts{half(q.scales), half(q.biases), 32, 4}, std::nullopt);
+      "l", q.weight, QuantizedParts{half(q.scales), half(*q.biases), 32, 4}, std::nullopt);
   const Linear floats(
-      "l", q.weight, QuantizedParts{back(q.scales), back(q.biases), 32, 4}, std::nullopt);
+      "l", q.weight, QuantizedParts{back(q.scales), back(*q.biases), 32, 4}, std::nullopt);
   EXPECT_TRUE(mx::array_equal(halves(x, {}), floats(x, {})).item<bool>());
 }
 
@@ -78,7 +78,7 @@ TEST(Embedding, TakesRowsOfTheTable) {
 TEST(Embedding, HalfScalesComeOutInFloat32) {
   const auto q = tensor::quantize(random({6, 64}, 1), 32, 8);
   const mx::array scales = tensor::astype(q.scales, mx::float16);
-  const mx::array biases = tensor::astype(q.biases, mx::float16);
+  const mx::array biases = tensor::astype(*q.biases, mx::float16);
   const Embedding packed("e", q.weight, QuantizedParts{scales, biases, 32, 8});
   const mx::array rows = packed(mx::array({1, 2}, mx::int32));
   ASSERT_EQ(rows.dtype(), mx::float32);
