@@ -22,7 +22,7 @@ CORE: dict[str, set[str]] = {
     "db": {"base"},
     "artifacts": {"base"},
     "model_config": {"base"},
-    "gguf": {"base"},
+    "gguf": {"base", "model_config"},
     "text": {"base"},
     "tensor": {"base"},
     "kernels": {"base", "tensor"},
@@ -32,6 +32,7 @@ CORE: dict[str, set[str]] = {
     "registry": {"base", "db"},
     "jobs": {"base", "db", "obs"},
     "engine": {"base", "obs", "model_config", "text", "tensor", "nn", "models"},
+    "convert": {"base", "model_config", "tensor", "nn", "models"},
     "train": {"base", "obs", "model_config", "data", "text", "tensor", "kernels", "nn", "models"},
     "hub": {
         "base",
@@ -66,7 +67,8 @@ ENGINE_HEADERS_FOR_WIRE_FORMATS = {"core/engine/generation.h", "core/engine/toke
 
 # Modules whose files may see MLX at all.
 MLX_MODULES = {
-    "core/tensor", "core/kernels", "core/nn", "core/models", "core/engine", "core/train", "api/worker",
+    "core/tensor", "core/kernels", "core/nn", "core/models", "core/engine", "core/train",
+    "core/convert", "api/worker",
 }  # fmt: skip
 
 # MLX calls whose signature moved between releases: behind core/tensor only.

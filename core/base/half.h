@@ -3,7 +3,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace hub::gguf {
+namespace hub::base {
 
 // IEEE 754 half precision <-> float, exact and to nearest even.
 inline float half_to_float(std::uint16_t half) {
@@ -39,4 +39,4 @@ inline std::uint16_t float_to_half(float value) {
   return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000U) >> 13U));
 }
 
-}  // namespace hub::gguf
+}  // namespace hub::base

@@ -6,10 +6,13 @@
 #include <cstring>
 
 #include "core/base/error.h"
-#include "core/gguf/half.h"
+#include "core/base/half.h"
 
 namespace hub::gguf {
 namespace {
+
+using base::float_to_half;
+using base::half_to_float;
 
 constexpr std::uint16_t kHalfInfinity = 0x7C00;
 

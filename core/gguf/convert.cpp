@@ -13,7 +13,7 @@
 #include "core/gguf/gguf_file.h"
 #include "core/gguf/llama_names.h"
 #include "core/gguf/model_documents.h"
-#include "core/gguf/safetensors_writer.h"
+#include "core/model_config/safetensors_writer.h"
 
 namespace hub::gguf {
 namespace {
@@ -21,6 +21,8 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Json;
+using model_config::PlannedTensor;
+using model_config::SafetensorsWriter;
 
 constexpr std::uint64_t kChunkBytes = 8ULL << 20U;
 

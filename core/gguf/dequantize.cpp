@@ -5,12 +5,14 @@
 #include <cstring>
 
 #include "core/base/error.h"
-#include "core/gguf/half.h"
+#include "core/base/half.h"
 
 // Names inside follow ggml-quants.c, so that both can be read side by side: d and m scale and
 // minimum, q the small integers, sc their block's own scales.
 namespace hub::gguf {
 namespace {
+
+using base::half_to_float;
 
 using Block = const std::uint8_t*;
 

@@ -1,4 +1,4 @@
-#include "core/gguf/safetensors_writer.h"
+#include "core/model_config/safetensors_writer.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 
-namespace hub::gguf {
+namespace hub::model_config {
 namespace {
 
 using base::Error;
@@ -104,4 +104,4 @@ void SafetensorsWriter::finish() {
   }
 }
 
-}  // namespace hub::gguf
+}  // namespace hub::model_config

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace hub::gguf {
+namespace hub::model_config {
 
 struct PlannedTensor {
   std::string name;
@@ -42,4 +42,4 @@ class SafetensorsWriter {
   std::map<std::string, Place> places_;
 };
 
-}  // namespace hub::gguf
+}  // namespace hub::model_config

@@ -8,11 +8,14 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/base/half.h"
 #include "core/gguf/dequantize.h"
-#include "core/gguf/half.h"
 
 namespace hub::gguf {
 namespace {
+
+using base::float_to_half;
+using base::half_to_float;
 
 // What MLX computes from a packed row.
 std::vector<float> unpacked(

@@ -1,0 +1,167 @@
+#include "core/convert/merge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "tests/unit/convert/converted_model.h"
+
+namespace hub::convert {
+namespace {
+
+using base::Json;
+
+class Merging : public testing::Test {
+ protected:
+  void write(const Json& config) {
+    test::write_tiny_model(base(), config);
+    std::filesystem::create_directories(merged());
+    model_ = models::load_model(base());
+    adapter_ = test::random_adapter(*model_);
+  }
+  MergeReport run(const MergeOptions& options, const KeepGoing& keep_going = {}) {
+    return merge(base(), adapter_, merged(), options, keep_going);
+  }
+  static Json dense_config() {
+    Json config = test::tiny_config();
+    config.erase("quantization");
+    return config;
+  }
+  [[nodiscard]] std::filesystem::path base() const { return folder_.path() / "base"; }
+  [[nodiscard]] std::filesystem::path merged() const { return folder_.path() / "merged"; }
+
+  test::TempDir folder_;
+  std::unique_ptr<models::LanguageModel> model_;
+  nn::LoraAdapter adapter_;
+};
+
+TEST_F(Merging, FloatWeightsGiveTheAdaptersLogits) {
+  write(dense_config());
+  const MergeReport report = run({});
+  EXPECT_EQ(report.matrices, 14U);
+  EXPECT_NEAR(report.delta.kept, 1.0, 1e-4);
+  EXPECT_LT(report.delta.error, 1e-4);
+  EXPECT_GT(report.delta.share, 0.0);
+  model_config::check_model_folder(merged());
+  const auto after = models::load_model(merged());
+  EXPECT_LT(
+      test::largest_difference(
+          models::forward(*after, test::kText), test::logits_with(*model_, adapter_)),
+      1e-4);
+  EXPECT_GT(
+      test::largest_difference(
+          models::forward(*after, test::kText), models::forward(*model_, test::kText)),
+      0.01)
+      << "the adapter changes nothing: this test shows nothing";
+}
+
+TEST_F(Merging, DequantizingLeavesFloatsAndNoQuantization) {
+  Json config = test::tiny_config();
+  write(config);
+  run({.dequantize = true});
+  EXPECT_FALSE(test::config_of(merged()).contains("quantization"));
+  EXPECT_FALSE(test::config_of(merged()).contains("quantization_config"));
+  const auto files = model_config::read_weight_files(merged());
+  for (const auto& tensor : files.at(0).header.tensors) {
+    EXPECT_NE(tensor.dtype, "U32") << tensor.name;
+  }
+  const auto after = models::load_model(merged());
+  // The scales are float16, and so are the values: mlx-lm's rule.
+  EXPECT_LT(
+      test::largest_difference(
+          models::forward(*after, test::kText), test::logits_with(*model_, adapter_)),
+      0.02);
+}
+
+TEST_F(Merging, PackingAgainSaysWhatItSwallowed) {
+  write(test::tiny_config());
+  const MergeReport large = run({});
+  EXPECT_GT(large.delta.kept, 0.5);
+  EXPECT_GT(large.delta.error, 0.05);
+  // Whatever the order of the keys.
+  const nlohmann::json stated(test::tiny_config().at("quantization"));
+  EXPECT_EQ(nlohmann::json(test::config_of(merged()).at("quantization")), stated);
+  EXPECT_EQ(nlohmann::json(test::config_of(merged()).at("quantization_config")), stated);
+  model_config::check_model_folder(merged());
+
+  // A delta far below a packing step vanishes but for rounding.
+  std::filesystem::remove_all(merged());
+  std::filesystem::create_directories(merged());
+  adapter_ = test::random_adapter(*model_, 0.001F);
+  const MergeReport small = run({});
+  EXPECT_GT(small.delta.error, 10.0 * large.delta.error);
+}
+
+TEST_F(Merging, WhatTheAdapterLeavesAloneKeepsItsBytes) {
+  write(test::tiny_config());
+  const std::string kept = "model.layers.1.mlp.up_proj";
+  adapter_.layers.erase(kept);
+  run({});
+  const auto before = tensor::load_safetensors(base() / "model.safetensors");
+  const auto after = tensor::load_safetensors(merged() / "model.safetensors");
+  ASSERT_EQ(before.size(), after.size());
+  for (const char* part : {".weight", ".scales", ".biases"}) {
+    EXPECT_TRUE(models::same_bits(before.at(kept + part), after.at(kept + part)));
+  }
+  EXPECT_FALSE(
+      models::same_bits(
+          before.at("model.layers.0.mlp.up_proj.weight"),
+          after.at("model.layers.0.mlp.up_proj.weight")));
+}
+
+TEST_F(Merging, LargeModelsAreCutIntoShards) {
+  write(dense_config());
+  run({.shard_bytes = 20'000});
+  const Json index = Json::parse(base::read_file(merged() / "model.safetensors.index.json"));
+  EXPECT_EQ(index.at("weight_map").size(), test::tiny_tensors(dense_config()).size());
+  const auto files = model_config::read_weight_files(merged());
+  EXPECT_GT(files.size(), 3U);
+  for (const auto& file : files) {
+    std::uint64_t bytes = 0;
+    for (const auto& tensor : file.header.tensors) {
+      bytes += tensor.bytes();
+    }
+    EXPECT_TRUE(bytes <= 20'000 || file.header.tensors.size() == 1) << file.path;
+  }
+  EXPECT_EQ(index.at("metadata").at("total_size"), model_config::tensor_bytes(files));
+  EXPECT_LT(
+      test::largest_difference(
+          models::forward(*models::load_model(merged()), test::kText),
+          test::logits_with(*model_, adapter_)),
+      1e-4);
+}
+
+TEST_F(Merging, AnAdapterOfAnotherModelIsRefused) {
+  write(dense_config());
+  adapter_.layers.insert({"model.layers.7.mlp.up_proj", adapter_.layers.begin()->second});
+  EXPECT_THROW(run({}), base::Error);
+}
+
+TEST_F(Merging, StopsBetweenMatrices) {
+  write(dense_config());
+  int calls = 0;
+  EXPECT_THROW(
+      run({}, [&calls](std::uint64_t, std::uint64_t) { return ++calls < 3; }), base::Error);
+  EXPECT_EQ(calls, 3);
+}
+
+TEST_F(Merging, AnAdapterIsReadWithoutAModel) {
+  write(test::tiny_config());
+  const auto folder = folder_.path() / "adapter";
+  std::filesystem::create_directories(folder);
+  models::save_adapter(folder, adapter_, *model_, Json::object());
+  const nn::LoraAdapter read = read_adapter(folder, base());
+  EXPECT_EQ(read.scale, adapter_.scale);
+  ASSERT_EQ(read.layers.size(), adapter_.layers.size());
+  for (const auto& [path, factors] : adapter_.layers) {
+    EXPECT_TRUE(models::same_bits(read.layers.at(path).a, factors.a)) << path;
+    EXPECT_TRUE(models::same_bits(read.layers.at(path).b, factors.b)) << path;
+  }
+  Json wider = test::tiny_config();
+  wider["intermediate_size"] = 128;
+  test::write_tiny_model(folder_.path() / "other", wider);
+  EXPECT_THROW(read_adapter(folder, folder_.path() / "other"), base::Error);
+}
+
+}  // namespace
+}  // namespace hub::convert

@@ -1,0 +1,160 @@
+#include "core/convert/quantize.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+#include "core/convert/logit_check.h"
+#include "core/convert/merge.h"
+#include "tests/unit/convert/converted_model.h"
+
+namespace hub::convert {
+namespace {
+
+using base::Json;
+
+class Quantizing : public testing::Test {
+ protected:
+  Quantizing() {
+    config_.erase("quantization");
+    // Every group size there is divides these widths.
+    config_["hidden_size"] = 128;
+    config_["intermediate_size"] = 256;
+    config_["head_dim"] = 32;
+  }
+  QuantizeReport run(const char* params) {
+    if (!std::filesystem::exists(source())) {
+      test::write_tiny_model(source(), config_);
+    }
+    std::filesystem::remove_all(packed());
+    std::filesystem::create_directories(packed());
+    return quantize(
+        source(), model_config::QuantizeParams::from_json(Json::parse(params), "params"), packed());
+  }
+  LogitDifference difference() {
+    const std::vector<CheckText> texts{test::kText};
+    return compare_logits(
+        text_logits(*models::load_model(source()), nullptr, texts),
+        *models::load_model(packed()),
+        texts);
+  }
+  // The packed model's weights as floats.
+  [[nodiscard]] std::filesystem::path unpacked() const {
+    const auto folder = folder_.path() / "unpacked";
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directories(folder);
+    merge(packed(), {}, folder, {.dequantize = true});
+    return folder;
+  }
+  [[nodiscard]] std::filesystem::path source() const { return folder_.path() / "source"; }
+  [[nodiscard]] std::filesystem::path packed() const { return folder_.path() / "packed"; }
+
+  test::TempDir folder_;
+  Json config_ = test::tiny_config();
+};
+
+// Each loads in our own engine, through our kernels or MLX's, computes what its unpacked weights
+// give, and is the closer to the model it was made of the more bits it has.
+TEST_F(Quantizing, EveryModeLoadsAndPredictsNearly) {
+  struct Case {
+    const char* params;
+    double bits;
+    double most_kl;
+  };
+  for (const Case& one : std::initializer_list<Case>{
+           {R"({"bits":2,"group_size":32})", 4.0, 3.0},
+           {R"({"bits":3})", 4.0, 1.0},
+           {R"({"bits":4,"group_size":128})", 4.5, 0.3},
+           {R"({"bits":5})", 6.0, 0.05},
+           {R"({"bits":6,"group_size":32})", 8.0, 0.01},
+           {R"({"bits":8})", 9.0, 1e-3},
+           {R"({"mode":"mxfp4"})", 4.25, 0.5},
+           {R"({"mode":"nvfp4"})", 4.5, 0.3},
+           {R"({"mode":"mxfp8"})", 8.25, 0.05}}) {
+    SCOPED_TRACE(one.params);
+    const QuantizeReport report = run(one.params);
+    EXPECT_EQ(report.packed, 15U);
+    EXPECT_NEAR(report.bits_per_weight, one.bits, 0.35);  // norms stay in float32
+    model_config::check_model_folder(packed());
+    const LogitDifference found = difference();
+    EXPECT_LT(found.mean_kl, one.most_kl);
+    EXPECT_GT(found.mean_kl, 0.0);
+    EXPECT_LT(
+        models::relative_error(
+            models::forward(*models::load_model(packed()), test::kText),
+            models::forward(*models::load_model(unpacked()), test::kText)),
+        1e-4);
+  }
+}
+
+TEST_F(Quantizing, RecipesAndOverridesAreNamedInConfig) {
+  config_["tie_word_embeddings"] = false;
+  run(R"({"recipe":"mixed_3_6","overrides":{"lm_head":{"bits":8},"embed_tokens":false}})");
+  const Json quantization = test::config_of(packed()).at("quantization");
+  EXPECT_EQ(quantization.at("model.layers.0.mlp.up_proj").at("bits"), 3);
+  EXPECT_EQ(quantization.at("model.layers.1.mlp.down_proj").at("bits"), 6);
+  EXPECT_EQ(quantization.at("lm_head").at("bits"), 8);
+  EXPECT_EQ(quantization.at("mode"), "affine");
+  EXPECT_FALSE(quantization.contains("model.embed_tokens")) << "it is not packed";
+  EXPECT_EQ(test::config_of(packed()).at("quantization_config"), quantization);
+  model_config::check_model_folder(packed());
+  EXPECT_LT(difference().mean_kl, 1.0);
+}
+
+TEST_F(Quantizing, AWidthThatHasNoWholeGroupsStays) {
+  config_["intermediate_size"] = 96;
+  const QuantizeReport report = run("{}");
+  EXPECT_THAT(
+      report.unpacked,
+      testing::ElementsAre("model.layers.0.mlp.down_proj", "model.layers.1.mlp.down_proj"));
+  model_config::check_model_folder(packed());
+  EXPECT_LT(difference().mean_kl, 0.5);
+}
+
+TEST_F(Quantizing, WhatIsPackedAlreadyIsPackedAnew) {
+  config_["quantization"] = {{"group_size", 64}, {"bits", 8}};
+  const QuantizeReport report = run(R"({"mode":"mxfp4"})");
+  EXPECT_EQ(report.requantized, 15U);
+  EXPECT_EQ(test::config_of(packed()).at("quantization").at("mode"), "mxfp4");
+  EXPECT_LT(difference().mean_kl, 0.5);
+}
+
+TEST_F(Quantizing, FloatsTakeTheTypeAsked) {
+  run(R"({"dtype":"bfloat16"})");
+  const auto files = model_config::read_weight_files(packed());
+  for (const auto& tensor : files.at(0).header.tensors) {
+    EXPECT_EQ(
+        tensor.dtype,
+        tensor.name.ends_with("proj.weight") || tensor.name.ends_with("tokens.weight") ? "U32"
+                                                                                       : "BF16")
+        << tensor.name;
+  }
+}
+
+TEST_F(Quantizing, RefusesAnOverrideThatFitsNothing) {
+  EXPECT_THROW(run(R"({"overrides":{"q_prj":{"bits":8}}})"), base::Error);
+}
+
+TEST(LogitCheck, IsZeroForTheSameModelAndSaysSoOfAnother) {
+  const test::TempDir folder;
+  test::write_tiny_model(folder.path() / "a");
+  test::write_tiny_model(folder.path() / "b", test::tiny_config(), 2);
+  const auto model = models::load_model(folder.path() / "a");
+  const std::vector<CheckText> texts{test::kText, {7}, {4, 8, 15}};
+  const auto before = text_logits(*model, nullptr, texts);
+  ASSERT_EQ(before.size(), 2U) << "one token predicts nothing that could be compared";
+  const LogitDifference same = compare_logits(before, *model, texts);
+  EXPECT_EQ(same.tokens, test::kText.size() - 1 + 2);
+  EXPECT_EQ(same.max_abs, 0.0);
+  EXPECT_EQ(same.mean_kl, 0.0);
+  EXPECT_EQ(same.top1_agreement, 1.0);
+  EXPECT_EQ(same.perplexity_before, same.perplexity_after);
+  const LogitDifference other =
+      compare_logits(before, *models::load_model(folder.path() / "b"), texts);
+  EXPECT_GT(other.max_abs, 0.1);
+  EXPECT_GT(other.mean_kl, 0.01);
+  EXPECT_LT(other.top1_agreement, 1.0);
+}
+
+}  // namespace
+}  // namespace hub::convert
