@@ -1,6 +1,10 @@
 #include "api/worker/job_spec.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -14,6 +18,7 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
+constexpr std::array<std::string_view, 4> kKinds{"finetune", "evaluate", "merge", "quantize"};
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::size_t kShownProblems = 5;
 
@@ -34,10 +39,10 @@ JobSpec JobSpec::from_json(const Json& json) {
   JobSpec spec;
   spec.job_id = reader.string("job_id");
   spec.kind = reader.string("kind");
-  if (spec.kind != "finetune" && spec.kind != "evaluate") {
+  if (std::find(kKinds.begin(), kKinds.end(), spec.kind) == kKinds.end()) {
     throw base::Error(
         base::ErrorCode::kNotImplemented,
-        "kind must be finetune or evaluate, not \"" + spec.kind + "\"",
+        fmt::format("kind must be one of {}, not \"{}\"", fmt::join(kKinds, ", "), spec.kind),
         "kind");
   }
   const JsonReader base(reader.value("base"), "base");
@@ -47,15 +52,18 @@ JobSpec JobSpec::from_json(const Json& json) {
   if (const Json* adapter = reader.optional_object("adapter")) {
     spec.adapter_folder = JsonReader(*adapter, "adapter").string("folder");
   }
-  const JsonReader dataset(reader.value("dataset"), "dataset");
-  spec.dataset_path = dataset.string("path");
-  spec.dataset_digest = dataset.optional_string("digest").value_or("");
-  if (const auto valid = dataset.optional_string("valid_path")) {
-    spec.valid_path = *valid;
+  const bool learns = spec.kind == "finetune" || spec.kind == "evaluate";
+  if (learns || reader.has("dataset")) {
+    const JsonReader dataset(reader.value("dataset"), "dataset");
+    spec.dataset_path = dataset.string("path");
+    spec.dataset_digest = dataset.optional_string("digest").value_or("");
+    if (const auto valid = dataset.optional_string("valid_path")) {
+      spec.valid_path = *valid;
+    }
   }
   const Json* params = reader.optional_object("params");
   spec.params = params != nullptr ? params->dump() : "{}";
-  if (spec.kind == "finetune") {
+  if (spec.kind != "evaluate") {
     spec.output_folder = reader.string("output_folder");
   }
   spec.memory_limit_bytes = static_cast<std::uint64_t>(

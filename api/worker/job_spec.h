@@ -19,13 +19,13 @@ using EmitEvent = std::function<void(std::string_view type, const base::Json& da
 // The file that job_worker.h describes.
 struct JobSpec {
   std::string job_id;
-  std::string kind;  // "finetune", "evaluate"
+  std::string kind;  // "finetune", "evaluate", "merge", "quantize"
   std::filesystem::path base_folder;
   std::string base_digest;
   std::string base_name;
   std::optional<std::filesystem::path> adapter_folder;
-  std::filesystem::path dataset_path;
-  std::string dataset_digest;  // SHA-256 of the file as registered; may be empty
+  std::filesystem::path dataset_path;  // empty: none; finetune and evaluate have one
+  std::string dataset_digest;          // SHA-256 of the file as registered; may be empty
   std::optional<std::filesystem::path> valid_path;
   std::string params;  // JSON text of an object; its meaning depends on the kind
   std::filesystem::path output_folder;

@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <map>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -15,6 +17,8 @@
 #include "api/worker/job_control.h"
 #include "api/worker/job_spec.h"
 #include "api/worker/memory_reporter.h"
+#include "api/worker/merge_job.h"
+#include "api/worker/quantize_job.h"
 #include "core/base/error.h"
 #include "core/base/worker_protocol.h"
 
@@ -45,6 +49,14 @@ void read_until_closed(const std::shared_ptr<Session>& session) {
   }
 }
 
+using Run = Json (*)(const JobSpec&, JobControl&, const EmitEvent&);
+
+const std::map<std::string, Run> kKinds{
+    {"finetune", run_finetune},
+    {"evaluate", run_evaluate},
+    {"merge", run_merge},
+    {"quantize", run_quantize}};
+
 Json error_data(const base::Error& error) {
   return {
       {"code", to_string(error.code())},
@@ -58,10 +70,7 @@ Json error_data(const base::Error& error) {
 bool perform_job(const JobArguments& arguments, JobControl& control, const EmitEvent& emit) {
   try {
     const JobSpec spec = JobSpec::load(arguments.spec_path);
-    emit(
-        "result",
-        spec.kind == "finetune" ? run_finetune(spec, control, emit)
-                                : run_evaluate(spec, control, emit));
+    emit("result", kKinds.at(spec.kind)(spec, control, emit));
     return true;
   } catch (const base::Error& error) {
     emit("error", error_data(error));

@@ -11,22 +11,31 @@ struct JobArguments {
   std::string spec_path;  // the job's specification, one JSON file written by the server
 };
 
-// `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune" or "evaluate" and reports it by
+// `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune", "evaluate", "merge" or
+// "quantize" and reports it by
 // the events of core/base/worker_protocol.h on standard output; commands come on standard input.
 // Returns the process's exit code: 0 after an event "result", 1 after an event "error". Never
 // throws. Ends the process itself when standard input closes, since then the server is gone.
 //
 // The specification:
-//   {"protocol":1, "job_id", "kind":"finetune"|"evaluate",
+//   {"protocol":1, "job_id", "kind":"finetune"|"evaluate"|"merge"|"quantize",
 //    "base":{"folder","digest","name"}, "adapter":{"folder"}|null,
-//    "dataset":{"path","digest","valid_path"?}, "params":{…}, "output_folder"?,
+//    "dataset":{"path","digest","valid_path"?}|null, "params":{…}, "output_folder"?,
 //    "memory_limit_bytes"?, "seed"?}
 // finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
 //   training starts from; the adapter is written to "output_folder". A "seed" overrides the
 //   params'. result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
 //           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}
-// evaluate: "params" are {"max_rows"?,"max_seq_length"?,"batch_size"?,"train_on_prompt"?}.
-//   result {"loss","perplexity","tokens","rows"}
+// evaluate: "params" are EvaluateParams (core/model_config/evaluate_params.h).
+//   result {"rows","seconds"} and, by task, {"loss","perplexity","tokens"},
+//   {"exact_match","normalized_match","generated_tokens"} or
+//   {"accuracy","accuracy_norm","chance"}
+// merge: "params" are MergeParams; "adapter" goes into "base". quantize: "params" are
+//   QuantizeParams. Both write a model folder into "output_folder" and compare logits on the first
+//   rows of "dataset", or on texts of their own.
+//   result {"model_folder","size_bytes","matrices","seconds", conversion_check.h's figures};
+//   merge: "delta_kept","delta_error","delta_share" (convert/merge.h);
+//   quantize: "bits_per_weight","parameters","requantized"
 int run_job(const JobArguments& arguments);
 
 // The job alone, without standard input and output: ends with an event "result" (true) or "error"

@@ -89,6 +89,8 @@ std::string_view to_string(RowFormat format) {
       return "text";
     case RowFormat::kAlpaca:
       return "alpaca";
+    case RowFormat::kChoice:
+      return "choice";
     case RowFormat::kShareGpt:
       return "sharegpt";
   }

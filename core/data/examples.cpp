@@ -141,6 +141,9 @@ BuiltRow ExampleBuilder::build(const Row& row) const {
       tokens = chat_tokens(*tokenizer_, *chat_template_, json, row.format);
     } else if (row.format == RowFormat::kCompletion) {
       tokens = plain_completion(*tokenizer_, json.at("prompt"), json.at("completion"), eos_);
+    } else if (row.format == RowFormat::kChoice) {
+      tokens = plain_completion(
+          *tokenizer_, json.at("prompt"), json.at("choices").at(answer_index(json)), eos_);
     } else if (row.format == RowFormat::kAlpaca) {
       tokens = plain_completion(*tokenizer_, alpaca_prompt(json), json.at("output"), eos_);
     } else {

@@ -42,6 +42,7 @@ struct BuiltRow {
 //   completion: as the chat [user, assistant]; without a chat template prompt + completion + EOS as
 //               plain text, the completion and EOS trained
 //   alpaca:     as a completion; without a chat template after Stanford's Alpaca prompt
+//   choice:     as the completion by the choice that is the answer
 //   text:       the text with the tokenizer's own special tokens and EOS; everything trained
 // Token ids are those of mlx-lm's datasets (mlx_lm/tuner/datasets.py).
 class ExampleBuilder {

@@ -53,6 +53,9 @@ std::optional<RowFormat> format_of(const Json& row, bool nulls_count) {
   if (has_all(row, {"prompt", "completion"}, nulls_count)) {
     return RowFormat::kCompletion;
   }
+  if (has_all(row, {"prompt", "choices", "answer"}, nulls_count)) {
+    return RowFormat::kChoice;
+  }
   if (has_all(row, {"messages"}, nulls_count)) {
     return RowFormat::kChat;
   }
@@ -103,6 +106,10 @@ RowFormat check_row(const Json& row) {
     case RowFormat::kText:
       static_cast<void>(fields.string("text"));
       break;
+    case RowFormat::kChoice:
+      static_cast<void>(fields.string("prompt"));
+      static_cast<void>(answer_index(row));
+      break;
     case RowFormat::kAlpaca:
       static_cast<void>(alpaca_messages(row));
       break;
@@ -122,8 +129,8 @@ bool may_be_row(const Json& row) {
 }
 
 std::string wanted_fields() {
-  return "a row needs 'messages', 'conversations', 'prompt' and 'completion', 'instruction' and "
-         "'output', or 'text'";
+  return "a row needs 'messages', 'conversations', 'prompt' and 'completion', 'prompt', 'choices' "
+         "and 'answer', 'instruction' and 'output', or 'text'";
 }
 
 std::string_view fields_of(RowFormat format) {
@@ -138,6 +145,8 @@ std::string_view fields_of(RowFormat format) {
       return "'instruction' and 'output'";
     case RowFormat::kShareGpt:
       return "'conversations'";
+    case RowFormat::kChoice:
+      return "'prompt', 'choices' and 'answer'";
   }
   return "";
 }
@@ -167,6 +176,10 @@ Json row_messages(const Json& row, RowFormat format) {
       return sharegpt_messages(row);
     case RowFormat::kAlpaca:
       return alpaca_messages(row);
+    case RowFormat::kChoice:
+      return Json::array(
+          {{{"role", "user"}, {"content", row.at("prompt")}},
+           {{"role", "assistant"}, {"content", row.at("choices").at(answer_index(row))}}});
     case RowFormat::kCompletion:
     case RowFormat::kText:
       break;
@@ -174,6 +187,37 @@ Json row_messages(const Json& row, RowFormat format) {
   return Json::array(
       {{{"role", "user"}, {"content", row.at("prompt")}},
        {{"role", "assistant"}, {"content", row.at("completion")}}});
+}
+
+std::size_t answer_index(const Json& row) {
+  const base::JsonReader fields(row);
+  const auto choices = fields.optional_strings("choices").value_or(std::vector<std::string>{});
+  const bool filled = std::none_of(
+      choices.begin(), choices.end(), [](const std::string& choice) { return choice.empty(); });
+  if (choices.size() < 2 || !filled) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        "'choices' must be at least two texts, none of them empty",
+        "choices");
+  }
+  const Json& answer = fields.value("answer");
+  std::size_t index = choices.size();
+  if (answer.is_string()) {
+    const auto found = std::find(choices.begin(), choices.end(), answer.get<std::string>());
+    index = static_cast<std::size_t>(found - choices.begin());
+  } else if (answer.is_number_integer() && answer.get<std::int64_t>() >= 0) {
+    index = answer.get<std::size_t>();
+  }
+  if (index >= choices.size()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'answer' must be one of the choices, or its number from 0 to {}, got {}",
+            choices.size() - 1,
+            answer.dump().substr(0, 60)),
+        "answer");
+  }
+  return index;
 }
 
 std::optional<Json> row_tools(const Json& row) {

@@ -10,8 +10,8 @@
 namespace hub::data {
 
 // The format of a parsed row whose fields have the right shapes; other fields are ignored. The
-// first that fits, in mlx-lm's order with our own formats between: completion, chat, ShareGPT,
-// Alpaca, text. Throws kInvalidArgument naming the field ("messages[1].role").
+// first that fits, in mlx-lm's order with our own formats between: completion, choice, chat,
+// ShareGPT, Alpaca, text. Throws kInvalidArgument naming the field ("messages[1].role").
 RowFormat check_row(const base::Json& row);
 
 // True when an object with these fields could be a row of some format.
@@ -30,6 +30,10 @@ void parse_json_columns(base::Json& row);
 // The messages of a row of any format but text, as OpenAI has them: a completion is the chat [user,
 // assistant], Alpaca's too (chat_shapes.h). `row` has passed check_row().
 base::Json row_messages(const base::Json& row, RowFormat format);
+
+// Which of the row's `choices` is the `answer`: a number from 0, or the choice itself. Throws
+// kInvalidArgument naming the field.
+std::size_t answer_index(const base::Json& row);
 
 // The row's `tools`, also where they are JSON in a string; nullopt when it has none.
 std::optional<base::Json> row_tools(const base::Json& row);

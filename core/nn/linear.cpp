@@ -10,6 +10,26 @@
 #include "core/tensor/ops.h"
 
 namespace hub::nn {
+namespace {
+
+mx::array dense_float32(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  if (!parts) {
+    return tensor::astype(weight, mx::float32);
+  }
+  // dequantize() computes in the scales' type, where they are floats; those of mxfp4 and its kind
+  // are bytes, and have no biases.
+  std::optional<mx::array> biases;
+  mx::array scales = parts->scales;
+  if (parts->biases) {
+    scales = tensor::astype(scales, mx::float32);
+    biases = tensor::astype(*parts->biases, mx::float32);
+  }
+  const mx::array dense =
+      tensor::dequantize(weight, scales, biases, parts->group_size, parts->bits, parts->mode);
+  return tensor::astype(dense, mx::float32);
+}
+
+}  // namespace
 
 mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
   // The fixed summation order is float32's; half types exist on GPUs only (tensor::compute_dtype).
@@ -30,15 +50,7 @@ mx::array quantized_matmul(
 }
 
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
-  // In float32: dequantize() computes in the scales' type.
-  const mx::array dense = parts ? tensor::dequantize(
-                                      weight,
-                                      tensor::astype(parts->scales, mx::float32),
-                                      tensor::astype(parts->biases, mx::float32),
-                                      parts->group_size,
-                                      parts->bits)
-                                : tensor::astype(weight, mx::float32);
-  return mx::sqrt(mx::sum(mx::square(dense), 1));
+  return mx::sqrt(mx::sum(mx::square(dense_float32(weight, parts)), 1));
 }
 
 Linear::Linear(

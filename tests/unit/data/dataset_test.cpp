@@ -28,6 +28,7 @@ TEST(Dataset, TellsEachFormatByTheFieldsOfItsRows) {
   EXPECT_EQ(format_of(R"({"instruction":"a","output":"b","text":"c"})"), "alpaca");
   EXPECT_EQ(format_of(R"({"instruction":"a","input":null,"output":"b"})"), "alpaca");
   EXPECT_EQ(format_of(R"({"conversations":[{"from":"human","value":"a"}]})"), "sharegpt");
+  EXPECT_EQ(format_of(R"({"prompt":"a","choices":["b","c"],"answer":1})"), "choice");
   EXPECT_EQ(format_of(R"({"messages":null,"text":"c"})"), "text") << "null is as good as absent";
   EXPECT_EQ(read_lines("").format(), "none");
 }
@@ -46,6 +47,22 @@ TEST(Dataset, ARowOfAnotherFormatThanTheFirstIsAProblemThatNamesBoth) {
       dataset.problems.first()[1].message,
       "a row of format 'text' in a data set of format 'completion' (since line 2): it needs "
       "'prompt' and 'completion'");
+}
+
+TEST(Dataset, AChoiceNeedsAnAnswerAmongItsChoices) {
+  const Dataset dataset = read_lines(
+      "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":\"c\"}\n"
+      "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":2}\n"
+      "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":\"d\"}\n"
+      "{\"prompt\":\"a\",\"choices\":[\"b\"],\"answer\":0}\n"
+      "{\"prompt\":\"a\",\"choices\":[\"b\",\"\"],\"answer\":0}\n"
+      "{\"prompt\":\"a\",\"choices\":\"b\",\"answer\":0}\n"
+      "{\"prompt\":\"a\",\"choices\":[\"b\",\"c\"],\"answer\":-1}\n");
+  EXPECT_EQ(dataset.rows.size(), 1U);
+  EXPECT_EQ(dataset.problems.count(), 6U);
+  EXPECT_EQ(
+      dataset.problems.first()[0].message,
+      "'answer' must be one of the choices, or its number from 0 to 1, got 2");
 }
 
 TEST(Dataset, LineEndsBlankLinesAndTheByteOrderMarkAreNoProblem) {
