@@ -23,6 +23,7 @@ CORE: dict[str, set[str]] = {
     "artifacts": {"base"},
     "model_config": {"base"},
     "gguf": {"base", "model_config"},
+    "peft": {"base", "model_config"},
     "text": {"base"},
     "tensor": {"base"},
     "kernels": {"base", "tensor"},
@@ -43,6 +44,7 @@ CORE: dict[str, set[str]] = {
         "artifacts",
         "model_config",
         "gguf",
+        "peft",
         "text",
         "data",
         "registry",
@@ -50,7 +52,7 @@ CORE: dict[str, set[str]] = {
     },
 }
 MLX_FREE_CORE = {
-    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "gguf", "text", "data", "registry", "jobs", "hub",
+    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "gguf", "peft", "text", "data", "registry", "jobs", "hub",
 }  # fmt: skip
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},
@@ -98,6 +100,7 @@ MOVED_CALLS = (
 MOVED = re.compile(r"\b(?:mx|mlx::core)::(" + "|".join(map(re.escape, MOVED_CALLS)) + r")\s*\(")
 
 BOOST_MODULES = {"api/server", "api/proxy"}
+YAML_FILE = Path("api/cli/yaml_file.cpp")
 SQL_MODULES = {"core/db", "core/registry", "core/jobs"}
 SQL = re.compile(
     r'"\s*(?:SELECT\s.+\sFROM\s|INSERT\s+(?:OR\s+\w+\s+)?INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s)'
@@ -158,6 +161,9 @@ def check_include(path: Path, number: int, header: str) -> Iterator[Finding]:
             yield Finding(
                 path, number, "http", f"Boost belongs in api/server and api/proxy ({header})"
             )
+    elif header.startswith("yaml-cpp/"):
+        if path != YAML_FILE:
+            yield Finding(path, number, "yaml", f"YAML belongs in {YAML_FILE} ({header})")
     elif header.startswith(("SQLiteCpp/", "sqlite3")):
         if module not in SQL_MODULES:
             yield Finding(

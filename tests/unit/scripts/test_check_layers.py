@@ -52,6 +52,7 @@ def test_a_clean_tree_passes(tmp_path: Path) -> None:
         ("api/main.cpp", "#include <mlx/mlx.h>\n", "mlx"),
         ("core/net/client.cpp", "#include <boost/asio.hpp>\n", "http"),
         ("api/handlers/jobs.cpp", "#include <SQLiteCpp/Database.h>\n", "sql"),
+        ("api/cli/train.cpp", "#include <yaml-cpp/yaml.h>\n", "yaml"),
         ("core/hub/pool.cpp", 'run("UPDATE jobs SET state = 1");\n', "sql"),
         ("api/cli/models.cpp", 'run("SELECT name FROM models");\n', "sql"),
         ("core/text/template.h", "#include <nlohmann/json.hpp>\n", "json"),
