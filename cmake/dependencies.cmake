@@ -11,6 +11,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(LibArchive REQUIRED) # tar archives of models
+find_package(yaml-cpp REQUIRED) # mlx-lm's training configurations
 find_package(GTest REQUIRED)
 # Debian's libboost1.81-dev ships headers; Asio and Beast need no compiled part here.
 find_package(Boost 1.81 CONFIG REQUIRED)

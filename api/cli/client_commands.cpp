@@ -13,6 +13,7 @@
 #include <mach-o/dyld.h>
 #endif
 
+#include "api/cli/command_context.h"
 #include "api/cli/commands.h"
 #include "core/base/error.h"
 #include "core/hub/config.h"
@@ -20,27 +21,6 @@
 
 namespace hub::api {
 namespace {
-
-// What every client command takes; lives as long as the App, by the callbacks.
-struct Common {
-  ClientSetup setup;
-  int& exit_code;
-  std::optional<std::string> server = std::nullopt;
-  std::optional<std::filesystem::path> data_folder = std::nullopt;
-  bool json = false;
-
-  void add_to(CLI::App& command) {
-    command.add_option("--server", server, "URL of the hub (MLX_HUB_SERVER)");
-    command.add_option(
-        "--data-dir", data_folder, "data folder whose server is meant (MLX_HUB_DATA_DIR)");
-    command.add_flag("--json", json, "print JSON");
-  }
-  [[nodiscard]] ServerAddress address() const { return find_server(setup, server, data_folder); }
-  [[nodiscard]] HubClient client() const {
-    const ServerAddress found = address();
-    return HubClient(found.url, found.api_key);
-  }
-};
 
 std::filesystem::path this_program() {
 #ifdef __APPLE__
@@ -63,7 +43,7 @@ std::string prompt_from_input() {
   return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
 }
 
-void add_run(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_run(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("run", "answer a prompt with a model");
   const auto options = std::make_shared<RunOptions>();
   common->add_to(*command);
@@ -84,7 +64,7 @@ void add_run(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_models(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_models(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("models", "list the registered models");
   common->add_to(*command);
   command->callback([common] {
@@ -93,7 +73,7 @@ void add_models(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_pull(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_pull(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command =
       app.add_subcommand("pull", "download a model or adapter from the Hugging Face Hub");
   const auto options = std::make_shared<PullOptions>();
@@ -111,7 +91,7 @@ void add_pull(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_push(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_push(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command =
       app.add_subcommand("push", "upload a model or adapter to the Hugging Face Hub");
   const auto options = std::make_shared<PushOptions>();
@@ -129,7 +109,7 @@ void add_push(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_import(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_import(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command =
       app.add_subcommand("import", "register a model folder, adapter folder, GGUF file or archive");
   const auto options = std::make_shared<ImportOptions>();
@@ -150,19 +130,24 @@ void add_import(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_train(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_train(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("train", "fine-tune a model on a data set");
   const auto options = std::make_shared<TrainOptions>();
   common->add_to(*command);
-  command->add_option("--model", options->model, "the model to start from")->required();
-  command->add_option("--data", options->data, "JSONL file, or the name of a registered data set")
-      ->required();
+  command->add_option("--config", options->config, "YAML file as mlx_lm.lora reads it")
+      ->check(CLI::ExistingFile);
+  command->add_option("--model", options->model, "the model to start from");
+  command->add_option(
+      "--data",
+      options->data,
+      "JSONL file, folder with train.jsonl, or the name of a registered data set");
   command->add_option("--name", options->name, "name of the result");
   command
       ->add_option("--set", options->settings, "key=value, for example rank=16 (docs/training.md)")
       ->type_size(1)
       ->expected(1, 64);
   command->add_flag("--watch", options->watch, "show progress until it ends");
+  command->add_flag("--dry-run", options->dry_run, "only show steps, memory and time");
   command->callback([common, options] {
     options->json = common->json;
     HubClient client = common->client();
@@ -170,7 +155,7 @@ void add_train(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_jobs(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("jobs", "list jobs, newest first");
   common->add_to(*command);
   command->require_subcommand(0, 1);
@@ -206,7 +191,7 @@ void add_jobs(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_archives(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_archives(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   const auto model = std::make_shared<std::string>();
   const auto file = std::make_shared<std::filesystem::path>();
   const auto name = std::make_shared<std::string>();
@@ -234,7 +219,7 @@ void add_archives(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_keys(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_keys(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("keys", "API keys: create, list, revoke");
   command->require_subcommand(1);
   const auto options = std::make_shared<NewKeyOptions>();
@@ -265,7 +250,7 @@ void add_keys(CLI::App& app, const std::shared_ptr<Common>& common) {
   });
 }
 
-void add_version(CLI::App& app, const std::shared_ptr<Common>& common) {
+void add_version(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("version", "print the version");
   command->add_flag("--json", common->json, "print JSON");
   command->callback([common] {
@@ -327,13 +312,16 @@ ClientSetup process_setup() {
 }
 
 void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code) {
-  const auto common = std::make_shared<Common>(Common{setup, exit_code});
+  const auto common = std::make_shared<CommandContext>(CommandContext{setup, exit_code});
   add_run(app, common);
   add_models(app, common);
   add_pull(app, common);
   add_push(app, common);
   add_import(app, common);
   add_train(app, common);
+  add_conversions(app, common);
+  add_export_adapter(app, common);
+  add_evaluations(app, common);
   add_jobs(app, common);
   add_archives(app, common);
   add_keys(app, common);

@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/cli/client_commands.h"
 #include "api/cli/console.h"
 #include "api/cli/hub_client.h"
+#include "core/base/json.h"
 
 namespace hub::api {
 
@@ -59,14 +61,28 @@ int revoke_key_command(
     const ServerAddress& address, Console& console, const std::string& id_or_name, bool json);
 
 struct TrainOptions {
-  std::string model;
-  std::string data;  // a JSONL file, or the name of a registered data set
+  std::string model;  // "": what `config` says
+  // A JSONL file, a folder with train.jsonl, or the name of a registered data set; "": what
+  // `config` says.
+  std::string data;
+  std::optional<std::filesystem::path> config;  // YAML as mlx_lm.lora reads it
   std::optional<std::string> name;
   std::vector<std::string> settings;  // "key=value"
   bool watch = false;
+  bool dry_run = false;  // only show what the job would take
   bool json = false;
 };
+// The registered name of what --data names: a file or folder is registered now.
+std::string register_data(HubClient& client, Console& console, const std::string& data);
+// "key=value": a number, true, false, null, list or object as JSON; anything else is text. Throws
+// kInvalidArgument.
+std::pair<std::string, base::Json> setting_of(const std::string& setting);
+
 int train_command(HubClient& client, Console& console, const TrainOptions& options);
+
+// Posts the job and prints its id, or watches it.
+int submit_job_command(
+    HubClient& client, Console& console, const base::Json& body, bool watch, bool json);
 
 int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bool json);
 int cancel_job_command(HubClient& client, Console& console, const std::string& id, bool json);

@@ -217,6 +217,23 @@ std::string result_text(const Json& job) {
 
 }  // namespace
 
+int submit_job_command(
+    HubClient& client, Console& console, const Json& body, bool watch, bool json) {
+  const Json job = client.post("/jobs", body);
+  const std::string id = base::JsonReader(job).string("id");
+  if (watch) {
+    console.err << fmt::format("job {}", id) << std::endl;
+    return watch_job_command(client, console, id, json);
+  }
+  if (json) {
+    console.out << job.dump(2) << std::endl;
+  } else {
+    console.out << id << std::endl;
+    console.err << fmt::format("queued; follow it with: mlx-hub jobs watch {}", id) << std::endl;
+  }
+  return 0;
+}
+
 int list_jobs_command(HubClient& client, Console& console, std::size_t limit, bool json) {
   const Json jobs = client.list("/jobs", limit);
   if (json) {

@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/cli/commands.h"
+#include "api/cli/mlx_lm_config.h"
+#include "api/cli/yaml_file.h"
 #include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -34,10 +38,158 @@ std::string dataset_name(const std::filesystem::path& file) {
   return fmt::format("{}-{}", stem, base::sha256_file(file).substr(0, 8));
 }
 
-// The registered name of what --data names.
+// A folder with train.jsonl and the like is taken by the server from where it lies.
+std::string register_folder(
+    HubClient& client, Console& console, const std::filesystem::path& folder) {
+  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  const std::filesystem::path train = whole / "train.jsonl";
+  if (!std::filesystem::is_regular_file(train)) {
+    throw base::Error(
+        base::ErrorCode::kNotFound,
+        fmt::format("--data {}: the folder has no train.jsonl", folder.string()));
+  }
+  const std::string name = dataset_name(train);
+  try {
+    client.post("/datasets", {{"name", name}, {"path", whole.string()}});
+  } catch (const base::Error& refused) {
+    if (refused.code() != base::ErrorCode::kConflict) {
+      throw;
+    }
+    console.err << fmt::format("data set {} is registered already", name) << std::endl;
+  }
+  return name;
+}
+
+// A number, true, false, null, list or object as JSON; anything else is text.
+Json setting_value(const std::string& text) {
+  Json value = Json::parse(text, nullptr, false);
+  return value.is_discarded() ? Json(text) : value;
+}
+
+// What --config says, with the command line over it.
+MlxLmConfig config_of(const TrainOptions& options) {
+  MlxLmConfig config;
+  config.params = Json::object();
+  if (options.config) {
+    try {
+      config = MlxLmConfig::from_json(read_yaml(*options.config));
+    } catch (const base::Error& error) {
+      throw base::Error(
+          error.code(), fmt::format("--config {}: {}", options.config->string(), error.what()));
+    }
+  }
+  config.model = options.model.empty() ? config.model : options.model;
+  config.data = options.data.empty() ? config.data : options.data;
+  config.name = options.name ? options.name : config.name;
+  if (!config.model || !config.data) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "train: --{} is needed, or a --config that says it", config.model ? "data" : "model"));
+  }
+  return config;
+}
+
+Json job_body(const TrainOptions& options, const MlxLmConfig& config) {
+  Json body = {{"type", "finetune"}, {"model", *config.model}, {"dataset", ""}};
+  Json params = config.params;
+  for (const std::string& setting : options.settings) {
+    auto [key, value] = setting_of(setting);
+    const bool of_job = key == "priority" || key == "timeout_seconds";
+    (of_job ? body : params)[key] = std::move(value);
+  }
+  if (!params.empty()) {
+    body["params"] = std::move(params);
+  }
+  if (config.name) {
+    body["output"] = {{"name", *config.name}};
+  }
+  return body;
+}
+
+// A repository of the Hub, as configurations name models, is the model registered from it.
+std::string registered_model(HubClient& client, const std::string& model) {
+  if (model.find('/') == std::string::npos || model.starts_with('/') || model.starts_with('.')) {
+    return model;
+  }
+  const Json found = client.list("/models?kind=base&base=" + percent_encode(model), 1);
+  if (found.at("data").empty()) {
+    throw base::Error(
+        base::ErrorCode::kNotFound,
+        fmt::format("no model is registered from {}: mlx-hub pull {}", model, model),
+        "model");
+  }
+  return base::JsonReader(found.at("data").front()).string("name");
+}
+
+std::string shown_seconds(const Json& seconds) {
+  return seconds.is_number() ? duration_text(seconds.get<double>())
+                             : "unknown: no job of this model has run here";
+}
+
+void show_plan(Console& console, const Json& plan) {
+  const base::JsonReader reader(plan);
+  const auto number = [&reader](const char* key) {
+    return reader.optional_int(key, 0, INT64_MAX).value_or(0);
+  };
+  console.out << fmt::format(
+                     "trainable parameters  {} of {} ({:.3f} %)\n"
+                     "rows                  {} to train on, {} held out\n"
+                     "tokens an epoch       {}, {} of them trained\n"
+                     "steps                 {} of {} rows\n"
+                     "memory                {} of {}\n"
+                     "time                  {}\n",
+                     number("trainable_parameters"),
+                     number("parameters"),
+                     100.0 * static_cast<double>(number("trainable_parameters")) /
+                         static_cast<double>(std::max<std::int64_t>(number("parameters"), 1)),
+                     number("rows"),
+                     number("eval_rows"),
+                     number("tokens"),
+                     number("trained_tokens"),
+                     number("steps"),
+                     number("batch_size"),
+                     size_text(static_cast<std::uint64_t>(number("estimated_bytes"))),
+                     size_text(static_cast<std::uint64_t>(number("budget_bytes"))),
+                     shown_seconds(plan.at("estimated_seconds")))
+              << std::flush;
+}
+
+void write_file(const std::filesystem::path& file, HubClient& client, const std::string& path) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  client.download(path, [&](std::string_view piece) {
+    out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+  });
+  out.close();
+  if (!out) {
+    throw base::Error(base::ErrorCode::kUnavailable, fmt::format("cannot write {}", file.string()));
+  }
+}
+
+// The files of `report_to` once the job has ended: metrics.csv, and an event file as TensorBoard
+// looks for them.
+void write_reports(
+    HubClient& client, Console& console, const MlxLmConfig& config, const std::string& id) {
+  const std::filesystem::path folder =
+      std::filesystem::path("runs") / (config.project_name.empty() ? id : config.project_name);
+  for (const std::string& kind : config.report_to) {
+    std::filesystem::create_directories(folder);
+    const std::filesystem::path file =
+        folder /
+        (kind == "csv" ? std::string("metrics.csv") : fmt::format("events.out.tfevents.0.{}", id));
+    write_file(file, client, fmt::format("/jobs/{}/metrics?format={}", id, kind));
+    console.err << fmt::format("{}: {}", kind, file.string()) << std::endl;
+  }
+}
+
+}  // namespace
+
 std::string register_data(HubClient& client, Console& console, const std::string& data) {
   const std::filesystem::path file(data);
   std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    return register_folder(client, console, file);
+  }
   if (!std::filesystem::is_regular_file(file, error)) {
     try {
       return base::JsonReader(client.get("/datasets/" + percent_encode(data))).string("name");
@@ -64,53 +216,43 @@ std::string register_data(HubClient& client, Console& console, const std::string
   return name;
 }
 
-// A number, true, false, null, list or object as JSON; anything else is text.
-Json setting_value(const std::string& text) {
-  Json value = Json::parse(text, nullptr, false);
-  return value.is_discarded() ? Json(text) : value;
+std::pair<std::string, Json> setting_of(const std::string& setting) {
+  const std::size_t equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format("--set {}: wanted key=value, for example --set rank=16", setting));
+  }
+  return {setting.substr(0, equals), setting_value(setting.substr(equals + 1))};
 }
-
-Json job_body(const TrainOptions& options, const std::string& dataset) {
-  Json body = {{"type", "finetune"}, {"model", options.model}, {"dataset", dataset}};
-  Json params = Json::object();
-  for (const std::string& setting : options.settings) {
-    const std::size_t equals = setting.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw base::Error(
-          base::ErrorCode::kInvalidArgument,
-          fmt::format("--set {}: wanted key=value, for example --set rank=16", setting));
-    }
-    const std::string key = setting.substr(0, equals);
-    const bool of_job = key == "priority" || key == "timeout_seconds";
-    (of_job ? body : params)[key] = setting_value(setting.substr(equals + 1));
-  }
-  if (!params.empty()) {
-    body["params"] = std::move(params);
-  }
-  if (options.name) {
-    body["output"] = {{"name", *options.name}};
-  }
-  return body;
-}
-
-}  // namespace
 
 int train_command(HubClient& client, Console& console, const TrainOptions& options) {
-  static_cast<void>(job_body(options, ""));  // a wrong --set is told before anything is uploaded
-  const std::string dataset = register_data(client, console, options.data);
-  const Json job = client.post("/jobs", job_body(options, dataset));
-  const std::string id = base::JsonReader(job).string("id");
-  if (options.watch) {
-    console.err << fmt::format("job {}", id) << std::endl;
-    return watch_job_command(client, console, id, options.json);
+  const MlxLmConfig config = config_of(options);
+  Json body = job_body(options, config);  // a wrong --set is told before anything is uploaded
+  for (const std::string& note : config.notes) {
+    console.err << "note: " << note << std::endl;
   }
-  if (options.json) {
-    console.out << job.dump(2) << std::endl;
-  } else {
-    console.out << id << std::endl;
-    console.err << fmt::format("queued; follow it with: mlx-hub jobs watch {}", id) << std::endl;
+  body["model"] = registered_model(client, *config.model);
+  body["dataset"] = register_data(client, console, *config.data);
+  if (options.dry_run) {
+    body["dry_run"] = true;
+    const Json plan = client.post("/jobs", body);
+    if (options.json) {
+      console.out << plan.dump(2) << std::endl;
+    } else {
+      show_plan(console, plan);
+    }
+    return 0;
   }
-  return 0;
+  if (config.report_to.empty()) {
+    return submit_job_command(client, console, body, options.watch, options.json);
+  }
+  // What is reported is complete when the job has ended.
+  const std::string id = base::JsonReader(client.post("/jobs", body)).string("id");
+  console.err << fmt::format("job {}", id) << std::endl;
+  const int status = watch_job_command(client, console, id, options.json);
+  write_reports(client, console, config, id);
+  return status;
 }
 
 }  // namespace hub::api

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/conversion_request.h"
 #include "api/handlers/dataset_source.h"
-#include "api/handlers/pulls.h"
+#include "api/handlers/job_inputs.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
 #include "core/base/json_reader.h"
 #include "core/hub/finetune_estimate.h"
+#include "core/model_config/evaluate_params.h"
 #include "core/model_config/finetune_params.h"
 
 namespace hub::api {
@@ -20,64 +22,17 @@ using base::Json;
 using base::JsonReader;
 using model_config::FinetuneParams;
 
-constexpr std::int64_t kMostSeconds = 365LL * 24 * 3600;
-constexpr int kMostPriority = 1000;
-
-// What both kinds of job need, checked.
-struct Inputs {
-  std::string asked;  // the `model` value
-  registry::ResolvedModel model;
-  registry::Dataset dataset;
-  std::optional<hub::PullRequest> pull;  // the model's weights are not here yet
-};
-
-Inputs read_inputs(
+JobInputs read_inputs(
     hub::Hub& hub, const JsonReader& body, const char* model_field, const char* dataset_field) {
-  Inputs inputs;
-  inputs.asked = body.string(model_field);
-  const std::string dataset = body.string(dataset_field);
-  try {
-    inputs.model = hub.resolver.resolve(inputs.asked);
-  } catch (const Error& error) {
-    const auto pending =
-        error.reason() == "model_not_ready" ? find_pending(hub, inputs.asked) : std::nullopt;
-    if (!pending) {
-      throw Error(error.code(), error.what(), model_field, error.reason());
-    }
-    inputs.model.base = pending->version;
-    inputs.pull = hub::PullRequest{.repository = pending->model.base_model};
-  }
-  inputs.dataset = find_or_add_dataset(hub, dataset, dataset_field);
-  if (inputs.dataset.rows == 0) {
-    throw Error(
-        ErrorCode::kUnprocessable,
-        fmt::format("data set '{}' has no usable row", inputs.dataset.name),
-        dataset_field,
-        "dataset_empty");
-  }
+  JobInputs inputs = read_model_input(hub, body, model_field);
+  read_dataset_input(hub, body, dataset_field, inputs);
   return inputs;
 }
 
-jobs::NewJob new_job(const std::string& kind, const Inputs& inputs, const JsonReader& body) {
-  jobs::NewJob job;
-  job.id = base::new_id();
-  job.kind = kind;
-  job.model = inputs.asked;
-  const registry::Version& version =
-      inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
-  job.model_id = version.model_id;
-  job.version_id = version.id;
-  job.dataset_id = inputs.dataset.id;
-  job.priority =
-      static_cast<int>(body.optional_int("priority", -kMostPriority, kMostPriority).value_or(0));
-  job.timeout_seconds = body.optional_int("timeout_seconds", 1, kMostSeconds);
-  return job;
-}
-
 // What the job takes by its estimate. Refuses at once what would not fit even alone.
-std::uint64_t check_memory(hub::Hub& hub, const Inputs& inputs, const FinetuneParams& params) {
+std::uint64_t check_memory(hub::Hub& hub, const JobInputs& inputs, const FinetuneParams& params) {
   const hub::FinetuneEstimate estimate(
-      hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, inputs.dataset), params);
+      hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, *inputs.dataset), params);
   const std::uint64_t bytes = estimate.process_bytes(params);
   const std::uint64_t budget = hub.ledger.budget_bytes();
   if (bytes <= budget) {
@@ -99,21 +54,9 @@ std::uint64_t check_memory(hub::Hub& hub, const Inputs& inputs, const FinetunePa
 
 // {"name","alias"}: where the adapter goes. A name that exists must be adapters of the same base.
 Json read_output(
-    hub::Hub& hub, const JsonReader& body, const Inputs& inputs, const std::string& job_id) {
-  std::string name;
-  std::optional<std::string> alias;
-  if (const Json* given = body.optional_object("output")) {
-    const JsonReader output(*given, "output");
-    output.refuse_unknown({"name", "alias"});
-    name = output.optional_string("name").value_or("");
-    if (output.has("name")) {
-      base::check_name(name, "output.name");
-    }
-    alias = output.optional_string("alias");
-    if (alias) {
-      registry::check_alias(*alias, "output.alias");
-    }
-  }
+    hub::Hub& hub, const JsonReader& body, const JobInputs& inputs, const std::string& job_id) {
+  JobOutput output = read_output_names(body);
+  std::string& name = output.name;
   if (name.empty()) {
     // The end of the id: its beginning is the time, equal for jobs of one second.
     name = fmt::format(
@@ -142,15 +85,11 @@ Json read_output(
           "model_exists");
     }
   }
-  Json output = {{"name", name}, {"alias", nullptr}};
-  if (alias) {
-    output["alias"] = *alias;
-  }
-  return output;
+  return output.to_json();
 }
 
 JobRequest finetune_request(
-    hub::Hub& hub, const JsonReader& body, const Inputs& inputs, const Json& params_json) {
+    hub::Hub& hub, const JsonReader& body, const JobInputs& inputs, const Json& params_json) {
   const FinetuneParams params = FinetuneParams::from_json(params_json, "params");
   if (params.grad_checkpoint) {
     throw Error(
@@ -170,43 +109,31 @@ JobRequest finetune_request(
   request.job.spec_json = Json{
       {"type", "finetune"},
       {"model", inputs.asked},
-      {"dataset", inputs.dataset.name},
+      {"dataset", inputs.dataset->name},
       {"params", params.to_json()},
       {"output", output}}.dump();
   return request;
 }
 
-// Ranges as the worker checks them, so that a bad value fails here and not minutes later.
-Json evaluation_params(const JsonReader& body) {
+JobRequest evaluation_request(const JobInputs& inputs, const JsonReader& body) {
   const Json* given = body.optional_object("params");
-  if (given == nullptr) {
-    return Json::object();
-  }
-  const JsonReader params(*given, "params");
-  params.refuse_unknown({"max_rows", "max_seq_length", "batch_size", "train_on_prompt"});
-  static_cast<void>(params.optional_int("max_rows", 1, INT64_MAX));
-  static_cast<void>(params.optional_int("max_seq_length", 2, 1 << 20));
-  static_cast<void>(params.optional_int("batch_size", 1, 4096));
-  static_cast<void>(params.optional_bool("train_on_prompt"));
-  return *given;
-}
-
-JobRequest evaluation_request(const Inputs& inputs, const JsonReader& body) {
-  const Json params = evaluation_params(body);
+  const Json params =
+      model_config::EvaluateParams::from_json(given != nullptr ? *given : Json::object(), "params")
+          .to_json();
   JobRequest request;
   request.job = new_job("evaluate", inputs, body);
   request.pull = inputs.pull;
   request.job.spec_json = Json{
       {"type", "evaluate"},
       {"model", inputs.asked},
-      {"dataset", inputs.dataset.name},
+      {"dataset", inputs.dataset->name},
       {"params", params}}.dump();
   registry::Evaluation evaluation;
   evaluation.job_id = *request.job.id;
   evaluation.model = inputs.asked;
   evaluation.version_id = *request.job.version_id;
-  evaluation.dataset_id = inputs.dataset.id;
-  evaluation.dataset_digest = inputs.dataset.digest;
+  evaluation.dataset_id = inputs.dataset->id;
+  evaluation.dataset_digest = inputs.dataset->digest;
   evaluation.params_json = params.dump();
   request.evaluation = evaluation;
   return request;
@@ -238,10 +165,17 @@ JobRequest read_job_request(hub::Hub& hub, const Json& json) {
     body.refuse_unknown({"type", "model", "dataset", "params", "timeout_seconds", "priority"});
     return evaluation_request(read_inputs(hub, body, "model", "dataset"), body);
   }
+  if (type == "merge") {
+    return read_merge_request(hub, body);
+  }
+  if (type == "quantize") {
+    return read_quantize_request(hub, body);
+  }
   if (type != "finetune") {
     throw Error(
         ErrorCode::kInvalidArgument,
-        fmt::format("'type' must be finetune or evaluate, got \"{}\"", type.substr(0, 60)),
+        fmt::format(
+            "'type' must be finetune, evaluate, merge or quantize, got \"{}\"", type.substr(0, 60)),
         "type");
   }
   body.refuse_unknown(

@@ -26,6 +26,10 @@ struct JobRequest {
 // budget (kUnprocessable, reason "insufficient_memory", with a setting that fits).
 JobRequest read_job_request(hub::Hub& hub, const base::Json& json);
 
+// What POST /jobs answers with "dry_run": true, for a fine-tuning: what the job would do and take.
+// `json` is the body without that field. Throws as read_job_request(), but not for memory.
+base::Json dry_run(hub::Hub& hub, const base::Json& json);
+
 // {"model","dataset","params"?,"timeout_seconds"?,"priority"?}
 JobRequest read_evaluation_request(hub::Hub& hub, const base::Json& json);
 

@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/evaluation_comparison.h"
 #include "api/handlers/idempotency.h"
 #include "api/handlers/job_request.h"
+#include "api/handlers/metric_files.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
@@ -24,7 +26,15 @@ using base::Json;
 using base::JsonReader;
 
 Response create_job(hub::Hub& hub, const Request& request, const Commit& commit) {
-  JobRequest job = read_job_request(hub, request_json(request));
+  Json body = request_json(request);
+  if (body.is_object() && body.contains("dry_run")) {
+    const bool only_plan = JsonReader(body).optional_bool("dry_run").value_or(false);
+    body.erase("dry_run");
+    if (only_plan) {
+      return json_answer(200, dry_run(hub, body));
+    }
+  }
+  JobRequest job = read_job_request(hub, body);
   return commit([&] { return json_answer(202, job_json(hub, enqueue(hub, job))); });
 }
 
@@ -86,8 +96,36 @@ Response resume_job(hub::Hub& hub, const Request& request) {
   return json_answer(200, job_json(hub, hub.queue.resume(job.id)));
 }
 
+// All reports in a file that other tools read.
+Response metric_file(hub::Hub& hub, const std::string& job_id, const std::string& format) {
+  if (format != "csv" && format != "tensorboard") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "query parameter 'format' must be json, csv or tensorboard, got \"{}\"",
+            format.substr(0, 60)),
+        "format");
+  }
+  std::vector<Json> reports;
+  for (const std::string& text : hub.queue.metrics(job_id, 0, INT32_MAX)) {
+    reports.push_back(stored_json(text));
+  }
+  Response response;
+  const bool csv = format == "csv";
+  response.headers["Content-Type"] = csv ? "text/csv; charset=utf-8" : "application/octet-stream";
+  response.headers["Content-Disposition"] = fmt::format(
+      "attachment; filename=\"{}\"",
+      csv ? std::string("metrics.csv") : "events.out.tfevents.0." + job_id);
+  response.body = csv ? metrics_csv(reports) : metrics_tfevents(reports);
+  return response;
+}
+
 Response job_metrics(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"limit", "cursor"});
+  refuse_unknown_query(request, {"format", "limit", "cursor"});
+  if (const std::string format = request.query_value("format");
+      !format.empty() && format != "json") {
+    return metric_file(hub, request.params.at("id"), format);
+  }
   const Page page = read_page(request, 1000, 10'000);
   auto reports = hub.queue.metrics(request.params.at("id"), number_cursor(page, 0), page.limit + 1);
   const bool more = reports.size() > static_cast<std::size_t>(page.limit);
@@ -150,7 +188,10 @@ Response create_evaluation(hub::Hub& hub, const Request& request, const Commit& 
 }
 
 Response list_evaluations(hub::Hub& hub, const Request& request) {
-  refuse_unknown_query(request, {"version_id", "dataset", "limit", "cursor"});
+  refuse_unknown_query(request, {"version_id", "dataset", "compare", "limit", "cursor"});
+  if (const std::string ids = request.query_value("compare"); !ids.empty()) {
+    return list_response(compared_evaluations(hub, ids), std::nullopt);
+  }
   const Page page = read_page(request);
   registry::EvaluationFilter filter;
   filter.after_id = id_cursor(page);

@@ -8,8 +8,10 @@
 #include "core/hf/settings.h"
 #include "core/hub/gguf_import.h"
 #include "core/hub/local_model.h"
+#include "core/hub/peft_import.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/tensor_check.h"
+#include "core/peft/import_adapter.h"
 
 namespace hub::api {
 namespace {
@@ -112,6 +114,27 @@ registry::NewVersion version_of_gguf(
       stopping);
 }
 
+registry::NewVersion version_of_peft(
+    hub::Hub& hub,
+    const fs::path& folder,
+    Storage storage,
+    const VersionPlace& place,
+    const std::string& base) {
+  if (storage == Storage::kReference) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'storage' must be copy for a PEFT adapter: it is converted",
+        "storage");
+  }
+  return hub::import_peft(
+      hub.artifacts,
+      folder,
+      hub.resolver.resolve(base).base,
+      hub.config.data_dir / "downloads",
+      place.model_id,
+      tag_of(place));
+}
+
 }  // namespace
 
 Storage read_storage(const base::JsonReader& body) {
@@ -145,6 +168,9 @@ registry::NewVersion version_of_folder(
         ErrorCode::kInvalidArgument,
         fmt::format("'base' is only for adapters; {} holds no adapter_config.json", path),
         "base");
+  }
+  if (is_adapter && peft::is_peft_folder(folder)) {
+    return version_of_peft(hub, folder, storage, place, *base);
   }
   if (is_adapter) {
     const registry::ResolvedModel resolved = hub.resolver.resolve(*base);

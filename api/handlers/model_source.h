@@ -44,7 +44,8 @@ registry::NewVersion version_of_base_model(
     const std::atomic<bool>& stopping);
 
 // A model or adapter folder inside an allowed root as a version. An adapter (adapter_config.json
-// beside adapters.safetensors) needs `base`, the `model` value of what it was trained on.
+// beside adapters.safetensors, or PEFT's adapter_model.safetensors, which is converted:
+// core/peft/import_adapter.h) needs `base`, the `model` value of what it was trained on.
 registry::NewVersion version_of_folder(
     hub::Hub& hub,
     const std::string& path,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "api/handlers/adapter_export.h"
 #include "api/handlers/archives.h"
 #include "api/handlers/datasets.h"
 #include "api/handlers/events.h"
@@ -22,6 +23,7 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
        {model_routes,
         pull_routes,
         version_routes,
+        adapter_export_routes,
         archive_routes,
         dataset_routes,
         job_routes,

@@ -45,7 +45,6 @@ JobModel job_model(const JobServices& services, const jobs::Job& job) {
 
 base::Json worker_spec_head(
     const JobServices& services, const jobs::Job& job, const JobModel& model) {
-  const registry::Dataset dataset = services.datasets.get(job.dataset_id.value_or(""));
   base::Json spec = {
       {"protocol", base::kWorkerProtocolVersion},
       {"job_id", job.id},
@@ -55,8 +54,12 @@ base::Json worker_spec_head(
         {"digest", model.base.digest},
         {"name", model.base.model_name}}},
       {"adapter", nullptr},
-      {"dataset",
-       {{"path", services.artifacts.absolute(dataset.path).string()}, {"digest", dataset.digest}}}};
+      {"dataset", nullptr}};
+  if (job.dataset_id) {
+    const registry::Dataset dataset = services.datasets.get(*job.dataset_id);
+    spec["dataset"] = {
+        {"path", services.artifacts.absolute(dataset.path).string()}, {"digest", dataset.digest}};
+  }
   if (model.adapter) {
     spec["adapter"] = {{"folder", services.artifacts.absolute(model.adapter->folder).string()}};
   }
@@ -67,6 +70,8 @@ std::map<std::string, std::unique_ptr<JobKind>> make_job_kinds(const JobServices
   std::map<std::string, std::unique_ptr<JobKind>> kinds;
   kinds["finetune"] = make_finetune_job(services);
   kinds["evaluate"] = make_evaluate_job(services);
+  kinds["merge"] = make_merge_job(services);
+  kinds["quantize"] = make_quantize_job(services);
   return kinds;
 }
 

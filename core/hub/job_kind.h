@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,8 +49,15 @@ class JobKind {
   virtual ~JobKind() = default;
   // Throws Error: the job fails with its message.
   virtual JobPlan plan(const jobs::Job& job, const std::filesystem::path& output_folder) = 0;
-  // Stores what the worker made. Returns the version, where the kind makes one. Throws Error.
+  // Stores what the worker made. Returns the version, where the kind makes one. Throws Error. Runs
+  // in the transaction that completes the job, as does what store() returns.
   virtual std::optional<jobs::JobResult> finish(const jobs::Job& job, const base::Json& result) = 0;
+  // Before that transaction: what takes long, such as reading gigabytes. Returns what is left for
+  // it.
+  using WriteRows = std::function<std::optional<jobs::JobResult>()>;
+  virtual WriteRows store(const jobs::Job& job, const base::Json& result) {
+    return [this, &job, &result] { return finish(job, result); };
+  }
 };
 
 // Every kind by the name it has in POST /jobs.
@@ -57,6 +65,8 @@ std::map<std::string, std::unique_ptr<JobKind>> make_job_kinds(const JobServices
 
 std::unique_ptr<JobKind> make_finetune_job(const JobServices& services);
 std::unique_ptr<JobKind> make_evaluate_job(const JobServices& services);
+std::unique_ptr<JobKind> make_merge_job(const JobServices& services);
+std::unique_ptr<JobKind> make_quantize_job(const JobServices& services);
 
 // The base and, when `version` is an adapter, its folder, as the worker's specification names them.
 // Throws kConflict when one is not ready, kUnprocessable when its files are not what was recorded.
@@ -65,7 +75,7 @@ struct JobModel {
   std::optional<registry::Version> adapter;
 };
 JobModel job_model(const JobServices& services, const jobs::Job& job);
-// Fields "protocol", "job_id", "kind", "base", "adapter", "dataset".
+// Fields "protocol", "job_id", "kind", "base", "adapter", "dataset" (null where the job has none).
 base::Json worker_spec_head(
     const JobServices& services, const jobs::Job& job, const JobModel& model);
 

@@ -321,9 +321,9 @@ void JobRunner::settle(const jobs::Job& job, const Outcome& outcome) {
   if (end.result && end.status.success()) {
     // It may have finished just as it was asked to stop: what is done is kept.
     const base::Json result = base::parse_json(*end.result, "result");
-    with_.database.write([&](db::Connection&) {
-      with_.queue.complete(job.id, result, kinds_.at(job.kind)->finish(job, result));
-    });
+    const JobKind::WriteRows write_rows = kinds_.at(job.kind)->store(job, result);
+    with_.database.write(
+        [&](db::Connection&) { with_.queue.complete(job.id, result, write_rows()); });
     obs::log::info("job_completed", {{"job", job.id}});
     return;
   }

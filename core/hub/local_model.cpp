@@ -42,7 +42,9 @@ registry::NewVersion describe_local_model(
   base::Json described = {{"architecture", config.model_type}, {"quantization", nullptr}};
   if (config.quantization) {
     described["quantization"] = {
-        {"bits", config.quantization->bits}, {"group_size", config.quantization->group_size}};
+        {"bits", config.quantization->bits},
+        {"group_size", config.quantization->group_size},
+        {"mode", config.quantization->mode}};
   }
   const std::uint64_t weight_bytes =
       model_config::loaded_bytes(model_config::read_weight_files(folder));

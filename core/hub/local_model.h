@@ -12,7 +12,7 @@ namespace hub::hub {
 // A model folder as mlx-lm reads it, looked at without MLX: config.json checked, every safetensors
 // header checked, both against each other, files with their SHA-256, content digest, and
 // `config_json` for lists:
-//   {"architecture","quantization":{"bits","group_size"}|null,"context_length","chat_template","vocabulary_size","layers",
+//   {"architecture","quantization":{"bits","group_size","mode"}|null,"context_length","chat_template","vocabulary_size","layers",
 //    "memory_required_bytes"}
 // The version is of kind base, ready, by reference. Reads every byte of the weights; `known`
 // (the store's list of the folder's files) saves reading them once more. Throws kUnprocessable or

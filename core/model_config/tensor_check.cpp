@@ -287,6 +287,26 @@ std::vector<std::string> adapter_problems(
   return problems;
 }
 
+std::uint64_t adapter_parameters(const ModelConfig& base, const FinetuneParams& params) {
+  const auto is_target = [&params](const std::string& name) {
+    const auto& targets = params.target_modules;
+    return !targets || std::any_of(targets->begin(), targets->end(), [&name](const auto& wanted) {
+      return wanted == name || name.ends_with("." + wanted);
+    });
+  };
+  const int first =
+      params.num_layers > 0 ? std::max(base.num_hidden_layers - params.num_layers, 0) : 0;
+  std::uint64_t count = 0;
+  for (int layer = first; layer < base.num_hidden_layers; ++layer) {
+    for (const LinearShape& linear : linears_of(base)) {
+      if (is_target(linear.name)) {
+        count += static_cast<std::uint64_t>(params.rank * (linear.in + linear.out));
+      }
+    }
+  }
+  return count;
+}
+
 void check_model_folder(const std::filesystem::path& folder) {
   std::vector<std::string> problems;
   std::string reason = "model_invalid";

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/model_config/adapter_config.h"
+#include "core/model_config/finetune_params.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/weight_files.h"
 
@@ -22,6 +24,9 @@ std::vector<std::string> tensor_problems(
 // linear that adapter_config.json names, or have other shapes.
 std::vector<std::string> adapter_problems(
     const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base);
+
+// What a fine-tuning with these settings trains: the elements of every factor.
+std::uint64_t adapter_parameters(const ModelConfig& base, const FinetuneParams& params);
 
 // A model folder looked at as a whole: config.json, generation_config.json, the shard index, every
 // safetensors header, and what they say of each other. Throws kUnprocessable naming everything that

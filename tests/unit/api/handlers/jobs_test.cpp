@@ -213,6 +213,19 @@ TEST_F(JobRoutes, MetricsHaveEveryFieldAndPages) {
   EXPECT_EQ(get("/jobs/none/metrics").code(), "job_not_found");
 }
 
+TEST_F(JobRoutes, MetricsComeAsFiles) {
+  const std::string id = run_job();
+  hub.queue.record_metric(id, {{"step", 1}, {"train_loss", 2.5}});
+  const Answer csv = get("/jobs/" + id + "/metrics?format=csv");
+  EXPECT_THAT(csv.response.body, HasSubstr("step,time,train_loss\r\n1,"));
+  EXPECT_THAT(csv.response.headers.at("Content-Type"), HasSubstr("text/csv"));
+  const Answer events = get("/jobs/" + id + "/metrics?format=tensorboard");
+  EXPECT_THAT(events.response.body, HasSubstr("train/train_loss"));
+  EXPECT_THAT(events.response.headers.at("Content-Disposition"), HasSubstr("tfevents"));
+  EXPECT_EQ(get("/jobs/" + id + "/metrics?format=xml").param(), "format");
+  EXPECT_EQ(get("/jobs/none/metrics?format=csv").code(), "job_not_found");
+}
+
 TEST_F(JobRoutes, AJobInProgressShowsPercentMetricsAndMemory) {
   const std::string id = run_job();
   hub.queue.record_progress(id, 5, 20, 12.5);

@@ -1,0 +1,104 @@
+#include "core/hub/finetune_plan.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/data/dataset.h"
+#include "core/data/examples.h"
+#include "core/data/split.h"
+#include "core/hub/finetune_estimate.h"
+#include "core/model_config/conversion_estimate.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/tensor_check.h"
+
+namespace hub::hub {
+namespace {
+
+using model_config::FinetuneParams;
+
+constexpr std::uint64_t kStepsAnEpoch = 16;  // train/batch_size.cpp leaves at least so many
+
+std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+// As api/worker/finetune_job.cpp parts them.
+void count_rows(
+    FinetunePlan& plan,
+    const std::filesystem::path& base_folder,
+    const std::filesystem::path& dataset_path,
+    const FinetuneParams& params) {
+  const auto builder = data::ExampleBuilder::load(
+      base_folder,
+      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+  const data::DatasetFiles files = data::dataset_files(dataset_path);
+  const data::ExampleSet set = data::build_examples(data::read_dataset(files.train), builder);
+  plan.skipped_rows = set.skipped;
+  std::vector<std::size_t> trained(set.examples.size());
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    trained[i] = i;
+  }
+  if (files.valid) {
+    plan.eval_rows =
+        data::build_examples(data::read_dataset(*files.valid), builder).examples.size();
+  } else if (params.eval_every > 0) {
+    data::Split split = data::split_rows(trained.size(), params.eval_fraction, params.seed);
+    trained = std::move(split.train);
+    plan.eval_rows = split.eval.size();
+  }
+  plan.rows = trained.size();
+  for (const std::size_t row : trained) {
+    plan.tokens += set.examples[row].tokens.size();
+    plan.trained_tokens += set.examples[row].trained_count();
+  }
+}
+
+int automatic_batch(
+    const FinetuneEstimate& estimate,
+    FinetuneParams params,
+    std::uint64_t all_rows,
+    std::uint64_t limit_bytes) {
+  const auto wanted = static_cast<int>(
+      std::clamp<std::uint64_t>(all_rows / kStepsAnEpoch, 1, model_config::kLargestAutomaticBatch));
+  int chosen = 1;
+  while (chosen * 2 <= wanted) {
+    params.batch_size = chosen * 2;
+    if (estimate.process_bytes(params) > limit_bytes) {
+      break;
+    }
+    chosen *= 2;
+  }
+  return chosen;
+}
+
+}  // namespace
+
+FinetunePlan plan_finetune(
+    const std::filesystem::path& base_folder,
+    const std::filesystem::path& dataset_path,
+    FinetuneParams params,
+    std::uint64_t budget_bytes) {
+  FinetunePlan plan;
+  count_rows(plan, base_folder, dataset_path, params);
+  const FinetuneEstimate estimate(base_folder, dataset_path, params);
+  plan.batch_size =
+      params.batch_size
+          ? *params.batch_size
+          : automatic_batch(estimate, params, plan.rows + plan.eval_rows, budget_bytes / 2);
+  params.batch_size = plan.batch_size;
+  plan.estimated_bytes = estimate.process_bytes(params);
+  const std::uint64_t an_epoch = ceil_div(
+      ceil_div(plan.rows, static_cast<std::uint64_t>(plan.batch_size)),
+      static_cast<std::uint64_t>(params.grad_accumulation_steps));
+  const auto all = static_cast<std::int64_t>(an_epoch) * params.epochs;
+  plan.steps = params.max_steps ? std::min<std::int64_t>(all, *params.max_steps) : all;
+  plan.epochs =
+      an_epoch > 0 ? static_cast<double>(plan.steps) / static_cast<double>(an_epoch) : 0.0;
+  const auto config = model_config::ModelConfig::load(base_folder);
+  plan.parameters =
+      model_config::parameter_count(config, model_config::read_weight_files(base_folder));
+  plan.trainable_parameters = model_config::adapter_parameters(config, params);
+  return plan;
+}
+
+}  // namespace hub::hub

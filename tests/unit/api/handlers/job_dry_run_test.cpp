@@ -1,0 +1,60 @@
+#include <gmock/gmock.h>
+
+#include "api/handlers/job_request.h"
+#include "tests/unit/api/handlers/handler_fixture.h"
+
+namespace hub::api {
+namespace {
+
+using base::Json;
+
+class DryRun : public test::HandlerFixture {
+ protected:
+  DryRun() {
+    add_chat_model("tiny");
+    add_dataset("others", 5);
+  }
+};
+
+TEST_F(DryRun, ADryRunQueuesNothing) {
+  const Json body = {
+      {"type", "finetune"},
+      {"model", "tiny"},
+      {"dataset", "others"},
+      {"params", {{"rank", 4}, {"batch_size", 2}, {"epochs", 3}, {"eval_fraction", 0.2}}},
+      {"dry_run", true}};
+  const Answer plan = post("/jobs", body);
+  ASSERT_EQ(plan.status, 200) << plan.response.body;
+  EXPECT_EQ(plan.json["rows"], 4);
+  EXPECT_EQ(plan.json["eval_rows"], 1);
+  EXPECT_EQ(plan.json["steps"], 6);
+  EXPECT_EQ(plan.json["trainable_parameters"], 7 * 4 * 16);  // seven linears of 8 x 8
+  EXPECT_EQ(plan.json["parameters"], 16 * 8 + 7 * 64 + 3 * 8);
+  EXPECT_GT(plan.json["trained_tokens"], 0);
+  EXPECT_LT(plan.json["trained_tokens"], plan.json["tokens"]);
+  EXPECT_GT(plan.json["estimated_bytes"], 0);
+  EXPECT_EQ(plan.json["fits_memory"], true);
+  EXPECT_EQ(plan.json["estimated_seconds"], nullptr) << "nothing was measured yet";
+  EXPECT_EQ(get("/jobs").json["data"].size(), 0U);
+
+  // Once a job of that model has told its speed, there is an estimate.
+  Json real = body;
+  real.erase("dry_run");
+  const std::string id = post("/jobs", real).json["id"];
+  hub.queue.claim("w", hub.clock.now_ms());
+  hub.queue.record_metric(id, {{"step", 6}, {"tokens_per_second", 4.0}});
+  hub.queue.complete(id, {{"steps", 6}});
+  const Json timed = post("/jobs", body).json;
+  EXPECT_DOUBLE_EQ(
+      timed["estimated_seconds"].get<double>(), timed["trained_tokens"].get<double>() * 3.0 / 4.0);
+
+  Json wrong = body;
+  wrong["type"] = "evaluate";
+  EXPECT_EQ(post("/jobs", wrong).param(), "dry_run");
+  wrong = body;
+  wrong["params"]["rank"] = 0;
+  EXPECT_EQ(post("/jobs", wrong).param(), "params.rank");
+}
+
+}  // namespace
+}  // namespace hub::api
