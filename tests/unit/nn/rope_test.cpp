@@ -48,5 +48,37 @@ TEST(Rope, Llama3ScalingIsMlxLms) {
   }
 }
 
+TEST(Rope, LongropeDividesEachPairByItsFactor) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLongrope;
+  scaling.factor = 32.0F;
+  scaling.trained_context = 4096;
+  scaling.pair_factors = {1.0F, 2.0F, 4.0F, 8.0F};
+  const auto plain = rope_inverse_frequencies(8, 10000.0F, std::nullopt);
+  const auto scaled = rope_inverse_frequencies(8, 10000.0F, scaling);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_FLOAT_EQ(scaled[i], plain[i] / scaling.pair_factors[i]);
+  }
+  EXPECT_FLOAT_EQ(rope_scale(scaling), std::sqrt(1.0F + 5.0F / 12.0F));
+  scaling.factor = 1.0F;
+  EXPECT_FLOAT_EQ(rope_scale(scaling), 1.0F);
+}
+
+// gpt-oss' settings: fast pairs stay, slow ones are stretched, and the scores grow.
+TEST(Rope, YarnStretchesSlowPairs) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kYarn;
+  scaling.factor = 32.0F;
+  scaling.trained_context = 4096;
+  const auto plain = rope_inverse_frequencies(64, 150000.0F, std::nullopt);
+  const auto scaled = rope_inverse_frequencies(64, 150000.0F, scaling);
+  EXPECT_FLOAT_EQ(scaled[0], plain[0]);
+  EXPECT_FLOAT_EQ(scaled[31], plain[31] / 32.0F);
+  EXPECT_LT(scaled[13], plain[13]);
+  EXPECT_GT(scaled[13], plain[13] / 32.0F);
+  EXPECT_FLOAT_EQ(rope_scale(scaling), 0.1F * std::log(32.0F) + 1.0F);
+  EXPECT_FLOAT_EQ(rope_scale(std::nullopt), 1.0F);
+}
+
 }  // namespace
 }  // namespace hub::nn
