@@ -97,7 +97,7 @@ FinetunePlan plan_finetune(
   const auto config = model_config::ModelConfig::load(base_folder);
   plan.parameters =
       model_config::parameter_count(config, model_config::read_weight_files(base_folder));
-  plan.trainable_parameters = model_config::adapter_parameters(config, params);
+  plan.trainable_parameters = model_config::trained_parameters(config, params);
   return plan;
 }
 

@@ -25,6 +25,9 @@ struct BatchTokens {
   std::uint64_t trained = 0;  // targets that the loss counts: only they get logits
 };
 
+// Values that a job trains: the factors of the adapted modules, with "full" the weights themselves.
+std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params);
+
 // Peak of a LoRA job's arrays: weights, adapter with gradients and two optimizer moments,
 // activations, logits and their gradient in float32.
 std::uint64_t finetune_bytes(

@@ -25,9 +25,6 @@ std::vector<std::string> tensor_problems(
 std::vector<std::string> adapter_problems(
     const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base);
 
-// What a fine-tuning with these settings trains: the elements of every factor.
-std::uint64_t adapter_parameters(const ModelConfig& base, const FinetuneParams& params);
-
 // A model folder looked at as a whole: config.json, generation_config.json, the shard index, every
 // safetensors header, and what they say of each other. Throws kUnprocessable naming everything that
 // is wrong; reason "unsupported_architecture" when that is among it, else "model_invalid".
