@@ -63,11 +63,15 @@ def make_tensor(tensor: dict[str, Any]) -> Any:
     if tensor["dtype"] == "U32":
         return mx.array(words(name, int(np.prod(shape))).reshape(shape))
     if tensor["dtype"] == "U8":  # exponents of mxfp4: 2^-3 … 2^0
-        return mx.array((124 + words(name, int(np.prod(shape))) % 4).astype(np.uint8).reshape(shape))
+        return mx.array(
+            (124 + words(name, int(np.prod(shape))) % 4).astype(np.uint8).reshape(shape)
+        )
     return values(name, shape, tensor["mean"], tensor["spread"])
 
 
-def describe(name: str, array: Any, scales: dict[str, tuple[int, int]], offset: float) -> dict[str, Any]:
+def describe(
+    name: str, array: Any, scales: dict[str, tuple[int, int]], offset: float
+) -> dict[str, Any]:
     """How a tensor of the model is filled: norms around `offset`, packed weights with steps that give a matrix's usual
     spread, everything else as a matrix of unit-variance outputs."""
     shape = list(array.shape)
@@ -108,7 +112,11 @@ def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
             own = quantization.get(path, quantization)
             if own:
                 scales[path] = (layer.weight.shape[-1], (1 << own["bits"]) - 1)
-            return {key: own[key] for key in ("group_size", "bits", "mode") if key in own} if own else False
+            return (
+                {key: own[key] for key in ("group_size", "bits", "mode") if key in own}
+                if own
+                else False
+            )
 
         nn.quantize(model, class_predicate=packing)
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
@@ -138,7 +146,9 @@ def greedy(model: Any, prompt: list[int]) -> tuple[list[int], float]:
 
 def add_adapter(model: Any) -> list[str]:
     """LoRA on every linear of the layers; the names of its factors."""
-    tuner.linear_to_lora_layers(model, len(model.layers), {"rank": RANK, "scale": SCALE, "dropout": 0.0})
+    tuner.linear_to_lora_layers(
+        model, len(model.layers), {"rank": RANK, "scale": SCALE, "dropout": 0.0}
+    )
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
     factors = {name: array for name, array in named if name.endswith((".lora_a", ".lora_b"))}
     model.freeze()
@@ -197,7 +207,9 @@ def record_case(name: str, config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", nargs="*", choices=[[], *CASES], help="all when none is named")
     wanted: list[str] = parser.parse_args().cases or list(CASES)
     mx.set_default_device(mx.cpu)

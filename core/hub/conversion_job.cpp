@@ -55,18 +55,8 @@ class ConversionJob final : public JobKind {
           converting, model_config::worker_bytes(model_config::check_bytes(config, weights)));
     }
     // The comparison is left out where it cannot fit; the worker goes by what it is granted.
-    if (plan.estimated_bytes > services_.memory_budget_bytes) {
+    if (plan.estimated_bytes > services_.ledger.budget_bytes()) {
       plan.estimated_bytes = converting;
-    }
-    if (plan.estimated_bytes > services_.memory_budget_bytes) {
-      throw Error(
-          ErrorCode::kInsufficientMemory,
-          fmt::format(
-              "this job needs about {} MiB for the largest matrix and the memory budget is {} MiB",
-              converting >> 20U,
-              services_.memory_budget_bytes >> 20U),
-          {},
-          "insufficient_memory");
     }
     Json worker_spec = worker_spec_head(services_, job, model);
     worker_spec["params"] = params;

@@ -9,7 +9,6 @@
 #include "core/hub/finetune_estimate.h"
 #include "core/model_config/conversion_estimate.h"
 #include "core/model_config/memory_estimate.h"
-#include "core/model_config/tensor_check.h"
 
 namespace hub::hub {
 namespace {

@@ -189,12 +189,13 @@ void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Start start) {
   try {
     const Outcome outcome = run_worker(job, plan, std::move(start));
     bool tried = false;
+    Made made;
     settle_when_possible(job.id, stopping_, [&] {
       // Who does not want to wait until there is room cancels.
       if (std::exchange(tried, true) && heartbeat(job.id) == jobs::Heartbeat::kCancelRequested) {
         with_.queue.cancelled(job.id);
       } else {
-        settle(job, outcome);
+        settle(job, outcome, made);
       }
     });
     return;
@@ -316,14 +317,16 @@ void JobRunner::tell_rest(const std::string& job_id, bool resting) {
   }
 }
 
-void JobRunner::settle(const jobs::Job& job, const Outcome& outcome) {
+void JobRunner::settle(const jobs::Job& job, const Outcome& outcome, Made& made) {
   const JobEnd& end = outcome.end;
   if (end.result && end.status.success()) {
     // It may have finished just as it was asked to stop: what is done is kept.
-    const base::Json result = base::parse_json(*end.result, "result");
-    const JobKind::WriteRows write_rows = kinds_.at(job.kind)->store(job, result);
+    if (!made.write_rows) {
+      made.result = std::make_shared<const base::Json>(base::parse_json(*end.result, "result"));
+      made.write_rows = kinds_.at(job.kind)->store(job, *made.result);
+    }
     with_.database.write(
-        [&](db::Connection&) { with_.queue.complete(job.id, result, write_rows()); });
+        [&](db::Connection&) { with_.queue.complete(job.id, *made.result, made.write_rows()); });
     obs::log::info("job_completed", {{"job", job.id}});
     return;
   }

@@ -100,7 +100,12 @@ class JobRunner {
   // A database that cannot be used ends no job.
   jobs::Heartbeat heartbeat(const std::string& job_id);
   void tell_rest(const std::string& job_id, bool resting);
-  void settle(const jobs::Job& job, const Outcome& outcome);
+  // What a job made, kept while its rows cannot be written: files are stored once.
+  struct Made {
+    std::shared_ptr<const base::Json> result;
+    JobKind::WriteRows write_rows;
+  };
+  void settle(const jobs::Job& job, const Outcome& outcome, Made& made);
   void settle_crash(const jobs::Job& job, const std::string& error);
   [[nodiscard]] JobLimits limits(const jobs::Job& job) const;
   [[nodiscard]] std::int64_t after(double seconds) const;  // from now, in the queue's milliseconds

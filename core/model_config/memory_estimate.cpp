@@ -104,8 +104,7 @@ std::uint64_t outer_factors(const ModelConfig& config, const FinetuneParams& par
       continue;
     }
     const std::uint64_t magnitudes = params.method == "dora" ? w.V : 0;
-    factors +=
-        params.method == "full" ? w.V * w.H : u64(params.rank) * (w.V + w.H) + magnitudes;
+    factors += params.method == "full" ? w.V * w.H : u64(params.rank) * (w.V + w.H) + magnitudes;
   }
   return factors;
 }

@@ -14,8 +14,8 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
-#include "core/model_config/quantization.h"
 #include "core/model_config/layer_shape.h"
+#include "core/model_config/quantization.h"
 
 namespace hub::model_config {
 namespace {

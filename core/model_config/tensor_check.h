@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "core/model_config/adapter_config.h"
-#include "core/model_config/finetune_params.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/weight_files.h"
 
