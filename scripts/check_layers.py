@@ -52,8 +52,21 @@ CORE: dict[str, set[str]] = {
     },
 }
 MLX_FREE_CORE = {
-    "base", "net", "hf", "obs", "db", "artifacts", "model_config", "gguf", "peft", "text", "data", "registry", "jobs", "hub",
-}  # fmt: skip
+    "base",
+    "net",
+    "hf",
+    "obs",
+    "db",
+    "artifacts",
+    "model_config",
+    "gguf",
+    "peft",
+    "text",
+    "data",
+    "registry",
+    "jobs",
+    "hub",
+}
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},
     "proxy": {"base", "obs", "hub", "api/server"},

@@ -61,11 +61,11 @@ def values(name: str, shape: list[int], mean: float, spread: float) -> Any:
 def make_tensor(tensor: dict[str, Any]) -> Any:
     name, shape = tensor["name"], tensor["shape"]
     if tensor["dtype"] == "U32":
-        return mx.array(words(name, int(np.prod(shape))).reshape(shape))
+        bits: Any = words(name, int(np.prod(shape)))
+        return mx.array(bits.reshape(shape))
     if tensor["dtype"] == "U8":  # exponents of mxfp4: 2^-3 … 2^0
-        return mx.array(
-            (124 + words(name, int(np.prod(shape))) % 4).astype(np.uint8).reshape(shape)
-        )
+        bits: Any = words(name, int(np.prod(shape)))
+        return mx.array((124 + bits % 4).astype(np.uint8).reshape(shape))
     return values(name, shape, tensor["mean"], tensor["spread"])
 
 
@@ -120,7 +120,7 @@ def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
 
         nn.quantize(model, class_predicate=packing)
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
-    offset = 0.0 if "gemma3" in model_type else 1.0  # its norms multiply by 1 + weight
+    offset = 0.0 if "gemma3" in str(model_type) else 1.0  # its norms multiply by 1 + weight
     tensors = [describe(name, array, scales, offset) for name, array in sorted(named)]
     model.load_weights([(tensor["name"], make_tensor(tensor)) for tensor in tensors])
     return model, tensors
@@ -152,9 +152,9 @@ def add_adapter(model: Any) -> list[str]:
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
     factors = {name: array for name, array in named if name.endswith((".lora_a", ".lora_b"))}
     model.freeze()
-    model.apply_to_modules(
-        lambda _, layer: layer.unfreeze(keys=["lora_a", "lora_b"]) if "lora_a" in layer else None
-    )
+    for _, layer in model.named_modules():
+        if "lora_a" in layer:
+            layer.unfreeze(keys=["lora_a", "lora_b"])
     filled = [
         (name, values(name, list(array.shape), 0.0, 0.3 if name.endswith("a") else 0.1))
         for name, array in factors.items()

@@ -3,7 +3,8 @@
     scripts/soak --hours 0.5 [--json FILE]
 
 Every line: jobs done, chats answered, the server's resident memory and open files, its workers, and how long the
-last job waited to start. At the end: the slope of memory and of open files over the second half, by the median of the slopes between any two.
+last job waited to start. At the end: the slope of memory and of open files over the second half, the median of the
+slopes between any two.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ def test_multiple_choice_chooses_as_mlx_lm(
     assert done.returncode == 0, done.stderr
     metrics = client.call("GET", "/evaluations")["data"][0]["metrics"]
     right = by_byte = 0
-    for row, sums in zip(CHOICES, log_likelihoods(CHOICES), strict=True):
+    rows: list[Any] = CHOICES
+    for row, sums in zip(rows, log_likelihoods(CHOICES), strict=True):
         choices: list[str] = row["choices"]
         answer = row["answer"] if isinstance(row["answer"], int) else choices.index(row["answer"])
         right += sums.index(max(sums)) == answer

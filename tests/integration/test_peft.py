@@ -17,7 +17,8 @@ from support.transfers import Json, run_cli
 
 # MLX and mlx-lm are only partly typed.
 mx: Any = mlx.core
-load_model: Any = mlx_lm.utils.load_model
+mlx_lm_any: Any = mlx_lm
+load_model: Any = mlx_lm_any.utils.load_model
 load_adapters: Any = mlx_lm.tuner.utils.load_adapters
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "peft"

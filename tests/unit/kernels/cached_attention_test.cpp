@@ -146,7 +146,8 @@ TEST_P(CachedAttentionTest, EqualsMlxOperations) {
           join(a.v, 300, b.v),
           inverse_frequencies(shape.head_dim),
           sequences,
-          shape);
+          shape,
+          std::nullopt);
     };
     const auto own = run(cached_attention);
     const auto stock = run(composed_cached_attention);

@@ -29,7 +29,11 @@ TEST(Rope, LinearScalingDividesThemAll) {
 
 // 1 / Llama3RoPE(64, 131072, False, 500000, …)._freqs of mlx_lm 0.32.2 with Llama 3.2's settings.
 TEST(Rope, Llama3ScalingIsMlxLms) {
-  const RopeScaling scaling{RopeScaling::Kind::kLlama3, 32.0F, 1.0F, 4.0F, 8192};
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLlama3;
+  scaling.factor = 32.0F;
+  scaling.high_freq_factor = 4.0F;
+  scaling.trained_context = 8192;
   const auto frequencies = rope_inverse_frequencies(64, 500000.0F, scaling);
   const std::array<std::pair<std::size_t, float>, 10> frequencies_of_mlx_lm{{
       {0, 1.0F},
