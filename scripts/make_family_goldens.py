@@ -52,6 +52,10 @@ def words(name: str, count: int) -> Words:
     return x ^ (x >> np.uint32(16))
 
 
+def array_of(numbers: Any) -> Any:
+    return mx.array(numbers)
+
+
 def values(name: str, shape: list[int], mean: float, spread: float) -> Any:
     """Uniform in [mean - spread, mean + spread)."""
     unit: FloatArray = (words(name, int(np.prod(shape))) >> np.uint32(8)) / float(1 << 23) - 1.0
@@ -59,13 +63,14 @@ def values(name: str, shape: list[int], mean: float, spread: float) -> Any:
 
 
 def make_tensor(tensor: dict[str, Any]) -> Any:
-    name, shape = tensor["name"], tensor["shape"]
+    name, shape = str(tensor["name"]), list[int](tensor["shape"])
+    size = int(np.prod(shape))
     if tensor["dtype"] == "U32":
-        bits: Any = words(name, int(np.prod(shape)))
-        return mx.array(bits.reshape(shape))
+        bits: Any = words(name, size)
+        return array_of(bits.reshape(shape))
     if tensor["dtype"] == "U8":  # exponents of mxfp4: 2^-3 … 2^0
-        bits: Any = words(name, int(np.prod(shape)))
-        return mx.array((124 + bits % 4).astype(np.uint8).reshape(shape))
+        bits: Any = words(name, size)
+        return array_of((124 + bits % 4).astype(np.uint8).reshape(shape))
     return values(name, shape, tensor["mean"], tensor["spread"])
 
 

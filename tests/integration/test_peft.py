@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import mlx.core
 import mlx_lm.tuner.utils
-import mlx_lm.utils
+import mlx_lm.utils  # pyright: ignore[reportUnusedImport]
 import numpy as np
 import pytest
 from hub_client import HubClient, HubProcess

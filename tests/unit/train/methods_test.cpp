@@ -6,6 +6,7 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include "core/base/error.h"
 #include "core/models/model_tensors.h"
 #include "core/train/full_weights.h"
 #include "core/train/gradient_sum.h"
