@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <regex>
 #include <string_view>
 
@@ -54,10 +55,7 @@ Json plain_scalar(const std::string& text) {
     }
   }
   if (std::regex_match(text, number)) {
-    double value = 0.0;
-    if (std::from_chars(begin, end, value).ec == std::errc()) {
-      return value;
-    }
+    return std::strtod(begin, nullptr);  // libc++ reads no floating point with from_chars
   }
   return text;
 }

@@ -78,7 +78,7 @@ class Message {
   [[nodiscard]] const std::string& text() const { return bytes_; }
 
  private:
-  void key(int field, unsigned kind) { number(static_cast<std::uint64_t>(field) << 3U | kind); }
+  void key(int field, unsigned kind) { number((static_cast<std::uint64_t>(field) << 3U) | kind); }
   void number(std::uint64_t value) {
     for (; value >= 0x80U; value >>= 7U) {
       bytes_ += static_cast<char>((value & 0x7FU) | 0x80U);

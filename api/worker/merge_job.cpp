@@ -17,6 +17,23 @@ namespace hub::api {
 
 using base::Json;
 
+namespace {
+
+void log_delta(const convert::MergeReport& report, const EmitEvent& emit) {
+  emit(
+      "log",
+      {{"level", "info"},
+       {"message",
+        fmt::format(
+            "{:.1f} % of what the adapter adds to {} matrices is in the merged weights, with a "
+            "rounding error of {:.3g} times its size",
+            100.0 * report.delta.kept,
+            report.matrices,
+            report.delta.error)}});
+}
+
+}  // namespace
+
 Json run_merge(const JobSpec& spec, JobControl& control, const EmitEvent& emit) {
   const auto params =
       model_config::MergeParams::from_json(base::parse_json(spec.params, "params"), "params");
@@ -28,39 +45,35 @@ Json run_merge(const JobSpec& spec, JobControl& control, const EmitEvent& emit) 
   }
   const double start = base::steady_seconds();
   tensor::set_cache_limit(0);
-  const auto adapter = convert::read_adapter(*spec.adapter_folder, spec.base_folder);
+  const convert::Trained trained = convert::read_trained(*spec.adapter_folder);
   control.check();
   emit("ready", {{"weight_bytes", 0}, {"pid", ::getpid()}});
-  const ConversionCheck check(spec, params.check, emit);
+  // Whole weights go in as they are: there is nothing to compare.
+  const ConversionCheck check(spec, params.check && trained.whole.empty(), emit);
   const auto folder = spec.output_folder / "model";
   std::filesystem::remove_all(folder);  // of an attempt that crashed
   std::filesystem::create_directories(folder);
   const convert::MergeReport report = convert::merge(
       spec.base_folder,
-      adapter,
+      trained,
       folder,
       {.dequantize = params.dequantize},
       ConversionProgress(control, emit));
   emit(
       "progress",
       {{"step", report.size_bytes}, {"total", report.size_bytes}, {"eta_seconds", 0.0}});
-  emit(
-      "log",
-      {{"level", "info"},
-       {"message",
-        fmt::format(
-            "{:.1f} % of what the adapter adds to {} matrices is in the merged weights, with a "
-            "rounding error of {:.3g} times its size",
-            100.0 * report.delta.kept,
-            report.matrices,
-            report.delta.error)}});
+  if (trained.whole.empty()) {
+    log_delta(report, emit);
+  }
   Json result = {
       {"model_folder", folder.string()},
       {"size_bytes", report.size_bytes},
-      {"matrices", report.matrices},
-      {"delta_kept", report.delta.kept},
-      {"delta_error", report.delta.error},
-      {"delta_share", report.delta.share}};
+      {"matrices", report.matrices}};
+  if (trained.whole.empty()) {
+    result["delta_kept"] = report.delta.kept;
+    result["delta_error"] = report.delta.error;
+    result["delta_share"] = report.delta.share;
+  }
   result.update(check.compare(folder));
   emit("memory", memory_event());
   result["seconds"] = base::steady_seconds() - start;

@@ -1,11 +1,14 @@
-// Port of mlx_lm/fuse.py, one matrix at a time.
+// Port of mlx_lm/fuse.py and the fuse() of its layers, one matrix at a time.
 #include "core/convert/merge.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <mlx/linalg.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 #include <nlohmann/json.hpp>
@@ -14,7 +17,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/convert/matrix.h"
-#include "core/model_config/tensor_check.h"
+#include "core/model_config/adapter_config.h"
 #include "core/tensor/ops.h"
 
 namespace hub::convert {
@@ -30,9 +33,8 @@ double dot(const mx::array& left, const mx::array& right) {
 // Sums over all adapted matrices.
 class DeltaMeter {
  public:
-  void add(const mx::array& before, const mx::array& delta, const mx::array& after) {
-    const mx::array wanted = tensor::astype(delta, mx::float32);
-    const mx::array weight = tensor::astype(before, mx::float32);
+  // `weight` and `wanted` float32.
+  void add(const mx::array& weight, const mx::array& wanted, const mx::array& after) {
     const mx::array got = mx::subtract(tensor::astype(after, mx::float32), weight);
     const mx::array off = mx::subtract(got, wanted);
     wanted_got_ += dot(wanted, got);
@@ -58,41 +60,73 @@ class DeltaMeter {
   double weight_ = 0.0;
 };
 
-// (scale * B^T) @ A^T [out, in] in `dtype`, as mlx-lm computes it.
+// The only module whose factors lie the other way round: A picks rows.
+bool is_table(const std::string& path) {
+  return path.ends_with("embed_tokens");
+}
+
+// What the factors add to the weight [rows, columns], in `dtype`, as mlx-lm computes it.
 mx::array delta_of(
-    const nn::LoraAdapter& adapter, const nn::LoraWeights& factors, mx::Dtype dtype) {
-  const mx::array b = mx::multiply(mx::array(adapter.scale), mx::transpose(factors.b));
-  return tensor::astype(mx::matmul(b, mx::transpose(factors.a)), dtype);
+    const std::string& path, const nn::LoraWeights& factors, float scale, mx::Dtype dtype) {
+  const mx::array factor(scale);
+  const mx::array product =
+      is_table(path)
+          ? mx::matmul(mx::multiply(factor, factors.a), factors.b)
+          : mx::matmul(mx::multiply(factor, mx::transpose(factors.b)), mx::transpose(factors.a));
+  return tensor::astype(product, dtype);
+}
+
+// Each row scaled to its magnitude (arXiv:2402.09353 eq. 5).
+mx::array with_magnitudes(const mx::array& weight, const mx::array& m) {
+  const mx::array norms = mx::linalg::norm(weight, 1);
+  return mx::multiply(mx::expand_dims(mx::divide(m, norms), 1), weight);
+}
+
+std::string shown(const std::string& name, const mx::Shape& shape) {
+  return fmt::format("{} [{}]", name, fmt::join(shape, ", "));
 }
 
 class Merge {
  public:
-  Merge(const fs::path& base_folder, const nn::LoraAdapter& adapter, bool dequantize)
+  Merge(const fs::path& base_folder, const Trained& trained, bool dequantize)
       : config_(model_config::ModelConfig::load(base_folder)),
         weights_(base_folder),
-        adapter_(adapter),
+        trained_(trained),
         dequantize_(dequantize) {
     for (const TensorInfo* tensor : weights_.tensors()) {
       plan(*tensor);
     }
-    for (const auto& [path, factors] : adapter.layers) {
-      if (weights_.find(path + ".weight") == nullptr) {
-        throw base::Error(
-            base::ErrorCode::kUnprocessable,
-            fmt::format("the adapter changes {}, which the base has not", path),
-            "adapter",
-            "adapter_does_not_fit");
+    for (const auto& [path, factors] : trained.factors.layers) {
+      if (!found_.contains(path)) {
+        problems_.push_back(path + " is no matrix of the base");
       }
+    }
+    for (const auto& [name, tensor] : trained.whole) {
+      if (!found_.contains(name)) {
+        problems_.push_back(name + " is no tensor of the base");
+      }
+    }
+    if (!problems_.empty()) {
+      std::sort(problems_.begin(), problems_.end());
+      throw base::Error(
+          base::ErrorCode::kUnprocessable,
+          fmt::format("the adapter does not fit its base: {}", fmt::join(problems_, "; ")),
+          "adapter",
+          "adapter_does_not_fit");
     }
   }
 
   [[nodiscard]] const std::vector<Step>& steps() const { return steps_; }
   [[nodiscard]] std::uint64_t parameters() const { return parameters_; }
-  [[nodiscard]] std::uint64_t changed() const { return changed_; }
+  [[nodiscard]] std::uint64_t changed() const { return found_.size(); }
   [[nodiscard]] DeltaLoss loss() const { return meter_.loss(); }
 
  private:
   void plan(const TensorInfo& tensor) {
+    if (trained_.whole.contains(tensor.name)) {
+      replace(tensor);
+      return;
+    }
     const auto matrix = matrix_of(weights_, config_, tensor);
     if (!matrix) {
       if (!is_part(tensor.name)) {
@@ -102,33 +136,60 @@ class Merge {
       return;
     }
     parameters_ += matrix->parameters();
-    const auto factors = adapter_.layers.find(matrix->path);
-    const bool adapted = factors != adapter_.layers.end();
-    changed_ += adapted ? 1U : 0U;
-    if (!adapted && !(dequantize_ && matrix->packing)) {
+    const nn::LoraWeights* factors = factors_of(*matrix);
+    if (factors == nullptr && !(dequantize_ && matrix->packing)) {
       for (const std::string& name : matrix->tensors()) {
         copy(*weights_.find(name));
       }
       return;
     }
     const bool pack_again = matrix->packing && !dequantize_;
+    const mx::Dtype dtype = factors != nullptr && factors->dora ? mx::float32 : matrix->dtype;
     steps_.push_back(
-        {.outputs =
-             pack_again
-                 ? packed_outputs(*matrix, *matrix->packing, matrix->dtype)
-                 : std::vector{planned(
-                       matrix->path + ".weight", {matrix->rows, matrix->columns}, matrix->dtype)},
-         .make = [this, matrix = *matrix, pack_again] { return make(matrix, pack_again); }});
+        {.outputs = pack_again
+                        ? packed_outputs(*matrix, *matrix->packing, dtype)
+                        : std::vector{planned(
+                              matrix->path + ".weight", {matrix->rows, matrix->columns}, dtype)},
+         .make = [this, matrix = *matrix, factors, pack_again] {
+           return make(matrix, factors, pack_again);
+         }});
   }
 
-  std::vector<mx::array> make(const Matrix& matrix, bool pack_again) {
+  // Null when the matrix is not adapted, or not as it should be.
+  const nn::LoraWeights* factors_of(const Matrix& matrix) {
+    const auto found = trained_.factors.layers.find(matrix.path);
+    if (found == trained_.factors.layers.end()) {
+      return nullptr;
+    }
+    found_.insert(matrix.path);
+    const nn::LoraWeights& factors = found->second;
+    const auto in = static_cast<int>(is_table(matrix.path) ? matrix.rows : matrix.columns);
+    const auto out = static_cast<int>(is_table(matrix.path) ? matrix.columns : matrix.rows);
+    const int rank = factors.a.shape(1);
+    const auto require = [this](const std::string& name, const mx::array& array, mx::Shape shape) {
+      if (array.shape() != shape) {
+        problems_.push_back(
+            fmt::format("{}, wanted [{}]", shown(name, array.shape()), fmt::join(shape, ", ")));
+      }
+    };
+    require(matrix.path + ".lora_a", factors.a, {in, rank});
+    require(matrix.path + ".lora_b", factors.b, {rank, out});
+    if (factors.dora) {
+      require(matrix.path + ".m", factors.dora->m, {static_cast<int>(matrix.rows)});
+    }
+    return &factors;
+  }
+
+  std::vector<mx::array> make(
+      const Matrix& matrix, const nn::LoraWeights* factors, bool pack_again) {
     const mx::array before = read_values(weights_, matrix);
     mx::array values = before;
-    const auto factors = adapter_.layers.find(matrix.path);
-    std::optional<mx::array> delta;
-    if (factors != adapter_.layers.end()) {
-      delta = delta_of(adapter_, factors->second, matrix.dtype);
-      values = mx::add(before, *delta);
+    if (factors != nullptr) {
+      values =
+          mx::add(before, delta_of(matrix.path, *factors, trained_.factors.scale, matrix.dtype));
+      if (factors->dora) {
+        values = with_magnitudes(values, factors->dora->m);
+      }
     }
     std::vector<mx::array> parts;
     if (pack_again) {
@@ -137,10 +198,39 @@ class Merge {
       parts.push_back(mx::contiguous(values));
       mx::eval(parts);
     }
-    if (delta) {
-      meter_.add(before, *delta, pack_again ? unpack(parts, *matrix.packing) : values);
+    if (factors != nullptr) {
+      measure(matrix, *factors, before, pack_again ? unpack(parts, *matrix.packing) : values);
     }
     return parts;
+  }
+
+  // The change as the adapter computes it, in float32 beside the base, and as it came out.
+  void measure(
+      const Matrix& matrix,
+      const nn::LoraWeights& factors,
+      const mx::array& before,
+      const mx::array& after) {
+    const mx::array weight = tensor::astype(before, mx::float32);
+    mx::array wanted = delta_of(matrix.path, factors, trained_.factors.scale, mx::float32);
+    if (factors.dora) {
+      wanted = mx::subtract(with_magnitudes(mx::add(weight, wanted), factors.dora->m), weight);
+    }
+    meter_.add(weight, wanted, after);
+  }
+
+  void replace(const TensorInfo& tensor) {
+    found_.insert(tensor.name);
+    const mx::array& array = trained_.whole.at(tensor.name);
+    if (!std::equal(
+            array.shape().begin(), array.shape().end(), tensor.shape.begin(), tensor.shape.end())) {
+      problems_.push_back(
+          fmt::format(
+              "{}, the base's is {}", shown(tensor.name, array.shape()), tensor.describe()));
+    }
+    parameters_ += elements(tensor);
+    steps_.push_back(
+        {.outputs = {planned(tensor.name, tensor.shape, array.dtype())},
+         .make = [array] { return std::vector{array}; }});
   }
 
   void copy(const TensorInfo& tensor) {
@@ -170,12 +260,13 @@ class Merge {
 
   const model_config::ModelConfig config_;
   WeightFolder weights_;
-  const nn::LoraAdapter& adapter_;
+  const Trained& trained_;
   const bool dequantize_;
   std::vector<Step> steps_;
   DeltaMeter meter_;
+  std::set<std::string> found_;  // module paths and tensor names that were trained
+  std::vector<std::string> problems_;
   std::uint64_t parameters_ = 0;
-  std::uint64_t changed_ = 0;
 };
 
 base::Json stated_quantization(const fs::path& folder) {
@@ -191,48 +282,65 @@ base::Json stated_quantization(const fs::path& folder) {
 
 }  // namespace
 
-nn::LoraAdapter read_adapter(const fs::path& folder, const fs::path& base_folder) {
+Trained read_trained(const fs::path& folder) {
   const auto config = model_config::AdapterConfig::load(folder);
   const auto file = folder / "adapters.safetensors";
   const auto header = model_config::SafetensorsHeader::read(file);
-  const auto problems =
-      model_config::adapter_problems(config, header, model_config::ModelConfig::load(base_folder));
-  if (!problems.empty()) {
+  auto tensors = tensor::load_safetensors(file);
+  Trained trained;
+  trained.factors.scale = static_cast<float>(config.scale);
+  std::vector<std::string> strange;
+  const auto take = [&tensors](const std::string& name) {
+    mx::array array = tensor::astype(tensors.at(name), mx::float32);
+    array.eval();
+    return array;
+  };
+  for (const TensorInfo& info : header.tensors) {
+    if (config.fine_tune_type == "full") {
+      mx::array array = mx::contiguous(tensors.at(info.name));
+      array.eval();
+      trained.whole.insert({info.name, std::move(array)});
+      continue;
+    }
+    const std::size_t dot = info.name.rfind('.');
+    const std::string path = info.name.substr(0, dot);
+    const bool has_both = tensors.contains(path + ".lora_a") && tensors.contains(path + ".lora_b");
+    const bool is_part = info.name == path + ".lora_a" || info.name == path + ".lora_b" ||
+                         (info.name == path + ".m" && config.fine_tune_type == "dora");
+    if (dot == std::string::npos || !has_both || !is_part || info.shape.size() > 2) {
+      strange.push_back(info.name);
+    } else if (info.name.ends_with(".lora_a")) {
+      nn::LoraWeights factors{take(path + ".lora_a"), take(path + ".lora_b")};
+      if (tensors.contains(path + ".m")) {
+        const mx::array m = take(path + ".m");
+        factors.dora = nn::Magnitudes{m, mx::ones_like(m)};
+      }
+      trained.factors.layers.insert({path, std::move(factors)});
+    }
+  }
+  if (!strange.empty() || header.tensors.empty()) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,
         fmt::format(
-            "{}: the adapter does not fit its base: {}",
-            folder.string(),
-            fmt::join(problems, "; ")),
+            "{}: {}",
+            file.string(),
+            strange.empty() ? std::string("it is empty")
+                            : fmt::format(
+                                  "no factors of a module, or without their other half: {}",
+                                  fmt::join(strange, ", "))),
         "adapter",
         "adapter_does_not_fit");
   }
-  nn::LoraAdapter adapter;
-  adapter.scale = static_cast<float>(config.scale);
-  auto tensors = tensor::load_safetensors(file);
-  std::vector<mx::array> arrays;
-  constexpr std::string_view kFirst = ".lora_a";
-  for (const TensorInfo& info : header.tensors) {
-    if (info.name.ends_with(kFirst)) {
-      const std::string path = info.name.substr(0, info.name.size() - kFirst.size());
-      const nn::LoraWeights factors{
-          tensor::astype(tensors.at(path + ".lora_a"), mx::float32),
-          tensor::astype(tensors.at(path + ".lora_b"), mx::float32)};
-      arrays.insert(arrays.end(), {factors.a, factors.b});
-      adapter.layers.insert({path, factors});
-    }
-  }
-  mx::eval(arrays);
-  return adapter;
+  return trained;
 }
 
 MergeReport merge(
     const fs::path& base_folder,
-    const nn::LoraAdapter& adapter,
+    const Trained& trained,
     const fs::path& folder,
     const MergeOptions& options,
     const KeepGoing& keep_going) {
-  Merge work(base_folder, adapter, options.dequantize);
+  Merge work(base_folder, trained, options.dequantize);
   write_weights(folder, work.steps(), work.parameters(), options.shard_bytes, keep_going);
   write_documents(
       base_folder,

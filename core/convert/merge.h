@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
+#include <unordered_map>
 
-#include "core/base/json.h"
 #include "core/convert/model_writer.h"
 #include "core/nn/lora.h"
 
@@ -28,19 +29,28 @@ struct MergeReport {
   DeltaLoss delta;
 };
 
-// adapters.safetensors and adapter_config.json without a model: the factors by module path. Throws
-// kUnprocessable naming everything that does not fit the base at `base_folder`.
-nn::LoraAdapter read_adapter(
-    const std::filesystem::path& folder, const std::filesystem::path& base_folder);
+// What a fine-tuning left, without a model.
+struct Trained {
+  // By module path. Of DoRA only the magnitudes m count; their gains follow from the base.
+  nn::LoraAdapter factors;
+  // Of a full fine-tuning: whole tensors by name, in place of the base's.
+  std::unordered_map<std::string, mx::array> whole;
+};
+
+// adapters.safetensors and adapter_config.json, evaluated. Throws kUnprocessable naming tensors
+// that belong to no module or lack their other half. Whether they fit a base shows in merge().
+Trained read_trained(const std::filesystem::path& folder);
 
 // Writes base + adapter as a model folder of its own into `folder`, which is there and empty. The
-// arithmetic is mlx_lm/tuner/lora.py › LoRALinear.fuse: unpack, add (scale * B^T) @ A^T in the
-// weight's type, pack again with the same bits, group size and mode. Holds one matrix at a time.
-// Throws kUnprocessable when the adapter names a matrix that the base has not, and as
+// arithmetic is that of fuse() in mlx_lm/tuner/lora.py and dora.py: unpack, add (scale * B^T) @ A^T
+// (the embedding table: (scale * A) @ B) in the weight's type, with DoRA scale each row to its
+// magnitude, which makes it float32, pack again with the same bits, group size and mode. Whole
+// tensors replace the base's. Holds one matrix at a time. Throws kUnprocessable
+// (`adapter_does_not_fit`) naming what the base has not or has in other shapes, and as
 // write_weights().
 MergeReport merge(
     const std::filesystem::path& base_folder,
-    const nn::LoraAdapter& adapter,
+    const Trained& trained,
     const std::filesystem::path& folder,
     const MergeOptions& options,
     const KeepGoing& keep_going = {});

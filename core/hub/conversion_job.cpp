@@ -184,8 +184,11 @@ class ConversionJob final : public JobKind {
         services_.aliases.set(model_id, *alias, number);
       }
       return {name, number, made.id};
-    } catch (...) {
-      services_.artifacts.remove(model_id, fmt::format("v{}", number));
+    } catch (const Error& error) {
+      // Where the disk is full the rows are tried again, and the files stay for them.
+      if (error.code() != ErrorCode::kUnavailable) {
+        services_.artifacts.remove(model_id, fmt::format("v{}", number));
+      }
       throw;
     }
   }

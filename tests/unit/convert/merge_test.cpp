@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/models/adaptable.h"
 #include "tests/unit/convert/converted_model.h"
 
 namespace hub::convert {
@@ -20,7 +21,7 @@ class Merging : public testing::Test {
     adapter_ = test::random_adapter(*model_);
   }
   MergeReport run(const MergeOptions& options, const KeepGoing& keep_going = {}) {
-    return merge(base(), adapter_, merged(), options, keep_going);
+    return merge(base(), {adapter_, whole_}, merged(), options, keep_going);
   }
   static Json dense_config() {
     Json config = test::tiny_config();
@@ -33,6 +34,7 @@ class Merging : public testing::Test {
   test::TempDir folder_;
   std::unique_ptr<models::LanguageModel> model_;
   nn::LoraAdapter adapter_;
+  std::unordered_map<std::string, mx::array> whole_;
 };
 
 TEST_F(Merging, FloatWeightsGiveTheAdaptersLogits) {
@@ -145,22 +147,77 @@ TEST_F(Merging, StopsBetweenMatrices) {
   EXPECT_EQ(calls, 3);
 }
 
-TEST_F(Merging, AnAdapterIsReadWithoutAModel) {
+// The embedding table is the tied output head, too.
+TEST_F(Merging, FactorsOfTheEmbeddingTableGoIn) {
+  write(dense_config());
+  const auto random = [](int rows, int columns) {
+    return mx::random::normal({rows, columns}, mx::float32, 0.0F, 0.1F, mx::random::key(7));
+  };
+  adapter_.layers.insert({"model.embed_tokens", nn::LoraWeights{random(96, 4), random(4, 64)}});
+  EXPECT_EQ(run({}).matrices, 15U);
+  EXPECT_LT(
+      test::largest_difference(
+          models::forward(*models::load_model(merged()), test::kText),
+          test::logits_with(*model_, adapter_)),
+      1e-4);
+}
+
+TEST_F(Merging, MagnitudesScaleTheRows) {
+  write(dense_config());
+  for (const models::Adaptable& module : models::adaptables(*model_)) {
+    const auto found = adapter_.layers.find(module.path());
+    if (found != adapter_.layers.end()) {
+      const mx::array m = mx::multiply(module.row_norms(), mx::array(1.25F));
+      const mx::array gain =
+          mx::divide(m, module.adapted_norms(found->second, adapter_.scale, module.row_norms()));
+      found->second.dora = nn::Magnitudes{m, gain};
+    }
+  }
+  const MergeReport report = run({});
+  EXPECT_NEAR(report.delta.kept, 1.0, 1e-4);
+  EXPECT_LT(
+      test::largest_difference(
+          models::forward(*models::load_model(merged()), test::kText),
+          test::logits_with(*model_, adapter_)),
+      1e-4);
+}
+
+TEST_F(Merging, WholeTensorsReplaceTheBases) {
+  write(dense_config());
+  adapter_.layers.clear();
+  const std::string name = "model.layers.1.mlp.up_proj.weight";
+  whole_.insert({name, mx::full({96, 64}, 0.5F)});
+  EXPECT_EQ(run({}).matrices, 1U);
+  const auto after = tensor::load_safetensors(merged() / "model.safetensors");
+  EXPECT_TRUE(models::same_bits(after.at(name), whole_.at(name)));
+  EXPECT_TRUE(
+      models::same_bits(
+          after.at("model.norm.weight"),
+          tensor::load_safetensors(base() / "model.safetensors").at("model.norm.weight")));
+  whole_.insert({"model.layers.9.mlp.up_proj.weight", mx::full({96, 64}, 0.5F)});
+  EXPECT_THROW(run({}), base::Error);
+}
+
+TEST_F(Merging, WhatWasTrainedIsReadWithoutAModel) {
   write(test::tiny_config());
   const auto folder = folder_.path() / "adapter";
   std::filesystem::create_directories(folder);
   models::save_adapter(folder, adapter_, *model_, Json::object());
-  const nn::LoraAdapter read = read_adapter(folder, base());
-  EXPECT_EQ(read.scale, adapter_.scale);
-  ASSERT_EQ(read.layers.size(), adapter_.layers.size());
+  const Trained read = read_trained(folder);
+  EXPECT_EQ(read.factors.scale, adapter_.scale);
+  ASSERT_EQ(read.factors.layers.size(), adapter_.layers.size());
   for (const auto& [path, factors] : adapter_.layers) {
-    EXPECT_TRUE(models::same_bits(read.layers.at(path).a, factors.a)) << path;
-    EXPECT_TRUE(models::same_bits(read.layers.at(path).b, factors.b)) << path;
+    EXPECT_TRUE(models::same_bits(read.factors.layers.at(path).a, factors.a)) << path;
+    EXPECT_TRUE(models::same_bits(read.factors.layers.at(path).b, factors.b)) << path;
   }
+  // On a base of other widths it does not fit, and half a pair is none.
   Json wider = test::tiny_config();
   wider["intermediate_size"] = 128;
   test::write_tiny_model(folder_.path() / "other", wider);
-  EXPECT_THROW(read_adapter(folder, folder_.path() / "other"), base::Error);
+  EXPECT_THROW(merge(folder_.path() / "other", read, merged(), {}), base::Error);
+  tensor::save_safetensors(
+      folder / "adapters.safetensors", {{"model.layers.0.mlp.up_proj.lora_a", mx::ones({64, 4})}});
+  EXPECT_THROW(read_trained(folder), base::Error);
 }
 
 }  // namespace

@@ -277,8 +277,10 @@ TEST(ModelConfig, QuantizationByModule) {
 
   json["quantization"] = {{"group_size", 48}, {"bits", 4}};
   EXPECT_THAT(refusal(json), HasSubstr("group_size 48"));
+  json["quantization"] = {{"group_size", 64}, {"bits", 4}, {"mode", "mxfp4"}};
+  EXPECT_THAT(refusal(json), HasSubstr("mode mxfp4 takes group_size 32"));
   json["quantization"] = {{"group_size", 32}, {"bits", 4}, {"mode", "mxfp4"}};
-  EXPECT_THAT(refusal(json), HasSubstr("mxfp4"));
+  EXPECT_EQ(ModelConfig::from_json(json).quantization->mode, "mxfp4");
   json["quantization"] = {{"bits", 4}};
   EXPECT_THAT(refusal(json), HasSubstr("'quantization.group_size' is required"));
   json.erase("quantization");

@@ -101,7 +101,7 @@ TEST_F(TensorCheckTest, TheQuantizationBlockMustFitThePackedTensors) {
       HasSubstr("model.embed_tokens.scales is [16, 1] F32: config.json has no 'quantization'"));
   EXPECT_THAT(
       complaint({{"quantization", {{"group_size", 64}, {"bits", 4}}}}, shapes),
-      HasSubstr("no affine quantization that config.json allows"));
+      HasSubstr("no quantization that config.json allows"));
 }
 
 TEST_F(TensorCheckTest, AnAdapterMustFitItsBase) {

@@ -71,7 +71,7 @@ TEST(JobSpecTest, NamesWhatIsMissingOrUnknown) {
   json["protocol"] = 2;
   EXPECT_EQ(refusal(json), "not_implemented protocol");
   json = finetune_spec();
-  json["kind"] = "merge";
+  json["kind"] = "paint";
   EXPECT_EQ(refusal(json), "not_implemented kind");
 }
 
