@@ -37,7 +37,7 @@ class GoldenModel {
       const std::string path = name.substr(0, name.size() - std::string("weight").size());
       tensors.insert({name, packed.weight});
       tensors.insert({path + "scales", packed.scales});
-      tensors.insert({path + "biases", packed.biases});
+      tensors.insert({path + "biases", *packed.biases});
     }
     test::write_model(folder_.path(), config, tensors);
     model_ = models::load_model(folder_.path());
