@@ -229,8 +229,11 @@ class Merge {
     }
     parameters_ += elements(tensor);
     steps_.push_back(
-        {.outputs = {planned(tensor.name, tensor.shape, array.dtype())},
-         .make = [array] { return std::vector{array}; }});
+        {.outputs = {planned(tensor.name, tensor.shape, array.dtype())}, .make = [array] {
+           mx::array whole = mx::contiguous(array);
+           whole.eval();
+           return std::vector{whole};
+         }});
   }
 
   void copy(const TensorInfo& tensor) {

@@ -1,5 +1,6 @@
 #include "core/jobs/job_queue.h"
 
+#include <algorithm>
 #include <atomic>
 #include <set>
 #include <thread>
@@ -192,6 +193,28 @@ TEST_F(JobQueueTest, CancelOfAnEndedJobIsAConflict) {
     EXPECT_EQ(thrown.reason, "job_state");
   }
   EXPECT_EQ(test::thrown_by([&] { queue.cancel("x"); }).reason, "job_not_found");
+}
+
+TEST_F(JobQueueTest, AFailedOrCancelledJobIsResumed) {
+  const Job job = add();
+  claim();
+  EXPECT_EQ(test::thrown_by([&] { queue.resume(job.id); }).reason, "job_state");  // it runs
+  queue.cancel(job.id);
+  queue.cancelled(job.id);
+  const Job resumed = queue.resume(job.id);
+  EXPECT_EQ(resumed.state, JobState::kQueued);
+  EXPECT_EQ(resumed.attempt, 0);
+  EXPECT_FALSE(resumed.cancel_requested);
+  EXPECT_FALSE(resumed.ended_at_ms.has_value());
+  ASSERT_TRUE(claim());
+  queue.fail(job.id, "no");
+  EXPECT_EQ(queue.resume(job.id).state, JobState::kQueued);
+  ASSERT_TRUE(claim());
+  queue.complete(job.id, base::Json::object());
+  EXPECT_EQ(test::thrown_by([&] { queue.resume(job.id); }).reason, "job_state");
+  const Types types = event_types(job.id);
+  EXPECT_EQ(std::count(types.begin(), types.end(), "job.resumed"), 2);
+  EXPECT_EQ(test::thrown_by([&] { queue.resume("x"); }).reason, "job_not_found");
 }
 
 TEST_F(JobQueueTest, ReportsOfAJobThatIsLostWriteNothing) {

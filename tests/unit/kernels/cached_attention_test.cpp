@@ -181,7 +181,9 @@ TEST_P(CachedAttentionTest, VariantsEqualMlxOperations) {
       const auto own = run(cached_attention);
       const auto stock = run(composed_cached_attention);
       EXPECT_LE(relative_error(own.out, stock.out), 1e-5) << variant.name << ", rows " << rows;
-      EXPECT_LE(relative_error(own.caches[0].keys, stock.caches[0].keys), 1e-5) << variant.name;
+      // MLX divides by frequencies where we multiply by their inverses: an angle of 450 in float32
+      // is then up to 5e-5 away.
+      EXPECT_LE(relative_error(own.caches[0].keys, stock.caches[0].keys), 5e-5) << variant.name;
     }
   }
 }

@@ -165,7 +165,7 @@ TEST(ModelConfig, PhisLongContext) {
   json["rope_scaling"].erase("long_factor");
   EXPECT_THAT(refusal(json), HasSubstr("'rope_scaling.long_factor' is required"));
   json.erase("rope_scaling");
-  json["partial_rotary_factor"] = 0.4;
+  json["partial_rotary_factor"] = 0.45;  // 7 of 16
   EXPECT_THAT(refusal(json), HasSubstr("must be an even number"));
   json["partial_rotary_factor"] = 1.0;
   json["attention_bias"] = true;

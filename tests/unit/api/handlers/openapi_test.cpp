@@ -99,6 +99,10 @@ TEST_F(OpenApi, AnswersHaveTheFieldsThatItDescribes) {
   }
   for (const auto& [name, described] :
        document["components"]["schemas"]["FinetuneParams"]["properties"].items()) {
+    if (name == "optimizer_config") {  // null: the optimizer's own settings, filled in
+      EXPECT_TRUE(described["default"].is_null() && job["params"][name].contains("betas"));
+      continue;
+    }
     EXPECT_EQ(job["params"].value(name, Json("absent")), described["default"]) << name;
   }
   const Json evaluation = post("/evaluations", {{"model", "tiny"}, {"dataset", "facts"}}).json;
