@@ -14,6 +14,7 @@
 #include "api/handlers/request_json.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 #include "core/data/preview.h"
 #include "core/data/report.h"
 
@@ -33,18 +34,17 @@ int read_length(const Request& request) {
   if (text.empty()) {
     return kDefaultLength;
   }
-  try {
-    const Json number = Json::parse(text);
-    const Json object = {{"max_seq_length", number}};
-    return static_cast<int>(
-        JsonReader(object).optional_int("max_seq_length", 8, 1 << 20).value_or(kDefaultLength));
-  } catch (const Json::parse_error&) {
+  const auto number = base::parse_json_if_valid(text);
+  if (!number) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
             "query parameter 'max_seq_length' must be an integer, got \"{}\"", text.substr(0, 60)),
         "max_seq_length");
   }
+  const Json object = {{"max_seq_length", *number}};
+  return static_cast<int>(
+      JsonReader(object).optional_int("max_seq_length", 8, 1 << 20).value_or(kDefaultLength));
 }
 
 // The uploaded file's own name without its extension, where the client gave no other.

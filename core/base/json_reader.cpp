@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -57,6 +58,24 @@ void check_depth(std::string_view text, std::string_view what) {
   }
 }
 
+// A whole number that fits; also 1.0, since some clients have no integers.
+std::optional<std::int64_t> whole(const Json& value) {
+  constexpr double beyond = 9223372036854775808.0;  // 2^63
+  if (value.is_number_unsigned()) {
+    const auto number = value.get<std::uint64_t>();
+    return number <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())
+               ? std::optional(static_cast<std::int64_t>(number))
+               : std::nullopt;
+  }
+  if (value.is_number_integer()) {
+    return value.get<std::int64_t>();
+  }
+  const double number = value.is_number() ? value.get<double>() : beyond;
+  return number == std::floor(number) && number >= -beyond && number < beyond
+             ? std::optional(static_cast<std::int64_t>(number))
+             : std::nullopt;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what) {
@@ -71,6 +90,12 @@ Json parse_json(std::string_view text, std::string_view what) {
             what,
             std::min(error.byte, text.size()),
             text.size()),
+        {},
+        "invalid_json");
+  } catch (const Json::out_of_range&) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{} holds a number beyond the range of double precision", what),
         {},
         "invalid_json");
   }
@@ -135,16 +160,11 @@ std::optional<std::int64_t> JsonReader::optional_int(
     return std::nullopt;
   }
   const Json& found = value(key);
-  const auto wanted = fmt::format("an integer from {} to {}", low, high);
-  // 1.0 is accepted as 1: some clients have no integers. A number beyond int64 fails the range
-  // below as a double.
-  if (!found.is_number() || found.get<double>() != std::floor(found.get<double>()) ||
-      found.get<double>() < static_cast<double>(low) ||
-      found.get<double>() > static_cast<double>(high)) {
-    refuse(path_of(key), wanted, found);
+  const auto number = whole(found);
+  if (!number || *number < low || *number > high) {
+    refuse(path_of(key), fmt::format("an integer from {} to {}", low, high), found);
   }
-  return found.is_number_integer() ? found.get<std::int64_t>()
-                                   : static_cast<std::int64_t>(found.get<double>());
+  return number;
 }
 
 std::optional<double> JsonReader::optional_number(

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 
 namespace hub::data {
 namespace {
@@ -54,12 +55,12 @@ std::string role_of(const std::string& from, const std::string& path) {
 
 // {"name","arguments"} as JSON in the value.
 Json tool_call(const std::string& value, const std::string& path) {
-  const Json call = Json::parse(value, nullptr, false);
-  if (!call.is_object() || !call.contains("name") || !call["name"].is_string()) {
+  const auto call = base::parse_json_if_valid(value);
+  if (!call || !call->is_object() || !call->contains("name") || !call->at("name").is_string()) {
     refuse(path, "a JSON object with 'name' and 'arguments', since 'from' is function_call");
   }
-  const Json arguments = call.value("arguments", Json::object());
-  Json function = {{"name", call["name"]}, {"arguments", arguments}};
+  const Json arguments = call->value("arguments", Json::object());
+  Json function = {{"name", call->at("name")}, {"arguments", arguments}};
   return Json::array({{{"type", "function"}, {"function", std::move(function)}}});
 }
 

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 #include "core/data/assistant_spans.h"
 #include "core/data/chat_shapes.h"
 #include "core/data/row_shape.h"
@@ -66,11 +67,11 @@ std::optional<int> eos_of(const std::filesystem::path& folder, const text::Token
   if (!std::filesystem::exists(path)) {
     return std::nullopt;
   }
-  const Json config = Json::parse(base::read_file(path), nullptr, false);
-  if (!config.is_object() || !config.contains("eos_token")) {
+  const auto config = base::parse_json_if_valid(base::read_file(path));
+  if (!config || !config->is_object() || !config->contains("eos_token")) {
     return std::nullopt;
   }
-  Json token = config["eos_token"];
+  Json token = config->at("eos_token");
   if (token.is_object() && token.contains("content")) {
     token = Json(token["content"]);
   }

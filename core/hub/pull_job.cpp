@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 #include "core/hf/download.h"
 #include "core/hub/local_model.h"
 #include "core/hub/rate.h"
@@ -199,9 +200,9 @@ class PullKind final : public HostJobKind {
     } else {
       text = base::read_file(file->local, kMostNoteBytes);
     }
-    const Json note = Json::parse(text, nullptr, false);
-    return note.is_object() && note.contains(field) && note[field].is_string()
-               ? note[field].get<std::string>()
+    const auto note = base::parse_json_if_valid(text);
+    return note && note->is_object() && note->contains(field) && note->at(field).is_string()
+               ? note->at(field).get<std::string>()
                : std::string();
   }
 

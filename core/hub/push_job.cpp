@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 #include "core/hf/upload.h"
 #include "core/hub/model_card.h"
 #include "core/hub/rate.h"
@@ -27,8 +28,8 @@ constexpr const char* kAdapterConfig = "adapter_config.json";
 
 // mlx-lm writes its whole command line into adapter_config.json; paths of this machine stay here.
 std::string without_paths(const std::string& text, const std::string& base_name) {
-  Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) {
+  const auto parsed = base::parse_json_if_valid(text);
+  if (!parsed || !parsed->is_object()) {
     return text;
   }
   const auto is_path = [](const Json& value) {
@@ -40,7 +41,7 @@ std::string without_paths(const std::string& text, const std::string& base_name)
   };
   bool changed = false;
   Json kept = Json::object();
-  for (const auto& [key, value] : json.items()) {
+  for (const auto& [key, value] : parsed->items()) {
     if (!is_path(value)) {
       kept[key] = value;
     } else {
@@ -135,9 +136,9 @@ class PushKind final : public HostJobKind {
   // Where the version came from on the Hub.
   [[nodiscard]] std::optional<std::string> repository_of(const registry::Version& version) const {
     const Json config = Json::parse(version.config_json, nullptr, false);
-    if (config.is_object() && config.contains("source") && config["source"].is_object() &&
-        config["source"].contains("repository")) {
-      return config["source"]["repository"].get<std::string>();
+    const Json::json_pointer place("/source/repository");
+    if (config.contains(place) && config[place].is_string()) {
+      return config[place].get<std::string>();
     }
     const std::string named = models_.get_model(version.model_id).base_model;
     return hf::is_repository(named) ? std::optional(named) : std::nullopt;

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/lenient_json.h"
 #include "core/text/message_shape.h"
 #include "core/text/rust_call.h"
 
@@ -40,12 +41,12 @@ Json read_config(const std::filesystem::path& path) {
     return Json::object();
   }
   const std::string text = base::read_file(path, kFileLimit);
-  Json config = Json::parse(text, nullptr, false);
-  if (!config.is_object()) {
+  auto config = base::parse_json_if_valid(text);
+  if (!config || !config->is_object()) {
     throw base::Error(
         base::ErrorCode::kUnprocessable, "tokenizer_config.json is not a JSON object");
   }
-  return config;
+  return *std::move(config);
 }
 
 // `chat_template` is a text, or a list of {"name", "template"}.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/lenient_json.h"
 
 namespace hub::text {
 namespace {
@@ -91,10 +92,10 @@ void parse_arguments(Json& message, const std::string& path) {
     if (arguments == function.end() || !arguments->is_string()) {
       continue;
     }
-    Json parsed = Json::parse(arguments->get_ref<const std::string&>(), nullptr, false);
+    auto parsed = base::parse_json_if_valid(arguments->get_ref<const std::string&>());
     // A model may have written what is no JSON; the template then shows it as it is.
-    if (parsed.is_object()) {
-      *arguments = std::move(parsed);
+    if (parsed && parsed->is_object()) {
+      *arguments = *std::move(parsed);
     }
   }
 }

@@ -1,6 +1,8 @@
 #include "core/base/json_reader.h"
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -43,6 +45,32 @@ TEST(ParseJson, RefusesNestingThatWouldOverflowTheStack) {
   EXPECT_NO_THROW(parse_json(std::string(128, '[') + std::string(128, ']'), "body"));
   // Brackets in strings are text, also behind an escaped quote.
   EXPECT_NO_THROW(parse_json("\"\\\"" + std::string(1000, '[') + "\"", "body"));
+}
+
+TEST(ParseJson, RefusesNumbersThatNoDoubleHolds) {
+  const Error error = error_of([] { parse_json(R"({"temperature":1e999})", "the request body"); });
+  EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error.reason(), "invalid_json");
+}
+
+TEST(JsonReader, IntegersStayWithinTheirRangeAtItsEnds) {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  const Json json = parse_json(
+      R"({"most":9223372036854775807,"beyond":9223372036854775808,"far":1e19,"least":-9223372036854775808,
+          "float":9223372036854775808.0,"half":4611686018427387904})",
+      "test");
+  const JsonReader reader(json);
+  EXPECT_EQ(reader.optional_int("most", least, most), most);
+  EXPECT_EQ(reader.optional_int("least", least, most), least);
+  for (const char* key : {"beyond", "far", "float"}) {
+    EXPECT_EQ(
+        error_of([&] { static_cast<void>(reader.optional_int(key, least, most)); }).param(), key);
+  }
+  // As a double, the limit and what is one beyond it are the same.
+  EXPECT_EQ(
+      error_of([&] { static_cast<void>(reader.optional_int("half", 0, most / 2)); }).param(),
+      "half");
 }
 
 TEST(JsonReader, ReadsWhatIsThereAndNullCountsAsAbsent) {

@@ -76,6 +76,7 @@ TEST(Dataset, LineEndsBlankLinesAndTheByteOrderMarkAreNoProblem) {
 }
 
 TEST(Dataset, EachBrokenLineIsNamedWithItsReasonAndTheOthersAreUsed) {
+  const std::string deep = std::string(400'000, '[') + std::string(400'000, ']');
   const std::vector<std::pair<std::string, std::string>> broken = {
       {R"({"text":"a")", "not valid JSON: stopped at byte"},
       {"{\"text\":\"\xff\"}", "not valid UTF-8 from byte 10 on"},
@@ -90,6 +91,9 @@ TEST(Dataset, EachBrokenLineIsNamedWithItsReasonAndTheOthersAreUsed) {
        "'conversations[0].from' must be one of"},
       {R"({"conversations":[{"from":"human"}]})", "'conversations[0].value' is required"},
       {R"({"conversations":[{"from":"function_call","value":"x"}]})",
+       "'conversations[0].value' must"},
+      {R"({"conversations":[{"from":"function_call","value":"{\"name\":\"f\",\"arguments\":)" +
+           deep + R"(}"}]})",
        "'conversations[0].value' must"},
       {R"({"instruction":"a","output":7})", "'output' must be a string"},
       {R"({"instruction":"a","output":"b","history":[["c"]]})", "'history[0]' must be"},

@@ -172,6 +172,29 @@ TEST(ChatTemplate, MessagesAreBroughtIntoShape) {
       R"([{"role": "user", "content": ""}, {"role": "user", "content": ""}, {"role": "user", "content": "ab"}])");
 }
 
+TEST(ChatTemplate, ArgumentsThatWouldOverflowTheStackStayText) {
+  const std::string deep = "{\"a\":" + std::string(400'000, '[') + std::string(400'000, ']') + "}";
+  const Json messages = Json::array(
+      {{{"role", "assistant"}, {"tool_calls", {{{"function", {{"arguments", deep}}}}}}}});
+  EXPECT_EQ(
+      render("{{ messages[0].tool_calls[0].function.arguments | length }}", messages),
+      std::to_string(deep.size()));
+}
+
+TEST(ChatTemplate, ATokenizerConfigThatWouldOverflowTheStackIsRefused) {
+  const TempFolder folder;
+  folder.write("chat_template.jinja", "{{ bos_token }}");
+  folder.write(
+      "tokenizer_config.json",
+      R"({"bos_token":{"content":)" + std::string(400'000, '[') + std::string(400'000, ']') + "}}");
+  EXPECT_EQ(
+      thrown_by([&] { ChatTemplate::load(folder.path()); }).code(), ErrorCode::kUnprocessable);
+}
+
+TEST(ChatTemplate, ATagThatEndsInItsBeginningIsNoTag) {
+  EXPECT_EQ(thrown_by([] { compile("{%}  }x"); }).code(), ErrorCode::kUnprocessable);
+}
+
 TEST(ChatTemplate, WrongShapesAreNamed) {
   const auto param = [](const char* messages) {
     const Json json = Json::parse(messages);

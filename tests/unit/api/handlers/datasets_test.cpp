@@ -299,6 +299,7 @@ TEST_F(DatasetRoutes, ThePreviewShowsWhatIsTrained) {
   EXPECT_EQ(report.json["report"]["tokens"]["truncated_rows"], 3);
   EXPECT_EQ(get("/datasets/facts?max_seq_length=1").param(), "max_seq_length");
   EXPECT_EQ(get("/datasets/facts?max_seq_length=many").param(), "max_seq_length");
+  EXPECT_EQ(get("/datasets/facts?max_seq_length=1e999").param(), "max_seq_length");
 }
 
 TEST_F(DatasetRoutes, DeleteRemovesTheFiles) {
