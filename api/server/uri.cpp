@@ -42,6 +42,9 @@ std::string percent_decode(std::string_view text, bool plus_is_space) {
       decoded += ' ';
       continue;
     }
+    if (text[i] == '\0') {
+      refuse(text);
+    }
     if (text[i] != '%') {
       decoded += text[i];
       continue;

@@ -39,7 +39,8 @@ std::string odd_kind(archive_entry* entry) {
   }
   switch (archive_entry_filetype(entry)) {
     case AE_IFREG:
-      return {};
+      // Its holes would be written out: a small archive could fill the disk.
+      return archive_entry_sparse_count(entry) > 0 ? "a file with holes" : "";
     case AE_IFLNK:
       return fmt::format(
           "a symbolic link to {}", text_of(archive_entry_symlink(entry)).substr(0, 200));

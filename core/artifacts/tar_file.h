@@ -46,7 +46,8 @@ class TarReader {
   struct Entry {
     std::string name;
     std::int64_t size_bytes = 0;
-    // "" for a regular file, else what it is: "a symbolic link to …", "a folder", "a device".
+    // "" for a regular file, else what it is: "a symbolic link to …", "a folder", "a device",
+    // "a file with holes".
     std::string odd;
   };
 

@@ -1,5 +1,7 @@
 // The tokenizer's files of a model folder: model_documents.h.
 #include <algorithm>
+#include <cmath>
+#include <tuple>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -185,6 +187,9 @@ Json merges_by_score(const GgufFile& file) {
   std::unordered_map<std::string_view, std::size_t> ids;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     ids.emplace(tokens[i], i);
+    if (std::isnan(scores[i])) {
+      refuse(file, fmt::format("the score of token {} is no number", i));
+    }
   }
   struct Merge {
     double score;
@@ -202,9 +207,8 @@ Json merges_by_score(const GgufFile& file) {
       }
     }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
-    return a.score != b.score ? a.score > b.score
-                              : std::pair(a.left, a.right) < std::pair(b.left, b.right);
+  std::sort(merges.begin(), merges.end(), [](const Merge& a, const Merge& b) {
+    return std::tuple(b.score, a.left, a.right) < std::tuple(a.score, b.left, b.right);
   });
   Json json = Json::array();
   for (const Merge& merge : merges) {

@@ -22,6 +22,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr std::size_t kLongestText = 10'000;  // of base_model and description
+constexpr std::int64_t kMostBytes = INT64_MAX / 2;
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(ErrorCode::kInvalidArgument, why);
@@ -44,7 +45,7 @@ std::string sha256_of(const JsonReader& reader, const char* key) {
 
 std::int64_t size_of(const JsonReader& reader) {
   static_cast<void>(reader.value("size_bytes"));
-  return reader.optional_int("size_bytes", 0, INT64_MAX / 2).value_or(0);
+  return reader.optional_int("size_bytes", 0, kMostBytes).value_or(0);
 }
 
 std::string short_text(const JsonReader& reader, const char* key) {
@@ -203,11 +204,17 @@ ArchiveManifest manifest_of(const Json& json) {
   manifest.base_model = short_text(model, "base_model");
   manifest.description = short_text(model, "description");
   manifest.tags_json = object_text(model, "tags");
+  std::int64_t total = 0;
   for (const Json& file : list_of(reader, "files")) {
     const JsonReader entry(file, "files");
-    if (!manifest.files.emplace(sha256_of(entry, "sha256"), size_of(entry)).second) {
+    const std::int64_t size_bytes = size_of(entry);
+    if (!manifest.files.emplace(sha256_of(entry, "sha256"), size_bytes).second) {
       refuse(fmt::format("'files' lists {} twice", entry.string("sha256")));
     }
+    if (size_bytes > kMostBytes - total) {
+      refuse(fmt::format("'files' lists more than {} bytes in all", kMostBytes));
+    }
+    total += size_bytes;
   }
   for (const Json& version : list_of(reader, "versions")) {
     manifest.versions.push_back(version_of(version, manifest.versions.size()));

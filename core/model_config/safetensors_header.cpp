@@ -159,6 +159,8 @@ class HeaderParser {
           });
     } catch (const Json::parse_error& error) {
       corrupt(fmt::format("its header is not valid JSON: byte {} is wrong", error.byte));
+    } catch (const Json::out_of_range&) {
+      corrupt("its header holds a number beyond the range of double precision");
     }
     if (!is_object_) {
       corrupt("its header is no JSON object");

@@ -62,9 +62,9 @@ class TensorCheck {
   }
 
   std::vector<std::string> run() {
-    const int layers = count_layers();
+    const std::int64_t layers = count_layers();
     matrix("model.embed_tokens", config_.vocab_size, config_.hidden_size);
-    for (int layer = 0; layer < std::min(layers, config_.num_hidden_layers); ++layer) {
+    for (int layer = 0; layer < config_.num_hidden_layers && layer < layers; ++layer) {
       const std::string path = fmt::format("{}{}.", kLayers, layer);
       const LayerShape shape = layer_shape(config_, layer);
       for (const LinearShape& linear : shape.linears) {
@@ -87,10 +87,10 @@ class TensorCheck {
 
  private:
   // The layers that the tensors have. Those beyond config.json's are one complaint, not one each.
-  int count_layers() {
-    int count = 0;
+  std::int64_t count_layers() {
+    std::int64_t count = 0;
     for (const auto& [name, tensor] : left_) {
-      count = std::max(count, layer_of(name).value_or(-1) + 1);
+      count = std::max(count, std::int64_t{layer_of(name).value_or(-1)} + 1);
     }
     if (count != config_.num_hidden_layers) {
       problems_.push_back(

@@ -1,7 +1,9 @@
 #include "core/artifacts/tar_file.h"
 
 #include <cstdlib>
+#include <numeric>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,6 +35,38 @@ class TarFileTest : public ::testing::Test {
     EXPECT_EQ(std::system(line.c_str()), 0);  // NOLINT(concurrency-mt-unsafe, cert-env33-c)
     TarReader reader(folder_.path() / "made.tar");
     return reader.next().value();
+  }
+
+  static std::string padded(std::string bytes) {
+    bytes.append((512 - bytes.size() % 512) % 512, '\0');
+    return bytes;
+  }
+  // "<length of all> key=value\n"
+  static std::string pax_record(const std::string& key, const std::string& value) {
+    const std::string body = " " + key + "=" + value + "\n";
+    return std::to_string(body.size() + 2) + body;  // of two digits
+  }
+  // A ustar header (POSIX.1-1988).
+  static std::string header(const std::string& name, char kind, std::size_t size) {
+    std::string block(512, '\0');
+    block.replace(0, name.size(), name);
+    block.replace(100, 7, "0000644");
+    block.replace(124, 11, fmt::format("{:011o}", size));
+    block.replace(136, 11, "00000000000");
+    block.replace(148, 8, 8, ' ');
+    block[156] = kind;
+    block.replace(
+        257,
+        8,
+        std::string(
+            "ustar\0"
+            "00",
+            8));
+    const unsigned sum = std::accumulate(block.begin(), block.end(), 0U, [](unsigned all, char c) {
+      return all + static_cast<unsigned char>(c);
+    });
+    block.replace(148, 7, fmt::format("{:06o}", sum) + '\0');
+    return block;
   }
 
   test::TempDir folder_;
@@ -86,6 +120,20 @@ TEST_F(TarFileTest, OddEntriesAreCalledWhatTheyAre) {
   EXPECT_THAT(first_of("ln -s /etc/passwd thing").odd, HasSubstr("symbolic link to /etc/passwd"));
   EXPECT_THAT(first_of("rm thing && mkdir thing").odd, HasSubstr("folder"));
   EXPECT_THAT(first_of("rmdir thing && mkfifo thing").odd, HasSubstr("pipe"));
+}
+
+TEST_F(TarFileTest, AFileWithHolesIsOdd) {
+  // The form of GNU tar 1.0: the map of what is there, then that; here 1 byte of a terabyte.
+  const std::string records =
+      pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0") +
+      pax_record("GNU.sparse.name", "thing") + pax_record("GNU.sparse.realsize", "1000000000000");
+  const std::string map = padded("1\n999999999999\n1\n") + padded("x");
+  const auto file = folder_.write(
+      "holes.tar",
+      header("PaxHeaders/thing", 'x', records.size()) + padded(records) +
+          header("thing", '0', map.size()) + map + std::string(1024, '\0'));
+  TarReader reader(file);
+  EXPECT_EQ(reader.next()->odd, "a file with holes");
 }
 
 TEST_F(TarFileTest, CompressedAndCutOnesAreRefused) {

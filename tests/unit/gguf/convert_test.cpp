@@ -1,6 +1,7 @@
 #include "core/gguf/convert.h"
 
 #include <fstream>
+#include <limits>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -10,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/gguf/llama_names.h"
+#include "core/gguf/model_documents.h"
 #include "tests/support/gguf_builder.h"
 #include "tests/support/storage.h"
 
@@ -50,6 +52,28 @@ TEST(LlamaNames, AreTheHubs) {
         "../x.weight"}) {
     EXPECT_EQ(hub_name(strange), std::nullopt) << strange;
   }
+}
+
+TEST_F(ConvertTest, AScoreThatIsNoNumberIsRefused) {
+  const auto scored = [](float score) {
+    return GgufBuilder()
+        .string("tokenizer.ggml.model", "llama")
+        .strings("tokenizer.ggml.tokens", {"a", "b", "ab"})
+        .integers("tokenizer.ggml.token_type", {1, 1, 1})
+        .field(
+            "tokenizer.ggml.scores",
+            9,
+            GgufBuilder::raw<std::uint32_t>(6) + GgufBuilder::raw<std::uint64_t>(3) +
+                GgufBuilder::raw(0.0F) + GgufBuilder::raw(-1.0F) + GgufBuilder::raw(score))
+        .build();
+  };
+  const auto tokenizer = [&](float score) {
+    return tokenizer_json(GgufFile(folder_.write("x.gguf", scored(score))));
+  };
+  EXPECT_EQ(tokenizer(-2.0F)["model"]["merges"], Json::array({Json::array({"a", "b"})}));
+  EXPECT_THAT(
+      test::thrown_by([&] { tokenizer(std::numeric_limits<float>::quiet_NaN()); }).message,
+      HasSubstr("the score of token 2"));
 }
 
 TEST(LlamaNames, RowsOfAHeadAlternate) {

@@ -53,6 +53,18 @@ TEST(ArchiveManifestTest, ReadsWhatItSays) {
   EXPECT_EQ(manifest.files.at(std::string(64, 'a')), 2);
 }
 
+TEST(ArchiveManifestTest, FilesThatNoDiskHoldsAreRefused) {
+  EXPECT_THAT(
+      refusal([](Json& m) {
+        m["files"] = Json::array();
+        for (const char digit : {'a', 'b', 'c'}) {
+          m["files"].push_back(
+              {{"sha256", std::string(64, digit)}, {"size_bytes", 4611686018427387903}});
+        }
+      }),
+      HasSubstr("bytes in all"));
+}
+
 TEST(ArchiveManifestTest, NamesTheFieldThatIsWrong) {
   const auto file = [](Json& m) -> Json& { return m["versions"][0]["files"][0]; };
   EXPECT_THAT(refusal([](Json& m) { m = Json::array(); }), HasSubstr("manifest.json"));

@@ -56,6 +56,12 @@ TEST(SafetensorsHeader, ReadsNamesTypesShapesAndPlaces) {
   EXPECT_EQ(header.find("c"), nullptr);
 }
 
+TEST(SafetensorsHeader, NumbersBeyondDoublesAreRefused) {
+  EXPECT_THAT(
+      refusal(R"({"a":{"dtype":"U8","shape":[1e999],"data_offsets":[0,1]}})", "x"),
+      HasSubstr("double precision"));
+}
+
 TEST(SafetensorsHeader, MetadataMayBeNull) {
   const test::TempDir folder;
   const auto file = folder.write(

@@ -44,6 +44,12 @@ TEST_F(TensorCheckTest, AWholeModelHasNoProblem) {
       true);
 }
 
+TEST_F(TensorCheckTest, TheLargestLayerNumberIsCounted) {
+  auto shapes = test::small_tensors();
+  shapes["model.layers.2147483647.mlp.up_proj.weight"] = {1};
+  EXPECT_THAT(complaint(Json::object(), shapes), HasSubstr("the tensors are of 2147483648 layers"));
+}
+
 TEST_F(TensorCheckTest, EverySizeIsComparedWithTheTensors) {
   const auto shapes = test::small_tensors();
   EXPECT_THAT(

@@ -72,7 +72,14 @@ TEST(Tokenizer, AMissingOrBrokenFileIsNamed) {
   std::string message;
   EXPECT_EQ(code_of([&] { Tokenizer::load(folder.path()); }, message), ErrorCode::kUnprocessable);
   EXPECT_THAT(message, testing::HasSubstr("tokenizer.json"));
-  for (const std::string broken : {"", "{", "[]", R"({"version":"1.0","model":{"type":"Nope"}})"}) {
+  for (
+      const std::string broken :
+      {"",
+       "{",
+       "[]",
+       R"({"version":"1.0","model":{"type":"Nope"}})",
+       // Here the crate panics.
+       R"({"version":"1.0","added_tokens":[],"decoder":{"type"*"Fuse"},"model":{"type":"BPE"}})"}) {
     folder.write("tokenizer.json", broken);
     EXPECT_EQ(code_of([&] { Tokenizer::load(folder.path()); }, message), ErrorCode::kUnprocessable);
     EXPECT_THAT(message, testing::StartsWith("tokenizer.json cannot be used: "));

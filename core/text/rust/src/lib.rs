@@ -4,6 +4,7 @@
 //! A further part (grammars) gets a module of its own beside them and its functions in `ffi`.
 
 mod ffi;
+mod foreign;
 mod json;
 mod parquet;
 mod stream;

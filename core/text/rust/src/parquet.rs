@@ -8,10 +8,10 @@ mod columns;
 mod thrift;
 
 use std::fs::File;
-use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use crate::foreign::without_panics;
 use check::Checker;
 use columns::{Column, ColumnValue};
 
@@ -44,11 +44,6 @@ pub struct HubParquet {
     next_group: usize,
     rows_left: u64,
     bytes: u64,
-}
-
-/// The crate panics on some broken files; for its caller that is one more way of being broken.
-fn without_panics<T>(body: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err("its contents contradict each other".to_owned()))
 }
 
 impl HubParquet {

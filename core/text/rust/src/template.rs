@@ -103,7 +103,8 @@ fn without_generation_tags(source: &str) -> String {
     while let Some(start) = rest.find("{%") {
         out.push_str(&rest[..start]);
         rest = &rest[start..];
-        let Some(end) = rest.find("%}") else { break };
+        let Some(length) = rest[2..].find("%}") else { break };
+        let end = 2 + length;
         let tag = &rest[2..end];
         let name = tag.trim_start_matches(['-', '+']).trim_end_matches(['-', '+']).trim();
         match name {

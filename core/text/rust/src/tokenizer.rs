@@ -2,6 +2,8 @@
 
 use tokenizers::{DecoderWrapper, Tokenizer};
 
+use crate::foreign::without_panics;
+
 /// The tokenizer and what the streaming decoder must know about it.
 pub struct HubTokenizer {
     inner: Tokenizer,
@@ -17,19 +19,22 @@ pub struct Encoded {
 impl HubTokenizer {
     /// Parses the bytes of a tokenizer.json.
     pub fn new(json: &[u8]) -> Result<Self, String> {
-        let mut inner = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
-        // Some files ask for padding to, or cutting at, the length their author trained with.
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| error.to_string())?;
-        let byte_fallback = inner.get_decoder().is_some_and(has_byte_fallback);
-        Ok(Self { inner, byte_fallback })
+        without_panics(|| {
+            let mut inner = Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+            // Some files ask for padding to, or cutting at, the length their author trained with.
+            inner.with_padding(None);
+            inner.with_truncation(None).map_err(|error| error.to_string())?;
+            let byte_fallback = inner.get_decoder().is_some_and(has_byte_fallback);
+            Ok(Self { inner, byte_fallback })
+        })
     }
 
     /// Ids of `text`; special tokens written in it are recognised.
     pub fn encode(&self, text: &str, add_special: bool, with_offsets: bool) -> Result<Encoded, String> {
-        let encoding =
+        let encoding = without_panics(|| {
             if with_offsets { self.inner.encode(text, add_special) } else { self.inner.encode_fast(text, add_special) }
-                .map_err(|error| error.to_string())?;
+                .map_err(|error| error.to_string())
+        })?;
         let offsets =
             with_offsets.then(|| encoding.get_offsets().iter().flat_map(|&(begin, end)| [begin, end]).collect());
         Ok(Encoded { ids: encoding.get_ids().to_vec(), offsets })
@@ -37,7 +42,7 @@ impl HubTokenizer {
 
     /// Text of `ids`; ids outside the vocabulary are passed over.
     pub fn decode(&self, ids: &[u32], skip_special: bool) -> Result<String, String> {
-        self.inner.decode(ids, skip_special).map_err(|error| error.to_string())
+        without_panics(|| self.inner.decode(ids, skip_special).map_err(|error| error.to_string()))
     }
 
     /// Number of ids with the added tokens.
