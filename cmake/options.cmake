@@ -9,6 +9,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
 
 set(HUB_SANITIZE "" CACHE STRING "Comma separated sanitizers, for example address,undefined")
 option(HUB_COVERAGE "Compile with gcov counters" OFF)
+option(HUB_FUZZ "Build the fuzzers of tests/fuzz (needs clang; scripts/fuzz)" OFF)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

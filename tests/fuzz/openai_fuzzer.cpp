@@ -1,0 +1,43 @@
+// Bodies of POST /v1/chat/completions and /v1/completions.
+#include <nlohmann/json.hpp>
+
+#include "api/openai/chat_request.h"
+#include "api/openai/completion_request.h"
+#include "core/base/json_reader.h"
+#include "core/text/message_shape.h"
+#include "tests/fuzz/fuzz_target.h"
+
+namespace hub::fuzz {
+namespace {
+
+void check(const api::GenerationOptions& options) {
+  require(options.temperature >= 0 && options.temperature <= 2, "the temperature is in its range");
+  require(options.top_p >= 0 && options.top_p <= 1, "so is top_p");
+  require(options.top_k >= 0, "so is top_k");
+  require(!options.max_tokens || *options.max_tokens >= 1, "so are the tokens");
+  require(options.stop.size() <= 16, "stop strings are few");
+}
+
+}  // namespace
+
+void run(std::string_view input) {
+  base::Json body;
+  if (!accepts([&] { body = base::parse_json(input, "the body"); })) {
+    return;
+  }
+  accepts([&] {
+    const auto chat = api::ChatRequest::from_json(body);
+    check(chat.options);
+    require(!chat.messages.empty(), "a chat has messages");
+    const base::Json messages = text::messages_for_template(chat.template_messages());
+    require(messages.size() == chat.messages.size(), "and a template gets them all");
+  });
+  accepts([&] {
+    const auto completion = api::CompletionRequest::from_json(body);
+    check(completion.options);
+    require(!completion.prompts.empty(), "there is a prompt");
+    require(completion.prompts.size() <= api::CompletionRequest::kMaxPrompts, "and not too many");
+  });
+}
+
+}  // namespace hub::fuzz
