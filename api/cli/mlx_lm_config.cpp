@@ -52,7 +52,7 @@ class Mapping {
 
  private:
   static void check_keys(const Json& config) {
-    static constexpr auto kKnown = std::to_array<std::string_view>(
+    static constexpr auto known = std::to_array<std::string_view>(
         {"model",
          "train",
          "fine_tune_type",
@@ -89,7 +89,7 @@ class Mapping {
          "chat_feature",
          "text_feature"});
     for (const auto& [key, value] : config.items()) {
-      if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) {
+      if (std::find(known.begin(), known.end(), key) == known.end()) {
         refuse(key, "mlx-lm has no such setting (it would pass over it in silence)");
       }
     }
@@ -238,9 +238,9 @@ class Mapping {
   }
 
   void lora() {
-    static const Json kDefaults = {{"rank", 8}, {"dropout", 0.0}, {"scale", 20.0}};
+    static const Json defaults = {{"rank", 8}, {"dropout", 0.0}, {"scale", 20.0}};
     const Json* given = reader_.optional_object("lora_parameters");
-    const JsonReader lora(given != nullptr ? *given : kDefaults, "lora_parameters");
+    const JsonReader lora(given != nullptr ? *given : defaults, "lora_parameters");
     lora.refuse_unknown({"rank", "dropout", "scale", "keys"});
     for (const char* key : {"rank", "dropout", "scale"}) {
       set(key, lora.value(key));  // mlx-lm requires all three

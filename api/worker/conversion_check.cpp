@@ -97,7 +97,7 @@ bool ConversionCheck::fits(const std::filesystem::path& folder) const {
 }
 
 void ConversionCheck::load_texts() {
-  constexpr auto kTokens = static_cast<std::size_t>(model_config::kCheckTextTokens);
+  constexpr auto wanted_tokens = static_cast<std::size_t>(model_config::kCheckTextTokens);
   if (!spec_.dataset_path.empty()) {
     const auto builder = data::ExampleBuilder::load(
         spec_.base_folder, {.max_seq_length = model_config::kCheckTextTokens});
@@ -113,8 +113,8 @@ void ConversionCheck::load_texts() {
   const auto tokenizer = text::Tokenizer::load(spec_.base_folder);
   for (const char* text : kTexts) {
     texts_.push_back(tokenizer->encode(text, true));
-    if (texts_.back().size() > kTokens) {
-      texts_.back().resize(kTokens);
+    if (texts_.back().size() > wanted_tokens) {
+      texts_.back().resize(wanted_tokens);
     }
   }
 }

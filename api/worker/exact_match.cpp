@@ -48,7 +48,7 @@ std::optional<Question> question_of(const data::Example& row, const text::Tokeni
   while (begin > 0 && row.trained[static_cast<std::size_t>(begin - 1)] == 1) {
     --begin;
   }
-  if (begin == 0) {
+  if (begin <= 1) {  // nothing predicts the first token, so it is never trained: no prompt
     return std::nullopt;
   }
   const std::span<const int> tokens(row.tokens);

@@ -195,10 +195,10 @@ class ConversionJob final : public JobKind {
 
   // Every figure of the worker's result that says something about the version.
   static Json metrics(const Json& result) {
-    static const std::set<std::string_view> kOfTheJob{"size_bytes", "seconds"};
+    static const std::set<std::string_view> of_the_job{"size_bytes", "seconds"};
     Json metrics = Json::object();
     for (const auto& [name, value] : result.items()) {
-      if (value.is_number() && !kOfTheJob.contains(name)) {
+      if (value.is_number() && !of_the_job.contains(name)) {
         metrics[name] = value;
       }
     }

@@ -10,13 +10,13 @@ namespace hub::kernels {
 namespace mx = mlx::core;
 
 struct AttentionShape {
-  int heads;     // query heads H, a multiple of kv_heads
-  int kv_heads;  // Kv
-  int head_dim;  // D, even
-  float scale;   // of the scores, usually 1 / sqrt(D)
+  int heads = 0;       // query heads H, a multiple of kv_heads
+  int kv_heads = 0;    // Kv
+  int head_dim = 0;    // D, even
+  float scale = 1.0F;  // of the scores, usually 1 / sqrt(D)
   // Which elements of a head the rotary embedding pairs: (2i, 2i + 1) if traditional, else
   // (i, i + D/2) as in mlx_lm/models/llama.py.
-  bool rope_traditional;
+  bool rope_traditional = false;
   float rope_scale = 1.0F;  // of the rotated elements of queries and keys (long contexts)
   int window = 0;  // a row sees its own position and the `window - 1` before; 0: all before
 };

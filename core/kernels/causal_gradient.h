@@ -8,17 +8,17 @@ namespace hub::kernels {
 // One sequence of causal_attention's gradient in plain pointers.
 struct CausalGradient {
   AttentionShape shape;
-  int length;
-  const float* q;             // [length, H * D]
-  const float* k;             // [length, Kv * D]
-  const float* v;             // [length, Kv * D]
-  const float* inv_freq;      // [rotated / 2]
-  int rotated;                // elements of a head
-  const float* sinks;         // [H]; null: none
-  const float* out_gradient;  // [length, H * D]
-  float* q_gradient;          // as q, k, v; before the rotary embedding
-  float* k_gradient;
-  float* v_gradient;
+  int length = 0;
+  const float* q = nullptr;             // [length, H * D]
+  const float* k = nullptr;             // [length, Kv * D]
+  const float* v = nullptr;             // [length, Kv * D]
+  const float* inv_freq = nullptr;      // [rotated / 2]
+  int rotated = 0;                      // elements of a head
+  const float* sinks = nullptr;         // [H]; null: none
+  const float* out_gradient = nullptr;  // [length, H * D]
+  float* q_gradient = nullptr;          // as q, k, v; before the rotary embedding
+  float* k_gradient = nullptr;
+  float* v_gradient = nullptr;
 };
 
 // On the shared thread pool; the result does not depend on its size.

@@ -188,8 +188,8 @@ QuantizationPlan::QuantizationPlan(
     layer_place_ = static_cast<std::size_t>(number - parts.begin());
   }
   for (const auto& [name, own] : params_.overrides) {
-    if (std::none_of(paths.begin(), paths.end(), [&name = name](const std::string& path) {
-          return fits(path, name);
+    if (std::none_of(paths.begin(), paths.end(), [&wanted = name](const std::string& path) {
+          return fits(path, wanted);
         })) {
       const std::string field = "params.overrides." + name;
       throw Error(

@@ -89,10 +89,10 @@ void read_yarn(RopeScaling& result, const JsonReader& scaling, Fields& fields) {
 
 // Where the original context is stated beside the object (Phi-3) or, in mlx-lm, not at all.
 int original_context(const JsonReader& scaling, const Fields& fields, int otherwise) {
-  constexpr std::string_view kName = "original_max_position_embeddings";
+  constexpr std::string_view name = "original_max_position_embeddings";
   return static_cast<int>(
-      scaling.optional_int(kName, 1, kMaxContext)
-          .value_or(fields.reader().optional_int(kName, 1, kMaxContext).value_or(otherwise)));
+      scaling.optional_int(name, 1, kMaxContext)
+          .value_or(fields.reader().optional_int(name, 1, kMaxContext).value_or(otherwise)));
 }
 
 }  // namespace
@@ -140,17 +140,17 @@ void read_rope(ModelConfig& config, Fields& fields) {
     const Json* object = fields.reader().optional_object(key);
     const Json none = Json::object();
     const JsonReader scaling(object == nullptr ? none : *object, key);
-    constexpr std::string_view kPart = "partial_rotary_factor";
-    const auto part = scaling.optional_number(kPart, 0.0, 1.0);
+    constexpr std::string_view part_key = "partial_rotary_factor";
+    const auto part = scaling.optional_number(part_key, 0.0, 1.0);
     const double factor =
-        part.value_or(fields.reader().optional_number(kPart, 0.0, 1.0).value_or(1.0));
+        part.value_or(fields.reader().optional_number(part_key, 0.0, 1.0).value_or(1.0));
     const auto rotated = static_cast<int>(config.head_dim * factor);
     config.rotary_dim = rotated == config.head_dim ? 0 : rotated;
     if (rotated % 2 != 0 || rotated == 0) {
       fields.complain(
           fmt::format(
               "'{}' {} of 'head_dim' {} must be an even number of elements, not {}",
-              kPart,
+              part_key,
               factor,
               config.head_dim,
               rotated));

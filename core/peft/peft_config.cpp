@@ -20,8 +20,11 @@ using base::JsonReader;
 constexpr std::size_t kLongestPattern = 200;
 
 bool is_set(const Json& value) {
-  return !value.is_null() && value != false && !(value.is_structured() && value.empty()) &&
-         value != "" && value != "none";
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return !text.empty() && text != "none";
+  }
+  return !value.is_null() && value != false && !(value.is_structured() && value.empty());
 }
 
 // What changes the arithmetic in a way that two factors and a scale do not tell.

@@ -112,7 +112,7 @@ def test_mlx_lm_loads_the_result_of_every_method(
     model = make_tiny_model(tmp_path / "tiny", TinyShape(bits=bits))
     specification = specify(tmp_path, model)
     params = {
-        "method": method, "learning_rate": 2e-2, "lr_schedule": "constant", "epochs": 4,
+        "method": method, "learning_rate": 5e-3, "lr_schedule": "constant", "epochs": 6,
         "eval_every": 0, "save_every": 0, **more,
     }  # fmt: skip
     trained = run_job(build_dir, tmp_path, {**specification, "kind": "finetune", "params": params})

@@ -37,7 +37,7 @@ def write_rows(path: Path, rows: list[Json]) -> str:
 
 def log_likelihoods(rows: list[Json]) -> list[list[float]]:
     """Of each choice with the end of its turn, by mlx-lm in float32."""
-    folder = MODEL if MODEL.exists() else MODEL.with_name("smollm2-135m-instruct")
+    folder = MODEL
     model, tokenizer = load(str(folder))
     model.set_dtype(mx.float32)
     found: list[list[float]] = []
