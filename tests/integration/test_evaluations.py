@@ -37,8 +37,7 @@ def write_rows(path: Path, rows: list[Json]) -> str:
 
 def log_likelihoods(rows: list[Json]) -> list[list[float]]:
     """Of each choice with the end of its turn, by mlx-lm in float32."""
-    folder = MODEL
-    model, tokenizer = load(str(folder))
+    model, tokenizer = load(str(MODEL))
     model.set_dtype(mx.float32)
     found: list[list[float]] = []
     for row in rows:
