@@ -31,10 +31,7 @@ constexpr int kEnoughEpochs = 100'000;
 
 class Mapping {
  public:
-  explicit Mapping(const Json& config) : reader_(config) {
-    check_keys(config);
-    result_.params = Json::object();
-  }
+  explicit Mapping(const Json& config) : reader_(config) { check_keys(config); }
 
   MlxLmConfig run() {
     result_.model = text("model");
@@ -47,6 +44,7 @@ class Mapping {
     lora();
     rest();
     reports();
+    result_.params = params_.dump();
     return std::move(result_);
   }
 
@@ -304,9 +302,10 @@ class Mapping {
     }
   }
 
-  void set(const char* key, Json value) { result_.params[key] = std::move(value); }
+  void set(const char* key, Json value) { params_[key] = std::move(value); }
 
   JsonReader reader_;
+  Json params_ = Json::object();
   MlxLmConfig result_;
 };
 

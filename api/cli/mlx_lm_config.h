@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "core/base/json.h"
 
 namespace hub::api {
@@ -15,8 +13,9 @@ struct MlxLmConfig {
   std::optional<std::string> model;
   std::optional<std::string> data;
   std::optional<std::string> name;  // of the result: the last part of adapter_path
-  base::Json params;                // of POST /jobs, every default that differs from ours filled in
-  std::vector<std::string> notes;   // what has no effect here, and why
+  // Of POST /jobs, as JSON text of an object; mlx-lm's defaults are filled in where they differ.
+  std::string params = "{}";
+  std::vector<std::string> notes;      // what has no effect here, and why
   std::vector<std::string> report_to;  // "tensorboard", "csv"
   std::string project_name;            // "": none
 

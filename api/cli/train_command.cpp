@@ -69,7 +69,6 @@ Json setting_value(const std::string& text) {
 // What --config says, with the command line over it.
 MlxLmConfig config_of(const TrainOptions& options) {
   MlxLmConfig config;
-  config.params = Json::object();
   if (options.config) {
     try {
       config = MlxLmConfig::from_json(read_yaml(*options.config));
@@ -92,7 +91,7 @@ MlxLmConfig config_of(const TrainOptions& options) {
 
 Json job_body(const TrainOptions& options, const MlxLmConfig& config) {
   Json body = {{"type", "finetune"}, {"model", *config.model}, {"dataset", ""}};
-  Json params = config.params;
+  Json params = base::parse_json(config.params, "the configuration");
   for (const std::string& setting : options.settings) {
     auto [key, value] = setting_of(setting);
     const bool of_job = key == "priority" || key == "timeout_seconds";

@@ -222,6 +222,9 @@ std::vector<std::string> tensor_problems(
 std::vector<std::string> adapter_problems(
     const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base) {
   std::vector<std::string> problems;
+  if (adapter.fine_tune_type == "full") {
+    return problems;  // whole tensors show whether they fit where they replace the base's
+  }
   if (adapter.num_layers > base.num_hidden_layers) {
     problems.push_back(
         fmt::format(
@@ -243,17 +246,31 @@ std::vector<std::string> adapter_problems(
               "{} is {}, wanted [{}] of floats", name, tensor->describe(), fmt::join(shape, ", ")));
     }
   };
-  for (int layer = first; layer < base.num_hidden_layers; ++layer) {
+  const auto names = [&adapter](const std::string& name) {
+    return adapter.keys &&
+           std::find(adapter.keys->begin(), adapter.keys->end(), name) != adapter.keys->end();
+  };
+  const auto check_module =
+      [&](const std::string& path, std::int64_t in, std::int64_t out, std::int64_t rows) {
+        check(path + ".lora_a", {in, adapter.rank});
+        check(path + ".lora_b", {adapter.rank, out});
+        if (adapter.fine_tune_type == "dora") {
+          check(path + ".m", {rows});
+        }
+      };
+  for (int layer = 0; layer < base.num_hidden_layers; ++layer) {
     for (const LinearShape& linear : layer_shape(base, layer).linears) {
-      const bool named =
-          !adapter.keys ||
-          std::find(adapter.keys->begin(), adapter.keys->end(), linear.name) != adapter.keys->end();
-      if (named) {
-        const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
-        check(path + ".lora_a", {linear.in, adapter.rank});
-        check(path + ".lora_b", {adapter.rank, linear.out});
+      const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
+      if (names(path) || (layer >= first && (!adapter.keys || names(linear.name)))) {
+        check_module(path, linear.in, linear.out, linear.out);
       }
     }
+  }
+  if (names("model.embed_tokens")) {
+    check_module("model.embed_tokens", base.vocab_size, base.hidden_size, base.vocab_size);
+  }
+  if (names("lm_head") && !base.tie_word_embeddings) {
+    check_module("lm_head", base.hidden_size, base.vocab_size, base.vocab_size);
   }
   if (known.empty()) {
     problems.emplace_back("adapter_config.json names no layer of this model");

@@ -135,5 +135,36 @@ TEST_F(TensorCheckTest, AnAdapterMustFitItsBase) {
           HasSubstr("model.layers.7.self_attn.q_proj.lora_b belongs to no layer")));
 }
 
+TEST_F(TensorCheckTest, AnAdapterMayNameWholePathsAndHaveMagnitudes) {
+  const ModelConfig base = ModelConfig::from_json(test::small_config());
+  const auto refused = [&](const Json& config, const test::TensorShapes& shapes) {
+    test::write_bytes(folder_.path() / "adapter_config.json", config.dump());
+    test::write_bytes(folder_.path() / "adapters.safetensors", test::safetensors_file(shapes));
+    return test::thrown_by([&] { check_adapter_folder(folder_.path(), base, "any"); }).message;
+  };
+  Json config = {
+      {"fine_tune_type", "dora"},
+      {"num_layers", 1},
+      {"lora_parameters",
+       {{"rank", 2},
+        {"scale", 1.0},
+        {"dropout", 0.0},
+        {"keys", {"model.embed_tokens", "model.layers.0.mlp.up_proj"}}}}};
+  const test::TensorShapes shapes{
+      {"model.embed_tokens.lora_a", {16, 2}},
+      {"model.embed_tokens.lora_b", {2, 8}},
+      {"model.embed_tokens.m", {16}},
+      {"model.layers.0.mlp.up_proj.lora_a", {8, 2}},
+      {"model.layers.0.mlp.up_proj.lora_b", {2, 8}},
+      {"model.layers.0.mlp.up_proj.m", {8}}};
+  EXPECT_EQ(refused(config, shapes), "nothing was thrown");
+  config["fine_tune_type"] = "lora";
+  EXPECT_THAT(refused(config, shapes), HasSubstr("model.embed_tokens.m belongs to no layer"));
+  config["fine_tune_type"] = "dora";
+  auto fewer = shapes;
+  fewer.erase("model.layers.0.mlp.up_proj.m");
+  EXPECT_THAT(refused(config, fewer), HasSubstr("missing: model.layers.0.mlp.up_proj.m [8]"));
+}
+
 }  // namespace
 }  // namespace hub::model_config

@@ -18,6 +18,10 @@ MlxLmConfig read(const std::string& yaml) {
   return MlxLmConfig::from_json(parse_yaml(yaml));
 }
 
+Json params_of(const std::string& yaml) {
+  return Json::parse(read(yaml).params);
+}
+
 // The key that is refused.
 std::string refused(const std::string& yaml) {
   try {
@@ -101,12 +105,12 @@ TEST(MlxLmConfig, TheExampleIsReadUnchanged) {
       {"scale", 20.0},
       {"dropout", 0.0},
       {"target_modules", {"self_attn.q_proj", "self_attn.v_proj"}}};
-  EXPECT_EQ(nlohmann::json(config.params), wanted);
+  EXPECT_EQ(nlohmann::json::parse(config.params), wanted);
   EXPECT_EQ(config.notes.size(), 3U);  // val_batches, adapter_path, test_batches
 }
 
 TEST(MlxLmConfig, WhatIsLeftOutHasMlxLmsDefaults) {
-  const Json params = read("model: m").params;
+  const Json params = params_of("model: m");
   EXPECT_EQ(params["optimizer"], "adam");
   EXPECT_EQ(params["learning_rate"], 1e-5);
   EXPECT_EQ(params["lr_schedule"], "constant");
@@ -121,23 +125,22 @@ TEST(MlxLmConfig, WhatIsLeftOutHasMlxLmsDefaults) {
 }
 
 TEST(MlxLmConfig, IterationsBecomeUpdates) {
-  const Json params = read(
-                          "iters: 10\ngrad_accumulation_steps: 4\nsteps_per_report: 2\n"
-                          "steps_per_eval: 8\nsave_every: 9")
-                          .params;
+  const Json params = params_of(
+      "iters: 10\ngrad_accumulation_steps: 4\nsteps_per_report: 2\n"
+      "steps_per_eval: 8\nsave_every: 9");
   EXPECT_EQ(params["max_steps"], 2);  // the two left over are never applied there, either
   EXPECT_EQ(params["report_every"], 1);
   EXPECT_EQ(params["eval_every"], 2);
   EXPECT_EQ(params["save_every"], 2);
-  EXPECT_EQ(read("val_batches: 0").params["eval_every"], 0);
-  EXPECT_EQ(read("num_layers: 0").params["num_layers"], -1);
-  EXPECT_EQ(read("mask_prompt: true").params["train_on_prompt"], false);
+  EXPECT_EQ(params_of("val_batches: 0")["eval_every"], 0);
+  EXPECT_EQ(params_of("num_layers: 0")["num_layers"], -1);
+  EXPECT_EQ(params_of("mask_prompt: true")["train_on_prompt"], false);
   EXPECT_EQ(read("adapter_path: out/facts/").name, "facts");
 }
 
 TEST(MlxLmConfig, EverySchedule) {
   const auto schedule = [](const std::string& body) {
-    return read("lr_schedule: {" + body + "}").params;
+    return params_of("lr_schedule: {" + body + "}");
   };
   Json params = schedule("name: linear_schedule, arguments: [1e-3, 1e-5, 50]");
   EXPECT_EQ(params["lr_schedule"], "linear");
