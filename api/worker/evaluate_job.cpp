@@ -179,6 +179,13 @@ Json measure_examples(
     const data::ExampleBuilder& builder,
     JobControl& control,
     const EmitEvent& emit) {
+  if (params.task == "exact_match" && data::read_dataset(file).format() == "text") {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        "exact_match needs rows with an answer behind a prompt, these are texts",
+        "dataset",
+        "dataset_format");
+  }
   // The data set's digest is that of its training file.
   const bool is_train = file == data::dataset_files(spec.dataset_path).train;
   const auto examples =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -125,14 +126,6 @@ bool fits(const std::string& path, const std::string& name) {
 }
 
 }  // namespace
-
-std::span<const std::string_view> quantization_recipes() {
-  return kRecipes;
-}
-
-std::span<const std::string_view> float_dtypes() {
-  return kDtypes;
-}
 
 QuantizeParams QuantizeParams::from_json(const Json& json, const std::string& path) {
   const JsonReader reader(json, path);

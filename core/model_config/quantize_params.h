@@ -2,9 +2,7 @@
 
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/base/json.h"
@@ -16,7 +14,7 @@ namespace hub::model_config {
 // gets. Every field has its default here, its range in from_json() and a line in docs/training.md.
 struct QuantizeParams {
   Quantization quantization;  // "mode", "bits", "group_size"; absent ones: the mode's own
-  std::string recipe;         // "": none; else one of quantization_recipes(), affine only
+  std::string recipe;         // "": none; affine only: mixed_2_6, mixed_3_4, mixed_3_6, mixed_4_6
   // By module path, or by the end of paths ("self_attn.v_proj", "lm_head"); absent value: stays as
   // it is. The longest name that fits a path holds.
   std::map<std::string, std::optional<Quantization>> overrides;
@@ -28,11 +26,6 @@ struct QuantizeParams {
   static QuantizeParams from_json(const base::Json& json, const std::string& path);
   [[nodiscard]] base::Json to_json() const;
 };
-
-// "mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6".
-std::span<const std::string_view> quantization_recipes();
-// "float16", "bfloat16", "float32".
-std::span<const std::string_view> float_dtypes();
 
 // What each matrix of a model becomes.
 class QuantizationPlan {
