@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from hub_client import HubClient, HubProcess
-from support.small_disk import fill
+from support.small_disk import check_data, fill
 from support.transfers import wait_for
 from tiny_models import make_tiny_model, write_rows
 
@@ -59,14 +56,4 @@ def test_a_full_disk_under_a_training(build_dir: Path, small_disk: Path, tmp_pat
         client.close()
     finally:
         hub.stop()
-    with sqlite3.connect(data / "hub.db") as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    checked = subprocess.run(
-        [build_dir / "mlx-hub", "verify", "--data-dir", str(data), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert json.loads(checked.stdout)["damaged"] == 0
+    check_data(build_dir, data)

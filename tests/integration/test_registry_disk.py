@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-import subprocess
 from pathlib import Path
 
 from hub_client import HubClient, HubProcess
-from support.small_disk import fill
+from support.small_disk import check_data, fill
 from support.tiny_llama import repository
 
 
@@ -80,14 +77,4 @@ def test_a_full_disk_leaves_nothing_half_made(
         client.close()
     finally:
         hub.stop()
-    with sqlite3.connect(data / "hub.db") as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    checked = subprocess.run(
-        [build_dir / "mlx-hub", "verify", "--data-dir", str(data), "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert json.loads(checked.stdout)["damaged"] == 0
+    check_data(build_dir, data)
