@@ -148,7 +148,7 @@ def test_a_cancelled_job_is_resumed_and_gives_the_same_adapter(queue_client: Hub
     parts_id = str(client.submit(job("parts-r", params=params))["id"])
     early = client.request("POST", f"/jobs/{parts_id}/resume")
     assert early.status_code == 409
-    assert early.json()["error"]["reason"] == "job_state"
+    assert early.json()["error"]["code"] == "job_state"
     wait_for_step(client, parts_id, 50)
     client.call("POST", f"/jobs/{parts_id}/cancel")
     assert client.wait(parts_id, 60)["state"] == "CANCELLED"
@@ -164,7 +164,7 @@ def test_a_cancelled_job_is_resumed_and_gives_the_same_adapter(queue_client: Hub
 
     done = client.request("POST", f"/jobs/{parts_id}/resume")
     assert done.status_code == 409
-    assert done.json()["error"]["reason"] == "job_state"
+    assert done.json()["error"]["code"] == "job_state"
 
 
 def test_a_job_without_a_checkpoint_is_not_resumed(queue_client: HubClient) -> None:
@@ -175,7 +175,7 @@ def test_a_job_without_a_checkpoint_is_not_resumed(queue_client: HubClient) -> N
     client.call("POST", "/jobs/queue/resume")
     refused = client.request("POST", f"/jobs/{waiting}/resume")
     assert refused.status_code == 409
-    assert refused.json()["error"]["reason"] == "no_checkpoint"
+    assert refused.json()["error"]["code"] == "no_checkpoint"
 
 
 def test_a_job_goes_on_after_a_restart_and_gives_the_same_adapter(
