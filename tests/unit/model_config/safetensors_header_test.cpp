@@ -1,6 +1,6 @@
 #include "core/model_config/safetensors_header.h"
 
-#include <chrono>
+#include <ctime>
 #include <string>
 
 #include <fmt/format.h>
@@ -16,6 +16,11 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+
+// What this process computed since then, however busy the machine is.
+double processor_seconds(std::clock_t since) {
+  return static_cast<double>(std::clock() - since) / CLOCKS_PER_SEC;
+}
 
 constexpr const char* kTwoTensors = R"({"__metadata__":{"format":"mlx"},
   "b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
@@ -120,7 +125,7 @@ TEST(SafetensorsHeader, OverlappingTensorsAreRefused) {
 
 // A header of a few megabytes that a naive reader needs gigabytes or minutes for.
 TEST(SafetensorsHeader, BombsAreRefusedQuickly) {
-  const auto started = std::chrono::steady_clock::now();
+  const std::clock_t started = std::clock();
   std::string many = "{";
   for (int i = 0; i < 300'000; ++i) {
     many += fmt::format(R"("{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
@@ -143,7 +148,7 @@ TEST(SafetensorsHeader, BombsAreRefusedQuickly) {
   }
   metadata.back() = '}';
   EXPECT_THAT(refusal(metadata + "}", ""), HasSubstr("more than a header's entry has"));
-  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(20));
+  EXPECT_LT(processor_seconds(started), 20.0);
 }
 
 TEST(SafetensorsHeader, ATensorNamedTwiceIsRefused) {
@@ -165,9 +170,9 @@ TEST(SafetensorsHeader, ManyTensorsAreReadQuickly) {
   const test::TempDir folder;
   const auto file =
       folder.write("m.safetensors", safetensors_bytes(header, std::string(100'000, 'x')));
-  const auto started = std::chrono::steady_clock::now();
+  const std::clock_t started = std::clock();
   EXPECT_EQ(SafetensorsHeader::read(file).tensors.size(), 100'000U);
-  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(10))
+  EXPECT_LT(processor_seconds(started), 10.0)
       << "the time must not grow with the square of their number";
 }
 
