@@ -121,8 +121,8 @@ std::size_t set_cache_limit(std::size_t bytes);
 // "0.32.4", and a name for the default device ("cpu", or what the driver calls the GPU).
 std::string mlx_version();
 std::string device_name();
-// Bytes that the default device can use: Metal's recommended working set, a GPU's memory; nullopt on
-// a CPU and where the driver does not say.
+// Bytes that the default device can use: Metal's recommended working set, a GPU's memory; nullopt
+// on a CPU and where the driver does not say.
 std::optional<std::uint64_t> device_memory_limit();
 
 }  // namespace hub::tensor
