@@ -13,10 +13,15 @@
 
 namespace hub::kernels {
 
-// Scores -> weights in p, gradients of the weights -> of the scores in d; zeros from `visible` on.
+// Scores -> weights in p, gradients of the weights -> of the scores in d; zeros before `hidden` and
+// from `visible` on. The sink takes its part of the weight; its value is 0, so is its gradient.
 template <class S>
-HUB_INLINE void soften_gradient_row(float* p, float* d, int visible, int width) {
-  auto top = S::set(-__builtin_inff());
+HUB_INLINE void soften_gradient_row(
+    float* p, float* d, int hidden, int visible, int width, float sink) {
+  for (int i = 0; i < hidden; ++i) {
+    p[i] = -__builtin_inff();
+  }
+  auto top = S::set(sink);
   for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
     top = S::max(top, load_or_nothing<S>(p + i, lanes));
   });
@@ -29,7 +34,7 @@ HUB_INLINE void soften_gradient_row(float* p, float* d, int visible, int width) 
     sum = S::add(sum, e);
     dot = S::fma(e, load_lanes<S>(d + i, lanes), dot);
   });
-  const float inverse = 1.0F / sum_lanes<S>(sum);
+  const float inverse = 1.0F / (sum_lanes<S>(sum) + exp_of<S>(sink - max_lanes<S>(top)));
   const auto scale = S::set(inverse);
   const auto mean = S::set(sum_lanes<S>(dot) * inverse);
   for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
@@ -58,21 +63,26 @@ void attention_gradient(const AttentionGradient& in, float* scratch) {
   float* d = scratch + kGradientRows * width;
   for (int begin = 0; begin < in.length; begin += kGradientRows) {
     const int rows = in.length - begin < kGradientRows ? in.length - begin : kGradientRows;
-    const int keys = begin + rows;
+    const int first = in.window > 0 && begin >= in.window ? begin - in.window + 1 : 0;
+    const int keys = begin + rows - first;
     const std::int64_t at = begin * dim;
+    const std::int64_t from = first * dim;
     const float* out_gradient = in.out_gradient + begin * in.out_stride;
     const Rows q{in.q + at, dim};
     const Rows d_out{out_gradient, in.out_stride};
-    dot_panel<S>(q, rows, {in.k, dim}, keys, in.head_dim, {p, width, false});
-    dot_panel<S>(d_out, rows, {in.v, in.v_stride}, keys, in.head_dim, {d, width, false});
+    dot_panel<S>(q, rows, {in.k + from, dim}, keys, in.head_dim, {p, width, false});
+    const float* values = in.v + first * in.v_stride;
+    dot_panel<S>(d_out, rows, {values, in.v_stride}, keys, in.head_dim, {d, width, false});
     for (std::int64_t row = 0; row < rows; ++row) {
-      soften_gradient_row<S>(
-          p + row * width, d + row * width, begin + static_cast<int>(row) + 1, keys);
+      const int visible = begin + static_cast<int>(row) + 1 - first;
+      const int hidden = in.window > 0 && visible > in.window ? visible - in.window : 0;
+      soften_gradient_row<S>(p + row * width, d + row * width, hidden, visible, keys, in.sink);
     }
     const int columns = in.head_dim;
-    add_outer<S>({d, width, 1}, rows, {in.k, dim}, keys, {in.q_gradient + at, dim, true}, columns);
-    add_outer<S>({d, 1, width}, keys, q, rows, {in.k_gradient, dim, true}, columns);
-    add_outer<S>({p, 1, width}, keys, d_out, rows, {in.v_gradient, dim, true}, columns);
+    const Rows k{in.k + from, dim};
+    add_outer<S>({d, width, 1}, rows, k, keys, {in.q_gradient + at, dim, true}, columns);
+    add_outer<S>({d, 1, width}, keys, q, rows, {in.k_gradient + from, dim, true}, columns);
+    add_outer<S>({p, 1, width}, keys, d_out, rows, {in.v_gradient + from, dim, true}, columns);
   }
 }
 

@@ -19,7 +19,7 @@ namespace hub::kernels {
 template <class S>
 void rotate_heads(
     const Rotation& rotation, const float* in, int heads, float scale, float* out, int out_stride) {
-  const int half = rotation.head_dim / 2;
+  const int half = rotation.rotated / 2;
   const auto factor = S::set(scale);
   for (std::int64_t head = 0; head < heads; ++head) {
     const float* x = in + head * rotation.head_dim;
@@ -31,25 +31,37 @@ void rotate_heads(
         y[2 * i] = (a * rotation.cosines[i] - b * rotation.sines[i]) * scale;
         y[2 * i + 1] = (a * rotation.sines[i] + b * rotation.cosines[i]) * scale;
       }
-      continue;
+    } else {
+      for_lanes(0, half, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+        const auto a = load_lanes<S>(x + i, lanes);
+        const auto b = load_lanes<S>(x + half + i, lanes);
+        const auto c = load_lanes<S>(rotation.cosines + i, lanes);
+        const auto s = load_lanes<S>(rotation.sines + i, lanes);
+        store_lanes<S>(y + i, S::mul(S::sub(S::mul(a, c), S::mul(b, s)), factor), lanes);
+        store_lanes<S>(y + half + i, S::mul(S::add(S::mul(a, s), S::mul(b, c)), factor), lanes);
+      });
     }
-    for_lanes(0, half, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
-      const auto a = load_lanes<S>(x + i, lanes);
-      const auto b = load_lanes<S>(x + half + i, lanes);
-      const auto c = load_lanes<S>(rotation.cosines + i, lanes);
-      const auto s = load_lanes<S>(rotation.sines + i, lanes);
-      store_lanes<S>(y + i, S::mul(S::sub(S::mul(a, c), S::mul(b, s)), factor), lanes);
-      store_lanes<S>(y + half + i, S::mul(S::add(S::mul(a, s), S::mul(b, c)), factor), lanes);
-    });
+    for (std::int64_t i = rotation.rotated; i < rotation.head_dim; ++i) {
+      y[i] = x[i] * scale;
+    }
   }
 }
 
-// One row of a tile: scores -> e^(score - maximum) in place, 0 from `visible` on; brings the row's
-// maximum, sum and weighted values up to date.
+// One row of a tile: scores -> e^(score - maximum) in place, 0 before `hidden` and from `visible`
+// on; brings the row's maximum, sum and weighted values up to date. hidden < visible.
 template <class S>
 HUB_INLINE void soften_row(
-    float* scores, int visible, float* maximum, float* sum, float* values, int head_dim) {
+    float* scores,
+    int hidden,
+    int visible,
+    float* maximum,
+    float* sum,
+    float* values,
+    int head_dim) {
   const float nothing = -__builtin_inff();
+  for (int i = 0; i < hidden; ++i) {
+    scores[i] = nothing;
+  }
   auto top = S::set(nothing);
   for_lanes(0, visible, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
     for (int rest = lanes; rest < 16; ++rest) {
@@ -98,16 +110,21 @@ void attend_segment(
   const int end = begin + kAttentionSegment <= last ? begin + kAttentionSegment : last + 1;
   for (int key = begin; key < end; key += kAttentionTile) {
     const int keys = end - key < kAttentionTile ? end - key : kAttentionTile;
+    if (in.window > 0 && in.position - in.window + 1 >= key + keys) {
+      continue;  // before every row's window
+    }
     const float* tile = in.keys + key * dim;
     dot_panel<S>(
         {in.q, dim}, in.rows, {tile, dim}, keys, in.head_dim, {scores, kAttentionTile, false});
     for (std::int64_t row = 0; row < in.rows; ++row) {
       const int reach = in.position + static_cast<int>(row) / in.rows_per_position - key + 1;
       const int visible = reach < keys ? reach : keys;
+      const int hidden = in.window > 0 && reach > in.window ? reach - in.window : 0;
       float* row_scores = scores + row * kAttentionTile;
-      if (visible > 0) {
+      if (visible > hidden) {
         soften_row<S>(
             row_scores,
+            hidden,
             visible,
             out.maxima + row,
             out.sums + row,
@@ -148,6 +165,19 @@ void merge_attention(
       store_lanes<S>(t + i, S::fma(load_lanes<S>(n + i, lanes), S::set(b), kept), lanes);
     });
   }
+}
+
+template <class S>
+void add_sink(const PartialAttention& total, int row, int head_dim, float sink) {
+  const float old_maximum = total.maxima[row];
+  const float maximum = old_maximum > sink ? old_maximum : sink;
+  const float shrink = exp_of<S>(old_maximum - maximum);
+  total.maxima[row] = maximum;
+  total.sums[row] = total.sums[row] * shrink + exp_of<S>(sink - maximum);
+  float* values = total.values + static_cast<std::int64_t>(row) * head_dim;
+  for_lanes(0, head_dim, [&](std::int64_t i, int lanes) __attribute__((always_inline)) {
+    store_lanes<S>(values + i, S::mul(load_lanes<S>(values + i, lanes), S::set(shrink)), lanes);
+  });
 }
 
 template <class S>

@@ -25,10 +25,20 @@ struct Unit {
   int kv_head;
   int begin;  // row within the sequence
   int rows;
+  int window;
 
-  [[nodiscard]] int last_position() const { return sequence->position + begin + rows - 1; }
-  [[nodiscard]] int segments() const { return last_position() / kAttentionSegment + 1; }
+  [[nodiscard]] int first_position() const { return sequence->position + begin; }
+  [[nodiscard]] int last_position() const { return first_position() + rows - 1; }
+  [[nodiscard]] int first_key() const {
+    return window > 0 ? std::max(0, first_position() - window + 1) : 0;
+  }
+  // Segments [first_segment(), end_segment()) are looked into. A unit spans fewer positions than a
+  // segment, so that each of its rows sees something of the first two.
+  [[nodiscard]] int first_segment() const { return first_key() / kAttentionSegment; }
+  [[nodiscard]] int end_segment() const { return last_position() / kAttentionSegment + 1; }
+  [[nodiscard]] int segments() const { return end_segment() - first_segment(); }
 };
+static_assert(kQueriesPerUnit <= kAttentionSegment);
 
 class StepRunner {
  public:
@@ -70,8 +80,9 @@ class StepRunner {
       for (int begin = 0; begin < sequence.rows; begin += rows_per_unit) {
         const int rows = std::min(rows_per_unit, sequence.rows - begin);
         for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
-          units.push_back({&sequence, kv_head, begin, rows});
-          work += std::int64_t{2} * rows * group_ * dim_ * (units.back().last_position() + 1);
+          units.push_back({&sequence, kv_head, begin, rows, step_.shape.window});
+          const int keys = units.back().last_position() + 1 - units.back().first_key();
+          work += std::int64_t{2} * rows * group_ * dim_ * keys;
           partial_floats += std::int64_t{units.back().segments()} * partial_size(rows);
         }
       }
@@ -111,12 +122,12 @@ class StepRunner {
     const int position = sequence.position + row;
     float* cosines = thread_scratch(std::size_t(dim_));
     float* sines = cosines + dim_ / 2;
-    for (int i = 0; i < dim_ / 2; ++i) {
+    for (int i = 0; i < step_.rotated / 2; ++i) {
       const float angle = static_cast<float>(position) * step_.inv_freq[i];
-      cosines[i] = std::cos(angle);
-      sines[i] = std::sin(angle);
+      cosines[i] = std::cos(angle) * step_.shape.rope_scale;
+      sines[i] = std::sin(angle) * step_.shape.rope_scale;
     }
-    const Rotation rotation{cosines, sines, dim_, step_.shape.rope_traditional};
+    const Rotation rotation{cosines, sines, dim_, step_.rotated, step_.shape.rope_traditional};
     const std::int64_t token = sequence.first_row + row;
     const float* q = step_.q + token * step_.shape.heads * dim_;
     for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
@@ -150,14 +161,18 @@ class StepRunner {
         sequence.values + head,
         unit.rows * group_,
         group_,
-        sequence.position + unit.begin,
-        dim_};
+        unit.first_position(),
+        dim_,
+        unit.window};
   }
 
   void finish(const Unit& unit, const PartialAttention& total) const {
     for (int query = 0; query < unit.rows * group_; ++query) {
       const std::int64_t token = unit.sequence->first_row + unit.begin + query / group_;
       const std::int64_t head = unit.kv_head * group_ + query % group_;
+      if (step_.sinks != nullptr) {
+        ops_.add_sink(total, query, dim_, step_.sinks[head]);
+      }
       ops_.finish_attention(
           total, query, dim_, step_.out + (token * step_.shape.heads + head) * dim_);
     }
@@ -170,8 +185,8 @@ class StepRunner {
     float* memory = scores + std::int64_t{rows.rows} * kAttentionTile;
     const auto total = partial(memory, unit.rows);
     const auto next = partial(memory + size, unit.rows);
-    ops_.attend_segment(rows, 0, total, scores);
-    for (int segment = 1; segment < unit.segments(); ++segment) {
+    ops_.attend_segment(rows, unit.first_segment(), total, scores);
+    for (int segment = unit.first_segment() + 1; segment < unit.end_segment(); ++segment) {
       ops_.attend_segment(rows, segment, next, scores);
       ops_.merge_attention(total, next, rows.rows, dim_);
     }
@@ -188,7 +203,7 @@ class StepRunner {
     std::vector<Piece> pieces;
     float* memory = thread_scratch(std::size_t(partial_floats), 2);
     for (const auto& unit : units) {
-      for (int segment = 0; segment < unit.segments(); ++segment) {
+      for (int segment = unit.first_segment(); segment < unit.end_segment(); ++segment) {
         pieces.push_back({&unit, segment, memory});
         memory += partial_size(unit.rows);
       }
@@ -202,7 +217,7 @@ class StepRunner {
     for (std::size_t i = 0; i < pieces.size();) {
       const Unit& unit = *pieces[i].unit;
       const auto total = partial(pieces[i].memory, unit.rows);
-      for (++i; i < pieces.size() && pieces[i].segment > 0; ++i) {
+      for (++i; i < pieces.size() && pieces[i].unit == &unit; ++i) {
         ops_.merge_attention(total, partial(pieces[i].memory, unit.rows), unit.rows * group_, dim_);
       }
       finish(unit, total);

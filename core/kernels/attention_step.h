@@ -22,7 +22,9 @@ struct AttentionStep {
   const float* q;         // [T, H * D]
   const float* k;         // [T, Kv * D]
   const float* v;         // [T, Kv * D]
-  const float* inv_freq;  // [D / 2]
+  const float* inv_freq;  // [rotated / 2]
+  int rotated;            // elements of a head
+  const float* sinks;     // [H]; null: none
   float* out;             // [T, H * D]
   std::vector<Sequence> sequences;
 };

@@ -1,5 +1,6 @@
 #include "core/kernels/cached_attention.h"
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/attention_step.h"
+#include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_primitive.h"
 #include "core/tensor/ops.h"
 
@@ -21,9 +23,9 @@ namespace {
   throw base::Error(base::ErrorCode::kInvalidArgument, "cached_attention: " + message);
 }
 
-// Inputs q, k, v, inv_freq, then keys and values of each sequence; outputs the attention, then the
-// updated keys and values of each sequence.
-constexpr std::size_t kFirstCacheInput = 4;
+// Inputs q, k, v, inv_freq, sinks (empty: none), then keys and values of each sequence; outputs the
+// attention, then the updated keys and values of each sequence.
+constexpr std::size_t kFirstCacheInput = 5;
 constexpr std::size_t kFirstCacheOutput = 1;
 
 struct Part {
@@ -76,6 +78,8 @@ class CachedAttentionStep : public CpuPrimitive {
           in[1].data<float>(),
           in[2].data<float>(),
           in[3].data<float>(),
+          2 * in[3].shape(0),
+          in[4].size() == 0 ? nullptr : in[4].data<float>(),
           out[0].data<float>(),
           {}};
       int first_row = 0;
@@ -108,7 +112,8 @@ void check(
     const mx::array& v,
     const mx::array& inv_freq,
     const std::vector<CachedSequence>& sequences,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   if (shape.heads <= 0 || shape.kv_heads <= 0 || shape.heads % shape.kv_heads != 0 ||
       shape.head_dim <= 0 || shape.head_dim % 2 != 0) {
     refuse(
@@ -145,20 +150,23 @@ void check(
     return x.shape() == mx::Shape{rows, heads * shape.head_dim};
   };
   if (!fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
-      inv_freq.shape() != mx::Shape{shape.head_dim / 2}) {
+      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape)) {
     refuse(
         fmt::format(
-            "{} rows need q [{}, {}], k and v [{}, {}], inv_freq [{}], got {}, {}, {}, {}",
+            "{} rows need q [{}, {}], k and v [{}, {}], inv_freq of at most [{}], sinks [{}] or "
+            "none, got {}, {}, {}, {}, {}",
             rows,
             rows,
             shape.heads * shape.head_dim,
             rows,
             shape.kv_heads * shape.head_dim,
             shape.head_dim / 2,
+            shape.heads,
             describe(q),
             describe(k),
             describe(v),
-            describe(inv_freq)));
+            describe(inv_freq),
+            sinks ? describe(*sinks) : "none"));
   }
 }
 
@@ -176,12 +184,9 @@ CachedAttention composed_cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     const std::vector<CachedSequence>& sequences,
-    const AttentionShape& shape) {
-  check(q, k, v, inv_freq, sequences, shape);
-  tensor::RopeParams rope;
-  rope.dims = shape.head_dim;
-  rope.traditional = shape.rope_traditional;
-  rope.freqs = mx::reciprocal(inv_freq);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
+  check(q, k, v, inv_freq, sequences, shape, sinks);
   std::vector<mx::array> rows_out;
   std::vector<CachedAttention::Layer> caches;
   int begin = 0;
@@ -197,18 +202,20 @@ CachedAttention composed_cached_attention(
           mx::Shape{0, position, 0},
           mx::Shape{shape.kv_heads, end, shape.head_dim});
     };
+    const int first = shape.window > 0 ? std::max(0, position + 1 - shape.window) : 0;
     const auto seen = [&](const mx::array& cache) {
-      return mx::expand_dims(mx::slice(cache, {0, 0, 0}, {shape.kv_heads, end, shape.head_dim}), 0);
+      return mx::expand_dims(
+          mx::slice(cache, {0, first, 0}, {shape.kv_heads, end, shape.head_dim}), 0);
     };
     caches.push_back(
-        {write(keys, tensor::rope(part(k, shape.kv_heads), rope, position)),
+        {write(keys, rotary(part(k, shape.kv_heads), inv_freq, shape, position)),
          write(values, part(v, shape.kv_heads))});
-    const auto out = tensor::sdpa(
-        tensor::rope(part(q, shape.heads), rope, position),
+    const auto out = composed_attention(
+        rotary(part(q, shape.heads), inv_freq, shape, position),
         seen(caches.back().keys),
         seen(caches.back().values),
-        shape.scale,
-        rows > 1);
+        shape,
+        sinks);
     rows_out.push_back(
         mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {rows, shape.heads * shape.head_dim}));
     begin += rows;
@@ -222,12 +229,13 @@ CachedAttention cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     std::vector<CachedSequence> sequences,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   if (!runs_on_cpu()) {
-    return composed_cached_attention(q, k, v, inv_freq, sequences, shape);
+    return composed_cached_attention(q, k, v, inv_freq, sequences, shape, sinks);
   }
-  check(q, k, v, inv_freq, sequences, shape);
-  std::vector<mx::array> inputs{q, k, v, inv_freq};
+  check(q, k, v, inv_freq, sequences, shape, sinks);
+  std::vector<mx::array> inputs{q, k, v, inv_freq, sinks.value_or(mx::zeros({0}))};
   std::vector<mx::Shape> shapes{q.shape()};
   std::vector<Part> parts;
   for (auto& sequence : sequences) {

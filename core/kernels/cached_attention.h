@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <mlx/array.h>
@@ -16,6 +17,8 @@ struct AttentionShape {
   // Which elements of a head the rotary embedding pairs: (2i, 2i + 1) if traditional, else
   // (i, i + D/2) as in mlx_lm/models/llama.py.
   bool rope_traditional;
+  float rope_scale = 1.0F;  // of the rotated elements of queries and keys (long contexts)
+  int window = 0;  // a row sees its own position and the `window - 1` before; 0: all before
 };
 
 // One sequence's part in a step: `rows` consecutive tokens at positions position, position + 1, …
@@ -39,8 +42,10 @@ struct CachedAttention {
 
 // One layer's attention in a serving step. q [T, H * D], k and v [T, Kv * D], all float32 and
 // before the rotary embedding; T is the sum of all `rows`, sequence after sequence. The angle of
-// pair i at position p is p * inv_freq[i]; inv_freq [D / 2] float32 (llama3 scaling is folded into
-// it by the caller). Each row attends to its own sequence's positions <= its own.
+// pair i at position p is p * inv_freq[i]; inv_freq [R / 2] float32 (llama3 scaling is folded into
+// it by the caller), where the first R <= D elements of a head are rotated; R = 0: none. Each row
+// attends to its own sequence's positions <= its own, within the window. sinks [H] float32: a score
+// for each query head that takes part in the softmax and adds no value (arXiv:2309.17453, learned).
 //
 // A cache array that nobody else refers to when the step is evaluated is updated in place,
 // otherwise copied: move it in (std::move(layer.keys)) and keep the returned one. CPU: an output
@@ -53,7 +58,8 @@ CachedAttention cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     std::vector<CachedSequence> sequences,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 // The same by MLX's own operations: what other devices run, and the reference of the tests.
 CachedAttention composed_cached_attention(
@@ -62,6 +68,7 @@ CachedAttention composed_cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     const std::vector<CachedSequence>& sequences,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 }  // namespace hub::kernels

@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/kernels/attention_step.h"
 #include "core/kernels/causal_gradient.h"
+#include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_primitive.h"
 #include "core/tensor/ops.h"
 
@@ -16,7 +17,8 @@ namespace hub::kernels {
 
 namespace {
 
-// Inputs q, k, v, inv_freq, gradient of the result; outputs the gradients of q, k, v.
+// Inputs q, k, v, inv_freq, sinks (empty: none), gradient of the result; outputs the gradients of
+// q, k, v.
 class CausalAttentionVjp : public CpuPrimitive {
  public:
   CausalAttentionVjp(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
@@ -41,7 +43,9 @@ class CausalAttentionVjp : public CpuPrimitive {
              in[1].data<float>() + k_at,
              in[2].data<float>() + k_at,
              in[3].data<float>(),
-             in[4].data<float>() + q_at,
+             2 * in[3].shape(0),
+             in[4].size() == 0 ? nullptr : in[4].data<float>(),
+             in[5].data<float>() + q_at,
              out[0].data<float>() + q_at,
              out[1].data<float>() + k_at,
              out[2].data<float>() + k_at});
@@ -54,8 +58,8 @@ class CausalAttentionVjp : public CpuPrimitive {
   AttentionShape shape_;
 };
 
-// Inputs q, k, v, inv_freq; outputs the attention, and room for rotated keys and for values by
-// head.
+// Inputs q, k, v, inv_freq, sinks; outputs the attention, and room for rotated keys and for values
+// by head.
 class CausalAttention : public CpuPrimitive {
  public:
   CausalAttention(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
@@ -74,12 +78,13 @@ class CausalAttention : public CpuPrimitive {
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
         {mx::float32, mx::float32, mx::float32},
         std::make_shared<CausalAttentionVjp>(stream(), level(), batch_, shape_),
-        {primals[0], primals[1], primals[2], primals[3], cotangents[0]});
+        {primals[0], primals[1], primals[2], primals[3], primals[4], cotangents[0]});
     std::vector<mx::array> gradients;
     for (const int argument : argnums) {
       if (argument > 2) {
         throw base::Error(
-            base::ErrorCode::kInvalidArgument, "causal_attention: inv_freq has no gradient");
+            base::ErrorCode::kInvalidArgument,
+            "causal_attention: inv_freq and sinks have no gradient");
       }
       gradients.push_back(all[static_cast<std::size_t>(argument)]);
     }
@@ -95,6 +100,8 @@ class CausalAttention : public CpuPrimitive {
           in[1].data<float>(),
           in[2].data<float>(),
           in[3].data<float>(),
+          2 * in[3].shape(0),
+          in[4].size() == 0 ? nullptr : in[4].data<float>(),
           out[0].data<float>(),
           {}};
       const int length = in[0].shape(0) / batch;
@@ -118,7 +125,8 @@ void check(
     const mx::array& v,
     const mx::array& inv_freq,
     int batch,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   const bool heads_fit = shape.heads > 0 && shape.kv_heads > 0 &&
                          shape.heads % shape.kv_heads == 0 && shape.head_dim > 0 &&
                          shape.head_dim % 2 == 0;
@@ -126,12 +134,13 @@ void check(
     return x.ndim() == 2 && x.shape(0) == q.shape(0) && x.shape(1) == heads * shape.head_dim;
   };
   if (!heads_fit || !fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
-      inv_freq.shape() != mx::Shape{shape.head_dim / 2} || batch < 1 || q.shape(0) % batch != 0) {
+      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape) || batch < 1 ||
+      q.shape(0) % batch != 0) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
         fmt::format(
             "causal_attention: a batch of {} with {} heads over {} key/value heads of {} elements "
-            "does not fit q {}, k {}, v {}, inv_freq {}",
+            "does not fit q {}, k {}, v {}, inv_freq {}, sinks {}",
             batch,
             shape.heads,
             shape.kv_heads,
@@ -139,7 +148,8 @@ void check(
             describe(q),
             describe(k),
             describe(v),
-            describe(inv_freq)));
+            describe(inv_freq),
+            sinks ? describe(*sinks) : "none"));
   }
 }
 
@@ -151,22 +161,19 @@ mx::array composed_causal_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     int batch,
-    const AttentionShape& shape) {
-  check(q, k, v, inv_freq, batch, shape);
-  tensor::RopeParams rope;
-  rope.dims = shape.head_dim;
-  rope.traditional = shape.rope_traditional;
-  rope.freqs = mx::reciprocal(inv_freq);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
+  check(q, k, v, inv_freq, batch, shape, sinks);
   const int length = q.shape(0) / batch;
   const auto by_head = [&](const mx::array& x, int heads) {
     return mx::transpose(mx::reshape(x, {batch, length, heads, shape.head_dim}), {0, 2, 1, 3});
   };
-  const auto out = tensor::sdpa(
-      tensor::rope(by_head(q, shape.heads), rope, 0),
-      tensor::rope(by_head(k, shape.kv_heads), rope, 0),
+  const auto out = composed_attention(
+      rotary(by_head(q, shape.heads), inv_freq, shape, 0),
+      rotary(by_head(k, shape.kv_heads), inv_freq, shape, 0),
       by_head(v, shape.kv_heads),
-      shape.scale,
-      true);
+      shape,
+      sinks);
   return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), q.shape());
 }
 
@@ -176,11 +183,12 @@ mx::array causal_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     int batch,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   if (!runs_on_cpu()) {
-    return composed_causal_attention(q, k, v, inv_freq, batch, shape);
+    return composed_causal_attention(q, k, v, inv_freq, batch, shape, sinks);
   }
-  check(q, k, v, inv_freq, batch, shape);
+  check(q, k, v, inv_freq, batch, shape, sinks);
   for (const auto* input : {&q, &k, &v, &inv_freq}) {
     require(*input, mx::float32, input->ndim(), "causal_attention");
   }
@@ -188,7 +196,7 @@ mx::array causal_attention(
       {q.shape(), k.shape(), v.shape()},
       {mx::float32, mx::float32, mx::float32},
       std::make_shared<CausalAttention>(cpu_stream(), cpu_level(), batch, shape),
-      {q, k, v, inv_freq})[0];
+      {q, k, v, inv_freq, sinks.value_or(mx::zeros({0}))})[0];
 }
 
 }  // namespace hub::kernels

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include <mlx/array.h>
 
 #include "core/kernels/cached_attention.h"
@@ -9,7 +11,8 @@ namespace hub::kernels {
 // Attention of one layer in training: q [batch * length, H * D], k and v [batch * length, Kv * D],
 // all float32 and before the rotary embedding; rows are `batch` sequences of `length` tokens at
 // positions 0 … length - 1, each attending to positions <= its own in its own sequence.
-// inv_freq as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k and v.
+// inv_freq and sinks as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k and
+// v; sinks and inv_freq count as constants.
 // Shapes or dtypes that do not fit throw base::Error kInvalidArgument.
 mx::array causal_attention(
     const mx::array& q,
@@ -17,7 +20,8 @@ mx::array causal_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     int batch,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 // The same by MLX's own operations: what other devices run, and the reference of the tests.
 mx::array composed_causal_attention(
@@ -26,6 +30,7 @@ mx::array composed_causal_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     int batch,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 }  // namespace hub::kernels

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "core/kernels/cpu_primitive.h"
 #include "core/kernels/thread_pool.h"
@@ -49,17 +50,19 @@ class GradientRunner {
   [[nodiscard]] Rotation rotation(int row, bool back) const {
     const int half = dim_ / 2;
     const float* sines = sines_ + (2 * std::int64_t{row} + (back ? 1 : 0)) * half;
-    return {cosines_ + std::int64_t{row} * half, sines, dim_, in_.shape.rope_traditional};
+    const float* cosines = cosines_ + std::int64_t{row} * half;
+    return {cosines, sines, dim_, in_.rotated, in_.shape.rope_traditional};
   }
 
   void rotate_row(int row) const {
     const int half = dim_ / 2;
-    for (int i = 0; i < half; ++i) {
+    for (int i = 0; i < in_.rotated / 2; ++i) {
       const float angle = static_cast<float>(row) * in_.inv_freq[i];
       const std::int64_t at = std::int64_t{row} * half + i;
-      cosines_[at] = std::cos(angle);
-      sines_[2 * std::int64_t{row} * half + i] = std::sin(angle);
-      sines_[(2 * std::int64_t{row} + 1) * half + i] = -std::sin(angle);
+      const float sine = std::sin(angle) * in_.shape.rope_scale;
+      cosines_[at] = std::cos(angle) * in_.shape.rope_scale;
+      sines_[2 * std::int64_t{row} * half + i] = sine;
+      sines_[(2 * std::int64_t{row} + 1) * half + i] = -sine;
     }
     const std::int64_t at = std::int64_t{row} * dim_;
     const auto stride = static_cast<int>(head_size_);
@@ -80,6 +83,8 @@ class GradientRunner {
          std::int64_t{heads_} * dim_,
          in_.length,
          dim_,
+         in_.shape.window,
+         in_.sinks == nullptr ? -std::numeric_limits<float>::infinity() : in_.sinks[head],
          head_of(q_gradient_, head),
          head_of(k_gradient_, head),
          head_of(v_gradient_, head)},

@@ -12,7 +12,9 @@ struct CausalGradient {
   const float* q;             // [length, H * D]
   const float* k;             // [length, Kv * D]
   const float* v;             // [length, Kv * D]
-  const float* inv_freq;      // [D / 2]
+  const float* inv_freq;      // [rotated / 2]
+  int rotated;                // elements of a head
+  const float* sinks;         // [H]; null: none
   const float* out_gradient;  // [length, H * D]
   float* q_gradient;          // as q, k, v; before the rotary embedding
   float* k_gradient;

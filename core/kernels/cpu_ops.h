@@ -54,9 +54,10 @@ struct RmsNormGradient {
 
 // The rotary embedding at one position.
 struct Rotation {
-  const float* cosines;  // [head_dim / 2]
+  const float* cosines;  // [rotated / 2]
   const float* sines;
   int head_dim;
+  int rotated;  // the first elements of a head; the others keep their place
   bool traditional;
 };
 
@@ -74,6 +75,7 @@ struct AttentionRows {
   int rows_per_position;
   int position;
   int head_dim;
+  int window;  // positions that a row sees, its own included; 0: all
 };
 
 // A softmax under way: the largest score, the sum of e^(score - largest), and the sum of the values
@@ -94,6 +96,8 @@ struct AttentionGradient {
   std::int64_t out_stride;
   int length;
   int head_dim;
+  int window;  // as in AttentionRows
+  float sink;  // a score more in each row's softmax, without a value; -infinity: none
   // Results, [length, head_dim] each; of the scaled q and the rotated k.
   float* q_gradient;
   float* k_gradient;
@@ -153,6 +157,8 @@ struct CpuOps {
       const AttentionRows& in, int segment, const PartialAttention& out, float* scores);
   void (*merge_attention)(
       const PartialAttention& total, const PartialAttention& next, int rows, int head_dim);
+  // Takes a score without a value into a row's softmax.
+  void (*add_sink)(const PartialAttention& total, int row, int head_dim, float sink);
   // The row's attention: values / sum.
   void (*finish_attention)(const PartialAttention& total, int row, int head_dim, float* out);
   // scratch: 2 * kGradientRows * (length rounded up to 16) floats.

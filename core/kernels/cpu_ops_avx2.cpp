@@ -26,6 +26,7 @@ const CpuOps& avx2_ops() {
       rotate_heads<Avx2>,
       attend_segment<Avx2>,
       merge_attention<Avx2>,
+      add_sink<Avx2>,
       finish_attention<Avx2>,
       attention_gradient<Avx2>,
       log_sum_exp<Avx2>,

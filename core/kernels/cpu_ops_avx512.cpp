@@ -32,6 +32,7 @@ const CpuOps& avx512_ops() {
       rotate_heads<Avx512>,
       attend_segment<Avx512>,
       merge_attention<Avx512>,
+      add_sink<Avx512>,
       finish_attention<Avx512>,
       attention_gradient<Avx512>,
       log_sum_exp<Avx512>,

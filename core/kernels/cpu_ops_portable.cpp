@@ -24,6 +24,7 @@ const CpuOps& portable_ops() {
       rotate_heads<Portable>,
       attend_segment<Portable>,
       merge_attention<Portable>,
+      add_sink<Portable>,
       finish_attention<Portable>,
       attention_gradient<Portable>,
       log_sum_exp<Portable>,

@@ -15,6 +15,10 @@ mx::array float32(const mx::array& x) {
   return tensor::astype(x, mx::float32);
 }
 
+std::optional<mx::array> float32(const std::optional<mx::array>& x) {
+  return x ? std::optional(float32(*x)) : std::nullopt;
+}
+
 }  // namespace
 
 CachedStep cached_attention(
@@ -23,9 +27,10 @@ CachedStep cached_attention(
     const mx::array& v,
     const mx::array& inv_freq,
     std::vector<CachedRows> sequences,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   CachedStep step = kernels::cached_attention(
-      float32(q), float32(k), float32(v), inv_freq, std::move(sequences), shape);
+      float32(q), float32(k), float32(v), inv_freq, std::move(sequences), shape, float32(sinks));
   step.out = tensor::astype(step.out, q.dtype());
   return step;
 }
@@ -37,14 +42,15 @@ mx::array causal_attention(
     const mx::array& inv_freq,
     int batch,
     int length,
-    const AttentionShape& shape) {
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
   if (q.shape(0) != batch * length) {
     throw base::Error(
         base::ErrorCode::kInternal,
         fmt::format("{} rows are not {} sequences of {} tokens", q.shape(0), batch, length));
   }
-  const mx::array out =
-      kernels::causal_attention(float32(q), float32(k), float32(v), inv_freq, batch, shape);
+  const mx::array out = kernels::causal_attention(
+      float32(q), float32(k), float32(v), inv_freq, batch, shape, float32(sinks));
   return tensor::astype(out, q.dtype());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <mlx/array.h>
@@ -14,15 +15,16 @@ using kernels::AttentionShape;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 
-// kernels/cached_attention.h for q, k and v of any float type: the caches and the arithmetic are
-// float32, the result has the type of q.
+// kernels/cached_attention.h for q, k, v and sinks of any float type: the caches and the arithmetic
+// are float32, the result has the type of q.
 CachedStep cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
     std::vector<CachedRows> sequences,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 // kernels/causal_attention.h likewise. Rows are `batch` sequences of `length` tokens; throws
 // kInternal when they are not.
@@ -33,6 +35,7 @@ mx::array causal_attention(
     const mx::array& inv_freq,
     int batch,
     int length,
-    const AttentionShape& shape);
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 }  // namespace hub::nn

@@ -34,9 +34,10 @@ mx::array sdpa(
     const mx::array& v,
     float scale,
     bool causal,
-    const std::optional<mx::array>& mask) {
+    const std::optional<mx::array>& mask,
+    const std::optional<mx::array>& sinks) {
   const char* mode = causal ? "causal" : (mask ? "array" : "");
-  return mx::fast::scaled_dot_product_attention(q, k, v, scale, mode, mask);
+  return mx::fast::scaled_dot_product_attention(q, k, v, scale, mode, mask, sinks);
 }
 
 namespace {

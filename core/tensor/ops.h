@@ -31,14 +31,16 @@ mx::array astype(const mx::array& x, mx::Dtype dtype);
 
 // softmax(q k^T * scale) v. q [B, heads, L, D], k and v [B, kv_heads, S, D] -> [B, heads, L, D];
 // heads is a multiple of kv_heads. `causal`: query i sees keys up to S - L + i. `mask`: boolean
-// (true: may look) or additive, broadcast to [B, heads, L, S]; not together with `causal`.
+// (true: may look) or additive, broadcast to [B, heads, L, S]; not together with `causal`. `sinks`
+// [heads]: scores more in each row's softmax, without values.
 mx::array sdpa(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     float scale,
     bool causal,
-    const std::optional<mx::array>& mask = std::nullopt);
+    const std::optional<mx::array>& mask = std::nullopt,
+    const std::optional<mx::array>& sinks = std::nullopt);
 
 // Rotary embedding (arXiv:2104.09864) over the last axis of x [..., L, D]; row l stands at position
 // offset + l, positions are multiplied by `scale`. `freqs` [dims / 2] (the periods: theta =

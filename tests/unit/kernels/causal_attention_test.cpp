@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
@@ -21,6 +22,7 @@ AttentionShape shape_of(int heads, int kv_heads, int head_dim, bool traditional 
 
 struct Inputs {
   mx::array q, k, v, inv_freq, seed;
+  std::optional<mx::array> sinks;
 
   Inputs(int rows, const AttentionShape& shape)
       : q(random_array({rows, shape.heads * shape.head_dim}, 1)),
@@ -44,9 +46,10 @@ std::vector<mx::array> result_and_gradients(
     int batch,
     const AttentionShape& shape) {
   const auto loss = [&](const std::vector<mx::array>& x) {
-    return std::vector{mx::sum(operation(x[0], x[1], x[2], in.inv_freq, batch, shape) * in.seed)};
+    const auto out = operation(x[0], x[1], x[2], in.inv_freq, batch, shape, in.sinks);
+    return std::vector{mx::sum(out * in.seed)};
   };
-  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, batch, shape)};
+  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, batch, shape, in.sinks)};
   const auto gradients = mx::vjp(loss, {in.q, in.k, in.v}, {mx::array(1.0F)}).second;
   all.insert(all.end(), gradients.begin(), gradients.end());
   return all;
@@ -68,6 +71,39 @@ TEST_P(CausalAttentionTest, ResultAndGradientsEqualMlxOperations) {
     for (std::size_t i = 0; i < own.size(); ++i) {
       EXPECT_LE(relative_error(own[i], stock[i]), 1e-5)
           << "array " << i << ", " << batch << " x " << length << ", head of " << shape.head_dim;
+    }
+  }
+}
+
+TEST_P(CausalAttentionTest, VariantsEqualMlxOperations) {
+  const ScopedCpuLevel forced(GetParam());
+  struct Variant {
+    int rotated;
+    float rope_scale;
+    int window;
+    bool sinks;
+  };
+  for (const auto& [rotated, rope_scale, window, sinks] : std::vector<Variant>{
+           {24, 1.3F, 0, false},
+           {0, 1.0F, 0, false},
+           {32, 1.0F, 1, false},
+           {32, 1.0F, 20, false},
+           {32, 1.0F, 100, false},
+           {32, 1.0F, 0, true},
+           {16, 1.2F, 20, true}}) {
+    auto shape = shape_of(6, 2, 32);
+    shape.rope_scale = rope_scale;
+    shape.window = window;
+    Inputs in(2 * 150, shape);
+    in.inv_freq = mx::slice(in.inv_freq, {0}, {rotated / 2});
+    if (sinks) {
+      in.sinks = random_array({6}, 5);
+    }
+    const auto own = result_and_gradients(causal_attention, in, 2, shape);
+    const auto stock = result_and_gradients(composed_causal_attention, in, 2, shape);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      EXPECT_LE(relative_error(own[i], stock[i]), 1e-5)
+          << "array " << i << ", rotated " << rotated << ", window " << window;
     }
   }
 }
