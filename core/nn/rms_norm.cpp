@@ -3,19 +3,23 @@
 
 #include <utility>
 
+#include <mlx/ops.h>
+
 #include "core/kernels/rms_norm.h"
 #include "core/tensor/ops.h"
 
 namespace hub::nn {
 
-RmsNorm::RmsNorm(std::string path, mx::array weight, float eps)
-    : path_(std::move(path)), weight_(std::move(weight)), eps_(eps) {}
+RmsNorm::RmsNorm(std::string path, mx::array weight, float eps, float offset)
+    : path_(std::move(path)), weight_(std::move(weight)), eps_(eps), offset_(offset) {}
 
 mx::array RmsNorm::operator()(const mx::array& x) const {
-  if (x.dtype() == mx::float32 && weight_.dtype() == mx::float32) {
-    return kernels::rms_norm(x, weight_, eps_);
+  const mx::array weight =
+      offset_ == 0.0F ? weight_ : mx::add(weight_, mx::array(offset_, weight_.dtype()));
+  if (x.dtype() == mx::float32 && weight.dtype() == mx::float32) {
+    return kernels::rms_norm(x, weight, eps_);
   }
-  return tensor::rms_norm(x, weight_, eps_);
+  return tensor::rms_norm(x, weight, eps_);
 }
 
 }  // namespace hub::nn

@@ -5,6 +5,7 @@
 #include <mlx/random.h>
 
 #include "core/nn/embedding.h"
+#include "core/nn/geglu.h"
 #include "core/nn/linear.h"
 #include "core/nn/rms_norm.h"
 #include "core/nn/swiglu.h"
@@ -97,6 +98,27 @@ TEST(RmsNorm, IsTheFormula) {
   EXPECT_TRUE(close(norm(x), expected));
   const RmsNorm half("n", tensor::astype(weight, mx::float16), 1e-5F);
   EXPECT_EQ(half(tensor::astype(x, mx::float16)).dtype(), mx::float16);
+}
+
+TEST(RmsNorm, AnOffsetIsAddedToTheWeight) {
+  const mx::array x = random({3, 32}, 1);
+  const mx::array weight = random({32}, 2);
+  const RmsNorm offset("n", weight, 1e-5F, 1.0F);
+  const RmsNorm whole("n", mx::add(weight, mx::array(1.0F)), 1e-5F);
+  EXPECT_TRUE(mx::array_equal(offset(x), whole(x)).item<bool>());
+}
+
+TEST(Geglu, IsTheFormula) {
+  const mx::array gate = random({3, 32}, 1);
+  const mx::array up = random({3, 32}, 2);
+  // The exact GELU, x Phi(x), is within 5e-4 of the one by tanh.
+  const mx::array phi = mx::multiply(
+      mx::array(0.5F),
+      mx::add(mx::array(1.0F), mx::erf(mx::multiply(gate, mx::array(0.70710678F)))));
+  const mx::array exact = mx::multiply(gate, phi);
+  EXPECT_TRUE(mx::allclose(gelu_approx(gate), exact, 0.0, 5e-4).item<bool>());
+  EXPECT_FALSE(mx::allclose(gelu_approx(gate), exact, 0.0, 1e-6).item<bool>());
+  EXPECT_TRUE(close(geglu(gate, up), mx::multiply(gelu_approx(gate), up)));
 }
 
 TEST(Swiglu, IsTheFormula) {

@@ -29,7 +29,9 @@ TEST(Rope, LinearScalingDividesThemAll) {
 
 // 1 / Llama3RoPE(64, 131072, False, 500000, …)._freqs of mlx_lm 0.32.2 with Llama 3.2's settings.
 TEST(Rope, Llama3ScalingIsMlxLms) {
-  const RopeScaling scaling{RopeScaling::Kind::kLlama3, 32.0F, 1.0F, 4.0F, 8192};
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLlama3;
+  scaling.factor = 32.0F;
   const auto frequencies = rope_inverse_frequencies(64, 500000.0F, scaling);
   const std::array<std::pair<std::size_t, float>, 10> frequencies_of_mlx_lm{{
       {0, 1.0F},
@@ -46,6 +48,38 @@ TEST(Rope, Llama3ScalingIsMlxLms) {
   for (const auto& [i, expected] : frequencies_of_mlx_lm) {
     EXPECT_NEAR(frequencies[i] / expected, 1.0F, 2e-5F) << i;
   }
+}
+
+TEST(Rope, LongropeDividesEachPairByItsFactor) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kLongrope;
+  scaling.factor = 32.0F;
+  scaling.trained_context = 4096;
+  scaling.pair_factors = {1.0F, 2.0F, 4.0F, 8.0F};
+  const auto plain = rope_inverse_frequencies(8, 10000.0F, std::nullopt);
+  const auto scaled = rope_inverse_frequencies(8, 10000.0F, scaling);
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    EXPECT_FLOAT_EQ(scaled[i], plain[i] / scaling.pair_factors[i]);
+  }
+  EXPECT_FLOAT_EQ(rope_scale(scaling), std::sqrt(1.0F + 5.0F / 12.0F));
+  scaling.factor = 1.0F;
+  EXPECT_FLOAT_EQ(rope_scale(scaling), 1.0F);
+}
+
+// gpt-oss' settings: fast pairs stay, slow ones are stretched, and the scores grow.
+TEST(Rope, YarnStretchesSlowPairs) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kYarn;
+  scaling.factor = 32.0F;
+  scaling.trained_context = 4096;
+  const auto plain = rope_inverse_frequencies(64, 150000.0F, std::nullopt);
+  const auto scaled = rope_inverse_frequencies(64, 150000.0F, scaling);
+  EXPECT_FLOAT_EQ(scaled[0], plain[0]);
+  EXPECT_FLOAT_EQ(scaled[31], plain[31] / 32.0F);
+  EXPECT_LT(scaled[13], plain[13]);
+  EXPECT_GT(scaled[13], plain[13] / 32.0F);
+  EXPECT_FLOAT_EQ(rope_scale(scaling), 0.1F * std::log(32.0F) + 1.0F);
+  EXPECT_FLOAT_EQ(rope_scale(std::nullopt), 1.0F);
 }
 
 }  // namespace

@@ -1,0 +1,25 @@
+// Port of mlx.nn's gelu_approx and mlx_lm/models/gemma4_text.py › geglu.
+#include "core/nn/geglu.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <mlx/ops.h>
+
+namespace hub::nn {
+
+mx::array gelu_approx(const mx::array& x) {
+  const auto constant = [&](double value) {
+    return mx::array(static_cast<float>(value), x.dtype());
+  };
+  const mx::array cubed = mx::multiply(constant(0.044715), mx::multiply(x, mx::square(x)));
+  const mx::array inner =
+      mx::multiply(constant(std::sqrt(2.0 / std::numbers::pi)), mx::add(x, cubed));
+  return mx::multiply(mx::multiply(constant(0.5), x), mx::add(constant(1.0), mx::tanh(inner)));
+}
+
+mx::array geglu(const mx::array& gate, const mx::array& up) {
+  return mx::multiply(gelu_approx(gate), up);
+}
+
+}  // namespace hub::nn
