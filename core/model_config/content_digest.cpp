@@ -134,12 +134,43 @@ std::string canonical_config(const ModelConfig& config) {
   if (config.rope_scaling) {
     const auto& scaling = *config.rope_scaling;
     json["rope_scaling"] = {{"type", scaling.type}, {"factor", scaling.factor}};
-    if (scaling.type == "llama3") {
-      json["rope_scaling"]["low_freq_factor"] = scaling.low_freq_factor;
-      json["rope_scaling"]["high_freq_factor"] = scaling.high_freq_factor;
+    if (scaling.type != "linear") {
       json["rope_scaling"]["original_max_position_embeddings"] =
           scaling.original_max_position_embeddings;
     }
+    if (scaling.type == "llama3") {
+      json["rope_scaling"]["low_freq_factor"] = scaling.low_freq_factor;
+      json["rope_scaling"]["high_freq_factor"] = scaling.high_freq_factor;
+    }
+    if (scaling.type == "longrope") {
+      json["rope_scaling"]["long_factor"] = scaling.long_factor;
+    }
+    if (scaling.type == "yarn") {
+      json["rope_scaling"]["beta"] = {scaling.beta_fast, scaling.beta_slow};
+      json["rope_scaling"]["mscale"] = {scaling.mscale, scaling.mscale_all_dim};
+    }
+  }
+  if (config.rotary_dim > 0) {
+    json["rotary_dim"] = config.rotary_dim;
+  }
+  if (config.rope_local_theta) {
+    json["rope_local_theta"] = *config.rope_local_theta;
+  }
+  if (config.attention_scale) {
+    json["attention_scale"] = *config.attention_scale;
+  }
+  if (!config.no_rope_layers.empty()) {
+    json["no_rope_layers"] = config.no_rope_layers;
+  }
+  for (const auto type : config.layer_types) {
+    const bool slides = type == ModelConfig::LayerType::kSliding;
+    json["layer_types"].push_back(slides ? "sliding_attention" : "full_attention");
+  }
+  if (config.sliding_window > 0) {
+    json["sliding_window"] = config.sliding_window;
+  }
+  if (config.attention_output_bias != config.attention_bias) {
+    json["attention_output_bias"] = config.attention_output_bias;
   }
   if (config.quantization) {
     json["quantization"] = canonical(*config.quantization);

@@ -1,9 +1,10 @@
 #include "core/model_config/memory_estimate.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
+
+#include "core/model_config/layer_shape.h"
 
 namespace hub::model_config {
 namespace {
@@ -21,22 +22,24 @@ std::uint64_t u64(int value) {
 // Widths in elements, by the letters of the formulas below.
 struct Widths {
   explicit Widths(const ModelConfig& config)
-      : H(u64(config.hidden_size)),
-        I(u64(config.intermediate_size)),
-        Q(u64(config.num_attention_heads) * u64(config.head_dim)),
-        K(u64(config.num_key_value_heads) * u64(config.head_dim)),
-        V(u64(config.vocab_size)) {}
+      : H(u64(config.hidden_size)), I(u64(config.intermediate_size)), V(u64(config.vocab_size)) {}
   std::uint64_t H;  // the residual stream
   std::uint64_t I;  // the MLP's inner width
-  std::uint64_t Q;  // all query heads
-  std::uint64_t K;  // all key heads
   std::uint64_t V;  // the vocabulary
 };
 
 // Which linears of a layer get factors, and what that costs, in elements.
 struct Adapted {
-  std::uint64_t factors = 0;  // of A and B, per layer
-  std::uint64_t kept = 0;     // per token and layer: the inputs of the adapted linears, and x A
+  std::uint64_t factors = 0;  // of A and B
+  std::uint64_t kept = 0;     // per token: the inputs of the adapted linears, and x A
+};
+
+// The adapted layers together.
+struct AdaptedLayers {
+  std::uint64_t count = 0;
+  std::uint64_t factors = 0;
+  std::uint64_t kept = 0;     // per token
+  std::uint64_t largest = 0;  // what the one that keeps most keeps
 };
 
 bool is_target(const FinetuneParams& params, std::string_view name) {
@@ -49,48 +52,54 @@ bool is_target(const FinetuneParams& params, std::string_view name) {
       });
 }
 
-// The linears of a Llama layer; those that read the same array keep it once, unless dropout gives
-// each a copy of its own with its mask.
-Adapted adapted_of(const Widths& w, const FinetuneParams& params) {
-  struct Module {
-    std::string_view name;
-    std::uint64_t in;
-    std::uint64_t out;
-    int input;  // equal numbers read the same array
-  };
-  const std::array<Module, 7> modules{{
-      {"self_attn.q_proj", w.H, w.Q, 0},
-      {"self_attn.k_proj", w.H, w.K, 0},
-      {"self_attn.v_proj", w.H, w.K, 0},
-      {"self_attn.o_proj", w.Q, w.H, 1},
-      {"mlp.gate_proj", w.H, w.I, 2},
-      {"mlp.up_proj", w.H, w.I, 2},
-      {"mlp.down_proj", w.I, w.H, 3},
-  }};
+// Linears that read the same array keep it once, unless dropout gives each a copy of its own with
+// its mask.
+Adapted adapted_of(const LayerShape& layer, const FinetuneParams& params) {
   const std::uint64_t rank = u64(params.rank);
   Adapted adapted;
   int last_input = -1;
-  for (const Module& module : modules) {
+  for (const LinearShape& module : layer.linears) {
     if (!is_target(params, module.name)) {
       continue;
     }
-    adapted.factors += rank * (module.in + module.out);
+    const auto in = static_cast<std::uint64_t>(module.in);
+    const auto out = static_cast<std::uint64_t>(module.out);
+    adapted.factors += rank * (in + out);
     adapted.kept += rank;
     if (params.dropout > 0.0) {
-      adapted.kept += 2 * module.in;
+      adapted.kept += 2 * in;
     } else if (module.input != last_input) {
-      adapted.kept += module.in;
+      adapted.kept += in;
     }
     last_input = module.input;
   }
   return adapted;
 }
 
+AdaptedLayers adapted_layers(const ModelConfig& config, const FinetuneParams& params) {
+  const int all = config.num_hidden_layers;
+  const int first = params.num_layers > 0 ? std::max(all - params.num_layers, 0) : 0;
+  AdaptedLayers sum;
+  for (int layer = first; layer < all; ++layer) {
+    const LayerShape shape = layer_shape(config, layer);
+    const Adapted adapted = adapted_of(shape, params);
+    const std::uint64_t kept = static_cast<std::uint64_t>(shape.activations) + adapted.kept;
+    ++sum.count;
+    sum.factors += adapted.factors;
+    sum.kept += kept;
+    sum.largest = std::max(sum.largest, kept);
+  }
+  return sum;
+}
+
 }  // namespace
 
 std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element) {
-  const Widths w(config);
-  return 2 * u64(config.num_hidden_layers) * w.K * u64(bytes_per_element);
+  std::uint64_t elements = 0;
+  for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    elements += static_cast<std::uint64_t>(layer_shape(config, layer).cached);
+  }
+  return elements * u64(bytes_per_element);
 }
 
 // Transient: a chunk's activations, of which about 16 of the widths H and I are alive at once (MLX
@@ -104,13 +113,9 @@ std::uint64_t serving_bytes(
 
 // Two peaks, of which the larger counts, over weights, factors and two moments (3 A):
 //
-// 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on:
-//      2 H        the inputs of the two norms
-//      Q + 2 K    q, k, v as attention's gradient needs them
-//      2 K        attention's rotated keys and its values by head
-//      2 I        gate and up
-//      + the inputs of the adapted linears (H for q, k, v; Q for o; H for gate, up; I for down)
-//        and `rank` of x A for each
+// 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on, the
+//    layer's activations (layer_shape.cpp counts them), the inputs of the adapted linears, and
+//    `rank` of x A for each;
 //    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
 //    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
 //    With grad_checkpoint a layer keeps H, and one layer at a time everything.
@@ -123,15 +128,12 @@ std::uint64_t finetune_bytes(
     const FinetuneParams& params,
     const BatchTokens& batch) {
   const Widths w(config);
-  const Adapted adapted = adapted_of(w, params);
-  const std::uint64_t all_layers = u64(config.num_hidden_layers);
-  const std::uint64_t layers =
-      params.num_layers > 0 ? std::min(u64(params.num_layers), all_layers) : all_layers;
-  const std::uint64_t factors = layers * adapted.factors;
+  const AdaptedLayers layers = adapted_layers(config, params);
+  const std::uint64_t factors = layers.factors;
   const std::uint64_t sum = params.grad_accumulation_steps > 1 ? factors : 0;
 
-  const std::uint64_t layer = 2 * w.H + w.Q + 4 * w.K + 2 * w.I + adapted.kept;
-  const std::uint64_t kept = params.grad_checkpoint ? layers * w.H + layer : layers * layer;
+  const std::uint64_t kept =
+      params.grad_checkpoint ? layers.count * w.H + layers.largest : layers.kept;
   const std::uint64_t working = 8 * (w.H + w.I);
   const std::uint64_t logits = 2 * w.V * batch.trained;
   const std::uint64_t backward =

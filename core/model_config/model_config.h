@@ -29,24 +29,42 @@ struct ModelConfig {
   int num_hidden_layers = 0;
   int num_attention_heads = 0;
   int num_key_value_heads = 0;
-  int head_dim = 0;
+  int head_dim = 0;  // default: hidden_size / num_attention_heads
   int vocab_size = 0;
-  int max_position_embeddings = 0;  // the context length in tokens; at most `sliding_window`
+  int max_position_embeddings = 2048;  // the context length in tokens
   float rms_norm_eps = 1e-5F;
   float rope_theta = 10000.0F;
   bool rope_traditional = false;
-  // rope_scaling of type "linear" or "llama3"; absent: none.
+  int rotary_dim = 0;  // the first elements of a head that are rotated; 0: all
+  // How the rotary embedding is stretched; absent: not at all. See core/nn/rope.h.
   struct RopeScaling {
-    std::string type;
-    float factor = 1.0F;
-    float low_freq_factor = 1.0F;
-    float high_freq_factor = 4.0F;
-    int original_max_position_embeddings = 8192;
+    std::string type;                             // linear, llama3, longrope or yarn
+    float factor = 1.0F;                          // of longrope: the context over the original one
+    float low_freq_factor = 1.0F;                 // llama3
+    float high_freq_factor = 4.0F;                // llama3
+    int original_max_position_embeddings = 8192;  // all but linear
+    std::vector<float> long_factor;               // longrope: of each pair
+    float beta_fast = 32.0F;                      // yarn
+    float beta_slow = 1.0F;                       // yarn
+    float mscale = 1.0F;                          // yarn
+    float mscale_all_dim = 0.0F;                  // yarn
   };
   std::optional<RopeScaling> rope_scaling;
+  std::optional<float> rope_local_theta;  // of layers that slide, unscaled; absent: as all layers
+  std::set<int> no_rope_layers;           // layers without a rotary embedding
+  std::optional<float> attention_scale;   // of the scores; absent: 1 / sqrt(head_dim)
+  // How far a layer looks back: one entry a layer, or none when all layers see everything before.
+  enum class LayerType { kFull, kSliding };
+  std::vector<LayerType> layer_types;
+  int sliding_window = 0;  // tokens that a sliding layer sees, its own included
   bool tie_word_embeddings = true;
-  bool attention_bias = false;
+  bool attention_bias = false;         // of q_proj, k_proj and v_proj
+  bool attention_output_bias = false;  // of o_proj
   bool mlp_bias = false;
+  // What follows from the family alone.
+  bool qk_norm = false;          // each head of queries and keys is normed
+  float norm_offset = 0.0F;      // norms multiply by their weight plus this
+  float embedding_scale = 1.0F;  // embeddings are multiplied by this
   std::vector<int> eos_token_ids;
   std::optional<int> bos_token_id;
   std::optional<Quantization> quantization;  // of every linear and embedding that has `.scales`
@@ -56,6 +74,9 @@ struct ModelConfig {
   // What config.json says of the module at `path`; nullopt when the model has none or exempts it.
   // The tensors have the last word where config.json names no path: see models/weights.h.
   [[nodiscard]] std::optional<Quantization> quantization_of(const std::string& path) const;
+
+  // What of the above holds for one layer; 0: the layer sees everything before.
+  [[nodiscard]] int window_of(int layer) const;
 
   // Throws kUnprocessable naming each field that is missing, of another type, or inconsistent with
   // another; for a `model_type` that is not known, the list of those that are.

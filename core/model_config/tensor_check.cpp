@@ -14,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/model_config/layer_shape.h"
 
 namespace hub::model_config {
 namespace {
@@ -25,29 +26,6 @@ constexpr std::size_t kMostNamed = 100;  // problems in one message
 
 bool is_float(const std::string& dtype) {
   return dtype == "F32" || dtype == "F16" || dtype == "BF16";
-}
-
-// A linear of a layer: its name there, rows (out) and columns (in).
-struct LinearShape {
-  std::string name;
-  std::int64_t out;
-  std::int64_t in;
-  bool bias;
-};
-
-std::vector<LinearShape> linears_of(const ModelConfig& config) {
-  const std::int64_t hidden = config.hidden_size;
-  const std::int64_t inner = config.intermediate_size;
-  const std::int64_t queries = std::int64_t{config.num_attention_heads} * config.head_dim;
-  const std::int64_t keys = std::int64_t{config.num_key_value_heads} * config.head_dim;
-  return {
-      {"self_attn.q_proj", queries, hidden, config.attention_bias},
-      {"self_attn.k_proj", keys, hidden, config.attention_bias},
-      {"self_attn.v_proj", keys, hidden, config.attention_bias},
-      {"self_attn.o_proj", hidden, queries, config.attention_bias},
-      {"mlp.gate_proj", inner, hidden, config.mlp_bias},
-      {"mlp.up_proj", inner, hidden, config.mlp_bias},
-      {"mlp.down_proj", hidden, inner, config.mlp_bias}};
 }
 
 // "model.layers.3.…" → 3.
@@ -73,14 +51,16 @@ class TensorCheck {
     matrix("model.embed_tokens", config_.vocab_size, config_.hidden_size);
     for (int layer = 0; layer < std::min(layers, config_.num_hidden_layers); ++layer) {
       const std::string path = fmt::format("{}{}.", kLayers, layer);
-      for (const LinearShape& linear : linears_of(config_)) {
+      const LayerShape shape = layer_shape(config_, layer);
+      for (const LinearShape& linear : shape.linears) {
         matrix(path + linear.name, linear.out, linear.in);
         if (linear.bias) {
           floats(path + linear.name + ".bias", {linear.out});
         }
       }
-      floats(path + "input_layernorm.weight", {config_.hidden_size});
-      floats(path + "post_attention_layernorm.weight", {config_.hidden_size});
+      for (const TensorShape& tensor : shape.others) {
+        floats(path + tensor.name, tensor.shape);
+      }
     }
     floats("model.norm.weight", {config_.hidden_size});
     if (!config_.tie_word_embeddings) {
@@ -255,7 +235,7 @@ std::vector<std::string> adapter_problems(
     }
   };
   for (int layer = first; layer < base.num_hidden_layers; ++layer) {
-    for (const LinearShape& linear : linears_of(base)) {
+    for (const LinearShape& linear : layer_shape(base, layer).linears) {
       const bool named =
           !adapter.keys ||
           std::find(adapter.keys->begin(), adapter.keys->end(), linear.name) != adapter.keys->end();

@@ -1,14 +1,11 @@
 #include "core/models/attend.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include <mlx/ops.h>
 
-#include "core/nn/attention.h"
-#include "core/nn/rope.h"
-#include "core/tensor/ops.h"
+#include "core/models/layer_attention.h"
 
 namespace hub::models {
 namespace {
@@ -16,31 +13,6 @@ namespace {
 using model_config::ModelConfig;
 
 constexpr int kSmallestCapacity = 64;  // tokens
-
-nn::AttentionShape shape_of(const ModelConfig& config) {
-  return {
-      config.num_attention_heads,
-      config.num_key_value_heads,
-      config.head_dim,
-      1.0F / std::sqrt(static_cast<float>(config.head_dim)),
-      config.rope_traditional};
-}
-
-// [head_dim / 2] float32
-mx::array inverse_frequencies(const ModelConfig& config) {
-  std::optional<nn::RopeScaling> scaling;
-  if (config.rope_scaling) {
-    const auto& from = *config.rope_scaling;
-    scaling = nn::RopeScaling{
-        from.type == "llama3" ? nn::RopeScaling::Kind::kLlama3 : nn::RopeScaling::Kind::kLinear,
-        from.factor,
-        from.low_freq_factor,
-        from.high_freq_factor,
-        from.original_max_position_embeddings};
-  }
-  const auto values = nn::rope_inverse_frequencies(config.head_dim, config.rope_theta, scaling);
-  return mx::array(values.data(), mx::Shape{static_cast<int>(values.size())}, mx::float32);
-}
 
 // The first `length` rows of `rows`, with zeros up to `capacity`.
 mx::array grown(const mx::array& rows, int length, int capacity) {
@@ -95,7 +67,7 @@ std::vector<mx::array> KvCache::arrays() const {
 }
 
 Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
-  return [shape = shape_of(config), frequencies = inverse_frequencies(config), sequences](
+  return [layers = attention_of_layers(config), sequences](
              int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
     std::vector<nn::CachedRows> parts;
     for (const SequenceRows& sequence : sequences) {
@@ -104,7 +76,8 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
       parts.push_back(
           {std::move(kept.keys), std::move(kept.values), sequence.rows, sequence.cache->length()});
     }
-    auto step = nn::cached_attention(q, k, v, frequencies, std::move(parts), shape);
+    const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
+    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape);
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       KvCache::Layer& kept = sequences[i].cache->layer(layer);
       kept.keys = std::move(step.caches[i].keys);
@@ -115,9 +88,10 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
 }
 
 Attend causal_attend(const ModelConfig& config, int batch, int length) {
-  return [shape = shape_of(config), frequencies = inverse_frequencies(config), batch, length](
-             int /*layer*/, const mx::array& q, const mx::array& k, const mx::array& v) {
-    return nn::causal_attention(q, k, v, frequencies, batch, length, shape);
+  return [layers = attention_of_layers(config), batch, length](
+             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+    const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
+    return nn::causal_attention(q, k, v, inv_freq, batch, length, shape);
   };
 }
 

@@ -7,8 +7,8 @@
 
 namespace hub::models {
 
-// The Llama family (arXiv:2302.13971): Llama 1-3, Mistral, SmolLM. Takes its tensors from `weights`
-// and calls finish().
+// The Llama family (arXiv:2302.13971): Llama 1-3, Mistral, SmolLM, SmolLM3, Qwen2. Takes its
+// tensors from `weights` and calls finish().
 std::unique_ptr<LanguageModel> make_llama(const model_config::ModelConfig& config, Weights weights);
 
 }  // namespace hub::models

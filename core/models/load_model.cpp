@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/models/gemma3.h"
 #include "core/models/language_model.h"
 #include "core/models/llama.h"
+#include "core/models/phi3.h"
 #include "core/models/weights.h"
 
 namespace hub::models {
@@ -15,9 +17,14 @@ namespace {
 using MakeModel = std::unique_ptr<LanguageModel> (*)(const model_config::ModelConfig&, Weights);
 
 // One line a family; the names are those of model_config::known_model_types().
-constexpr std::array<std::pair<std::string_view, MakeModel>, 2> kFamilies{{
+constexpr std::array<std::pair<std::string_view, MakeModel>, 7> kFamilies{{
     {"llama", make_llama},
     {"mistral", make_llama},
+    {"smollm3", make_llama},
+    {"qwen2", make_llama},
+    {"qwen3", make_llama},
+    {"phi3", make_phi3},
+    {"gemma3_text", make_gemma3},
 }};
 
 }  // namespace

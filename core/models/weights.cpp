@@ -151,7 +151,7 @@ nn::Embedding Weights::embedding(const std::string& path, int size, int width) {
 }
 
 nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {
-  return {path, floats(path + ".weight", {width}, false), eps};
+  return {path, floats(path + ".weight", {width}, false), eps, config_.norm_offset};
 }
 
 void Weights::ignore(const std::string& part) {

@@ -76,9 +76,129 @@ TEST(ModelConfig, ContradictionsAreRefused) {
   json = small();
   json["head_dim"] = 15;
   EXPECT_THAT(refusal(json), HasSubstr("must be even"));
-  json = small();
+}
+
+TEST(ModelConfig, LayersThatSlide) {
+  Json json = small();
   json["layer_types"] = {"full_attention", "sliding_attention"};
-  EXPECT_THAT(refusal(json), HasSubstr("sliding_attention"));
+  EXPECT_THAT(refusal(json), HasSubstr("needs 'sliding_window'"));
+  json["sliding_window"] = 32;
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_EQ(config.window_of(0), 0);
+  EXPECT_EQ(config.window_of(1), 32);
+  EXPECT_EQ(config.max_position_embeddings, 256);
+  json["layer_types"] = {"full_attention"};
+  EXPECT_THAT(refusal(json), HasSubstr("'layer_types' has 1 entries for 2 layers"));
+  json["layer_types"] = {"full_attention", "linear_attention"};
+  EXPECT_THAT(refusal(json), HasSubstr("linear_attention"));
+  json["layer_types"] = {"full_attention", "full_attention"};
+  EXPECT_TRUE(ModelConfig::from_json(json).layer_types.empty());
+}
+
+TEST(ModelConfig, AWindowOfEveryLayer) {
+  for (const char* family : {"mistral", "phi3"}) {
+    Json json = small();
+    json["model_type"] = family;
+    json["sliding_window"] = 64;
+    const ModelConfig config = ModelConfig::from_json(json);
+    EXPECT_EQ(config.window_of(0), 64);
+    EXPECT_EQ(config.window_of(1), 64);
+    EXPECT_EQ(config.max_position_embeddings, 256);
+    json["sliding_window"] = 256;
+    EXPECT_TRUE(ModelConfig::from_json(json).layer_types.empty()) << "as far as the context";
+  }
+}
+
+TEST(ModelConfig, QwensWindowIsOptional) {
+  Json json = small();
+  json["model_type"] = "qwen2";
+  json["sliding_window"] = 64;
+  json["max_window_layers"] = 1;
+  EXPECT_EQ(ModelConfig::from_json(json).window_of(1), 0);
+  json["use_sliding_window"] = true;
+  EXPECT_EQ(ModelConfig::from_json(json).window_of(0), 0);
+  EXPECT_EQ(ModelConfig::from_json(json).window_of(1), 64);
+}
+
+TEST(ModelConfig, BiasesOfQwen2) {
+  Json json = small();
+  json["model_type"] = "qwen2";
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_TRUE(config.attention_bias);
+  EXPECT_FALSE(config.attention_output_bias);
+  json["model_type"] = "llama";
+  json["attention_bias"] = true;
+  EXPECT_TRUE(ModelConfig::from_json(json).attention_output_bias);
+}
+
+TEST(ModelConfig, LayersWithoutRotaryEmbedding) {
+  Json json = small();
+  json["model_type"] = "smollm3";
+  EXPECT_TRUE(ModelConfig::from_json(json).no_rope_layers.empty()) << "every fourth, of two";
+  json["no_rope_layer_interval"] = 2;
+  EXPECT_THAT(ModelConfig::from_json(json).no_rope_layers, ElementsAre(1));
+  json["no_rope_layers"] = {0, 1};
+  EXPECT_THAT(ModelConfig::from_json(json).no_rope_layers, ElementsAre(0));
+  json["no_rope_layers"] = {0, 1, 1};
+  EXPECT_THAT(refusal(json), HasSubstr("'no_rope_layers' has 3 entries for 2 layers"));
+  json["no_rope_layers"] = {0, 7};
+  EXPECT_THAT(refusal(json), HasSubstr("0 and 1, got 7"));
+}
+
+TEST(ModelConfig, PhisLongContext) {
+  Json json = small();
+  json["model_type"] = "phi3";
+  json["partial_rotary_factor"] = 0.5;
+  json["original_max_position_embeddings"] = 64;
+  json["rope_scaling"] = {
+      {"type", "su"}, {"long_factor", {1.0, 2.0, 3.0, 4.0}}, {"short_factor", {1, 1, 1, 1}}};
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  EXPECT_EQ(config.rotary_dim, 8);
+  EXPECT_EQ(config.rope_scaling->type, "longrope");
+  EXPECT_FLOAT_EQ(config.rope_scaling->factor, 4.0F);
+  EXPECT_THAT(config.rope_scaling->long_factor, ElementsAre(1.0F, 2.0F, 3.0F, 4.0F));
+  json["rope_scaling"]["long_factor"] = {1.0, 2.0};
+  EXPECT_THAT(refusal(json), HasSubstr("'rope_scaling.long_factor' has 2 entries"));
+  json["rope_scaling"]["long_factor"] = {1.0, 2.0, -3.0, 4.0};
+  EXPECT_THAT(refusal(json), HasSubstr("above 0, got -3"));
+  json["rope_scaling"].erase("long_factor");
+  EXPECT_THAT(refusal(json), HasSubstr("'rope_scaling.long_factor' is required"));
+  json.erase("rope_scaling");
+  json["partial_rotary_factor"] = 0.45;  // 7.2 of 16
+  EXPECT_THAT(refusal(json), HasSubstr("must be an even number"));
+  json["partial_rotary_factor"] = 1.0;
+  json["attention_bias"] = true;
+  EXPECT_THAT(refusal(json), HasSubstr("'attention_bias' must be false"));
+}
+
+TEST(ModelConfig, Gemma3sLayersAndScales) {
+  Json json = small();
+  json["model_type"] = "gemma3_text";
+  json["num_hidden_layers"] = 7;
+  json["head_dim"] = 16;
+  json["hidden_activation"] = "gelu_pytorch_tanh";
+  json["query_pre_attn_scalar"] = 64;
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_EQ(config.window_of(4), 512);
+  EXPECT_EQ(config.window_of(5), 0);
+  EXPECT_EQ(config.window_of(6), 512);
+  EXPECT_FLOAT_EQ(*config.attention_scale, 0.125F);
+  EXPECT_FLOAT_EQ(*config.rope_local_theta, 10000.0F);
+  EXPECT_FLOAT_EQ(config.embedding_scale, 8.0F);
+  Json newer = json;
+  newer["rope_parameters"] = {
+      {"full_attention", {{"rope_theta", 7.0}, {"rope_type", "linear"}, {"factor", 8.0}}},
+      {"sliding_attention", {{"rope_theta", 5.0}, {"rope_type", "default"}}}};
+  EXPECT_FLOAT_EQ(ModelConfig::from_json(newer).rope_theta, 7.0F);
+  EXPECT_FLOAT_EQ(ModelConfig::from_json(newer).rope_scaling->factor, 8.0F);
+  EXPECT_FLOAT_EQ(*ModelConfig::from_json(newer).rope_local_theta, 5.0F);
+  json["hidden_size"] = 1152;
+  EXPECT_FLOAT_EQ(ModelConfig::from_json(json).embedding_scale, 34.0F) << "33.94 in bfloat16";
+  json["final_logit_softcapping"] = 30.0;
+  json["hidden_activation"] = "silu";
+  EXPECT_THAT(refusal(json), HasSubstr("final_logit_softcapping"));
+  EXPECT_THAT(refusal(json), HasSubstr("'hidden_activation' must be gelu_pytorch_tanh, got silu"));
 }
 
 TEST(ModelConfig, UnknownArchitectureIsRefusedWithTheKnownOnes) {
@@ -118,8 +238,13 @@ TEST(ModelConfig, RopeScalingInBothSpellings) {
   json = small();
   json["rope_scaling"] = {{"type", "default"}};
   EXPECT_FALSE(ModelConfig::from_json(json).rope_scaling);
-  json["rope_scaling"] = {{"type", "yarn"}, {"factor", 2.0}};
-  EXPECT_THAT(refusal(json), HasSubstr("yarn"));
+  json["rope_scaling"] = {{"type", "dynamic"}, {"factor", 2.0}};
+  EXPECT_THAT(refusal(json), HasSubstr("dynamic"));
+  json["rope_scaling"] = {
+      {"rope_type", "yarn"}, {"factor", 2.0}, {"beta_fast", 16.0}, {"truncate", false}};
+  EXPECT_FLOAT_EQ(ModelConfig::from_json(json).rope_scaling->beta_fast, 16.0F);
+  json["rope_scaling"]["beta_slow"] = 20.0;
+  EXPECT_THAT(refusal(json), HasSubstr("'rope_scaling.beta_fast' must be greater"));
   json["rope_scaling"] = {{"type", "linear"}};
   EXPECT_THAT(refusal(json), HasSubstr("'rope_scaling.factor' is required"));
   json["rope_scaling"] = {{"type", "llama3"}, {"factor", 8.0}, {"high_freq_factor", 1.0}};

@@ -1,3 +1,4 @@
+// What tests/unit/models/families_test.cpp does not ask of every family.
 #include "core/models/llama.h"
 
 #include <string>
@@ -37,73 +38,6 @@ nn::LoraAdapter random_adapter(const LanguageModel& model, std::uint64_t seed) {
         {linear->path(), {normal(linear->in_features(), 4), normal(4, linear->out_features())}});
   }
   return adapter;
-}
-
-TEST(Llama, ChunksOfAPromptGiveTheSameBitsAsTheWhole) {
-  const auto model = tiny();
-  const mx::array whole = forward(*model, kPrompt);
-  for (const int chunk : {1, 2, 3, 7}) {
-    KvCache cache(model->config());
-    std::vector<mx::array> pieces;
-    for (std::size_t begin = 0; begin < kPrompt.size(); begin += static_cast<std::size_t>(chunk)) {
-      const std::size_t end = std::min(kPrompt.size(), begin + static_cast<std::size_t>(chunk));
-      const std::vector<int> part(
-          kPrompt.begin() + static_cast<long>(begin), kPrompt.begin() + static_cast<long>(end));
-      pieces.push_back(step(*model, {part}, {&cache}));
-    }
-    EXPECT_EQ(cache.length(), static_cast<int>(kPrompt.size()));
-    EXPECT_TRUE(same_bits(mx::concatenate(pieces, 0), whole)) << "chunks of " << chunk;
-  }
-}
-
-TEST(Llama, ASequenceIsTheSameAloneAndInABatch) {
-  const auto model = tiny();
-  const std::vector<int> other{8, 1, 1, 90};
-  KvCache first(model->config());
-  KvCache second(model->config());
-  const mx::array both = step(*model, {kPrompt, other}, {&first, &second});
-  const int cut = static_cast<int>(kPrompt.size());
-  EXPECT_TRUE(same_bits(rows(both, 0, cut), forward(*model, kPrompt)));
-  EXPECT_TRUE(same_bits(rows(both, cut, both.shape(0)), forward(*model, other)));
-
-  // One decode step of both, of different lengths.
-  const mx::array next = step(*model, {{7}, {8}}, {&first, &second});
-  std::vector<int> longer = other;
-  longer.push_back(8);
-  const mx::array alone = forward(*model, longer);
-  EXPECT_TRUE(same_bits(rows(next, 1, 2), rows(alone, alone.shape(0) - 1, alone.shape(0))));
-}
-
-TEST(Llama, RowsWithoutAnAdapterAreTheBases) {
-  const auto model = tiny();
-  const nn::LoraAdapter adapter = random_adapter(*model, 3);
-  const nn::LoraAdapter another = random_adapter(*model, 4);
-  const std::vector<int> other{8, 1, 1, 90};
-  const std::vector<int> third{50, 51};
-  KvCache a(model->config());
-  KvCache b(model->config());
-  KvCache c(model->config());
-  const int cut = static_cast<int>(kPrompt.size());
-  const std::vector<nn::AdapterSpan> spans{{&adapter, 0, cut}, {&another, cut + 4, cut + 6}};
-  const mx::array logits = step(*model, {kPrompt, other, third}, {&a, &b, &c}, spans);
-
-  EXPECT_TRUE(same_bits(rows(logits, cut, cut + 4), forward(*model, other)));
-  const std::vector<nn::AdapterSpan> alone{{&adapter, 0, cut}};
-  EXPECT_TRUE(same_bits(rows(logits, 0, cut), forward(*model, kPrompt, alone)));
-  const std::vector<nn::AdapterSpan> alone_third{{&another, 0, 2}};
-  EXPECT_TRUE(same_bits(rows(logits, cut + 4, cut + 6), forward(*model, third, alone_third)));
-  EXPECT_GT(relative_error(rows(logits, 0, cut), forward(*model, kPrompt)), 0.01F);
-}
-
-TEST(Llama, TrainingAttentionEqualsServingAttention) {
-  const auto model = tiny();
-  const std::vector<int> first{5, 17, 3, 80};
-  const std::vector<int> second{42, 9, 9, 61};
-  const mx::array tokens = tokens_of({5, 17, 3, 80, 42, 9, 9, 61});
-  const mx::array logits =
-      model->logits(model->hidden(tokens, causal_attend(model->config(), 2, 4), {}), {});
-  EXPECT_LT(relative_error(rows(logits, 0, 4), forward(*model, first)), 1e-5F);
-  EXPECT_LT(relative_error(rows(logits, 4, 8), forward(*model, second)), 1e-5F);
 }
 
 TEST(Llama, GradientsFlowToTheFirstLayersAdapter) {

@@ -1,0 +1,306 @@
+#include "core/model_config/family_config.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace hub::model_config {
+namespace {
+
+using LayerType = ModelConfig::LayerType;
+
+void no_defaults(ModelConfig& /*config*/) {}
+
+void check_activation(
+    Fields& fields, std::string_view key, std::initializer_list<std::string_view> known) {
+  const auto activation = fields.text(key);
+  if (activation && std::find(known.begin(), known.end(), *activation) == known.end()) {
+    fields.complain(fmt::format("'{}' must be {}, got {}", key, *known.begin(), *activation));
+  }
+}
+
+void check_silu(Fields& fields) {
+  check_activation(fields, "hidden_act", {"silu", "swish"});
+}
+
+// `layer_types`: "full_attention" or "sliding_attention" for each layer. All full is as none.
+void read_layer_types(ModelConfig& config, Fields& fields) {
+  fields.attempt([&] {
+    const auto names = fields.reader().optional_strings("layer_types");
+    if (!names) {
+      return;
+    }
+    if (names->size() != static_cast<std::size_t>(config.num_hidden_layers)) {
+      fields.complain(
+          fmt::format(
+              "'layer_types' has {} entries for {} layers",
+              names->size(),
+              config.num_hidden_layers));
+      return;
+    }
+    std::vector<LayerType> types;
+    for (const std::string& name : *names) {
+      if (name != "full_attention" && name != "sliding_attention") {
+        fields.complain(
+            fmt::format(
+                "'layer_types' holds '{}'; supported are: full_attention, sliding_attention",
+                name));
+        return;
+      }
+      types.push_back(name == "sliding_attention" ? LayerType::kSliding : LayerType::kFull);
+    }
+    if (std::count(types.begin(), types.end(), LayerType::kSliding) > 0) {
+      config.layer_types = std::move(types);
+    }
+  });
+}
+
+// The window of the layers that slide; without one none may.
+void read_window(ModelConfig& config, Fields& fields) {
+  if (config.layer_types.empty()) {
+    return;
+  }
+  const auto window = fields.optional_int("sliding_window", 1, kMaxContext);
+  config.sliding_window = window.value_or(config.sliding_window);
+  if (config.sliding_window == 0) {
+    fields.complain("'layer_types' holds sliding_attention, which needs 'sliding_window'");
+  }
+}
+
+void set_all_layers(ModelConfig& config, LayerType type) {
+  config.layer_types.assign(static_cast<std::size_t>(config.num_hidden_layers), type);
+}
+
+// Families whose layers all slide, as soon as config.json says how far.
+void read_window_of_all(ModelConfig& config, Fields& fields) {
+  read_layer_types(config, fields);
+  const auto window = fields.optional_int("sliding_window", 1, kMaxContext);
+  if (!fields.reader().has("layer_types") && window && *window < config.max_position_embeddings) {
+    set_all_layers(config, LayerType::kSliding);
+  }
+  read_window(config, fields);
+}
+
+// As transformers: with `use_sliding_window` the layers from `max_window_layers` on slide.
+void read_window_of_last(ModelConfig& config, Fields& fields) {
+  const bool slides = fields.flag("use_sliding_window", false);
+  const auto first = fields.optional_int("max_window_layers", 0, kMaxLayers);
+  if (!slides) {
+    return;
+  }
+  read_layer_types(config, fields);
+  if (!fields.reader().has("layer_types") && first.value_or(28) < config.num_hidden_layers) {
+    set_all_layers(config, LayerType::kFull);
+    std::fill(
+        config.layer_types.begin() + first.value_or(28),
+        config.layer_types.end(),
+        LayerType::kSliding);
+  }
+  read_window(config, fields);
+}
+
+void read_biases(ModelConfig& config, Fields& fields) {
+  config.attention_bias = fields.flag("attention_bias", config.attention_bias);
+  config.attention_output_bias = config.attention_bias;
+  config.mlp_bias = fields.flag("mlp_bias", config.mlp_bias);
+}
+
+// mlx_lm/models/llama.py. A window without `layer_types` is none of the family's, but of configs
+// that were copied from Mistral's: full attention equals windowed attention as long as everything
+// fits into the window, so it shortens the context instead of changing the arithmetic.
+void read_llama(ModelConfig& config, Fields& fields) {
+  read_biases(config, fields);
+  check_silu(fields);
+  read_layer_types(config, fields);
+  read_window(config, fields);
+  if (config.layer_types.empty() && fields.flag("use_sliding_window", true)) {
+    const auto window = fields.optional_int("sliding_window", 1, kMaxContext);
+    config.max_position_embeddings =
+        std::min(config.max_position_embeddings, window.value_or(kMaxContext));
+  }
+}
+
+// mlx_lm/models/llama.py, with the window that transformers gives every layer of Mistral.
+void read_mistral(ModelConfig& config, Fields& fields) {
+  read_biases(config, fields);
+  check_silu(fields);
+  read_window_of_all(config, fields);
+}
+
+// mlx_lm/models/smollm3.py
+void read_smollm3(ModelConfig& config, Fields& fields) {
+  read_llama(config, fields);
+  const int interval = fields.optional_int("no_rope_layer_interval", 1, kMaxLayers).value_or(4);
+  fields.attempt([&] {
+    const base::Json* list = fields.reader().optional_array("no_rope_layers");
+    for (int layer = 0; list == nullptr && layer < config.num_hidden_layers; ++layer) {
+      if ((layer + 1) % interval == 0) {
+        config.no_rope_layers.insert(layer);
+      }
+    }
+    if (list == nullptr) {
+      return;
+    }
+    if (list->size() != static_cast<std::size_t>(config.num_hidden_layers)) {
+      fields.complain(
+          fmt::format(
+              "'no_rope_layers' has {} entries for {} layers",
+              list->size(),
+              config.num_hidden_layers));
+      return;
+    }
+    // 1: the layer has a rotary embedding, in spite of the name.
+    for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+      const base::Json& entry = list->at(static_cast<std::size_t>(layer));
+      if (entry != 0 && entry != 1) {
+        fields.complain(fmt::format("'no_rope_layers' must hold 0 and 1, got {}", entry.dump()));
+        return;
+      }
+      if (entry == 0) {
+        config.no_rope_layers.insert(layer);
+      }
+    }
+  });
+}
+
+// mlx_lm/models/qwen2.py
+void set_qwen2_defaults(ModelConfig& config) {
+  config.max_position_embeddings = 32768;
+  config.rope_theta = 1e6F;
+  config.attention_bias = true;
+}
+
+void read_qwen2(ModelConfig& config, Fields& fields) {
+  check_silu(fields);
+  read_window_of_last(config, fields);
+}
+
+// mlx_lm/models/qwen3.py, with the biases that transformers allows.
+void set_qwen3_defaults(ModelConfig& config) {
+  config.rope_theta = 1e6F;
+  config.qk_norm = true;
+}
+
+void read_qwen3(ModelConfig& config, Fields& fields) {
+  read_biases(config, fields);
+  check_silu(fields);
+  read_window_of_last(config, fields);
+}
+
+// mlx_lm/models/phi3.py, with the window that transformers gives every layer.
+void set_phi3_defaults(ModelConfig& config) {
+  config.max_position_embeddings = 131072;
+  config.tie_word_embeddings = false;
+}
+
+void read_phi3(ModelConfig& config, Fields& fields) {
+  check_silu(fields);
+  if (fields.flag("attention_bias", false)) {
+    fields.complain("'attention_bias' must be false");
+  }
+  read_window_of_all(config, fields);
+}
+
+// transformers 5: `rope_parameters` with an object for each type of layer.
+void read_rope_by_type(ModelConfig& config, Fields& fields) {
+  fields.attempt([&] {
+    const base::Json* object = fields.reader().optional_object("rope_parameters");
+    if (object == nullptr) {
+      return;
+    }
+    const base::JsonReader types(*object, "rope_parameters");
+    if (const base::Json* full = types.optional_object("full_attention")) {
+      read_rope_scaling(config, base::JsonReader(*full, types.path_of("full_attention")), fields);
+    }
+    if (const base::Json* sliding = types.optional_object("sliding_attention")) {
+      const base::JsonReader reader(*sliding, types.path_of("sliding_attention"));
+      config.rope_local_theta = static_cast<float>(
+          reader.optional_number("rope_theta", 1.0, 1e12).value_or(*config.rope_local_theta));
+    }
+  });
+}
+
+// mlx_lm/models/gemma3_text.py
+void set_gemma3_defaults(ModelConfig& config) {
+  config.head_dim = 256;
+  config.max_position_embeddings = 32768;
+  config.rms_norm_eps = 1e-6F;
+  config.rope_theta = 1e6F;
+  config.sliding_window = 512;
+  config.qk_norm = true;
+  config.norm_offset = 1.0F;
+}
+
+// mlx-lm rounds the root to bfloat16 whatever the activations are.
+float root_in_bfloat16(int value) {
+  const auto bits = std::bit_cast<std::uint32_t>(std::sqrt(static_cast<float>(value)));
+  const std::uint32_t to_even = 0x7FFFU + ((bits >> 16U) & 1U);
+  return std::bit_cast<float>((bits + to_even) & 0xFFFF0000U);
+}
+
+void read_gemma3(ModelConfig& config, Fields& fields) {
+  check_activation(fields, "hidden_activation", {"gelu_pytorch_tanh"});
+  check_activation(fields, "hidden_act", {"gelu_pytorch_tanh"});
+  for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"}) {
+    if (fields.reader().has(cap)) {
+      fields.complain(fmt::format("'{}' must be absent or null", cap));
+    }
+  }
+  config.embedding_scale = root_in_bfloat16(config.hidden_size);
+  config.rope_local_theta = fields.number("rope_local_base_freq", 1.0, 1e12, 10000.0F);
+  read_rope_by_type(config, fields);
+  const float scalar = fields.number("query_pre_attn_scalar", 1e-3, 1e6, 256.0F);
+  config.attention_scale = 1.0F / std::sqrt(scalar);
+  read_layer_types(config, fields);
+  const int pattern =
+      fields.optional_int("sliding_window_pattern", 1, kMaxLayers)
+          .value_or(fields.optional_int("_sliding_window_pattern", 1, kMaxLayers).value_or(6));
+  if (!fields.reader().has("layer_types")) {
+    set_all_layers(config, LayerType::kSliding);
+    for (int layer = pattern - 1; layer < config.num_hidden_layers; layer += pattern) {
+      config.layer_types[static_cast<std::size_t>(layer)] = LayerType::kFull;
+    }
+  }
+  read_window(config, fields);
+}
+
+constexpr std::array kFamilies{
+    FamilyConfig{"llama", no_defaults, read_llama},
+    FamilyConfig{"mistral", no_defaults, read_mistral},
+    FamilyConfig{"smollm3", no_defaults, read_smollm3},
+    FamilyConfig{"qwen2", set_qwen2_defaults, read_qwen2},
+    FamilyConfig{"qwen3", set_qwen3_defaults, read_qwen3},
+    FamilyConfig{"phi3", set_phi3_defaults, read_phi3},
+    FamilyConfig{"gemma3_text", set_gemma3_defaults, read_gemma3},
+};
+
+constexpr auto kModelTypes = [] {
+  std::array<std::string_view, kFamilies.size()> names{};
+  std::transform(kFamilies.begin(), kFamilies.end(), names.begin(), [](const FamilyConfig& family) {
+    return family.model_type;
+  });
+  return names;
+}();
+
+}  // namespace
+
+const FamilyConfig* find_family(std::string_view model_type) {
+  const auto* found =
+      std::find_if(kFamilies.begin(), kFamilies.end(), [&](const FamilyConfig& family) {
+        return family.model_type == model_type;
+      });
+  return found == kFamilies.end() ? nullptr : found;
+}
+
+std::span<const std::string_view> known_model_types() {
+  return kModelTypes;
+}
+
+}  // namespace hub::model_config

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/model_config/model_config.h"
+
+namespace hub::model_config {
+
+// A linear of a transformer layer.
+struct LinearShape {
+  std::string name;  // within the layer: "self_attn.q_proj"
+  std::int64_t out;
+  std::int64_t in;
+  bool bias;
+  int input;  // linears of a layer with equal numbers read the same array
+};
+
+// A tensor of a layer that belongs to no linear.
+struct TensorShape {
+  std::string name;  // within the layer: "input_layernorm.weight"
+  std::vector<std::int64_t> shape;
+};
+
+// What a layer consists of, as its family's file in core/models asks for it; linears in that order.
+struct LayerShape {
+  std::vector<LinearShape> linears;
+  std::vector<TensorShape> others;
+  std::int64_t cached;       // elements of a token that stay in the cache while it is served
+  std::int64_t activations;  // elements of a token that wait for the backward pass, beside the
+                             // inputs of adapted linears
+};
+
+LayerShape layer_shape(const ModelConfig& config, int layer);
+
+}  // namespace hub::model_config

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <mlx/array.h>
+#include <mlx/ops.h>
+
+#include "core/models/language_model.h"
+#include "core/models/weights.h"
+#include "core/nn/embedding.h"
+#include "core/nn/rms_norm.h"
+#include "core/tensor/ops.h"
+
+namespace hub::models {
+
+// What surrounds the blocks of a family: embedding, final norm, output head. A Block is made from
+// (config, weights, layer), maps x [rows, hidden_size] to the same by (x, attend, adapters), and
+// lists its linears().
+template <class Block>
+class Decoder final : public LanguageModel {
+ public:
+  // Takes its tensors from `weights` and calls finish().
+  Decoder(const model_config::ModelConfig& config, Weights weights)
+      : config_(config),
+        embed_tokens_(
+            weights.embedding("model.embed_tokens", config.vocab_size, config.hidden_size)),
+        norm_(weights.rms_norm("model.norm", config.hidden_size, config.rms_norm_eps)) {
+    layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
+    for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+      layers_.emplace_back(config, weights, layer);
+    }
+    if (config.tie_word_embeddings) {
+      weights.ignore("lm_head.");
+    } else {
+      lm_head_ = weights.linear("lm_head", config.hidden_size, config.vocab_size, false);
+    }
+    weights.finish();
+    weight_bytes_ = weights.bytes();
+  }
+
+  [[nodiscard]] const model_config::ModelConfig& config() const override { return config_; }
+
+  [[nodiscard]] mx::array hidden(
+      const mx::array& tokens, const Attend& attend, nn::AdapterSpans adapters) const override {
+    mx::array h = embed_tokens_(tokens);
+    if (config_.embedding_scale != 1.0F) {
+      h = mx::multiply(h, mx::array(config_.embedding_scale, h.dtype()));
+    }
+    for (const Block& layer : layers_) {
+      h = layer(h, attend, adapters);
+    }
+    return norm_(h);
+  }
+
+  [[nodiscard]] mx::array logits(
+      const mx::array& hidden, nn::AdapterSpans adapters) const override {
+    const mx::array out =
+        lm_head_ ? (*lm_head_)(hidden, adapters) : embed_tokens_.as_linear(hidden);
+    return tensor::astype(out, mx::float32);
+  }
+
+  [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
+    std::vector<const nn::Linear*> result;
+    for (const Block& layer : layers_) {
+      const auto own = layer.linears();
+      result.insert(result.end(), own.begin(), own.end());
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::uint64_t weight_bytes() const override { return weight_bytes_; }
+
+ private:
+  model_config::ModelConfig config_;
+  nn::Embedding embed_tokens_;
+  std::vector<Block> layers_;
+  nn::RmsNorm norm_;
+  std::optional<nn::Linear> lm_head_;  // absent: tied to embed_tokens_
+  std::uint64_t weight_bytes_ = 0;
+};
+
+}  // namespace hub::models
