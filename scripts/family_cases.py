@@ -20,7 +20,11 @@ CASES: dict[str, dict[str, Any]] = {
     "llama": {
         **SHAPE,
         "model_type": "llama",
-        "rope_scaling": {"rope_type": "llama3", "factor": 4.0, "original_max_position_embeddings": 16},
+        "rope_scaling": {
+            "rope_type": "llama3",
+            "factor": 4.0,
+            "original_max_position_embeddings": 16,
+        },
     },
     # QLoRA, and an output head of its own.
     "llama_packed": {
@@ -44,7 +48,12 @@ CASES: dict[str, dict[str, Any]] = {
         "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
     },
     "mistral": {**SHAPE, "model_type": "mistral", "tie_word_embeddings": False},
-    "smollm3": {**SHAPE, "model_type": "smollm3", "num_hidden_layers": 3, "no_rope_layer_interval": 2},
+    "smollm3": {
+        **SHAPE,
+        "model_type": "smollm3",
+        "num_hidden_layers": 3,
+        "no_rope_layer_interval": 2,
+    },
     "qwen2": {**SHAPE, "model_type": "qwen2", "rope_theta": 1e6},
     "qwen3": {**SHAPE, "model_type": "qwen3", "rope_theta": 1e6},
     "phi3": {
@@ -54,7 +63,11 @@ CASES: dict[str, dict[str, Any]] = {
         "head_dim": 8,
         "partial_rotary_factor": 0.75,
         "original_max_position_embeddings": 32,
-        "rope_scaling": {"type": "longrope", "long_factor": [1.0, 1.5, 3.0], "short_factor": [1.0, 1.0, 1.0]},
+        "rope_scaling": {
+            "type": "longrope",
+            "long_factor": [1.0, 1.5, 3.0],
+            "short_factor": [1.0, 1.0, 1.0],
+        },
     },
     "gemma3": {
         **SHAPE,

@@ -12,6 +12,7 @@ same ones. All in float32.
 import argparse
 import importlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,23 @@ def words(name: str, count: int) -> Words:
 
 def values(name: str, shape: list[int], mean: float, spread: float) -> Any:
     """Uniform in [mean - spread, mean + spread)."""
-    unit: FloatArray = (words(name, int(np.prod(shape))) >> np.uint32(8)) / float(1 << 23) - 1.0
+    unit: FloatArray = (words(name, math.prod(shape)) >> np.uint32(8)) / float(1 << 23) - 1.0
     return mx.array((mean + spread * unit).astype(np.float32).reshape(shape))
 
 
 def make_tensor(tensor: dict[str, Any]) -> Any:
-    name, shape = tensor["name"], tensor["shape"]
+    name: str = tensor["name"]
+    shape: list[int] = tensor["shape"]
     if tensor["dtype"] == "U32":
-        return mx.array(words(name, int(np.prod(shape))).reshape(shape))
+        return mx.array(words(name, math.prod(shape)).reshape(shape))
     if tensor["dtype"] == "U8":  # exponents of mxfp4: 2^-3 … 2^0
-        return mx.array((124 + words(name, int(np.prod(shape))) % 4).astype(np.uint8).reshape(shape))
+        return mx.array((124 + words(name, math.prod(shape)) % 4).astype(np.uint8).reshape(shape))
     return values(name, shape, tensor["mean"], tensor["spread"])
 
 
-def describe(name: str, array: Any, scales: dict[str, tuple[int, int]], offset: float) -> dict[str, Any]:
+def describe(
+    name: str, array: Any, scales: dict[str, tuple[int, int]], offset: float
+) -> dict[str, Any]:
     """How a tensor of the model is filled: norms around `offset`, packed weights with steps that give a matrix's usual
     spread, everything else as a matrix of unit-variance outputs."""
     shape = list(array.shape)
@@ -94,7 +98,8 @@ def describe(name: str, array: Any, scales: dict[str, tuple[int, int]], offset: 
 
 def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """The model with our weights, and how each of its tensors is filled."""
-    model_type = remapped.get(config["model_type"], config["model_type"])
+    stated: str = config["model_type"]
+    model_type = remapped.get(stated, stated)
     module: Any = importlib.import_module(f"mlx_lm.models.{model_type}")
     model: Any = module.Model(module.ModelArgs.from_dict(dict(config)))
     if hasattr(model, "sanitize") and config.get("tie_word_embeddings"):
@@ -108,7 +113,11 @@ def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
             own = quantization.get(path, quantization)
             if own:
                 scales[path] = (layer.weight.shape[-1], (1 << own["bits"]) - 1)
-            return {key: own[key] for key in ("group_size", "bits", "mode") if key in own} if own else False
+            return (
+                {key: own[key] for key in ("group_size", "bits", "mode") if key in own}
+                if own
+                else False
+            )
 
         nn.quantize(model, class_predicate=packing)
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
@@ -136,15 +145,20 @@ def greedy(model: Any, prompt: list[int]) -> tuple[list[int], float]:
     return tokens, margin
 
 
+def unfreeze_factors(_: str, layer: Any) -> None:
+    if "lora_a" in layer:
+        layer.unfreeze(keys=["lora_a", "lora_b"])
+
+
 def add_adapter(model: Any) -> list[str]:
     """LoRA on every linear of the layers; the names of its factors."""
-    tuner.linear_to_lora_layers(model, len(model.layers), {"rank": RANK, "scale": SCALE, "dropout": 0.0})
+    tuner.linear_to_lora_layers(
+        model, len(model.layers), {"rank": RANK, "scale": SCALE, "dropout": 0.0}
+    )
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
     factors = {name: array for name, array in named if name.endswith((".lora_a", ".lora_b"))}
     model.freeze()
-    model.apply_to_modules(
-        lambda _, layer: layer.unfreeze(keys=["lora_a", "lora_b"]) if "lora_a" in layer else None
-    )
+    model.apply_to_modules(unfreeze_factors)
     filled = [
         (name, values(name, list(array.shape), 0.0, 0.3 if name.endswith("a") else 0.1))
         for name, array in factors.items()
@@ -197,7 +211,9 @@ def record_case(name: str, config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("cases", nargs="*", choices=[[], *CASES], help="all when none is named")
     wanted: list[str] = parser.parse_args().cases or list(CASES)
     mx.set_default_device(mx.cpu)

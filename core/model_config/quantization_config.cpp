@@ -24,14 +24,16 @@ Quantization quantization_from(
       "group_size", 16, 1024, defaults ? std::optional(defaults->group_size) : std::nullopt);
   result.bits = required("bits", 2, 8, defaults ? std::optional(defaults->bits) : std::nullopt);
   result.mode =
-      reader.optional_string("mode").value_or(defaults ? defaults->mode : std::string("affine"));
+      reader.optional_string("mode").value_or("affine");  // also where the others are mxfp4
   const bool known_group =
       result.group_size == 32 || result.group_size == 64 || result.group_size == 128;
-  if (result.mode != "affine" || !known_group || result.bits == 7) {
+  const bool affine = result.mode == "affine" && known_group && result.bits != 7;
+  const bool mxfp4 = result.mode == "mxfp4" && result.group_size == 32 && result.bits == 4;
+  if (!affine && !mxfp4) {
     fields.complain(
         fmt::format(
-            "'{}' must be mode affine with group_size 32, 64 or 128 and 2, 3, 4, 5, 6 or 8 bits, "
-            "got mode {}, group_size {}, {} bits",
+            "'{}' must be affine with group_size 32, 64 or 128 and 2, 3, 4, 5, 6 or 8 bits, or "
+            "mxfp4 with group_size 32 and 4 bits, got {}, group_size {}, {} bits",
             reader.path_of("mode"),
             result.mode,
             result.group_size,

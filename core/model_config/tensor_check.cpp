@@ -15,6 +15,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/model_config/layer_shape.h"
+#include "core/model_config/packing.h"
 
 namespace hub::model_config {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 using Shape = std::vector<std::int64_t>;
 
 constexpr std::string_view kLayers = "model.layers.";
+constexpr std::string_view kFloats = "of floats";
 constexpr std::size_t kMostNamed = 100;  // problems in one message
 
 bool is_float(const std::string& dtype) {
@@ -52,11 +54,8 @@ class TensorCheck {
     for (int layer = 0; layer < std::min(layers, config_.num_hidden_layers); ++layer) {
       const std::string path = fmt::format("{}{}.", kLayers, layer);
       const LayerShape shape = layer_shape(config_, layer);
-      for (const LinearShape& linear : shape.linears) {
-        matrix(path + linear.name, linear.out, linear.in);
-        if (linear.bias) {
-          floats(path + linear.name + ".bias", {linear.out});
-        }
+      for (const LinearShape& each : shape.linears) {
+        linear(path + each.name, each);
       }
       for (const TensorShape& tensor : shape.others) {
         floats(path + tensor.name, tensor.shape);
@@ -100,52 +99,41 @@ class TensorCheck {
     return tensor;
   }
 
-  void check(const std::string& name, const Shape& shape, bool integers) {
+  // dtype: as safetensors spells it, or kFloats.
+  void check(const std::string& name, const Shape& shape, std::string_view dtype) {
     const TensorInfo* tensor = take(name);
     if (tensor == nullptr) {
       problems_.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
     } else if (
-        tensor->shape != shape || (integers ? tensor->dtype != "U32" : !is_float(tensor->dtype))) {
+        tensor->shape != shape ||
+        (dtype == kFloats ? !is_float(tensor->dtype) : tensor->dtype != dtype)) {
       problems_.push_back(
           fmt::format(
-              "{} is {}, wanted [{}] {}",
-              name,
-              tensor->describe(),
-              fmt::join(shape, ", "),
-              integers ? "U32" : "of floats"));
+              "{} is {}, wanted [{}] {}", name, tensor->describe(), fmt::join(shape, ", "), dtype));
     }
   }
-  void floats(const std::string& name, const Shape& shape) { check(name, shape, false); }
+  void floats(const std::string& name, const Shape& shape) { check(name, shape, kFloats); }
 
   void matrix(const std::string& path, std::int64_t rows, std::int64_t columns) {
     if (left_.contains(path + ".scales")) {
-      packed(path, rows, columns);
+      packed(path, {}, rows, columns);
     } else {
       floats(path + ".weight", {rows, columns});
     }
   }
 
-  // As models/weights.cpp: where config.json has no entry for the path, the tensors say how it is
-  // packed.
-  void packed(const std::string& path, std::int64_t rows, std::int64_t columns) {
-    const TensorInfo* weight = find(path + ".weight");
+  // `leading`: nothing, or the number of experts.
+  void packed(
+      const std::string& path, const Shape& leading, std::int64_t rows, std::int64_t columns) {
     const TensorInfo* scales = find(path + ".scales");
-    const auto stated = config_.quantization_of(path);
-    Quantization q = stated.value_or(Quantization{});
-    if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
-        scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
-      q.bits = static_cast<int>(weight->shape[1] * 32 / columns);
-      q.group_size = static_cast<int>(columns / scales->shape[1]);
-    }
-    const bool known = q.group_size == 32 || q.group_size == 64 || q.group_size == 128;
-    if (!stated || !known || q.bits < 2 || q.bits > 8 || q.bits == 7 ||
-        columns % q.group_size != 0) {
+    const auto q = packing_of(config_, path, find(path + ".weight"), *scales, columns);
+    if (!q) {
       problems_.push_back(
           fmt::format(
               "{}.scales is {}: {} [{}, {}]",
               path,
               scales->describe(),
-              config_.quantization ? "no affine quantization that config.json allows gives that for"
+              config_.quantization ? "no quantization that config.json allows gives that for"
                                    : "config.json has no 'quantization' for the packed",
               rows,
               columns));
@@ -154,9 +142,48 @@ class TensorCheck {
       }
       return;
     }
-    check(path + ".weight", {rows, columns * q.bits / 32}, true);
-    floats(path + ".scales", {rows, columns / q.group_size});
-    floats(path + ".biases", {rows, columns / q.group_size});
+    const auto shape = [&](std::int64_t width) {
+      Shape result = leading;
+      result.insert(result.end(), {rows, width});
+      return result;
+    };
+    const Shape groups = shape(columns / q->group_size);
+    check(path + ".weight", shape(columns * q->bits / 32), "U32");
+    if (q->mode == "affine") {
+      floats(path + ".scales", groups);
+      floats(path + ".biases", groups);
+    } else {
+      check(path + ".scales", groups, "U8");
+    }
+  }
+
+  // The weights of all experts, stacked or one by one.
+  void experts(const std::string& path, const LinearShape& shape) {
+    if (left_.contains(path + ".scales")) {
+      packed(path, {shape.experts}, shape.out, shape.in);
+    } else if (
+        left_.contains(path + ".weight") ||
+        !left_.contains(unstacked_expert(path, 0) + ".weight")) {
+      floats(path + ".weight", {shape.experts, shape.out, shape.in});
+    } else {
+      for (int expert = 0; expert < shape.experts; ++expert) {
+        floats(unstacked_expert(path, expert) + ".weight", {shape.out, shape.in});
+      }
+    }
+    if (shape.bias) {
+      floats(path + ".bias", {shape.experts, shape.out});
+    }
+  }
+
+  void linear(const std::string& path, const LinearShape& shape) {
+    if (shape.experts > 0) {
+      experts(path, shape);
+      return;
+    }
+    matrix(path, shape.out, shape.in);
+    if (shape.bias) {
+      floats(path + ".bias", {shape.out});
+    }
   }
 
   [[nodiscard]] const TensorInfo* find(const std::string& name) const {
@@ -241,8 +268,15 @@ std::vector<std::string> adapter_problems(
           std::find(adapter.keys->begin(), adapter.keys->end(), linear.name) != adapter.keys->end();
       if (named) {
         const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
-        check(path + ".lora_a", {linear.in, adapter.rank});
-        check(path + ".lora_b", {adapter.rank, linear.out});
+        const bool stacked = linear.experts > 0;
+        check(
+            path + ".lora_a",
+            stacked ? Shape{linear.experts, adapter.rank, linear.in}
+                    : Shape{linear.in, adapter.rank});
+        check(
+            path + ".lora_b",
+            stacked ? Shape{linear.experts, linear.out, adapter.rank}
+                    : Shape{adapter.rank, linear.out});
       }
     }
   }

@@ -50,7 +50,7 @@ LayerPath split(const std::string& path) {
 }
 
 // The linears that `config` says are adapted, by path.
-std::map<std::string, const nn::Linear*> adapted_linears(
+std::map<std::string, AdapterSite> adapted_linears(
     const AdapterConfig& config, const LanguageModel& model) {
   const int layers = model.config().num_hidden_layers;
   if (config.num_layers > layers) {
@@ -59,14 +59,14 @@ std::map<std::string, const nn::Linear*> adapted_linears(
         fmt::format("'num_layers' is {}, but the model has {}", config.num_layers, layers));
   }
   const int first = config.num_layers > 0 ? layers - config.num_layers : 0;
-  std::map<std::string, const nn::Linear*> result;
-  for (const nn::Linear* linear : model.linears()) {
-    const LayerPath path = split(linear->path());
+  std::map<std::string, AdapterSite> result;
+  for (const AdapterSite& site : adapter_sites(model)) {
+    const LayerPath path = split(site.path);
     const bool named =
         !config.keys ||
         std::find(config.keys->begin(), config.keys->end(), path.name) != config.keys->end();
     if (path.layer >= first && named) {
-      result[linear->path()] = linear;
+      result.emplace(site.path, site);
     }
   }
   return result;
@@ -75,32 +75,30 @@ std::map<std::string, const nn::Linear*> adapted_linears(
 void check_tensor(
     const SafetensorsHeader& header,
     const std::string& name,
-    std::int64_t rows,
-    std::int64_t columns,
+    const mx::Shape& shape,
     std::vector<std::string>& problems) {
   const TensorInfo* found = header.find(name);
   if (found == nullptr) {
-    problems.push_back(fmt::format("missing: {} [{}, {}]", name, rows, columns));
+    problems.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
     return;
   }
   const bool is_float = found->dtype == "F32" || found->dtype == "F16" || found->dtype == "BF16";
-  if (found->shape != std::vector<std::int64_t>{rows, columns} || !is_float) {
+  if (found->shape != std::vector<std::int64_t>(shape.begin(), shape.end()) || !is_float) {
     problems.push_back(
-        fmt::format("{} is {}, wanted [{}, {}] of floats", name, found->describe(), rows, columns));
+        fmt::format(
+            "{} is {}, wanted [{}] of floats", name, found->describe(), fmt::join(shape, ", ")));
   }
 }
 
 // Every tensor that should be there is, with the base's shapes, and no other.
 std::vector<std::string> misfits(
-    const SafetensorsHeader& header,
-    const std::map<std::string, const nn::Linear*>& linears,
-    int rank) {
+    const SafetensorsHeader& header, const std::map<std::string, AdapterSite>& linears, int rank) {
   std::vector<std::string> problems;
   std::set<std::string> known;
-  for (const auto& [path, linear] : linears) {
+  for (const auto& [path, site] : linears) {
     known.insert({path + ".lora_a", path + ".lora_b"});
-    check_tensor(header, path + ".lora_a", linear->in_features(), rank, problems);
-    check_tensor(header, path + ".lora_b", rank, linear->out_features(), problems);
+    check_tensor(header, path + ".lora_a", site.a_shape(rank), problems);
+    check_tensor(header, path + ".lora_b", site.b_shape(rank), problems);
   }
   for (const TensorInfo& tensor : header.tensors) {
     if (!known.contains(tensor.name)) {
@@ -169,6 +167,26 @@ base::Json described(const nn::LoraAdapter& adapter, const LanguageModel& model)
 
 }  // namespace
 
+mx::Shape AdapterSite::a_shape(int rank) const {
+  return experts > 0 ? mx::Shape{experts, rank, in} : mx::Shape{in, rank};
+}
+
+mx::Shape AdapterSite::b_shape(int rank) const {
+  return experts > 0 ? mx::Shape{experts, out, rank} : mx::Shape{rank, out};
+}
+
+std::vector<AdapterSite> adapter_sites(const LanguageModel& model) {
+  std::vector<AdapterSite> sites;
+  for (const nn::Linear* linear : model.linears()) {
+    sites.push_back({linear->path(), linear->in_features(), linear->out_features(), 0});
+  }
+  for (const nn::SwitchLinear* linear : model.switch_linears()) {
+    sites.push_back(
+        {linear->path(), linear->in_features(), linear->out_features(), linear->experts()});
+  }
+  return sites;
+}
+
 nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const LanguageModel& model) {
   const AdapterConfig config = AdapterConfig::load(folder);
   const auto file = folder / kTensorFile;
@@ -189,7 +207,7 @@ nn::LoraAdapter load_adapter(const std::filesystem::path& folder, const Language
   adapter.scale = static_cast<float>(config.scale);
   auto tensors = tensor::load_safetensors(file);
   std::vector<mx::array> arrays;
-  for (const auto& [path, linear] : linears) {
+  for (const auto& [path, site] : linears) {
     const mx::array a = tensor::astype(tensors.at(path + ".lora_a"), mx::float32);
     const mx::array b = tensor::astype(tensors.at(path + ".lora_b"), mx::float32);
     adapter.layers.insert({path, nn::LoraWeights{a, b}});

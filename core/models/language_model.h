@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mlx/array.h>
@@ -12,16 +14,36 @@
 #include "core/base/json.h"
 #include "core/model_config/model_config.h"
 #include "core/nn/linear.h"
+#include "core/nn/switch_linear.h"
 
 namespace hub::models {
 
 namespace mx = mlx::core;
 
 // Attention of one layer: queries [rows, heads * head_dim], keys and values [rows, kv_heads *
-// head_dim], all before the rotary embedding -> [rows, heads * head_dim]. The caller decides what
-// the rows are: one training batch or many requests (attend.h).
-using Attend =
-    std::function<mx::array(int layer, const mx::array& q, const mx::array& k, const mx::array& v)>;
+// head_dim], all before the rotary embedding -> [rows, heads * head_dim]. `sinks` [heads]: a score
+// more for each head, without a value. The caller decides what the rows are: one training batch or
+// many requests (attend.h).
+class Attend {
+ public:
+  using Sinks = std::optional<mx::array>;
+  using Function = std::function<mx::array(
+      int layer, const mx::array& q, const mx::array& k, const mx::array& v, const Sinks& sinks)>;
+
+  explicit Attend(Function function) : function_(std::move(function)) {}
+
+  mx::array operator()(
+      int layer,
+      const mx::array& q,
+      const mx::array& k,
+      const mx::array& v,
+      const Sinks& sinks = std::nullopt) const {
+    return function_(layer, q, k, v, sinks);
+  }
+
+ private:
+  Function function_;
+};
 
 // A decoder. All functions only build graphs and belong to the one thread that owns MLX.
 class LanguageModel {
@@ -42,10 +64,26 @@ class LanguageModel {
   // Every linear of the transformer layers, in layer order: what LoRA may target. Valid as long as
   // the model lives.
   [[nodiscard]] virtual std::vector<const nn::Linear*> linears() const = 0;
+  // The same of the linears with a weight for each expert.
+  [[nodiscard]] virtual std::vector<const nn::SwitchLinear*> switch_linears() const { return {}; }
 
   // Bytes of all weights as they lie in memory.
   [[nodiscard]] virtual std::uint64_t weight_bytes() const = 0;
 };
+
+// A linear that LoRA may adapt, with or without experts.
+struct AdapterSite {
+  std::string path;
+  int in;
+  int out;
+  int experts;  // 0: a plain linear
+
+  // Of the factors, as mlx-lm stores them: a [in, rank], b [rank, out]; with experts a [experts,
+  // rank, in], b [experts, out, rank].
+  [[nodiscard]] mx::Shape a_shape(int rank) const;
+  [[nodiscard]] mx::Shape b_shape(int rank) const;
+};
+std::vector<AdapterSite> adapter_sites(const LanguageModel& model);
 
 // Loads config.json and model*.safetensors of `folder` and evaluates the weights. On CPU every
 // float becomes float32. Throws kUnprocessable naming missing, unused and misshaped tensors (all of

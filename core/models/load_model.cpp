@@ -6,9 +6,11 @@
 
 #include "core/base/error.h"
 #include "core/models/gemma3.h"
+#include "core/models/gpt_oss.h"
 #include "core/models/language_model.h"
 #include "core/models/llama.h"
 #include "core/models/phi3.h"
+#include "core/models/qwen3_moe.h"
 #include "core/models/weights.h"
 
 namespace hub::models {
@@ -17,7 +19,7 @@ namespace {
 using MakeModel = std::unique_ptr<LanguageModel> (*)(const model_config::ModelConfig&, Weights);
 
 // One line a family; the names are those of model_config::known_model_types().
-constexpr std::array<std::pair<std::string_view, MakeModel>, 7> kFamilies{{
+constexpr std::array<std::pair<std::string_view, MakeModel>, 9> kFamilies{{
     {"llama", make_llama},
     {"mistral", make_llama},
     {"smollm3", make_llama},
@@ -25,6 +27,8 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 7> kFamilies{{
     {"qwen3", make_llama},
     {"phi3", make_phi3},
     {"gemma3_text", make_gemma3},
+    {"qwen3_moe", make_qwen3_moe},
+    {"gpt_oss", make_gpt_oss},
 }};
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "core/models/weights.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,12 +10,16 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/model_config/layer_shape.h"
+#include "core/model_config/packing.h"
 #include "core/tensor/ops.h"
 
 namespace hub::models {
 namespace {
 
 using model_config::TensorInfo;
+
+constexpr std::string_view kFloats = "of floats";
 
 bool is_float(const std::string& dtype) {
   return dtype == "F32" || dtype == "F16" || dtype == "BF16";
@@ -59,29 +64,25 @@ mx::array Weights::load(const std::string& name) {
   return opened->second.extract(name).mapped();
 }
 
-mx::array Weights::tensor(const std::string& name, const mx::Shape& shape, bool integers) {
+mx::array Weights::tensor(const std::string& name, const mx::Shape& shape, std::string_view dtype) {
   const TensorInfo* found = find(name);
   if (found == nullptr) {
     problems_.push_back(fmt::format("missing: {} {}", name, shape_text(shape)));
   } else if (
-      !same_shape(*found, shape) || (integers ? found->dtype != "U32" : !is_float(found->dtype))) {
+      !same_shape(*found, shape) ||
+      (dtype == kFloats ? !is_float(found->dtype) : found->dtype != dtype)) {
     problems_.push_back(
-        fmt::format(
-            "{} is {}, wanted {} {}",
-            name,
-            found->describe(),
-            shape_text(shape),
-            integers ? "U32" : "of floats"));
+        fmt::format("{} is {}, wanted {} {}", name, found->describe(), shape_text(shape), dtype));
     unused_.erase(name);
   } else {
     return load(name);
   }
-  return mx::zeros({}, integers ? mx::uint32 : mx::float32);  // stand-in until finish() throws
+  return mx::zeros({}, mx::float32);  // stand-in until finish() throws
 }
 
 // Evaluated at once, so that a cast never keeps more than one tensor twice in memory.
 mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool keep_half) {
-  mx::array loaded = tensor(name, shape, false);
+  mx::array loaded = tensor(name, shape, kFloats);
   if (!keep_half || loaded.dtype() != mx::float16) {
     loaded = tensor::astype(loaded, tensor::compute_dtype(loaded.dtype()));
   }
@@ -90,26 +91,16 @@ mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool 
   return loaded;
 }
 
-Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
-  const TensorInfo* weight = find(path + ".weight");
+// How the tensors at `path` are packed; complains and gives nothing when they fit no packing.
+std::optional<model_config::Quantization> Weights::packing(
+    const std::string& path, int rows, int columns) {
   const TensorInfo* scales = find(path + ".scales");
-  const auto stated = config_.quantization_of(path);
-  // As mlx_lm/utils.py › infer_quant_config: the tensors say what a path without an entry of its
-  // own in config.json is packed with.
-  auto quantization = stated.value_or(model_config::Quantization{});
-  if (weight != nullptr && weight->shape.size() == 2 && scales->shape.size() == 2 &&
-      scales->shape[1] > 0 && !config_.quantization_overrides.contains(path)) {
-    quantization.bits = static_cast<int>(weight->shape[1] * 32 / columns);
-    quantization.group_size = static_cast<int>(columns / scales->shape[1]);
-  }
-  const int group = quantization.group_size;
-  const int bits = quantization.bits;
-  const bool known_group = group == 32 || group == 64 || group == 128;
-  if (!stated || !known_group || bits < 2 || bits > 8 || bits == 7 || columns % group != 0) {
+  const auto found =
+      model_config::packing_of(config_, path, find(path + ".weight"), *scales, columns);
+  if (!found) {
     problems_.push_back(
         fmt::format(
-            "{}.scales is {}, which fits no affine quantization of [{}, {}] that config.json "
-            "allows",
+            "{}.scales is {}, which fits no quantization of [{}, {}] that config.json allows",
             path,
             scales->describe(),
             rows,
@@ -117,16 +108,79 @@ Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int co
     for (const char* part : {".weight", ".scales", ".biases"}) {
       unused_.erase(path + part);
     }
+  }
+  return found;
+}
+
+Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
+  const auto quantization = packing(path, rows, columns);
+  if (!quantization) {
     return {mx::zeros({}), std::nullopt};
   }
+  const int group = quantization->group_size;
+  const int bits = quantization->bits;
   const mx::Shape groups{rows, columns / group};
   const bool keep_half = own_kernel_takes(group, bits) || tensor::default_device_is_gpu();
-  mx::array packed = tensor(path + ".weight", {rows, columns * bits / 32}, true);
+  mx::array packed = tensor(path + ".weight", {rows, columns * bits / 32}, "U32");
   packed.eval();
   bytes_ += packed.nbytes();
   mx::array scale = floats(path + ".scales", groups, keep_half);
   mx::array bias = floats(path + ".biases", groups, keep_half);
   return {std::move(packed), nn::QuantizedParts{std::move(scale), std::move(bias), group, bits}};
+}
+
+tensor::PackedMatrices Weights::packed_experts(
+    const std::string& path, int experts, int in, int out) {
+  const auto found = packing(path, out, in);
+  if (!found) {
+    return {mx::zeros({}), mx::zeros({}), std::nullopt, 64, 4, "affine"};
+  }
+  const model_config::Quantization& quantization = *found;
+  const int bits = quantization.bits;
+  const mx::Shape groups{experts, out, in / quantization.group_size};
+  mx::array packed = tensor(path + ".weight", {experts, out, in * bits / 32}, "U32");
+  packed.eval();
+  bytes_ += packed.nbytes();
+  const bool affine = quantization.mode == "affine";
+  mx::array scale = affine ? floats(path + ".scales", groups, tensor::default_device_is_gpu())
+                           : tensor(path + ".scales", groups, "U8");
+  std::optional<mx::array> bias;
+  if (affine) {
+    bias = floats(path + ".biases", groups, tensor::default_device_is_gpu());
+  } else {
+    scale.eval();
+    bytes_ += scale.nbytes();
+  }
+  return {
+      std::move(packed),
+      std::move(scale),
+      std::move(bias),
+      quantization.group_size,
+      bits,
+      quantization.mode};
+}
+
+nn::SwitchLinear Weights::switch_linear(
+    const std::string& path, int experts, int in, int out, bool bias) {
+  std::optional<mx::array> offset;
+  if (bias) {
+    offset = floats(path + ".bias", {experts, out}, false);
+  }
+  if (find(path + ".scales") != nullptr) {
+    return {path, packed_experts(path, experts, in, out), std::move(offset)};
+  }
+  const std::string first = model_config::unstacked_expert(path, 0) + ".weight";
+  if (find(path + ".weight") != nullptr || find(first) == nullptr) {
+    return {path, floats(path + ".weight", {experts, out, in}, false), std::move(offset)};
+  }
+  std::vector<mx::array> each;
+  for (int expert = 0; expert < experts; ++expert) {
+    const std::string name = model_config::unstacked_expert(path, expert) + ".weight";
+    each.push_back(floats(name, {out, in}, false));
+  }
+  mx::array stacked = mx::stack(each, 0);
+  stacked.eval();
+  return {path, std::move(stacked), std::move(offset)};
 }
 
 Weights::Packed Weights::matrix(const std::string& path, int rows, int columns) {
@@ -152,6 +206,10 @@ nn::Embedding Weights::embedding(const std::string& path, int size, int width) {
 
 nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {
   return {path, floats(path + ".weight", {width}, false), eps, config_.norm_offset};
+}
+
+mx::array Weights::vector(const std::string& name, int size) {
+  return floats(name, {size}, false);
 }
 
 void Weights::ignore(const std::string& part) {

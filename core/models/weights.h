@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "core/nn/embedding.h"
 #include "core/nn/linear.h"
 #include "core/nn/rms_norm.h"
+#include "core/nn/switch_linear.h"
 
 namespace hub::models {
 
@@ -33,8 +35,14 @@ class Weights {
   // and group size; they must agree with config.json. `bias` says whether `<path>.bias` must be
   // there. What is missing or misshaped is noted, and the layer gets a stand-in.
   nn::Linear linear(const std::string& path, int in, int out, bool bias);
+  // `experts` linears at once, stacked at `path` or, as published before conversion, one by one
+  // (model_config::unstacked_expert()).
+  nn::SwitchLinear switch_linear(const std::string& path, int experts, int in, int out, bool bias);
   nn::Embedding embedding(const std::string& path, int size, int width);
   nn::RmsNorm rms_norm(const std::string& path, int width, float eps);
+
+  // One tensor of floats.
+  mx::array vector(const std::string& name, int size);
 
   // Tensors whose name contains `part` belong to nobody and are no complaint.
   void ignore(const std::string& part);
@@ -53,8 +61,11 @@ class Weights {
 
   Packed matrix(const std::string& path, int rows, int columns);
   Packed packed_matrix(const std::string& path, int rows, int columns);
+  tensor::PackedMatrices packed_experts(const std::string& path, int experts, int in, int out);
+  std::optional<model_config::Quantization> packing(const std::string& path, int rows, int columns);
   mx::array floats(const std::string& name, const mx::Shape& shape, bool keep_half);
-  mx::array tensor(const std::string& name, const mx::Shape& shape, bool integers);
+  // dtype: as safetensors spells it, or "of floats".
+  mx::array tensor(const std::string& name, const mx::Shape& shape, std::string_view dtype);
   const model_config::TensorInfo* find(const std::string& name);
   mx::array load(const std::string& name);
 

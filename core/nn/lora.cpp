@@ -14,13 +14,6 @@
 namespace hub::nn {
 namespace {
 
-mx::array rows_of(const mx::array& x, int begin, int end) {
-  if (begin == 0 && end == x.shape(0)) {
-    return x;
-  }
-  return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{end, x.shape(1)});
-}
-
 // A key of its own for each module: the given key with the path's FNV-1a hash mixed in.
 mx::array key_for(const mx::array& key, const std::string& path) {
   std::uint64_t hash = 14695981039346656037ULL;
@@ -39,27 +32,32 @@ mx::array dropout(const mx::array& x, float rate, const mx::array& key) {
   return mx::multiply(mx::multiply(x, mx::array(1.0F / keep)), tensor::astype(kept, x.dtype()));
 }
 
-// scale * (x A) B in the type of x
-mx::array low_rank(
-    const LoraAdapter& adapter,
-    const LoraWeights& weights,
-    const mx::array& x,
-    const std::string& path) {
-  mx::array input = tensor::astype(x, mx::float32);
-  if (adapter.dropout > 0.0F) {
-    if (!adapter.dropout_key) {
-      throw base::Error(base::ErrorCode::kInternal, "an adapter with dropout needs a dropout_key");
-    }
-    input = dropout(input, adapter.dropout, key_for(*adapter.dropout_key, path));
-  }
-  const mx::array z = kernels::matmul(kernels::matmul(input, weights.a), weights.b);
-  return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
-}
-
 }  // namespace
 
-mx::array add_adapters(
-    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+mx::array rows_of(const mx::array& x, Rows rows) {
+  if (rows.begin == 0 && rows.end == x.shape(0)) {
+    return x;
+  }
+  mx::Shape from(x.ndim(), 0);
+  mx::Shape to = x.shape();
+  from[0] = rows.begin;
+  to[0] = rows.end;
+  return mx::slice(x, from, to);
+}
+
+mx::array adapter_input(const LoraAdapter& adapter, const mx::array& x, const std::string& path) {
+  const mx::array input = tensor::astype(x, mx::float32);
+  if (adapter.dropout <= 0.0F) {
+    return input;
+  }
+  if (!adapter.dropout_key) {
+    throw base::Error(base::ErrorCode::kInternal, "an adapter with dropout needs a dropout_key");
+  }
+  return dropout(input, adapter.dropout, key_for(*adapter.dropout_key, path));
+}
+
+mx::array add_to_spans(
+    const mx::array& y, const std::string& path, AdapterSpans adapters, const AdapterDelta& delta) {
   std::vector<mx::array> pieces;
   int done = 0;
   for (const AdapterSpan& span : adapters) {
@@ -78,20 +76,30 @@ mx::array add_adapters(
               y.shape(0)));
     }
     if (span.begin > done) {
-      pieces.push_back(rows_of(y, done, span.begin));
+      pieces.push_back(rows_of(y, {done, span.begin}));
     }
-    const mx::array delta =
-        low_rank(*span.adapter, found->second, rows_of(x, span.begin, span.end), path);
-    pieces.push_back(mx::add(rows_of(y, span.begin, span.end), delta));
+    const Rows rows{span.begin, span.end};
+    const mx::array z = delta(*span.adapter, found->second, rows);
+    const mx::array scaled = mx::multiply(z, mx::array(span.adapter->scale));
+    pieces.push_back(mx::add(rows_of(y, rows), tensor::astype(scaled, y.dtype())));
     done = span.end;
   }
   if (done == 0) {
     return y;
   }
   if (done < y.shape(0)) {
-    pieces.push_back(rows_of(y, done, y.shape(0)));
+    pieces.push_back(rows_of(y, {done, y.shape(0)}));
   }
   return pieces.size() == 1 ? pieces.front() : mx::concatenate(pieces, 0);
+}
+
+mx::array add_adapters(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  return add_to_spans(
+      y, path, adapters, [&](const LoraAdapter& adapter, const LoraWeights& factors, Rows rows) {
+        const mx::array input = adapter_input(adapter, rows_of(x, rows), path);
+        return kernels::matmul(kernels::matmul(input, factors.a), factors.b);
+      });
 }
 
 }  // namespace hub::nn

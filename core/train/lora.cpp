@@ -76,13 +76,13 @@ void check_targets(
 }
 
 // The linears to adapt, in name order.
-std::map<std::string, const nn::Linear*> choose_linears(
+std::map<std::string, models::AdapterSite> choose_linears(
     const models::LanguageModel& model, const model_config::FinetuneParams& params) {
   const int first_layer = first_adapted_layer(model, params.num_layers);
-  std::map<std::string, const nn::Linear*> chosen;
+  std::map<std::string, models::AdapterSite> chosen;
   std::set<std::string> available;
-  for (const nn::Linear* linear : model.linears()) {
-    const LayerPath place = split_path(linear->path());
+  for (const models::AdapterSite& site : models::adapter_sites(model)) {
+    const LayerPath place = split_path(site.path);
     available.insert(place.relative);
     const auto& targets = params.target_modules;
     const bool wanted =
@@ -90,7 +90,7 @@ std::map<std::string, const nn::Linear*> choose_linears(
           return matches(place.relative, target);
         });
     if (wanted && place.layer >= first_layer) {
-      chosen.emplace(linear->path(), linear);
+      chosen.emplace(site.path, site);
     }
   }
   if (params.target_modules) {
@@ -147,20 +147,15 @@ TrainableAdapter make_adapter(
   result.scale = static_cast<float>(params.scale);
   result.dropout = static_cast<float>(params.dropout);
   mx::array key = mx::random::key(seed);
-  for (const auto& [path, linear] : choose_linears(model, params)) {
+  for (const auto& [path, site] : choose_linears(model, params)) {
     const auto [next, own] = mx::random::split(key);
     key = next;
-    const float bound = 1.0F / std::sqrt(static_cast<float>(linear->in_features()));
+    const float bound = 1.0F / std::sqrt(static_cast<float>(site.in));
     result.paths.push_back(path);
     result.parameters.push_back(
         mx::random::uniform(
-            mx::array(-bound),
-            mx::array(bound),
-            mx::Shape{linear->in_features(), params.rank},
-            mx::float32,
-            own));
-    result.parameters.push_back(
-        mx::zeros(mx::Shape{params.rank, linear->out_features()}, mx::float32));
+            mx::array(-bound), mx::array(bound), site.a_shape(params.rank), mx::float32, own));
+    result.parameters.push_back(mx::zeros(site.b_shape(params.rank), mx::float32));
   }
   mx::eval(result.parameters);
   return result;
