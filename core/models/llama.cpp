@@ -7,6 +7,7 @@
 #include <mlx/ops.h>
 
 #include "core/nn/embedding.h"
+#include "core/nn/recompute.h"
 #include "core/nn/rms_norm.h"
 #include "core/nn/swiglu.h"
 #include "core/tensor/ops.h"
@@ -119,8 +120,12 @@ class LlamaModel final : public LanguageModel {
   [[nodiscard]] mx::array hidden(
       const mx::array& tokens, const Attend& attend, nn::AdapterSpans adapters) const override {
     mx::array h = embed_tokens_(tokens);
-    for (const TransformerBlock& layer : layers_) {
-      h = layer(h, attend, adapters);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const nn::Block block = [&layer = layers_[i], attend](
+                                  const mx::array& x, nn::AdapterSpans own) {
+        return layer(x, attend, own);
+      };
+      h = nn::run_block(block, fmt::format("model.layers.{}.", i), h, adapters);
     }
     return norm_(h);
   }

@@ -11,8 +11,9 @@
 namespace hub::nn {
 namespace {
 
-mx::array float32(const mx::array& x) {
-  return tensor::astype(x, mx::float32);
+// What the CPU's kernels take; a GPU attends in the type of the activations.
+mx::array rows_for_kernel(const mx::array& x) {
+  return tensor::astype(x, tensor::compute_dtype(x.dtype()));
 }
 
 }  // namespace
@@ -25,7 +26,12 @@ CachedStep cached_attention(
     std::vector<CachedRows> sequences,
     const AttentionShape& shape) {
   CachedStep step = kernels::cached_attention(
-      float32(q), float32(k), float32(v), inv_freq, std::move(sequences), shape);
+      rows_for_kernel(q),
+      rows_for_kernel(k),
+      rows_for_kernel(v),
+      inv_freq,
+      std::move(sequences),
+      shape);
   step.out = tensor::astype(step.out, q.dtype());
   return step;
 }
@@ -43,8 +49,8 @@ mx::array causal_attention(
         base::ErrorCode::kInternal,
         fmt::format("{} rows are not {} sequences of {} tokens", q.shape(0), batch, length));
   }
-  const mx::array out =
-      kernels::causal_attention(float32(q), float32(k), float32(v), inv_freq, batch, shape);
+  const mx::array out = kernels::causal_attention(
+      rows_for_kernel(q), rows_for_kernel(k), rows_for_kernel(v), inv_freq, batch, shape);
   return tensor::astype(out, q.dtype());
 }
 

@@ -6,6 +6,7 @@
 #include <mlx/ops.h>
 
 #include "core/kernels/dense_matmul.h"
+#include "core/kernels/low_rank.h"
 #include "core/kernels/quantized_matmul.h"
 #include "core/tensor/ops.h"
 
@@ -21,7 +22,7 @@ mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
 
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts) {
-  if (x.dtype() == mx::float32) {
+  if (x.dtype() == mx::float32 || tensor::default_device_is_gpu()) {
     return kernels::quantized_matmul(
         x, {weight, parts.scales, parts.biases, parts.group_size, parts.bits});
   }
@@ -39,13 +40,45 @@ Linear::Linear(
       quantized_(std::move(quantized)),
       bias_(std::move(bias)) {}
 
-mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
-  mx::array y =
-      quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
-  if (bias_) {
-    y = mx::add(y, *bias_);
+namespace {
+
+struct Base {
+  mx::array weight;
+  std::optional<QuantizedParts> quantized;
+  std::optional<mx::array> bias;
+
+  [[nodiscard]] mx::array forward(const mx::array& x) const {
+    const mx::array y =
+        quantized ? quantized_matmul(x, weight, *quantized) : matmul_transposed(x, weight);
+    return bias ? mx::add(y, *bias) : y;
   }
-  return add_adapters(y, x, path_, adapters);
+  [[nodiscard]] mx::array backward(const mx::array& dy) const {
+    return quantized ? kernels::quantized_matmul(
+                           dy,
+                           {weight,
+                            quantized->scales,
+                            quantized->biases,
+                            quantized->group_size,
+                            quantized->bits},
+                           false)
+                     : mx::matmul(dy, weight);
+  }
+};
+
+}  // namespace
+
+mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
+  const Base base{weight_, quantized_, bias_};
+  if (const LoraWeights* own = fusable_adapter(x, path_, adapters)) {
+    return kernels::adapted(
+        {[base](const mx::array& in) { return base.forward(in); },
+         [base](const mx::array& dy) { return base.backward(dy); }},
+        x,
+        own->a,
+        own->b,
+        adapters[0].adapter->scale);
+  }
+  return add_adapters(base.forward(x), x, path_, adapters);
 }
 
 int Linear::in_features() const {

@@ -9,6 +9,8 @@
 
 #include "core/base/error.h"
 #include "core/kernels/dense_matmul.h"
+#include "core/kernels/low_rank.h"
+#include "core/nn/recompute.h"
 #include "core/tensor/ops.h"
 
 namespace hub::nn {
@@ -56,7 +58,39 @@ mx::array low_rank(
   return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
 }
 
+// low_rank() whose float32 copies of half-precision rows are not kept for the gradient.
+mx::array lean_low_rank(
+    const LoraAdapter& adapter,
+    const LoraWeights& weights,
+    const mx::array& x,
+    const std::string& path) {
+  if (x.dtype() == mx::float32) {
+    return low_rank(adapter, weights, x, path);
+  }
+  LoraAdapter settings;
+  settings.scale = adapter.scale;
+  settings.dropout = adapter.dropout;
+  settings.dropout_key = adapter.dropout_key;
+  const auto product = [settings, path](const std::vector<mx::array>& in) {
+    return std::vector<mx::array>{low_rank(settings, {in[1], in[2]}, in[0], path)};
+  };
+  return recomputed(product, {x, weights.a, weights.b})[0];
+}
+
 }  // namespace
+
+const LoraWeights* fusable_adapter(
+    const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  if (adapters.size() != 1 || adapters[0].adapter->dropout > 0.0F || adapters[0].begin != 0 ||
+      adapters[0].end != x.shape(0)) {
+    return nullptr;
+  }
+  const auto& layers = adapters[0].adapter->layers;
+  const auto found = layers.find(path);
+  const bool fits =
+      found != layers.end() && kernels::has_own_low_rank(x, found->second.a, found->second.b);
+  return fits ? &found->second : nullptr;
+}
 
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
@@ -81,7 +115,7 @@ mx::array add_adapters(
       pieces.push_back(rows_of(y, done, span.begin));
     }
     const mx::array delta =
-        low_rank(*span.adapter, found->second, rows_of(x, span.begin, span.end), path);
+        lean_low_rank(*span.adapter, found->second, rows_of(x, span.begin, span.end), path);
     pieces.push_back(mx::add(rows_of(y, span.begin, span.end), delta));
     done = span.end;
   }

@@ -25,6 +25,7 @@ struct LoraAdapter {
       layers;                            // by module path: "model.layers.3.self_attn.q_proj"
   float dropout = 0.0F;                  // training only; on the adapter's input
   std::optional<mx::array> dropout_key;  // [2] uint32; required when dropout > 0
+  bool recompute = false;                // training only: run_block() keeps no activations
 };
 
 // Rows [begin, end) of a step use this adapter; rows in no span use the base alone. Spans do not
@@ -41,5 +42,10 @@ using AdapterSpans = std::span<const AdapterSpan>;
 // draws from `dropout_key` and the path, so each module has its own mask.
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
+
+// The factors of the module at `path` when one adapter without dropout covers all rows of x and
+// kernels::adapted() can add them together with the module's own product; else nullptr.
+const LoraWeights* fusable_adapter(
+    const mx::array& x, const std::string& path, AdapterSpans adapters);
 
 }  // namespace hub::nn

@@ -15,7 +15,8 @@ mx::array RmsNorm::operator()(const mx::array& x) const {
   if (x.dtype() == mx::float32 && weight_.dtype() == mx::float32) {
     return kernels::rms_norm(x, weight_, eps_);
   }
-  return tensor::rms_norm(x, weight_, eps_);
+  // A float32 weight would widen everything after it.
+  return tensor::rms_norm(x, tensor::astype(weight_, x.dtype()), eps_);
 }
 
 }  // namespace hub::nn

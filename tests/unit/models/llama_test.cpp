@@ -7,6 +7,7 @@
 #include <mlx/ops.h>
 #include <mlx/random.h>
 
+#include "core/tensor/ops.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 #include "tests/unit/models/forward.h"
@@ -40,6 +41,9 @@ nn::LoraAdapter random_adapter(const LanguageModel& model, std::uint64_t seed) {
 }
 
 TEST(Llama, ChunksOfAPromptGiveTheSameBitsAsTheWhole) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
   const auto model = tiny();
   const mx::array whole = forward(*model, kPrompt);
   for (const int chunk : {1, 2, 3, 7}) {
@@ -57,6 +61,9 @@ TEST(Llama, ChunksOfAPromptGiveTheSameBitsAsTheWhole) {
 }
 
 TEST(Llama, ASequenceIsTheSameAloneAndInABatch) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
   const auto model = tiny();
   const std::vector<int> other{8, 1, 1, 90};
   KvCache first(model->config());
@@ -75,6 +82,9 @@ TEST(Llama, ASequenceIsTheSameAloneAndInABatch) {
 }
 
 TEST(Llama, RowsWithoutAnAdapterAreTheBases) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
   const auto model = tiny();
   const nn::LoraAdapter adapter = random_adapter(*model, 3);
   const nn::LoraAdapter another = random_adapter(*model, 4);
@@ -102,8 +112,10 @@ TEST(Llama, TrainingAttentionEqualsServingAttention) {
   const mx::array tokens = tokens_of({5, 17, 3, 80, 42, 9, 9, 61});
   const mx::array logits =
       model->logits(model->hidden(tokens, causal_attend(model->config(), 2, 4), {}), {});
-  EXPECT_LT(relative_error(rows(logits, 0, 4), forward(*model, first)), 1e-5F);
-  EXPECT_LT(relative_error(rows(logits, 4, 8), forward(*model, second)), 1e-5F);
+  // On a GPU MLX multiplies few rows by other kernels than many.
+  const float tolerance = tensor::default_device_is_gpu() ? 5e-3F : 1e-5F;
+  EXPECT_LT(relative_error(rows(logits, 0, 4), forward(*model, first)), tolerance);
+  EXPECT_LT(relative_error(rows(logits, 4, 8), forward(*model, second)), tolerance);
 }
 
 TEST(Llama, GradientsFlowToTheFirstLayersAdapter) {

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/linear.h"
+#include "core/tensor/ops.h"
 
 namespace hub::nn {
 namespace {
@@ -70,6 +71,9 @@ TEST_F(Lora, EachSpanHasItsOwnAndOtherRowsKeepTheirBits) {
 }
 
 TEST_F(Lora, ARowIsTheSameAloneAndBesideOthers) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
   const std::vector<AdapterSpan> all{{&first_, 0, 6}};
   const std::vector<AdapterSpan> one{{&first_, 0, 1}};
   EXPECT_TRUE(same_bits(rows(linear_(x_, all), 4, 5), linear_(rows(x_, 4, 5), one)));
