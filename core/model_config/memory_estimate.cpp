@@ -9,8 +9,13 @@ namespace hub::model_config {
 namespace {
 
 constexpr std::uint64_t kFloat = 4;  // bytes
+constexpr std::uint64_t kHalf = 2;
+constexpr std::uint64_t kUnpackedAtOnce = 4;        // matrices of a layer, on a GPU
+constexpr std::uint64_t kRunAhead = 2'500'000'000;  // bytes, on a GPU
 constexpr std::uint64_t kPrefillChunk = 256;
 constexpr std::uint64_t kLogitRows = 32;
+constexpr int kLogitsAtOnce = 1 << 26;  // elements, of the loss
+constexpr int kFewestRows = 64;
 constexpr std::uint64_t kProcessBytes = 48'000'000;
 constexpr std::uint64_t kSlackShare = 20;  // one twentieth
 
@@ -88,6 +93,12 @@ Adapted adapted_of(const Widths& w, const FinetuneParams& params) {
 
 }  // namespace
 
+int loss_chunk_rows(int vocab_size, Activations activations) {
+  const int elements = activations == Activations::kHalf ? 2 * kLogitsAtOnce : kLogitsAtOnce;
+  const int rows = elements / std::max(vocab_size, 1);
+  return std::max(rows / kFewestRows * kFewestRows, kFewestRows);
+}
+
 std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element) {
   const Widths w(config);
   return 2 * u64(config.num_hidden_layers) * w.K * u64(bytes_per_element);
@@ -107,38 +118,48 @@ std::uint64_t serving_bytes(
 // 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on:
 //      2 H        the inputs of the two norms
 //      Q + 2 K    q, k, v as attention's gradient needs them
-//      2 K        attention's rotated keys and its values by head
+//      2 K        attention's rotated keys and its values by head; on a GPU its result, Q, instead
 //      2 I        gate and up
 //      + the inputs of the adapted linears (H for q, k, v; Q for o; H for gate, up; I for down)
 //        and `rank` of x A for each
-//    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
-//    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
-//    With grad_checkpoint a layer keeps H, and one layer at a time everything.
+//    and once: the logits with their gradient beside half of the working set, or the working set of
+//    a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits, and only
+//    loss_chunk_rows() of them at once. With grad_checkpoint a layer keeps H, and one layer at a
+//    time everything.
 // 2. The update: gradients and new values of everything trained, 3 A more (4 A when accumulating).
 //
-// Attention keeps no scores, so nothing grows with the square of the length.
+// Attention keeps no scores, so nothing grows with the square of the length. On a GPU activations
+// take 2 bytes, logits and their gradient 12 in both types, the head and some of a layer's matrices
+// are unpacked, and kRunAhead is what evaluation holds that runs ahead of the device.
 std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
-    const BatchTokens& batch) {
+    const BatchTokens& batch,
+    Activations activations) {
+  const bool half = activations == Activations::kHalf;
+  const std::uint64_t element = half ? kHalf : kFloat;
   const Widths w(config);
   const Adapted adapted = adapted_of(w, params);
   const std::uint64_t all_layers = u64(config.num_hidden_layers);
   const std::uint64_t layers =
       params.num_layers > 0 ? std::min(u64(params.num_layers), all_layers) : all_layers;
-  const std::uint64_t factors = layers * adapted.factors;
+  const std::uint64_t factors = kFloat * layers * adapted.factors;
   const std::uint64_t sum = params.grad_accumulation_steps > 1 ? factors : 0;
 
-  const std::uint64_t layer = 2 * w.H + w.Q + 4 * w.K + 2 * w.I + adapted.kept;
+  const std::uint64_t attended = half ? w.Q : 2 * w.K;
+  const std::uint64_t layer = 2 * w.H + w.Q + 2 * w.K + attended + 2 * w.I + adapted.kept;
   const std::uint64_t kept = params.grad_checkpoint ? layers * w.H + layer : layers * layer;
-  const std::uint64_t working = 8 * (w.H + w.I);
-  const std::uint64_t logits = 2 * w.V * batch.trained;
-  const std::uint64_t backward =
-      sum + batch.tokens * kept +
-      std::max(batch.tokens * working, logits + batch.tokens * working / 2);
+  const std::uint64_t unpacked = half ? kHalf * kUnpackedAtOnce * w.H * w.I : 0;
+  const std::uint64_t head = half ? kHalf * w.H * w.V : 0;
+  const std::uint64_t working = element * batch.tokens * 8 * (w.H + w.I);
+  const std::uint64_t rows =
+      std::min(batch.trained, u64(loss_chunk_rows(config.vocab_size, activations)));
+  const std::uint64_t logits = (half ? 2 * (kFloat + kHalf) : 2 * kFloat) * w.V * rows;
+  const std::uint64_t backward = sum + element * batch.tokens * kept + (half ? kRunAhead : 0) +
+                                 std::max(working + unpacked, head + logits + working / 2);
   const std::uint64_t update = sum + 3 * factors;
-  return weight_bytes + kFloat * (3 * factors + std::max(backward, update));
+  return weight_bytes + 3 * factors + std::max(backward, update);
 }
 
 std::uint64_t finetune_bytes(

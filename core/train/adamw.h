@@ -41,12 +41,6 @@ class AdamW {
   [[nodiscard]] std::vector<mx::array> state() const;
 
  private:
-  mx::array update_one(
-      std::size_t index,
-      const mx::array& parameter,
-      const mx::array& gradient,
-      double learning_rate);
-
   AdamWSettings settings_;
   std::vector<mx::array> first_;   // m, as the parameters' shapes
   std::vector<mx::array> second_;  // v

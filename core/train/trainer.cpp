@@ -15,6 +15,7 @@
 #include "core/data/split.h"
 #include "core/tensor/ops.h"
 #include "core/train/loss.h"
+#include "core/train/packed.h"
 
 namespace hub::train {
 namespace {
@@ -28,8 +29,13 @@ std::uint64_t stream_seed(std::uint64_t seed, std::uint64_t stream, std::uint64_
 }
 
 // On a GPU few distinct shapes save compilations and buffers; on a CPU padding costs its full time.
-int pad_multiple() {
-  return tensor::default_device_is_gpu() ? 32 : 8;
+BatchShape batch_shape(int max_tokens) {
+  BatchShape shape{.max_tokens = max_tokens, .pad_multiple = 8};
+  if (tensor::default_device_is_gpu()) {
+    shape.pad_multiple = 32;
+    shape.long_pad_multiple = 128;
+  }
+  return shape;
 }
 
 std::vector<data::Example> with_trained_tokens(std::vector<data::Example> rows, int max_tokens) {
@@ -61,12 +67,6 @@ void check_settings(const model_config::FinetuneParams& params) {
         "method must be lora, got \"" + params.method + "\"",
         "params.method");
   }
-  if (params.grad_checkpoint) {
-    throw base::Error(
-        base::ErrorCode::kNotImplemented,
-        "grad_checkpoint is not available yet: use a smaller batch_size or max_seq_length",
-        "params.grad_checkpoint");
-  }
 }
 
 }  // namespace
@@ -95,10 +95,10 @@ Trainer::Trainer(
       data_(std::move(data)),
       params_(std::move(params)),
       batch_size_(batch_size),
-      shape_{params_.max_seq_length, pad_multiple(), false},
+      shape_(batch_shape(params_.max_seq_length)),
       hooks_(std::move(hooks)),
       schedule_("constant", 0.0, 0, 1),
-      optimizer_(adamw_settings(params_), adapter_.parameters) {
+      optimizer_(adamw_settings(params_), packed(adapter_.parameters)) {
   check_settings(params_);
   const std::size_t rows = data_.train.size();
   data_.train = with_trained_tokens(std::move(data_.train), params_.max_seq_length);
@@ -150,7 +150,7 @@ TrainResult Trainer::run() {
     const int done = step_ - begin;  // in an earlier attempt
     begin += static_cast<int>(groups.size());
     for (auto i = static_cast<std::size_t>(done); i < groups.size(); ++i) {
-      step(groups[i]);
+      step(groups[i], i + 1 < groups.size() ? &groups[i + 1] : nullptr);
       if (due(params_.report_every) || step_ == total_steps_) {
         report();
       }
@@ -205,24 +205,28 @@ void Trainer::ask() {
   }
 }
 
-void Trainer::step(const Group& group) {
+void Trainer::step(const Group& group, const Group* next) {
   Gradient sum;
+  const std::optional<Prepared> prepared = std::exchange(prepared_, std::nullopt);
   double seconds = 0.0;
   for (const auto& indices : group) {
     ask();  // may wait: not counted as time of training
     const double start = base::steady_seconds();
-    const Batch batch = make_batch(data_.train, indices, shape_);
-    add_batch(sum, batch);
+    if (prepared && prepared->indices == indices) {
+      sum = prepared->sum;
+    } else {
+      const Batch batch = make_batch(data_.train, indices, shape_);
+      add_batch(sum, batch);
+    }
     if (group.size() > 1) {  // frees this batch's activations before the next one's are made
       std::vector<mx::array> arrays = sum.parts;
       arrays.push_back(sum.loss);
       mx::eval(arrays);
     }
-    sum.input_tokens += batch.input_tokens;
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
-  update(sum);
+  update(sum, next);
   ++step_;
   dropout_draws_ += sum.dropout_draws;
   ++window_.steps;
@@ -240,7 +244,8 @@ void Trainer::add_batch(Gradient& sum, const Batch& batch) {
         stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(draw)));
   }
   const auto loss_of = [&](const std::vector<mx::array>& parameters) {
-    const nn::LoraAdapter adapter = adapter_.bind(parameters, dropout_key);
+    nn::LoraAdapter adapter = adapter_.bind(parameters, dropout_key);
+    adapter.recompute = params_.grad_checkpoint;
     return std::vector<mx::array>{masked_loss_sum(model_, &adapter, batch)};
   };
   std::vector<int> all(adapter_.parameters.size());
@@ -252,13 +257,14 @@ void Trainer::add_batch(Gradient& sum, const Batch& batch) {
   sum.parts = std::move(gradients);
   sum.loss = sum.loss + loss[0];
   sum.tokens += batch.trained_tokens;
+  sum.input_tokens += batch.input_tokens;
 }
 
-void Trainer::update(const Gradient& sum) {
+void Trainer::update(const Gradient& sum, const Group* next) {
   const mx::array share(1.0F / static_cast<float>(sum.tokens));
   std::vector<mx::array> gradients;
   gradients.reserve(sum.parts.size());
-  for (const mx::array& part : sum.parts) {
+  for (const mx::array& part : packed(sum.parts)) {
     gradients.push_back(part * share);
   }
   mx::array norm = global_norm(gradients);
@@ -266,17 +272,21 @@ void Trainer::update(const Gradient& sum) {
     gradients = clip_by_norm(gradients, norm, static_cast<float>(params_.max_grad_norm));
   }
   learning_rate_ = schedule_.at(optimizer_.updates());
-  auto updated = optimizer_.update(adapter_.parameters, gradients, learning_rate_);
+  const auto updated = optimizer_.update(packed(adapter_.parameters), gradients, learning_rate_);
 
   std::vector<mx::array> outputs = updated;
   const auto moments = optimizer_.state();
   outputs.insert(outputs.end(), moments.begin(), moments.end());
   outputs.push_back(sum.loss);
   outputs.push_back(norm);
+  mx::async_eval(outputs);
+  adapter_.parameters = unpacked(updated, adapter_.parameters);
+  if (next != nullptr) {
+    prepare(*next);
+  }
   mx::eval(outputs);
   grad_norm_ = static_cast<double>(norm.item<float>());
   check_finite(static_cast<double>(mx::array(sum.loss).item<float>()), grad_norm_);
-  adapter_.parameters = std::move(updated);
 }
 
 void Trainer::check_finite(double loss, double norm) const {

@@ -99,13 +99,20 @@ class Trainer {
     int dropout_draws = 0;
   };
 
+  // The gradient of a step to come, as a graph.
+  struct Prepared {
+    std::vector<std::size_t> indices;  // of its only batch
+    Gradient sum;
+  };
+
   [[nodiscard]] std::vector<Group> plan_epoch(int epoch) const;
   [[nodiscard]] TrainState state() const;
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
-  void step(const Group& group);
+  void step(const Group& group, const Group* next);
   void add_batch(Gradient& sum, const Batch& batch);
-  void update(const Gradient& sum);
+  void update(const Gradient& sum, const Group* next);
+  void prepare(const Group& group);
   void check_finite(double loss, double norm) const;
   void report();
   void run_evaluation();
@@ -125,6 +132,8 @@ class Trainer {
   int total_steps_ = 0;
   LrSchedule schedule_;
   AdamW optimizer_;
+
+  std::optional<Prepared> prepared_;
 
   // What changes from step to step changes at a step's end, all together: between two batches of a
   // step a checkpoint is the one of the step before.

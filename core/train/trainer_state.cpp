@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/train/packed.h"
 #include "core/train/trainer.h"
 
 // What a Trainer keeps over a restart (train_state.h).
@@ -31,7 +32,8 @@ void Trainer::restore(TrainState state) {
         "bad_training_state");
   }
   adapter_.parameters = std::move(state.parameters);
-  optimizer_.restore(std::move(state.first), std::move(state.second), state.updates);
+  optimizer_.restore(packed(state.first), packed(state.second), state.updates);
+  prepared_.reset();
   best_parameters_ = std::move(state.best);
   step_ = state.step;
   dropout_draws_ = state.dropout_draws;
@@ -60,8 +62,8 @@ TrainState Trainer::state() const {
   state.evaluations_without_gain = evaluations_without_gain_;
   state.best_loss = best_loss_;
   state.parameters = adapter_.parameters;
-  state.first = optimizer_.first();
-  state.second = optimizer_.second();
+  state.first = unpacked(optimizer_.first(), adapter_.parameters);
+  state.second = unpacked(optimizer_.second(), adapter_.parameters);
   state.best = best_parameters_;
   return state;
 }
