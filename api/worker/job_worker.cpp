@@ -73,8 +73,8 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
 }
 
 // On CUDA MLX hands work to the device in graphs of up to 1000 MB of inputs, and up to ten of them
-// hold their memory at once. A tenth of that costs no time and saves gigabytes (docs/training.md).
-// Read by MLX when it first uses the device.
+// hold their memory at once. A tenth of that cost no time that showed and saves gigabytes
+// (docs/training.md). Read by MLX when it first uses the device.
 void bound_work_ahead() {
   ::setenv("MLX_MAX_MB_PER_BUFFER", "100", 0);
 }
