@@ -51,22 +51,7 @@ CORE: dict[str, set[str]] = {
         "jobs",
     },
 }
-MLX_FREE_CORE = {
-    "base",
-    "net",
-    "hf",
-    "obs",
-    "db",
-    "artifacts",
-    "model_config",
-    "gguf",
-    "peft",
-    "text",
-    "data",
-    "registry",
-    "jobs",
-    "hub",
-}
+MLX_FREE_CORE = CORE["hub"] | {"hub"}
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},
     "proxy": {"base", "obs", "hub", "api/server"},

@@ -45,3 +45,10 @@ build_and_test() {
   find "build/$1" -name '*.gcda' -delete
   .venv/bin/ctest --preset "$1" --quiet --output-log "build/$1/tests.log" || { tail -n 80 "build/$1/tests.log" && return 1; }
 }
+
+# as_root command…: the system's package manager needs root; sudo asks for it.
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+    fail "installing packages needs root: run as root or install sudo"
+  fi
+}

@@ -38,14 +38,15 @@ std::uint64_t resident_bytes() {
 
 base::Json memory_event() {
   const tensor::Memory memory = tensor::memory();
+  std::uint64_t resident = resident_bytes();
+  if (tensor::default_device_is_gpu()) {
+    resident = std::max(resident, memory.active + memory.cache);
+  }
   base::Json event = {
       {"active_bytes", memory.active},
       {"cache_bytes", memory.cache},
       {"peak_bytes", memory.peak},
-      {"resident_bytes", resident_bytes()}};
-  if (tensor::default_device_is_gpu()) {
-    event["resident_bytes"] = std::max(resident_bytes(), memory.active + memory.cache);
-  }
+      {"resident_bytes", resident}};
   if (const auto limit = tensor::device_memory_limit()) {
     event["device_limit_bytes"] = *limit;
   }
