@@ -131,6 +131,7 @@ class FamilyCase {
       return mx::array(random.begin(), shape, mx::uint32);
     }
     std::vector<std::uint8_t> exponents;
+    exponents.reserve(random.size());
     for (const std::uint32_t word : random) {
       exponents.push_back(static_cast<std::uint8_t>(124U + word % 4U));
     }

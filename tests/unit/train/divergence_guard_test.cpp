@@ -1,5 +1,6 @@
 #include "core/train/divergence_guard.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -136,10 +137,10 @@ TEST_F(BadStepsTest, SeveralInARowReturnToTheCheckpoint) {
   EXPECT_EQ(skipped_[1].step, 5);
   EXPECT_TRUE(skipped_[1].rolls_back);
   // Step 3 was done before and after the return to step 2; from there on at half the rate.
-  std::vector<int> steps;
-  for (const StepReport& report : reports_) {
-    steps.push_back(report.step);
-  }
+  std::vector<int> steps(reports_.size());
+  std::transform(reports_.begin(), reports_.end(), steps.begin(), [](const StepReport& report) {
+    return report.step;
+  });
   EXPECT_EQ(steps, (std::vector<int>{1, 2, 3, 3, 4, 5, 6}));
   EXPECT_DOUBLE_EQ(reports_[2].learning_rate, 1e-2);
   EXPECT_DOUBLE_EQ(reports_[3].learning_rate, 5e-3);

@@ -36,6 +36,7 @@ class LossCurveTest : public testing::Test {
 // The golden's script computes the plan anew.
 TEST_F(LossCurveTest, BothTrainOnTheSameBatches) {
   std::vector<std::size_t> lengths;
+  lengths.reserve(rows_.size());
   for (const data::Example& row : rows_) {
     lengths.push_back(row.tokens.size());
   }

@@ -52,6 +52,7 @@ class OptimizerGoldenTest : public testing::Test {
     const auto max_norm = run.at("max_grad_norm").get<float>();
     for (const base::Json& step : run.at("updates")) {
       std::vector<mx::array> gradients;
+      gradients.reserve(parameters.size());
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         gradients.push_back(mx::array(2.0F) * weight[i] * (parameters[i] - target[i]));
       }
