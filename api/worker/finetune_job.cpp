@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/worker/memory_event.h"
+#include "api/worker/training_samples.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -318,6 +319,13 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   train::TrainHooks hooks;
   hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
   hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
+  std::optional<TrainingSamples> samples;
+  if (!params.sample_prompts.empty()) {
+    samples.emplace(spec, params, model->config());
+    hooks.sample = [&](int step, const train::PlacedModel& placed, const train::KeepGoing& go_on) {
+      samples->draw(step, placed, go_on, emit);
+    };
+  }
   hooks.skipped = [&](const train::SkippedStep& skipped) { reporter.skipped(skipped); };
   hooks.last_checkpoint = [&] { return saved_state(state_file, fingerprint, emit); };
   hooks.best = [&](int step, const train::Trainable& trained) {

@@ -49,6 +49,8 @@ struct FinetuneParams {
   double early_stopping_min_delta = 0.0;       // nats; less is no improvement
   bool save_best = false;                      // keep the best evaluation's result beside the last
   std::optional<int> keep_checkpoints;         // numbered files; absent: all
+  std::vector<std::string> sample_prompts;     // answered at every evaluation; at most 16
+  int sample_max_tokens = 64;                  // of each answer
   int nonfinite_patience = 3;                  // steps in a row without a finite loss and gradient
   int nonfinite_rollbacks = 1;          // returns to the last checkpoint after that; then it fails
   double rollback_lr_factor = 0.5;      // (0, 1]; of the learning rate, at each return
