@@ -255,6 +255,7 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "max_grad_norm",
        "batch_size",
        "max_seq_length",
+       "packing",
        "epochs",
        "max_steps",
        "report_every",
@@ -287,6 +288,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_number(reader, "max_grad_norm", 0.0, 1e6, params.max_grad_norm);
   read_batch_size(reader, params.batch_size);
   read_int(reader, "max_seq_length", 8, 1 << 20, params.max_seq_length);
+  read_flag(reader, "packing", params.packing);
+  if (params.packing && params.compat) {
+    refuse(reader, "packing", "false with compat: mlx-lm has none", true);
+  }
   read_int(reader, "epochs", 1, 100'000, params.epochs);
   read_optional_int(reader, "max_steps", 1, kMany, params.max_steps);
   read_int(reader, "report_every", 1, kMany, params.report_every);
@@ -336,6 +341,7 @@ Json FinetuneParams::to_json() const {
   json["max_grad_norm"] = max_grad_norm;
   json["batch_size"] = batch_size ? Json(*batch_size) : Json("auto");
   json["max_seq_length"] = max_seq_length;
+  json["packing"] = packing;
   json["epochs"] = epochs;
   json["max_steps"] = or_null(max_steps);
   json["report_every"] = report_every;

@@ -38,6 +38,7 @@ struct FinetuneParams {
   double max_grad_norm = 0.0;          // 0: no clipping
   std::optional<int> batch_size;       // rows; absent ("auto"): chosen by memory
   int max_seq_length = 2048;           // tokens; longer rows are cut at the end
+  bool packing = false;                // several rows in one of max_seq_length (data/packing.h)
   int epochs = 1;
   std::optional<int> max_steps;  // ends earlier than the epochs would
   int report_every = 1;          // steps

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -291,7 +292,7 @@ void bench_attention(Report& report) {
     const auto step = [&](auto operation) {
       std::vector<CachedSequence> sequences;
       sequences.push_back({std::move(keys), std::move(cached), rows, position});
-      auto result = operation(q, k, v, inv_freq, std::move(sequences), shape);
+      auto result = operation(q, k, v, inv_freq, std::move(sequences), shape, std::nullopt);
       keys = result.caches[0].keys;
       cached = result.caches[0].values;
       mx::eval({result.out, keys, cached});
@@ -322,7 +323,9 @@ void bench_training(Report& report) {
   };
   const auto attend = [&](auto operation) {
     gradients(
-        [&](const auto& in) { return operation(in[0], in[1], in[2], inv_freq, 2, shape); },
+        [&](const auto& in) {
+          return operation(in[0], in[1], in[2], inv_freq, {256, 256}, shape, std::nullopt);
+        },
         {q, k, v});
   };
   report.add(
