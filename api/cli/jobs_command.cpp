@@ -141,6 +141,13 @@ class JobWatch {
       if (const std::string report = metric_text(data); !report.empty()) {
         line_.report(report);
       }
+    } else if (type == "job.sample") {
+      line_.note(
+          fmt::format(
+              "step {}: {} → {}",
+              static_cast<std::int64_t>(number(data, "step", 0)),
+              Json(text(data, "prompt")).dump(),
+              Json(text(data, "text")).dump()));
     } else if (type == "job.started") {
       line_.note("running");
       waiting_ = "";

@@ -133,7 +133,7 @@ void show_plan(Console& console, const Json& plan) {
   };
   console.out << fmt::format(
                      "trainable parameters  {} of {} ({:.3f} %)\n"
-                     "rows                  {} to train on, {} held out\n"
+                     "rows                  {} to train on{}, {} held out\n"
                      "tokens an epoch       {}, {} of them trained\n"
                      "steps                 {} of {} rows\n"
                      "memory                {} of {}\n"
@@ -143,6 +143,9 @@ void show_plan(Console& console, const Json& plan) {
                      100.0 * static_cast<double>(number("trainable_parameters")) /
                          static_cast<double>(std::max<std::int64_t>(number("parameters"), 1)),
                      number("rows"),
+                     number("packed_rows") == number("rows")
+                         ? std::string()
+                         : fmt::format(" packed into {}", number("packed_rows")),
                      number("eval_rows"),
                      number("tokens"),
                      number("trained_tokens"),

@@ -19,13 +19,14 @@ constexpr int kPage = 200;  // models read from the registry at once
 Response forward_with(
     const std::shared_ptr<hub::EngineLease>& lease,
     const Request& request,
-    const registry::ResolvedModel& resolved) {
+    const std::string& model,
+    const hub::ServedModel& served) {
   Upstream upstream;
   upstream.socket_path = lease->socket().string();
   upstream.headers["x-hub-request-id"] = request.request_id;
-  upstream.headers["x-hub-model"] = resolved.asked;
-  if (resolved.adapter) {
-    upstream.headers["x-hub-adapter"] = resolved.adapter->id;
+  upstream.headers["x-hub-model"] = model;
+  if (served.adapter) {
+    upstream.headers["x-hub-adapter"] = served.adapter->version_id;
   }
   return forward(request, upstream);
 }
@@ -40,21 +41,19 @@ Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string
         "'model' is required: the name of a registered model (GET /v1/models lists them)",
         "model");
   }
-  const registry::ResolvedModel resolved = hub.resolver.resolve(model);
-  const auto acquire = [&] {
-    return std::make_shared<hub::EngineLease>(hub.pool.acquire(hub.served_model(resolved)));
-  };
+  const hub::ServedModel served = hub.served_model(hub.resolver.resolve(model));
+  const auto acquire = [&] { return std::make_shared<hub::EngineLease>(hub.pool.acquire(served)); };
   auto lease = acquire();
   Response response;
   try {
-    response = forward_with(lease, request, resolved);
+    response = forward_with(lease, request, model, served);
   } catch (const base::Error& error) {
     if (error.reason() != kEngineLost && error.reason() != kEngineUnavailable) {
       throw;
     }
     hub.pool.lost(*lease);
     lease = acquire();
-    response = forward_with(lease, request, resolved);
+    response = forward_with(lease, request, model, served);
   }
   if (response.stream) {
     response.stream = [lease, produce = std::move(response.stream)](BodyWriter& writer) {

@@ -71,6 +71,7 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       {"parameters", plan.parameters},
       {"trainable_parameters", plan.trainable_parameters},
       {"rows", plan.rows},
+      {"packed_rows", plan.packed_rows},
       {"eval_rows", plan.eval_rows},
       {"skipped_rows", plan.skipped_rows},
       {"tokens", plan.tokens},

@@ -12,6 +12,7 @@
 #include "api/handlers/metric_files.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/hub/job_kind.h"
@@ -165,6 +166,26 @@ Response job_metrics(hub::Hub& hub, const Request& request) {
   return list_response(data, next);
 }
 
+// From the events, so for as long as those are kept.
+Response job_samples(hub::Hub& hub, const Request& request) {
+  refuse_unknown_query(request, {"limit", "cursor"});
+  const jobs::Job job = hub.queue.get(request.params.at("id"));
+  const Page page = read_page(request, 200, 1000);
+  auto events = hub.events.after(number_cursor(page, 0), job.id, page.limit + 1, "job.sample");
+  std::optional<std::string> next;
+  if (events.size() > static_cast<std::size_t>(page.limit)) {
+    events.pop_back();
+    next = std::to_string(events.back().seq);
+  }
+  Json data = Json::array();
+  for (const jobs::Event& event : events) {
+    Json sample = stored_json(event.data_json);
+    sample["time"] = base::rfc3339(event.time_ms);
+    data.push_back(std::move(sample));
+  }
+  return list_response(data, next);
+}
+
 Response job_logs(hub::Hub& hub, const Request& request) {
   const jobs::Job job = hub.queue.get(request.params.at("id"));
   return text_answer(
@@ -266,6 +287,9 @@ std::vector<Route> job_routes(const RouteContext& context) {
       {"GET",
        "/jobs/{id}/metrics",
        [&hub](const Request& request) { return job_metrics(hub, request); }},
+      {"GET",
+       "/jobs/{id}/samples",
+       [&hub](const Request& request) { return job_samples(hub, request); }},
       {"GET", "/jobs/{id}/logs", [&hub](const Request& request) { return job_logs(hub, request); }},
       {"POST",
        "/jobs/queue/pause",

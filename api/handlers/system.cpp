@@ -98,26 +98,27 @@ Response system_state(hub::Hub& hub) {
        {{"chat", true},
         {"completions", true},
         {"adapters", true},
-        {"finetune_methods", {"lora"}},
+        {"finetune_methods", {"lora", "dora", "full"}},
         {"json_schema", false},
         {"tools", false},
         {"embeddings", false},
         {"api_keys", true},
         {"mlflow", false},
-        {"pull", false}}}};
+        {"pull", true}}}};
   return json_response(200, state.dump());
 }
 
 Response load_engine(hub::Hub& hub, const Request& request) {
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
-  hub.pool.allow_start(resolved.base.id);
-  static_cast<void>(hub.pool.acquire(hub.served_model(resolved)));
+  const hub::ServedModel served = hub.served_model(resolved);
+  hub.pool.allow_start(served.engine_id());
+  static_cast<void>(hub.pool.acquire(served));
   return json_response(200, Json{{"model", resolved.asked}, {"state", "ready"}}.dump());
 }
 
 Response unload_engine(hub::Hub& hub, const Request& request) {
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
-  const bool was_loaded = hub.pool.unload(resolved.base.id);
+  const bool was_loaded = hub.pool.unload(hub.served_model(resolved).engine_id());
   return json_response(
       200,
       Json{{"model", resolved.asked}, {"state", "unloaded"}, {"was_loaded", was_loaded}}.dump());
@@ -133,7 +134,7 @@ Response pin_engine(hub::Hub& hub, const Request& request) {
     pinned = body.optional_bool("pinned").value_or(true);
   }
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
-  hub.pin(resolved.base.id, pinned);
+  hub.pin(hub.served_model(resolved).engine_id(), pinned);
   return json_response(200, Json{{"model", resolved.asked}, {"pinned", pinned}}.dump());
 }
 

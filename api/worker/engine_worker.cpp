@@ -38,6 +38,7 @@ constexpr milliseconds kFlushTimeout{5000};  // for answers that are whole but n
 engine::EngineConfig engine_config(const EngineArguments& arguments) {
   engine::EngineConfig config;
   config.model_folder = arguments.model_folder;
+  config.weights_folder = arguments.weights_folder;
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.max_running = arguments.max_running.value_or(config.max_running);
   return config;

@@ -61,14 +61,6 @@ int pick_batch_size(
   return size;
 }
 
-// The base with the whole weights of a full fine-tuning in place.
-std::unique_ptr<models::LanguageModel> load_trained(
-    const std::filesystem::path& base_folder, const std::filesystem::path& weights_folder) {
-  models::ModelTensors tensors = models::load_tensors(base_folder);
-  models::load_full_weights(weights_folder, tensors);
-  return models::make_model(tensors);
-}
-
 // At most params.max_rows.
 template <typename Row>
 std::vector<Row> cut(std::vector<Row> rows, const EvaluateParams& params) {
@@ -111,7 +103,7 @@ class RowProgress {
 struct Loaded {
   Loaded(const JobSpec& spec, const EmitEvent& emit) {
     const bool full = spec.adapter_folder && models::holds_full_weights(*spec.adapter_folder);
-    model = full ? load_trained(spec.base_folder, *spec.adapter_folder)
+    model = full ? models::load_finetuned_model(spec.base_folder, *spec.adapter_folder)
                  : models::load_model(spec.base_folder);
     if (spec.adapter_folder && !full) {
       adapter = models::load_adapter(*spec.adapter_folder, *model);

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/engine/engine.h"
 #include "core/model_config/memory_estimate.h"
+#include "core/models/model_tensors.h"
 
 namespace hub::api {
 namespace {
@@ -84,6 +85,9 @@ engine::EngineConfig engine_config(
       std::min(params.max_seq_length + params.max_tokens, config.max_position_embeddings);
   engine::EngineConfig result;
   result.model_folder = spec.base_folder;
+  if (spec.adapter_folder && models::holds_full_weights(*spec.adapter_folder)) {
+    result.weights_folder = spec.adapter_folder;
+  }
   result.max_running = model_config::kAnsweredAtOnce;
   result.kv_budget_bytes = model_config::kv_bytes_per_token(config) *
                            static_cast<std::uint64_t>(length) * model_config::kAnsweredAtOnce;
@@ -125,9 +129,10 @@ Json measure_exact_match(
         "dataset",
         "no_trained_tokens");
   }
-  engine::Engine engine(engine_config(spec, params));
+  const engine::EngineConfig config = engine_config(spec, params);
+  engine::Engine engine(config);
   std::optional<std::string> adapter;
-  if (spec.adapter_folder) {
+  if (spec.adapter_folder && !config.weights_folder) {
     engine.attach(kAdapter, *spec.adapter_folder);
     adapter = kAdapter;
   }

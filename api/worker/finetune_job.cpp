@@ -8,10 +8,12 @@
 #include <unistd.h>
 
 #include "api/worker/memory_event.h"
+#include "api/worker/training_samples.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/data/packing.h"
 #include "core/data/split.h"
 #include "core/model_config/finetune_params.h"
 #include "core/models/language_model.h"
@@ -45,6 +47,22 @@ FinetuneParams read_params(const JobSpec& spec) {
   return params;
 }
 
+std::vector<data::Example> packed(
+    std::vector<data::Example> rows, const FinetuneParams& params, const EmitEvent& emit) {
+  if (!params.packing) {
+    return rows;
+  }
+  auto result = data::pack_rows(rows, params.max_seq_length);
+  log_info(
+      emit,
+      fmt::format(
+          "{} rows are packed into {} of at most {} tokens",
+          rows.size(),
+          result.size(),
+          params.max_seq_length));
+  return result;
+}
+
 train::TrainData load_data(
     const JobSpec& spec, const FinetuneParams& params, const EmitEvent& emit) {
   const auto builder = data::ExampleBuilder::load(
@@ -54,10 +72,12 @@ train::TrainData load_data(
   auto all = load_examples(files.train, spec.dataset_digest, builder, emit).examples;
   const auto valid_file = spec.valid_path ? spec.valid_path : files.valid;
   if (valid_file) {
-    return {std::move(all), load_examples(*valid_file, "", builder, emit).examples};
+    return {
+        packed(std::move(all), params, emit),
+        load_examples(*valid_file, "", builder, emit).examples};
   }
   if (params.eval_every == 0) {
-    return {std::move(all), {}};
+    return {packed(std::move(all), params, emit), {}};
   }
   const data::Split split = data::split_rows(all.size(), params.eval_fraction, params.seed);
   train::TrainData result;
@@ -74,6 +94,7 @@ train::TrainData load_data(
           result.train.size(),
           result.valid.size(),
           params.seed));
+  result.train = packed(std::move(result.train), params, emit);
   return result;
 }
 
@@ -318,6 +339,13 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   train::TrainHooks hooks;
   hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
   hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
+  std::optional<TrainingSamples> samples;
+  if (!params.sample_prompts.empty()) {
+    samples.emplace(spec, params, model->config());
+    hooks.sample = [&](int step, const train::PlacedModel& placed, const train::KeepGoing& go_on) {
+      samples->draw(step, placed, go_on, emit);
+    };
+  }
   hooks.skipped = [&](const train::SkippedStep& skipped) { reporter.skipped(skipped); };
   hooks.last_checkpoint = [&] { return saved_state(state_file, fingerprint, emit); };
   hooks.best = [&](int step, const train::Trainable& trained) {

@@ -23,6 +23,7 @@ namespace hub::base {
 //               "finish_reason"}  engines
 //   attached   {"id","error"?: {"code","message"}}  answers attach
 //   detached   {"id"}
+//   sample     {"step","index","prompt","text","tokens","finish_reason"}  jobs
 //   checkpoint {"step","folder"}  jobs
 //   result     {…kind-specific…}  the last event of a job that succeeded
 //   error      {"code","message","param","reason"}  the last event of a worker that failed

@@ -19,6 +19,8 @@ namespace hub::data {
 struct Example {
   std::vector<int> tokens;
   std::vector<std::uint8_t> trained;
+  // Where the second and further of several rows in one begin (packing.h); empty: it is one.
+  std::vector<std::size_t> packed{};
 
   [[nodiscard]] std::size_t trained_count() const;
 };

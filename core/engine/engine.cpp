@@ -18,6 +18,7 @@
 #include "core/engine/stream_state.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/language_model.h"
+#include "core/models/model_tensors.h"
 #include "core/tensor/ops.h"
 
 namespace hub::engine {
@@ -118,7 +119,9 @@ class Engine::Impl {
 void Engine::Impl::run(std::promise<void>& loaded) {
   try {
     tensor::set_cache_limit(config_.mlx_cache_limit_bytes);
-    model_ = models::load_model(config_.model_folder);
+    model_ = config_.weights_folder
+                 ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
+                 : models::load_model(config_.model_folder);
     model_config_ = model_->config();
     weight_bytes_ = model_->weight_bytes();
     const std::uint64_t token_bytes = model_config::kv_bytes_per_token(model_config_);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace hub::engine {
 
 struct EngineConfig {
   std::filesystem::path model_folder;
+  // Whole weights of a full fine-tuning (models/model_tensors.h) in place of the model's.
+  std::optional<std::filesystem::path> weights_folder{};
   int max_running = 16;   // sequences decoded together
   int max_waiting = 256;  // beyond it submit() throws kUnavailable
   int prefill_chunk =

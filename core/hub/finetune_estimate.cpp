@@ -7,6 +7,7 @@
 
 #include "core/data/dataset.h"
 #include "core/data/examples.h"
+#include "core/data/packing.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/weight_files.h"
 
@@ -26,6 +27,9 @@ data::RowSizes row_sizes(
       {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
   const data::DatasetFiles files = data::dataset_files(dataset_path);
   auto rows = data::build_examples(data::read_dataset(files.train), builder).examples;
+  if (params.packing) {  // before some are held out: the same length, and no fewer
+    rows = data::pack_rows(rows, params.max_seq_length);
+  }
   if (files.valid) {
     auto valid = data::build_examples(data::read_dataset(*files.valid), builder).examples;
     rows.insert(rows.end(), valid.begin(), valid.end());

@@ -5,6 +5,7 @@
 
 #include "core/data/dataset.h"
 #include "core/data/examples.h"
+#include "core/data/packing.h"
 #include "core/data/split.h"
 #include "core/hub/finetune_estimate.h"
 #include "core/model_config/conversion_estimate.h"
@@ -50,6 +51,15 @@ void count_rows(
     plan.tokens += set.examples[row].tokens.size();
     plan.trained_tokens += set.examples[row].trained_count();
   }
+  plan.packed_rows = plan.rows;
+  if (params.packing) {
+    std::vector<data::Example> rows;
+    rows.reserve(trained.size());
+    for (const std::size_t row : trained) {
+      rows.push_back(set.examples[row]);
+    }
+    plan.packed_rows = data::pack_rows(rows, params.max_seq_length).size();
+  }
 }
 
 int automatic_batch(
@@ -83,11 +93,11 @@ FinetunePlan plan_finetune(
   plan.batch_size =
       params.batch_size
           ? *params.batch_size
-          : automatic_batch(estimate, params, plan.rows + plan.eval_rows, budget_bytes / 2);
+          : automatic_batch(estimate, params, plan.packed_rows + plan.eval_rows, budget_bytes / 2);
   params.batch_size = plan.batch_size;
   plan.estimated_bytes = estimate.process_bytes(params);
   const std::uint64_t an_epoch = ceil_div(
-      ceil_div(plan.rows, static_cast<std::uint64_t>(plan.batch_size)),
+      ceil_div(plan.packed_rows, static_cast<std::uint64_t>(plan.batch_size)),
       static_cast<std::uint64_t>(params.grad_accumulation_steps));
   const auto all = static_cast<std::int64_t>(an_epoch) * params.epochs;
   plan.steps = params.max_steps ? std::min<std::int64_t>(all, *params.max_steps) : all;

@@ -9,8 +9,9 @@ namespace hub::hub {
 
 // What a fine-tuning job will do, without running it.
 struct FinetunePlan {
-  std::uint64_t rows = 0;       // trained on
-  std::uint64_t eval_rows = 0;  // held out, or of the validation file
+  std::uint64_t rows = 0;         // trained on
+  std::uint64_t packed_rows = 0;  // that hold those, with params.packing; else `rows`
+  std::uint64_t eval_rows = 0;    // held out, or of the validation file
   std::uint64_t skipped_rows = 0;
   std::uint64_t tokens = 0;          // of the rows trained on, cut to max_seq_length: an epoch's
   std::uint64_t trained_tokens = 0;  // those of them that the loss counts

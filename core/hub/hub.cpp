@@ -12,6 +12,7 @@
 #include "core/hub/process_info.h"
 #include "core/hub/pull_job.h"
 #include "core/hub/push_job.h"
+#include "core/model_config/adapter_config.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -287,8 +288,14 @@ ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {
   served.base_name = resolved.base.model_name;
   served.base_folder = artifacts.absolute(resolved.base.folder);
   if (resolved.adapter) {
-    served.adapter =
-        ServedModel::Adapter{resolved.adapter->id, artifacts.absolute(resolved.adapter->folder)};
+    ServedModel::Trained trained{
+        resolved.adapter->id, artifacts.absolute(resolved.adapter->folder)};
+    if (model_config::AdapterConfig::load(trained.folder).fine_tune_type == "full") {
+      served.base_name = resolved.adapter->model_name;
+      served.weights = std::move(trained);
+    } else {
+      served.adapter = std::move(trained);
+    }
   }
   return served;
 }

@@ -58,6 +58,7 @@ class Hub {
   void pin(const std::string& base_version_id, bool pinned);
 
   // The engine and adapter of a resolved `model` value.
+  // Throws kUnprocessable when the adapter's configuration cannot be read.
   [[nodiscard]] ServedModel served_model(const registry::ResolvedModel& resolved) const;
 
   // Folders made at construction.

@@ -111,6 +111,9 @@ void JobRun::on_event(const Json& event) {
   } else if (type == "metric") {
     queue_.record_metric(options_.job_id, data);
     log("info", "metric " + data.dump());
+  } else if (type == "sample") {
+    queue_.record_sample(options_.job_id, data);
+    log("info", "sample " + data.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else if (type == "memory") {
     options_.memory->measured(reader);
     queue_.record_memory(options_.job_id, data);

@@ -36,9 +36,12 @@ void ModelPool::check_files(const ServedModel& model) const {
   if (!options_.check_files) {
     return;
   }
-  const auto engine = loaded_engine(model.base_version_id);
+  const auto engine = loaded_engine(model.engine_id());
   if (!engine) {
     options_.check_files(model.base_version_id);
+    if (model.weights) {
+      options_.check_files(model.weights->version_id);
+    }
   }
   if (!model.adapter) {
     return;
@@ -72,7 +75,7 @@ std::shared_ptr<EngineProcess> ModelPool::loaded_engine(const std::string& base_
 }
 
 std::shared_ptr<EngineProcess> ModelPool::ready_engine(const ServedModel& model) {
-  if (auto engine = loaded_engine(model.base_version_id)) {
+  if (auto engine = loaded_engine(model.engine_id())) {
     return engine;  // the usual case: no file is looked at
   }
   const std::uint64_t bytes = needed_bytes(model);
@@ -124,7 +127,7 @@ std::shared_ptr<EngineProcess> ModelPool::find_or_start(
   if (closed_) {
     throw Error(ErrorCode::kUnavailable, "the hub is shutting down");
   }
-  if (const auto found = engines_.find(model.base_version_id); found != engines_.end()) {
+  if (const auto found = engines_.find(model.engine_id()); found != engines_.end()) {
     if (found->second->alive()) {
       return found->second;
     }
@@ -138,7 +141,7 @@ std::shared_ptr<EngineProcess> ModelPool::find_or_start(
     return nullptr;
   }
   auto engine = std::make_shared<EngineProcess>(engine_options(model, std::move(memory)));
-  engines_[model.base_version_id] = engine;
+  engines_[model.engine_id()] = engine;
   return engine;
 }
 
@@ -153,7 +156,7 @@ void ModelPool::note_end(const EngineProcess& engine) {
 }
 
 void ModelPool::refuse_crash_loop(const ServedModel& model) const {
-  const auto verdict = crashes_.may_start(model.base_version_id, base::steady_seconds());
+  const auto verdict = crashes_.may_start(model.engine_id(), base::steady_seconds());
   if (verdict.wait_seconds > 0) {
     throw Error(
         ErrorCode::kUnavailable,
@@ -174,7 +177,7 @@ EngineProcess::Options ModelPool::engine_options(
     const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const {
   EngineProcess::Options engine;
   engine.model = model.base_name;
-  engine.base_version_id = model.base_version_id;
+  engine.base_version_id = model.engine_id();
   engine.socket = options_.runtime_folder / fmt::format("e-{}.sock", base::new_id().substr(28));
   engine.log_file = log_file(model.base_name);
   engine.record_folder = options_.record_folder;
@@ -192,6 +195,9 @@ EngineProcess::Options ModelPool::engine_options(
       std::to_string(options_.kv_budget_bytes),
       "--max-running",
       std::to_string(options_.max_running)};
+  if (model.weights) {
+    engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
+  }
   if (options_.threads > 0) {
     engine.command.insert(engine.command.end(), {"--threads", std::to_string(options_.threads)});
   }

@@ -17,16 +17,22 @@
 
 namespace hub::hub {
 
-// What a request's `model` value came to: a base version, and an adapter version over it.
+// What a request's `model` value came to: a base version, and a version trained over it.
 struct ServedModel {
   std::string base_version_id;
   std::string base_name;
   std::filesystem::path base_folder;
-  struct Adapter {
+  struct Trained {
     std::string version_id;
     std::filesystem::path folder;
   };
-  std::optional<Adapter> adapter;
+  std::optional<Trained> adapter;  // factors: attached to the base's engine
+  std::optional<Trained> weights;  // of a full fine-tuning: an engine of its own
+
+  // Of the version whose weights the engine holds.
+  [[nodiscard]] const std::string& engine_id() const {
+    return weights ? weights->version_id : base_version_id;
+  }
 };
 
 // The right to send requests to an engine; while any is held the engine is not unloaded to make
@@ -50,10 +56,10 @@ class EngineLease {
   std::shared_ptr<EngineProcess> engine_;
 };
 
-// One engine worker per loaded base model; starts them on demand, attaches adapters, unloads idle
-// ones (the longest unused first, pinned ones never) when memory is needed or they were idle too
-// long, ends those that hang. Public functions are thread-safe and may wait; nobody waits for
-// another model's load.
+// One engine worker per loaded base model and per full fine-tuning of one; starts them on demand,
+// attaches adapters, unloads idle ones (the longest unused first, pinned ones never) when memory is
+// needed or they were idle too long, ends those that hang. Public functions are thread-safe and may
+// wait; nobody waits for another model's load.
 class ModelPool {
  public:
   struct Options {

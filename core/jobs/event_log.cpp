@@ -46,20 +46,19 @@ std::int64_t EventLog::append(
 }
 
 std::vector<Event> EventLog::after(
-    std::int64_t after, const std::optional<std::string>& subject_id, int limit) {
+    std::int64_t after,
+    const std::optional<std::string>& subject_id,
+    int limit,
+    const std::optional<std::string>& type) {
+  // Spelled out, so that each has the index that serves it.
+  std::string query =
+      "SELECT seq, time, type, subject_kind, subject_id, data_json FROM events WHERE seq > ?1";
+  query += subject_id ? " AND subject_id = ?3" : " AND ?3 IS NULL";
+  query += type ? " AND type = ?4" : " AND ?4 IS NULL";
+  query += " ORDER BY seq LIMIT ?2";
   std::vector<Event> events;
   pool_.read([&](db::Connection& connection) {
-    db::Statement rows(
-        connection,
-        subject_id ? "SELECT seq, time, type, subject_kind, subject_id, data_json FROM events "
-                     "WHERE seq > ?1 AND subject_id = ?3 ORDER BY seq LIMIT ?2"
-                   : "SELECT seq, time, type, subject_kind, subject_id, data_json FROM events "
-                     "WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-        after,
-        limit);
-    if (subject_id) {
-      rows.bind(*subject_id);
-    }
+    db::Statement rows(connection, query, after, limit, subject_id, type);
     while (rows.step()) {
       events.push_back(
           {rows.integer(0),

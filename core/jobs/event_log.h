@@ -43,9 +43,13 @@ class EventLog {
       std::string_view subject_id,
       const base::Json& data);
 
-  // Events with seq > `after`, in order, at most `limit`; only those of `subject_id` where given.
+  // Events with seq > `after`, in order, at most `limit`; only those of `subject_id` where given,
+  // and of `type` where given.
   std::vector<Event> after(
-      std::int64_t after, const std::optional<std::string>& subject_id, int limit = 500);
+      std::int64_t after,
+      const std::optional<std::string>& subject_id,
+      int limit = 500,
+      const std::optional<std::string>& type = std::nullopt);
 
   // The newest sequence number; 0 when there is none.
   std::int64_t last();

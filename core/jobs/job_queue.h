@@ -108,6 +108,8 @@ class JobQueue {
       const base::Json* details = nullptr);  // an object: further fields of the event
   // One report: {"step", "train_loss"?, "eval_loss"?, …} (core/base/worker_protocol.h, "metric").
   bool record_metric(const std::string& id, const base::Json& metric);
+  // An answer of the model in training (worker protocol, "sample"): an event job.sample.
+  bool record_sample(const std::string& id, const base::Json& sample);
   // {"peak_bytes", …} (worker protocol, "memory"); keeps the highest peak.
   bool record_memory(const std::string& id, const base::Json& memory);
   bool complete(

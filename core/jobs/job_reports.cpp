@@ -128,6 +128,18 @@ bool JobQueue::record_metric(const std::string& id, const Json& metric) {
   return done;
 }
 
+bool JobQueue::record_sample(const std::string& id, const Json& sample) {
+  bool done = false;
+  pool_.write([&](Connection& connection) {
+    done =
+        Statement(connection, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'RUNNING'", id).step();
+    if (done) {
+      db::record_event(connection, clock_.now_ms(), "job.sample", "job", id, sample);
+    }
+  });
+  return done;
+}
+
 bool JobQueue::record_memory(const std::string& id, const Json& memory) {
   std::optional<std::int64_t> peak;
   if (memory.is_object() && memory.contains("peak_bytes") && memory["peak_bytes"].is_number()) {

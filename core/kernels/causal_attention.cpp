@@ -1,9 +1,12 @@
 #include "core/kernels/causal_attention.h"
 
+#include <algorithm>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <mlx/ops.h>
 
 #include "core/base/error.h"
@@ -21,8 +24,9 @@ namespace {
 // q, k, v.
 class CausalAttentionVjp : public CpuPrimitive {
  public:
-  CausalAttentionVjp(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
-      : CpuPrimitive(stream, level), batch_(batch), shape_(shape) {}
+  CausalAttentionVjp(
+      mx::Stream stream, CpuLevel level, std::vector<int> lengths, const AttentionShape& shape)
+      : CpuPrimitive(stream, level), lengths_(std::move(lengths)), shape_(shape) {}
   const char* name() const override { return "HubCausalAttentionVjp"; }
   std::vector<mx::Shape> output_shapes(const std::vector<mx::array>& inputs) override {
     return {inputs[0].shape(), inputs[1].shape(), inputs[2].shape()};
@@ -30,11 +34,12 @@ class CausalAttentionVjp : public CpuPrimitive {
 
  protected:
   [[nodiscard]] Task task() const override {
-    return [level = level(), batch = batch_, shape = shape_](const Arrays& in, Arrays& out) {
-      const int length = in[0].shape(0) / batch;
-      for (int i = 0; i < batch; ++i) {
-        const std::int64_t q_at = std::int64_t{i} * length * in[0].shape(1);
-        const std::int64_t k_at = std::int64_t{i} * length * in[1].shape(1);
+    return [level = level(), lengths = lengths_, shape = shape_](const Arrays& in, Arrays& out) {
+      std::int64_t row = 0;
+      for (const int length : lengths) {
+        const std::int64_t q_at = row * in[0].shape(1);
+        const std::int64_t k_at = row * in[1].shape(1);
+        row += length;
         run_causal_gradient(
             cpu_ops(level),
             {shape,
@@ -54,7 +59,7 @@ class CausalAttentionVjp : public CpuPrimitive {
   }
 
  private:
-  int batch_;
+  std::vector<int> lengths_;
   AttentionShape shape_;
 };
 
@@ -62,8 +67,9 @@ class CausalAttentionVjp : public CpuPrimitive {
 // by head.
 class CausalAttention : public CpuPrimitive {
  public:
-  CausalAttention(mx::Stream stream, CpuLevel level, int batch, const AttentionShape& shape)
-      : CpuPrimitive(stream, level), batch_(batch), shape_(shape) {}
+  CausalAttention(
+      mx::Stream stream, CpuLevel level, std::vector<int> lengths, const AttentionShape& shape)
+      : CpuPrimitive(stream, level), lengths_(std::move(lengths)), shape_(shape) {}
   const char* name() const override { return "HubCausalAttention"; }
   std::vector<mx::Shape> output_shapes(const std::vector<mx::array>& inputs) override {
     return {inputs[0].shape(), inputs[1].shape(), inputs[2].shape()};
@@ -77,7 +83,7 @@ class CausalAttention : public CpuPrimitive {
     const auto all = mx::array::make_arrays(
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
         {mx::float32, mx::float32, mx::float32},
-        std::make_shared<CausalAttentionVjp>(stream(), level(), batch_, shape_),
+        std::make_shared<CausalAttentionVjp>(stream(), level(), lengths_, shape_),
         {primals[0], primals[1], primals[2], primals[3], primals[4], cotangents[0]});
     std::vector<mx::array> gradients;
     for (const int argument : argnums) {
@@ -93,7 +99,7 @@ class CausalAttention : public CpuPrimitive {
 
  protected:
   [[nodiscard]] Task task() const override {
-    return [level = level(), batch = batch_, shape = shape_](const Arrays& in, Arrays& out) {
+    return [level = level(), lengths = lengths_, shape = shape_](const Arrays& in, Arrays& out) {
       AttentionStep step{
           shape,
           in[0].data<float>(),
@@ -104,27 +110,33 @@ class CausalAttention : public CpuPrimitive {
           in[4].size() == 0 ? nullptr : in[4].data<float>(),
           out[0].data<float>(),
           {}};
-      const int length = in[0].shape(0) / batch;
-      for (int i = 0; i < batch; ++i) {
-        const std::int64_t at = std::int64_t{i} * length * in[1].shape(1);
+      int row = 0;
+      for (const int length : lengths) {
+        const std::int64_t at = std::int64_t{row} * in[1].shape(1);
         step.sequences.push_back(
-            {out[1].data<float>() + at, out[2].data<float>() + at, length, length, 0, i * length});
+            {out[1].data<float>() + at, out[2].data<float>() + at, length, length, 0, row});
+        row += length;
       }
       run_attention_step(cpu_ops(level), step);
     };
   }
 
  private:
-  int batch_;
+  std::vector<int> lengths_;
   AttentionShape shape_;
 };
+
+bool lengths_fit(const std::vector<int>& lengths, int rows) {
+  return std::all_of(lengths.begin(), lengths.end(), [](int length) { return length > 0; }) &&
+         std::accumulate(lengths.begin(), lengths.end(), 0) == rows;
+}
 
 void check(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   const bool heads_fit = shape.heads > 0 && shape.kv_heads > 0 &&
@@ -134,14 +146,15 @@ void check(
     return x.ndim() == 2 && x.shape(0) == q.shape(0) && x.shape(1) == heads * shape.head_dim;
   };
   if (!heads_fit || !fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
-      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape) || batch < 1 ||
-      q.shape(0) % batch != 0) {
+      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape) ||
+      !lengths_fit(lengths, q.shape(0))) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
         fmt::format(
-            "causal_attention: a batch of {} with {} heads over {} key/value heads of {} elements "
+            "causal_attention: sequences of [{}] tokens with {} heads over {} key/value heads of "
+            "{} elements "
             "does not fit q {}, k {}, v {}, inv_freq {}, sinks {}",
-            batch,
+            fmt::join(lengths, ", "),
             shape.heads,
             shape.kv_heads,
             shape.head_dim,
@@ -153,9 +166,15 @@ void check(
   }
 }
 
-}  // namespace
+mx::array rows_of(const mx::array& x, int begin, int count) {
+  if (count == x.shape(0)) {
+    return x;
+  }
+  return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{begin + count, x.shape(1)});
+}
 
-mx::array composed_causal_attention(
+// Sequences of one length.
+mx::array composed_batch(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
@@ -163,7 +182,6 @@ mx::array composed_causal_attention(
     int batch,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
-  check(q, k, v, inv_freq, batch, shape, sinks);
   const int length = q.shape(0) / batch;
   const auto by_head = [&](const mx::array& x, int heads) {
     return mx::transpose(mx::reshape(x, {batch, length, heads, shape.head_dim}), {0, 2, 1, 3});
@@ -177,25 +195,60 @@ mx::array composed_causal_attention(
   return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), q.shape());
 }
 
+}  // namespace
+
+mx::array composed_causal_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& inv_freq,
+    const std::vector<int>& lengths,
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
+  check(q, k, v, inv_freq, lengths, shape, sinks);
+  // Neighbours of one length go through MLX's attention together.
+  std::vector<mx::array> parts;
+  int row = 0;
+  for (std::size_t begin = 0; begin < lengths.size();) {
+    std::size_t end = begin + 1;
+    while (end < lengths.size() && lengths[end] == lengths[begin]) {
+      ++end;
+    }
+    const int batch = static_cast<int>(end - begin);
+    const int rows = batch * lengths[begin];
+    parts.push_back(composed_batch(
+        rows_of(q, row, rows),
+        rows_of(k, row, rows),
+        rows_of(v, row, rows),
+        inv_freq,
+        batch,
+        shape,
+        sinks));
+    row += rows;
+    begin = end;
+  }
+  return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
+}
+
 mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   if (!runs_on_cpu()) {
-    return composed_causal_attention(q, k, v, inv_freq, batch, shape, sinks);
+    return composed_causal_attention(q, k, v, inv_freq, lengths, shape, sinks);
   }
-  check(q, k, v, inv_freq, batch, shape, sinks);
+  check(q, k, v, inv_freq, lengths, shape, sinks);
   for (const auto* input : {&q, &k, &v, &inv_freq}) {
     require(*input, mx::float32, input->ndim(), "causal_attention");
   }
   return mx::array::make_arrays(
       {q.shape(), k.shape(), v.shape()},
       {mx::float32, mx::float32, mx::float32},
-      std::make_shared<CausalAttention>(cpu_stream(), cpu_level(), batch, shape),
+      std::make_shared<CausalAttention>(cpu_stream(), cpu_level(), lengths, shape),
       {q, k, v, inv_freq, sinks.value_or(mx::zeros({0}))})[0];
 }
 

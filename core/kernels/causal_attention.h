@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include <mlx/array.h>
 
@@ -8,10 +9,10 @@
 
 namespace hub::kernels {
 
-// Attention of one layer in training: q [batch * length, H * D], k and v [batch * length, Kv * D],
-// all float32 and before the rotary embedding; rows are `batch` sequences of `length` tokens at
-// positions 0 … length - 1, each attending to positions <= its own in its own sequence.
-// inv_freq and sinks as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k and
+// Attention of one layer in training: q [T, H * D], k and v [T, Kv * D], all float32 and before the
+// rotary embedding; rows are sequences of `lengths` tokens, one after another, T together, each at
+// positions 0 … length - 1 and attending to positions <= its own in its own sequence.
+// inv_freq and sinks as in cached_attention. -> [T, H * D]. Differentiable in q, k and
 // v; sinks and inv_freq count as constants.
 // Shapes or dtypes that do not fit throw base::Error kInvalidArgument.
 mx::array causal_attention(
@@ -19,7 +20,7 @@ mx::array causal_attention(
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
 
@@ -29,7 +30,7 @@ mx::array composed_causal_attention(
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
 

@@ -19,6 +19,8 @@ using base::Json;
 using base::JsonReader;
 
 constexpr double kMaxScale = 1e4;
+constexpr std::size_t kMostSamples = 16;
+constexpr std::size_t kLongestSample = 4000;
 constexpr int kMany = 1'000'000'000;
 // Integers up to here survive every JSON client.
 constexpr std::int64_t kMaxSeed = 9'007'199'254'740'991;
@@ -191,6 +193,26 @@ void read_num_layers(const JsonReader& reader, int& field) {
   }
 }
 
+void read_sample_prompts(const JsonReader& reader, std::vector<std::string>& field) {
+  const std::string_view key = "sample_prompts";
+  const auto value = reader.optional_strings(key);
+  if (!value) {
+    return;
+  }
+  const bool fits =
+      value->size() <= kMostSamples && std::all_of(value->begin(), value->end(), [](const auto& p) {
+        return !p.empty() && p.size() <= kLongestSample;
+      });
+  if (!fits) {
+    refuse(
+        reader,
+        key,
+        fmt::format("at most {} texts of 1 to {} bytes", kMostSamples, kLongestSample),
+        reader.value(key));
+  }
+  field = *value;
+}
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
@@ -204,6 +226,8 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
       {"early_stopping_min_delta",
        "save_best",
        "keep_checkpoints",
+       "sample_prompts",
+       "sample_max_tokens",
        "nonfinite_patience",
        "nonfinite_rollbacks",
        "rollback_lr_factor",
@@ -231,6 +255,7 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "max_grad_norm",
        "batch_size",
        "max_seq_length",
+       "packing",
        "epochs",
        "max_steps",
        "report_every",
@@ -263,6 +288,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_number(reader, "max_grad_norm", 0.0, 1e6, params.max_grad_norm);
   read_batch_size(reader, params.batch_size);
   read_int(reader, "max_seq_length", 8, 1 << 20, params.max_seq_length);
+  read_flag(reader, "packing", params.packing);
+  if (params.packing && params.compat) {
+    refuse(reader, "packing", "false with compat: mlx-lm has none", true);
+  }
   read_int(reader, "epochs", 1, 100'000, params.epochs);
   read_optional_int(reader, "max_steps", 1, kMany, params.max_steps);
   read_int(reader, "report_every", 1, kMany, params.report_every);
@@ -273,6 +302,8 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_number(reader, "early_stopping_min_delta", 0.0, 1e6, params.early_stopping_min_delta);
   read_flag(reader, "save_best", params.save_best);
   read_optional_int(reader, "keep_checkpoints", 1, kMany, params.keep_checkpoints);
+  read_sample_prompts(reader, params.sample_prompts);
+  read_int(reader, "sample_max_tokens", 1, 4096, params.sample_max_tokens);
   read_int(reader, "nonfinite_patience", 1, kMany, params.nonfinite_patience);
   read_int(reader, "nonfinite_rollbacks", 0, kMany, params.nonfinite_rollbacks);
   read_positive(reader, "rollback_lr_factor", 1.0, params.rollback_lr_factor);
@@ -310,6 +341,7 @@ Json FinetuneParams::to_json() const {
   json["max_grad_norm"] = max_grad_norm;
   json["batch_size"] = batch_size ? Json(*batch_size) : Json("auto");
   json["max_seq_length"] = max_seq_length;
+  json["packing"] = packing;
   json["epochs"] = epochs;
   json["max_steps"] = or_null(max_steps);
   json["report_every"] = report_every;
@@ -320,6 +352,8 @@ Json FinetuneParams::to_json() const {
   json["early_stopping_min_delta"] = early_stopping_min_delta;
   json["save_best"] = save_best;
   json["keep_checkpoints"] = or_null(keep_checkpoints);
+  json["sample_prompts"] = sample_prompts;
+  json["sample_max_tokens"] = sample_max_tokens;
   json["nonfinite_patience"] = nonfinite_patience;
   json["nonfinite_rollbacks"] = nonfinite_rollbacks;
   json["rollback_lr_factor"] = rollback_lr_factor;

@@ -38,6 +38,7 @@ struct FinetuneParams {
   double max_grad_norm = 0.0;          // 0: no clipping
   std::optional<int> batch_size;       // rows; absent ("auto"): chosen by memory
   int max_seq_length = 2048;           // tokens; longer rows are cut at the end
+  bool packing = false;                // several rows in one of max_seq_length (data/packing.h)
   int epochs = 1;
   std::optional<int> max_steps;  // ends earlier than the epochs would
   int report_every = 1;          // steps
@@ -49,6 +50,8 @@ struct FinetuneParams {
   double early_stopping_min_delta = 0.0;       // nats; less is no improvement
   bool save_best = false;                      // keep the best evaluation's result beside the last
   std::optional<int> keep_checkpoints;         // numbered files; absent: all
+  std::vector<std::string> sample_prompts;     // answered at every evaluation; at most 16
+  int sample_max_tokens = 64;                  // of each answer
   int nonfinite_patience = 3;                  // steps in a row without a finite loss and gradient
   int nonfinite_rollbacks = 1;          // returns to the last checkpoint after that; then it fails
   double rollback_lr_factor = 0.5;      // (0, 1]; of the learning rate, at each return

@@ -87,12 +87,16 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
   };
 }
 
-Attend causal_attend(const ModelConfig& config, int batch, int length) {
-  return [layers = attention_of_layers(config), batch, length](
+Attend causal_attend(const ModelConfig& config, std::vector<int> lengths) {
+  return [layers = attention_of_layers(config), lengths = std::move(lengths)](
              int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    return nn::causal_attention(q, k, v, inv_freq, batch, length, shape);
+    return nn::causal_attention(q, k, v, inv_freq, lengths, shape);
   };
+}
+
+Attend causal_attend(const ModelConfig& config, int batch, int length) {
+  return causal_attend(config, std::vector<int>(static_cast<std::size_t>(batch), length));
 }
 
 }  // namespace hub::models

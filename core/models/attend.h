@@ -55,8 +55,10 @@ struct SequenceRows {
 Attend cached_attend(
     const model_config::ModelConfig& config, std::span<const SequenceRows> sequences);
 
-// Training: rows are `batch` sequences of `length` tokens, positions 0 … length - 1, causal;
-// differentiable. Padding goes at the end.
+// Training: rows are sequences of `lengths` tokens, one after another, each at positions 0 …
+// length - 1, causal; differentiable. Padding goes at the end of a sequence.
+Attend causal_attend(const model_config::ModelConfig& config, std::vector<int> lengths);
+// The same for `batch` sequences of `length` tokens.
 Attend causal_attend(const model_config::ModelConfig& config, int batch, int length);
 
 }  // namespace hub::models

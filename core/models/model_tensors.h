@@ -45,4 +45,9 @@ bool holds_full_weights(const std::filesystem::path& folder);
 // (`adapter_does_not_fit`) naming every one that has no counterpart of its shape.
 void load_full_weights(const std::filesystem::path& folder, ModelTensors& tensors);
 
+// The model in `folder` with the whole weights in `weights_folder` in place. Throws as
+// load_tensors(), load_full_weights() and make_model() do.
+std::unique_ptr<LanguageModel> load_finetuned_model(
+    const std::filesystem::path& folder, const std::filesystem::path& weights_folder);
+
 }  // namespace hub::models

@@ -2,9 +2,6 @@
 
 #include <utility>
 
-#include <fmt/format.h>
-
-#include "core/base/error.h"
 #include "core/kernels/causal_attention.h"
 #include "core/tensor/ops.h"
 
@@ -40,17 +37,11 @@ mx::array causal_attention(
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
-    int length,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
-  if (q.shape(0) != batch * length) {
-    throw base::Error(
-        base::ErrorCode::kInternal,
-        fmt::format("{} rows are not {} sequences of {} tokens", q.shape(0), batch, length));
-  }
   const mx::array out = kernels::causal_attention(
-      float32(q), float32(k), float32(v), inv_freq, batch, shape, float32(sinks));
+      float32(q), float32(k), float32(v), inv_freq, lengths, shape, float32(sinks));
   return tensor::astype(out, q.dtype());
 }
 

@@ -26,15 +26,13 @@ CachedStep cached_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
 
-// kernels/causal_attention.h likewise. Rows are `batch` sequences of `length` tokens; throws
-// kInternal when they are not.
+// kernels/causal_attention.h likewise.
 mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     const mx::array& inv_freq,
-    int batch,
-    int length,
+    const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
 

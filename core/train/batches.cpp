@@ -64,6 +64,20 @@ int padded_length(
   return static_cast<int>(std::min(padded, std::max(limit, longest - 1)));
 }
 
+// Lengths of the row's sequences in `length` inputs; what pads belongs to the last one.
+void append_parts(const data::Example& row, int length, std::vector<int>& parts) {
+  int begin = 0;
+  for (const std::size_t start : row.packed) {
+    const int next = static_cast<int>(start);
+    if (next >= length) {
+      break;
+    }
+    parts.push_back(next - begin);
+    begin = next;
+  }
+  parts.push_back(length - begin);
+}
+
 mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.begin(), mx::Shape{static_cast<int>(values.size())}, mx::int32);
 }
@@ -103,6 +117,7 @@ Batch make_batch(
   std::vector<int> inputs(indices.size() * width, 0);
   std::vector<int> positions;
   std::vector<int> targets;
+  std::vector<int> parts;
   std::size_t input_tokens = 0;
   for (std::size_t row = 0; row < indices.size(); ++row) {
     const data::Example& sequence = sequences[indices[row]];
@@ -112,6 +127,7 @@ Batch make_batch(
       inputs[begin + t] = sequence.tokens[t];
     }
     input_tokens += tokens;
+    append_parts(sequence, length, parts);
     for (std::size_t t = 1; t < tokens; ++t) {
       if (sequence.trained[t] != 0) {
         positions.push_back(static_cast<int>(begin + t - 1));
@@ -126,6 +142,7 @@ Batch make_batch(
   return {
       static_cast<int>(indices.size()),
       length,
+      std::move(parts),
       int_array(inputs),
       int_array(positions),
       int_array(targets),

@@ -42,6 +42,7 @@ struct BatchShape {
 struct Batch {
   int rows = 0;                    // B
   int length = 0;                  // L
+  std::vector<int> sequences;      // tokens of each, in order, B * L together: rows, or their parts
   mx::array inputs;                // [B * L] int32, padding (0) at the end of each row
   mx::array positions;             // [N] int32: where in `inputs` a target is trained
   mx::array targets;               // [N] int32: what those positions should predict

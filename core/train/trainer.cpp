@@ -252,17 +252,23 @@ void Trainer::report() {
 }
 
 void Trainer::run_evaluation() {
-  if (data_.valid.empty() || params_.eval_every <= 0 || evaluated_step_ == step_) {
+  if (params_.eval_every <= 0 || evaluated_step_ == step_) {
     return;
   }
+  evaluated_step_ = step_;
   const PlacedModel placed = trained_->place(model_, trained_->parameters, std::nullopt);
   const auto keep_going = [this](std::size_t /*rows_done*/) {
     ask();
     return true;
   };
+  if (hooks_.sample) {
+    hooks_.sample(step_, placed, keep_going);
+  }
+  if (data_.valid.empty()) {
+    return;
+  }
   const EvalResult evaluated =
       evaluate(*placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going);
-  evaluated_step_ = step_;
   if (step_ == 0) {
     result_.eval_loss_before = evaluated.loss;
   }

@@ -29,6 +29,9 @@ enum class Command : std::uint8_t { kContinue, kCheckpoint, kStop };
 struct TrainHooks {
   std::function<void(const StepReport&)> reported;
   std::function<void(const EvalReport&)> evaluated;
+  // When an evaluation is due, also without rows to evaluate: the model as it is now. `keep_going`
+  // polls; ask it now and then in long work.
+  std::function<void(int step, const PlacedModel&, const KeepGoing& keep_going)> sample;
   // On the way: every save_every steps, and whenever `poll` asks for it.
   std::function<void(const TrainState&, const Trainable&)> checkpoint;
   // An evaluation better than all before; with save_best only.

@@ -324,7 +324,7 @@ void bench_training(Report& report) {
   const auto attend = [&](auto operation) {
     gradients(
         [&](const auto& in) {
-          return operation(in[0], in[1], in[2], inv_freq, 2, shape, std::nullopt);
+          return operation(in[0], in[1], in[2], inv_freq, {256, 256}, shape, std::nullopt);
         },
         {q, k, v});
   };

@@ -33,6 +33,8 @@ void use_threads(int threads) {
 void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
   CLI::App* engine = app.add_subcommand("engine", "Serve one model on a Unix socket");
   engine->add_option("--model", arguments.model_folder, "The model's folder")->required();
+  engine->add_option(
+      "--weights", arguments.weights_folder, "A folder of a full fine-tuning's weights");
   engine->add_option("--name", arguments.name, "The model's name in answers")->required();
   engine->add_option("--socket", arguments.socket, "Path of the Unix socket")->required();
   engine

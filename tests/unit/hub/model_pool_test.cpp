@@ -104,12 +104,12 @@ TEST_F(ModelPoolTest, StartsOneEngineAndSharesIt) {
 
 TEST_F(ModelPoolTest, AttachesAnAdapterOnceAndPassesTheReasonOfARefusal) {
   ServedModel served = model("a");
-  served.adapter = ServedModel::Adapter{"adapter-1", folder_.path() / "good"};
+  served.adapter = ServedModel::Trained{"adapter-1", folder_.path() / "good"};
   static_cast<void>(pool_->acquire(served));
   static_cast<void>(pool_->acquire(served));
   EXPECT_THAT(pool_->engines()[0].adapters, ElementsAre("adapter-1"));
 
-  served.adapter = ServedModel::Adapter{"adapter-2", folder_.path() / "bad"};
+  served.adapter = ServedModel::Trained{"adapter-2", folder_.path() / "bad"};
   try {
     static_cast<void>(pool_->acquire(served));
     FAIL() << "a bad adapter was attached";
@@ -124,7 +124,7 @@ TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {
   static_cast<void>(pool_->acquire(served));
   static_cast<void>(pool_->acquire(served));
   EXPECT_THAT(checked_, ElementsAre("id-a"));
-  served.adapter = ServedModel::Adapter{"adapter-1", folder_.path() / "good"};
+  served.adapter = ServedModel::Trained{"adapter-1", folder_.path() / "good"};
   static_cast<void>(pool_->acquire(served));
   static_cast<void>(pool_->acquire(served));
   EXPECT_THAT(checked_, ElementsAre("id-a", "adapter-1"));
@@ -132,7 +132,7 @@ TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {
   broken_ = "id-b";
   EXPECT_THROW(static_cast<void>(pool_->acquire(model("b"))), base::Error);
   broken_ = "adapter-2";
-  served.adapter = ServedModel::Adapter{"adapter-2", folder_.path() / "good"};
+  served.adapter = ServedModel::Trained{"adapter-2", folder_.path() / "good"};
   EXPECT_THROW(static_cast<void>(pool_->acquire(served)), base::Error);
   ASSERT_THAT(pool_->engines(), SizeIs(1)) << "nothing was started for files that are broken";
   EXPECT_THAT(pool_->engines()[0].adapters, ElementsAre("adapter-1"));

@@ -41,6 +41,9 @@ TEST_F(EventLogTest, ReadsAfterASequenceNumberAndBySubject) {
   ASSERT_EQ(of_a.size(), 1U);
   EXPECT_EQ(of_a[0].seq, 3);
   EXPECT_EQ(log.after(0, std::nullopt, 2).size(), 2U);
+  EXPECT_EQ(log.after(0, "a", 9, "job.metric").size(), 2U);
+  EXPECT_EQ(log.after(1, std::nullopt, 9, "job.metric").size(), 2U);
+  EXPECT_TRUE(log.after(0, "a", 9, "job.sample").empty());
   EXPECT_TRUE(log.after(3, std::nullopt).empty());
 }
 

@@ -223,6 +223,7 @@ TEST_F(JobQueueTest, ReportsOfAJobThatIsLostWriteNothing) {
     EXPECT_FALSE(queue.record_worker(job.id, 1, "2"));
     EXPECT_FALSE(queue.record_progress(job.id, 1, 2, std::nullopt));
     EXPECT_FALSE(queue.record_metric(job.id, {{"step", 1}}));
+    EXPECT_FALSE(queue.record_sample(job.id, {{"step", 1}}));
     EXPECT_FALSE(queue.record_memory(job.id, {{"peak_bytes", 1}}));
     EXPECT_FALSE(queue.complete(job.id, base::Json::object()));
     EXPECT_FALSE(queue.fail(job.id, "x"));

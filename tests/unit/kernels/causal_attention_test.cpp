@@ -43,13 +43,13 @@ struct Inputs {
 std::vector<mx::array> result_and_gradients(
     decltype(causal_attention)& operation,
     const Inputs& in,
-    int batch,
+    const std::vector<int>& lengths,
     const AttentionShape& shape) {
   const auto loss = [&](const std::vector<mx::array>& x) {
-    const auto out = operation(x[0], x[1], x[2], in.inv_freq, batch, shape, in.sinks);
+    const auto out = operation(x[0], x[1], x[2], in.inv_freq, lengths, shape, in.sinks);
     return std::vector{mx::sum(out * in.seed)};
   };
-  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, batch, shape, in.sinks)};
+  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, lengths, shape, in.sinks)};
   const auto gradients = mx::vjp(loss, {in.q, in.k, in.v}, {mx::array(1.0F)}).second;
   all.insert(all.end(), gradients.begin(), gradients.end());
   return all;
@@ -66,8 +66,9 @@ TEST_P(CausalAttentionTest, ResultAndGradientsEqualMlxOperations) {
         {shape_of(2, 1, 6), 2, 1},
         {shape_of(2, 1, 128), 1, 300}}) {
     const Inputs in(batch * length, shape);
-    const auto own = result_and_gradients(causal_attention, in, batch, shape);
-    const auto stock = result_and_gradients(composed_causal_attention, in, batch, shape);
+    const std::vector<int> lengths(static_cast<std::size_t>(batch), length);
+    const auto own = result_and_gradients(causal_attention, in, lengths, shape);
+    const auto stock = result_and_gradients(composed_causal_attention, in, lengths, shape);
     for (std::size_t i = 0; i < own.size(); ++i) {
       EXPECT_LE(relative_error(own[i], stock[i]), 1e-5)
           << "array " << i << ", " << batch << " x " << length << ", head of " << shape.head_dim;
@@ -99,12 +100,41 @@ TEST_P(CausalAttentionTest, VariantsEqualMlxOperations) {
     if (sinks) {
       in.sinks = random_array({6}, 5);
     }
-    const auto own = result_and_gradients(causal_attention, in, 2, shape);
-    const auto stock = result_and_gradients(composed_causal_attention, in, 2, shape);
+    const auto own = result_and_gradients(causal_attention, in, {150, 150}, shape);
+    const auto stock = result_and_gradients(composed_causal_attention, in, {150, 150}, shape);
     for (std::size_t i = 0; i < own.size(); ++i) {
       EXPECT_LE(relative_error(own[i], stock[i]), 1e-5)
           << "array " << i << ", rotated " << rotated << ", window " << window;
     }
+  }
+}
+
+// Sequences of different lengths beside each other: as MLX's operations, and to the bit as alone.
+TEST_P(CausalAttentionTest, SequencesOfAnyLengthsDoNotSeeEachOther) {
+  const ScopedCpuLevel forced(GetParam());
+  const auto shape = shape_of(6, 2, 32);
+  const std::vector<int> lengths{70, 1, 65, 65, 130};
+  const Inputs in(331, shape);
+  const auto own = result_and_gradients(causal_attention, in, lengths, shape);
+  const auto stock = result_and_gradients(composed_causal_attention, in, lengths, shape);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    EXPECT_LE(relative_error(own[i], stock[i]), 1e-5) << "array " << i;
+  }
+  int begin = 0;
+  for (const int length : lengths) {
+    const auto rows = [&](const mx::array& x) {
+      return mx::contiguous(mx::slice(x, {begin, 0}, {begin + length, x.shape(1)}));
+    };
+    Inputs alone = in;
+    alone.q = rows(in.q);
+    alone.k = rows(in.k);
+    alone.v = rows(in.v);
+    alone.seed = rows(in.seed);
+    const auto single = result_and_gradients(causal_attention, alone, {length}, shape);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      EXPECT_TRUE(same_bits(rows(own[i]), single[i])) << "array " << i << " from row " << begin;
+    }
+    begin += length;
   }
 }
 
@@ -113,9 +143,9 @@ TEST_P(CausalAttentionTest, ThreadsDoNotMatter) {
   const auto shape = shape_of(6, 2, 32);
   const Inputs in(2 * 150, shape);
   ThreadPool::shared().set_threads(1);
-  const auto one = result_and_gradients(causal_attention, in, 2, shape);
+  const auto one = result_and_gradients(causal_attention, in, {150, 150}, shape);
   ThreadPool::shared().set_threads(3);
-  const auto three = result_and_gradients(causal_attention, in, 2, shape);
+  const auto three = result_and_gradients(causal_attention, in, {150, 150}, shape);
   for (std::size_t i = 0; i < one.size(); ++i) {
     EXPECT_TRUE(same_bits(one[i], three[i])) << "array " << i;
   }
@@ -132,21 +162,24 @@ TEST(CausalAttention, EqualsCachedAttention) {
   const auto empty = mx::zeros({3, 400, 64});
   const auto cached =
       cached_attention(in.q, in.k, in.v, in.inv_freq, {{empty, empty, 400, 0}}, shape);
-  EXPECT_TRUE(same_bits(causal_attention(in.q, in.k, in.v, in.inv_freq, 1, shape), cached.out));
+  EXPECT_TRUE(same_bits(causal_attention(in.q, in.k, in.v, in.inv_freq, {400}, shape), cached.out));
 }
 
 TEST(CausalAttention, RefusesWhatDoesNotFit) {
   const auto shape = shape_of(4, 2, 16);
   const Inputs in(6, shape);
-  const auto run = [&](int batch, const AttentionShape& wanted) {
-    causal_attention(in.q, in.k, in.v, in.inv_freq, batch, wanted);
+  const auto run = [&](const std::vector<int>& lengths, const AttentionShape& wanted) {
+    causal_attention(in.q, in.k, in.v, in.inv_freq, lengths, wanted);
   };
-  EXPECT_NO_THROW(run(3, shape));
-  EXPECT_THROW(run(4, shape), base::Error);
-  EXPECT_THROW(run(0, shape), base::Error);
-  EXPECT_THROW(run(3, shape_of(4, 1, 16)), base::Error);
-  EXPECT_THROW(run(3, shape_of(4, 3, 16)), base::Error);
-  EXPECT_THROW(causal_attention(in.q, in.k, in.v, in.q, 1, shape), base::Error);
+  EXPECT_NO_THROW(run({2, 4}, shape));
+  EXPECT_THROW(run({2, 3}, shape), base::Error);
+  EXPECT_THROW(run({2, 5}, shape), base::Error);
+  EXPECT_THROW(run({6, 0}, shape), base::Error);
+  EXPECT_THROW(run({7, -1}, shape), base::Error);
+  EXPECT_THROW(run({}, shape), base::Error);
+  EXPECT_THROW(run({6}, shape_of(4, 1, 16)), base::Error);
+  EXPECT_THROW(run({6}, shape_of(4, 3, 16)), base::Error);
+  EXPECT_THROW(causal_attention(in.q, in.k, in.v, in.q, {6}, shape), base::Error);
 }
 
 }  // namespace

@@ -32,9 +32,10 @@ TEST(FinetuneParams, FullFormComesBackAsSent) {
     "lr_schedule": "step_decay", "lr_end": 0.01, "lr_decay_rate": 0.5, "lr_decay_steps": 10,
     "warmup_steps": 3, "warmup_init": 1e-6, "weight_decay": 0.0, "no_decay": ["lora_b"],
     "decay_vectors": true, "max_grad_norm": 1.0,
-    "batch_size": 2, "max_seq_length": 512, "epochs": 3, "max_steps": 7, "report_every": 2,
+    "batch_size": 2, "max_seq_length": 512, "packing": false, "epochs": 3, "max_steps": 7, "report_every": 2,
     "eval_every": 0, "save_every": 5, "eval_fraction": 0.2, "early_stopping_patience": 2,
     "early_stopping_min_delta": 0.01, "save_best": true, "keep_checkpoints": 3,
+    "sample_prompts": ["Who?"], "sample_max_tokens": 8,
     "nonfinite_patience": 2, "nonfinite_rollbacks": 0, "rollback_lr_factor": 0.25,
     "clear_cache_tokens": 4096,
     "grad_checkpoint": true, "grad_accumulation_steps": 4, "compat": true,
@@ -68,6 +69,8 @@ TEST(FinetuneParams, CompatHasMlxLmsDefaults) {
   EXPECT_EQ(params.learning_rate, 1e-5);
   EXPECT_EQ(params.lr_schedule, "constant");
   EXPECT_TRUE(params.decay_vectors);
+  EXPECT_THROW(
+      FinetuneParams::from_json({{"compat", true}, {"packing", true}}, "params"), base::Error);
   const auto chosen =
       FinetuneParams::from_json({{"compat", true}, {"optimizer", "muon"}}, "params");
   EXPECT_EQ(chosen.optimizer.name, "muon");
@@ -145,6 +148,7 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("batch_size", "0"),
         std::pair("batch_size", "\"many\""),
         std::pair("max_seq_length", "1"),
+        std::pair("packing", "2"),
         std::pair("epochs", "0"),
         std::pair("max_steps", "0"),
         std::pair("report_every", "0"),
@@ -155,6 +159,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("early_stopping_min_delta", "-1"),
         std::pair("save_best", "1"),
         std::pair("keep_checkpoints", "0"),
+        std::pair("sample_prompts", "\"Who?\""),
+        std::pair("sample_prompts", "[\"\"]"),
+        std::pair("sample_max_tokens", "0"),
         std::pair("nonfinite_patience", "0"),
         std::pair("nonfinite_rollbacks", "-1"),
         std::pair("rollback_lr_factor", "0"),

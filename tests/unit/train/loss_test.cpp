@@ -9,6 +9,7 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/data/packing.h"
 #include "core/models/attend.h"
 #include "core/tensor/ops.h"
 #include "core/train/gradient_clip.h"
@@ -88,6 +89,36 @@ TEST(MaskedLossTest, PaddingChangesNothing) {
   mx::array wide =
       masked_loss_sum(model.get(), nullptr, make_batch(rows, indices, {.pad_multiple = 32}));
   EXPECT_NEAR(tight.item<float>(), wide.item<float>(), 1e-4F);
+}
+
+// Packed rows do not see each other and no target crosses a border: the same sum, the same
+// gradient.
+TEST(MaskedLossTest, PackingChangesNothing) {
+  const TinyModel model;
+  auto params = tiny_params();
+  TrainableAdapter adapter = make_adapter(model.get(), params, 3);
+  for (mx::array& parameter : adapter.parameters) {  // B is 0 at the start: A would get no gradient
+    parameter = parameter + mx::array(0.02F);
+  }
+  const auto rows = counting_rows(7);
+  const auto joined = data::pack_rows(rows, 30);
+  ASSERT_LT(joined.size(), 4U);
+  const Batch plain = make_batch(rows, all_of(rows), {.max_tokens = 64, .pad_multiple = 8});
+  const Batch packed = make_batch(joined, all_of(joined), {.max_tokens = 30, .pad_multiple = 8});
+  EXPECT_EQ(packed.sequences.size(), 7U);
+  EXPECT_EQ(
+      std::accumulate(packed.sequences.begin(), packed.sequences.end(), 0),
+      packed.rows * packed.length);
+  ASSERT_EQ(packed.trained_tokens, plain.trained_tokens);
+  EXPECT_LT(packed.inputs.size(), plain.inputs.size());
+  auto [loss, gradients] = loss_and_gradients(model.get(), adapter, plain);
+  auto [packed_loss, packed_gradients] = loss_and_gradients(model.get(), adapter, packed);
+  EXPECT_NEAR(packed_loss, loss, 1e-6);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const auto difference = mx::max(mx::abs(packed_gradients[i] - gradients[i]));
+    const auto size = mx::max(mx::abs(gradients[i]));
+    EXPECT_LE(mx::array(difference).item<float>(), 1e-5F * mx::array(size).item<float>()) << i;
+  }
 }
 
 TEST(MaskedLossTest, RefusesABatchWithoutTargets) {

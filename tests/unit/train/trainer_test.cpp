@@ -77,6 +77,29 @@ TEST_F(TrainerTest, LearnsTheRows) {
   EXPECT_EQ(evaluated_at, (std::vector<int>{0, 8, 16, 24, 32, 36}));
 }
 
+TEST_F(TrainerTest, SamplesAreDueWhereEvaluationsAreAlsoWithoutRowsToEvaluate) {
+  auto params = tiny_params();
+  params.max_steps = 5;
+  params.eval_every = 2;
+  std::vector<int> sampled_at;
+  int polls = 0;
+  TrainHooks hooks;
+  hooks.poll = [&](int /*step*/) {
+    ++polls;
+    return Command::kContinue;
+  };
+  hooks.sample = [&](int step, const PlacedModel& placed, const KeepGoing& keep_going) {
+    sampled_at.push_back(step);
+    EXPECT_FALSE(placed.adapter.layers.empty());
+    const int before = polls;
+    EXPECT_TRUE(keep_going(0));
+    EXPECT_EQ(polls, before + 1);
+  };
+  Trainer training = trainer(params, {counting_rows(12), {}}, 2, hooks);
+  training.run();
+  EXPECT_EQ(sampled_at, (std::vector<int>{0, 2, 4, 5}));
+}
+
 TEST_F(TrainerTest, OneStepLowersTheLossOfItsBatch) {
   auto params = tiny_params();
   params.max_steps = 1;
