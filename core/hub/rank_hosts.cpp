@@ -87,11 +87,11 @@ RankHosts RankHosts::from_json(const Json& json) {
     const JsonReader reader(json);
     reader.refuse_unknown({"backend", "envs", "hosts"});
     const std::string backend = reader.optional_string("backend").value_or("");
-    for (const char* known : {"ring", "jaccl", "jaccl-ring", "nccl", "mpi"}) {
+    for (const char* known : {"ring", "jaccl", "jaccl-ring", "nccl"}) {
       result.backend_ = backend == known ? backend : result.backend_;
     }
     if (!backend.empty() && result.backend_ == "auto") {
-      refuse("backend", "ring, jaccl, jaccl-ring, nccl or mpi", backend);
+      refuse("backend", "ring, jaccl, jaccl-ring or nccl", backend);
     }
     result.jaccl_ring_ = backend == "jaccl-ring";
     result.backend_ = result.jaccl_ring_ ? "jaccl" : result.backend_;

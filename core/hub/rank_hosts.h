@@ -18,9 +18,9 @@ struct RankHost {
 
 // Where the ranks of data-parallel jobs run: by default all on this machine; else as a hostfile of
 // mlx.launch says (mlx/_distributed_utils/common.py › Hostfile), one rank for each entry, in order:
-//   {"backend"?: "ring"|"jaccl"|"jaccl-ring"|"nccl"|"mpi", "envs"?: ["NAME=value", …],
+//   {"backend"?: "ring"|"jaccl"|"jaccl-ring"|"nccl", "envs"?: ["NAME=value", …],
 //    "hosts": [{"ssh": "mac1", "ips": ["10.0.0.1"], "rdma"?: [null, "rdma_en2"]}, …]}
-// or the list of hosts alone. Immutable.
+// or the list of hosts alone. (Its backend "mpi" starts its processes itself.) Immutable.
 class RankHosts {
  public:
   RankHosts() = default;

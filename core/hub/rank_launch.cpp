@@ -156,6 +156,16 @@ std::string remote_script(
   return script + joined(worker);
 }
 
+std::vector<std::string> ssh_command(
+    const std::string& ssh, const std::string& host, const std::string& script) {
+  std::vector<std::string> command = {"/usr/bin/env", ssh};
+  for (const char* option : {"BatchMode=yes", "LogLevel=ERROR", "ServerAliveInterval=15"}) {
+    command.insert(command.end(), {"-o", option});
+  }
+  command.insert(command.end(), {"--", host, "exec /bin/sh -c " + quoted(script)});
+  return command;
+}
+
 std::vector<std::string> worker_command(
     const RankLaunchOptions& options, const std::string& spec, int ranks_of_host, bool elsewhere) {
   std::vector<std::string> command = {options.worker_executable.string(), "job", "--spec", spec};
@@ -187,9 +197,11 @@ std::vector<RankLaunch> launch_ranks(
   if (!meeting.rdma.empty()) {
     base::write_file_atomically(job_folder / "rdma.json", meeting.rdma);
   }
+  // This machine may have several names.
+  const auto name_of = [](const RankHost& host) { return host.is_here() ? "" : host.ssh; };
   std::map<std::string, int> ranks_of_host;
   for (int rank = 0; rank < ranks; ++rank) {
-    ++ranks_of_host[hosts.host(rank).ssh];
+    ++ranks_of_host[name_of(hosts.host(rank))];
   }
   std::map<std::string, int> started;
   std::vector<RankLaunch> launches;
@@ -199,25 +211,14 @@ std::vector<RankLaunch> launch_ranks(
     launch.elsewhere = !host.is_here();
     launch.environment = meeting.environment;
     launch.environment.push_back(fmt::format("MLX_RANK={}", rank));
-    const int index = started[host.ssh]++;
+    const int index = started[name_of(host)]++;
     launch.environment.push_back(
         "CUDA_VISIBLE_DEVICES=" + (launch.elsewhere ? std::to_string(index) : gpu_of(index)));
     launch.command = worker_command(
-        options, launch.elsewhere ? "-" : spec, ranks_of_host[host.ssh], launch.elsewhere);
+        options, launch.elsewhere ? "-" : spec, ranks_of_host[name_of(host)], launch.elsewhere);
     if (launch.elsewhere) {
       const std::string script = remote_script(meeting, launch.environment, launch.command);
-      launch.command = {
-          "/usr/bin/env",
-          options.ssh,
-          "-o",
-          "BatchMode=yes",
-          "-o",
-          "LogLevel=ERROR",
-          "-o",
-          "ServerAliveInterval=15",
-          "--",
-          host.ssh,
-          "exec /bin/sh -c " + quoted(script)};
+      launch.command = ssh_command(options.ssh, host.ssh, script);
       launch.environment.clear();
     } else {
       launch.environment.push_back("MLX_HOSTFILE=" + (job_folder / "hosts.json").string());

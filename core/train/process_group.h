@@ -21,7 +21,7 @@ class ProcessGroup {
  public:
   ProcessGroup() = default;
   // Joins the ranks that the environment names, as mlx.launch and core/hub/rank_launch.h set it:
-  // waits until all are there. `backend` is a name of MLX's ("ring", "jaccl", "nccl", "mpi") or
+  // waits until all are there. `backend` is a name of MLX's ("ring", "jaccl", "nccl") or
   // "auto": nccl on a CUDA GPU, else ring. Throws kUnavailable (`ranks_not_connected`).
   static ProcessGroup join(const std::string& backend);
 
