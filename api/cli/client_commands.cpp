@@ -146,6 +146,12 @@ void add_train(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
       ->add_option("--set", options->settings, "key=value, for example rank=16 (docs/training.md)")
       ->type_size(1)
       ->expected(1, 64);
+  command
+      ->add_option(
+          "--data-parallel",
+          options->data_parallel,
+          "processes that train together; each takes batch_size rows of a step")
+      ->check(CLI::Range(1, 64));
   command->add_flag("--watch", options->watch, "show progress until it ends");
   command->add_flag("--dry-run", options->dry_run, "only show steps, memory and time");
   command->callback([common, options] {

@@ -68,6 +68,9 @@ struct TrainOptions {
   std::optional<std::filesystem::path> config;  // YAML as mlx_lm.lora reads it
   std::optional<std::string> name;
   std::vector<std::string> settings;  // "key=value"
+  // Ranks that train together. The rows that `config` gives a step are shared out among them, as
+  // mlx.launch's ranks share them.
+  std::optional<int> data_parallel;
   bool watch = false;
   bool dry_run = false;  // only show what the job would take
   bool json = false;

@@ -89,9 +89,32 @@ MlxLmConfig config_of(const TrainOptions& options) {
   return config;
 }
 
+// The rows of a step of a --config are those of all ranks together (mlx_lm/tuner/trainer.py ›
+// iterate_batches); ours are those of each.
+void share_rows(Json& params, int ranks) {
+  if (!params.contains("batch_size")) {
+    return;
+  }
+  const int rows = params.at("batch_size").get<int>();
+  if (rows % ranks != 0) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "--data-parallel {}: the configuration's batch_size, {}, must be divisible by it",
+            ranks,
+            rows),
+        "batch_size");
+  }
+  params["batch_size"] = rows / ranks;
+}
+
 Json job_body(const TrainOptions& options, const MlxLmConfig& config) {
   Json body = {{"type", "finetune"}, {"model", *config.model}, {"dataset", ""}};
   Json params = base::parse_json(config.params, "the configuration");
+  if (options.data_parallel) {
+    share_rows(params, *options.data_parallel);
+    params["data_parallel"] = *options.data_parallel;
+  }
   for (const std::string& setting : options.settings) {
     auto [key, value] = setting_of(setting);
     const bool of_job = key == "priority" || key == "timeout_seconds";
@@ -126,6 +149,14 @@ std::string shown_seconds(const Json& seconds) {
                              : "unknown: no job of this model has run here";
 }
 
+// Each of which takes the batch's rows.
+std::int64_t ranks_of(const Json& plan) {
+  const Json* params = base::JsonReader(plan).optional_object("params");
+  return params == nullptr
+             ? 1
+             : base::JsonReader(*params).optional_int("data_parallel", 1, INT64_MAX).value_or(1);
+}
+
 void show_plan(Console& console, const Json& plan) {
   const base::JsonReader reader(plan);
   const auto number = [&reader](const char* key) {
@@ -150,7 +181,7 @@ void show_plan(Console& console, const Json& plan) {
                      number("tokens"),
                      number("trained_tokens"),
                      number("steps"),
-                     number("batch_size"),
+                     number("batch_size") * ranks_of(plan),
                      size_text(static_cast<std::uint64_t>(number("estimated_bytes"))),
                      size_text(static_cast<std::uint64_t>(number("budget_bytes"))),
                      shown_seconds(plan.at("estimated_seconds")))

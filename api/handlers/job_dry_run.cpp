@@ -49,6 +49,7 @@ Json dry_run(hub::Hub& hub, const Json& json) {
   const Json* given = body.optional_object("params");
   const auto params =
       model_config::FinetuneParams::from_json(given != nullptr ? *given : Json::object(), "params");
+  hub.rank_hosts.check(params.data_parallel);
   static_cast<void>(read_output_names(body));
   JobInputs inputs = read_model_input(hub, body, "model");
   read_dataset_input(hub, body, "dataset", inputs);
@@ -64,7 +65,8 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       hub.artifacts.absolute(inputs.model.base.folder),
       dataset_path(hub, *inputs.dataset),
       params,
-      budget);
+      budget,
+      hub.rank_hosts.local_ranks(params.data_parallel));
   const auto& version = inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
   const auto speed = measured_speed(hub, version.id);
   Json answer = {

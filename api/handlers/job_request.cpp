@@ -33,12 +33,13 @@ JobInputs read_inputs(
 std::uint64_t check_memory(hub::Hub& hub, const JobInputs& inputs, const FinetuneParams& params) {
   const hub::FinetuneEstimate estimate(
       hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, *inputs.dataset), params);
-  const std::uint64_t bytes = estimate.process_bytes(params);
+  const auto ranks = static_cast<std::uint64_t>(hub.rank_hosts.local_ranks(params.data_parallel));
+  const std::uint64_t bytes = estimate.process_bytes(params) * ranks;
   const std::uint64_t budget = hub.ledger.budget_bytes();
   if (bytes <= budget) {
     return bytes;
   }
-  const std::string setting = estimate.setting_that_fits(params, budget);
+  const std::string setting = estimate.setting_that_fits(params, budget / ranks);
   throw Error(
       ErrorCode::kUnprocessable,
       fmt::format(
@@ -99,6 +100,7 @@ JobRequest finetune_request(
         "max_seq_length saves memory",
         "params.grad_checkpoint");
   }
+  hub.rank_hosts.check(params.data_parallel);
   JobRequest request;
   request.job = new_job("finetune", inputs, body);
   const Json output = read_output(hub, body, inputs, *request.job.id);

@@ -1,6 +1,7 @@
 #include "api/handlers/jobs.h"
 
 #include <array>
+#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@
 #include "core/base/json_reader.h"
 #include "core/hub/job_kind.h"
 #include "core/hub/log_files.h"
+#include "core/hub/rank_processes.h"
 
 namespace hub::api {
 namespace {
@@ -186,10 +188,27 @@ Response job_samples(hub::Hub& hub, const Request& request) {
   return list_response(data, next);
 }
 
+int read_rank(const Request& request) {
+  refuse_unknown_query(request, {"rank"});
+  const std::string text = request.query_value("rank", "0");
+  int rank = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rank);
+  if (error != std::errc() || end != text.data() + text.size() || rank < 0 || rank > 63) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "query parameter 'rank' must be a whole number from 0 to 63, got \"{}\"",
+            text.substr(0, 60)),
+        "rank");
+  }
+  return rank;
+}
+
 Response job_logs(hub::Hub& hub, const Request& request) {
   const jobs::Job job = hub.queue.get(request.params.at("id"));
-  return text_answer(
-      hub::tail(hub.jobs_folder() / job.id / "log.txt", INT64_MAX, hub::kMostLogBytes));
+  const auto file =
+      hub::RankProcesses::log_file_of(hub.jobs_folder() / job.id / "log.txt", read_rank(request));
+  return text_answer(hub::tail(file, INT64_MAX, hub::kMostLogBytes));
 }
 
 Response delete_job(hub::Hub& hub, const Request& request) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/worker/memory_event.h"
+#include "api/worker/rank_group.h"
 #include "api/worker/training_samples.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -241,6 +242,7 @@ class Reporter {
         {{"step", report.step},
          {"train_loss", report.train_loss},
          {"learning_rate", report.learning_rate},
+         {"ranks", report.ranks},
          {"iterations_per_second", report.iterations_per_second},
          {"tokens_per_second", report.tokens_per_second},
          {"input_tokens_per_second", report.input_tokens_per_second},
@@ -314,6 +316,8 @@ Json optional_json(const std::optional<double>& value) {
 
 Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emit) {
   FinetuneParams params = read_params(spec);
+  // First of all: whoever waits too long for the others gives up.
+  const train::ProcessGroup group = join_ranks(spec.distributed, params.data_parallel, emit);
   train::TrainData data = load_data(spec, params, emit);
   control.check();
   tensor::set_cache_limit(0);  // until the batches are known
@@ -355,7 +359,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   hooks.log = [&](const std::string& message) { log_info(emit, message); };
   hooks.poll = [&](int step) {
     reporter.polled(step);
-    return control.next();
+    return next_command(group, control);
   };
   hooks.finished = [&](int /*step*/, const train::Trainable& trained) {
     train::save_result(adapter_folder, trained, *model, extra);
@@ -366,13 +370,17 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     train::save_state(state_file, state);
     emit("checkpoint", {{"step", state.step}, {"folder", checkpoints.folder().string()}});
   };
+  if (!group.leads()) {
+    follow(hooks);
+  }
   train::Trainer trainer(
       *model,
       start_training(spec, params, base_model, emit),
       std::move(data),
       params,
       batch_size,
-      std::move(hooks));
+      std::move(hooks),
+      group);
   if (saved) {
     const int step = saved->step;
     trainer.restore(std::move(*saved));
@@ -392,6 +400,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       {"eval_loss_after", optional_json(result.eval_loss_after)},
       {"trained_tokens", result.trained_tokens},
       {"batch_size", batch_size},
+      {"ranks", group.size()},
       {"seconds", result.seconds},
       {"peak_memory_bytes", result.peak_memory_bytes}};
 }

@@ -33,9 +33,7 @@ void JobControl::stop() {
   changed_.notify_all();
 }
 
-train::Command JobControl::next() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopped_ || checkpoint_ || !paused_; });
+std::optional<train::Command> JobControl::look_locked() {
   if (checkpoint_) {  // before a stop: what is done is kept
     checkpoint_ = false;
     return train::Command::kCheckpoint;
@@ -43,7 +41,19 @@ train::Command JobControl::next() {
   if (stopped_) {
     return train::Command::kStop;
   }
-  return train::Command::kContinue;
+  return paused_ ? std::nullopt : std::optional(train::Command::kContinue);
+}
+
+std::optional<train::Command> JobControl::look() {
+  const std::lock_guard lock(mutex_);
+  return look_locked();
+}
+
+train::Command JobControl::next() {
+  std::unique_lock lock(mutex_);
+  std::optional<train::Command> command;
+  changed_.wait(lock, [&] { return (command = look_locked()).has_value(); });
+  return *command;
 }
 
 void JobControl::check() const {

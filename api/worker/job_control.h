@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 
 #include "core/base/json.h"
 #include "core/train/trainer.h"
@@ -17,12 +18,16 @@ class JobControl {
   bool handle(const base::Json& command);
   void stop();
 
+  // As next(), but does not wait: nullopt while paused.
+  std::optional<train::Command> look();
   // Waits while paused. A checkpoint that was asked for is answered once.
   train::Command next();
   // Throws kCancelled once a stop was asked for; does not wait. For work without steps.
   void check() const;
 
  private:
+  std::optional<train::Command> look_locked();
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;     // guarded by mutex_

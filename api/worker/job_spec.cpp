@@ -68,6 +68,7 @@ JobSpec JobSpec::from_json(const Json& json) {
   }
   spec.memory_limit_bytes = static_cast<std::uint64_t>(
       reader.optional_int("memory_limit_bytes", 0, INT64_MAX).value_or(0));
+  spec.distributed = reader.optional_string("distributed").value_or("");
   if (const auto seed = reader.optional_int("seed", 0, INT64_MAX)) {
     spec.seed = static_cast<std::uint64_t>(*seed);
   }

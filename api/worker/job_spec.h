@@ -30,6 +30,7 @@ struct JobSpec {
   std::string params;  // JSON text of an object; its meaning depends on the kind
   std::filesystem::path output_folder;
   std::uint64_t memory_limit_bytes = 0;  // 0: none given
+  std::string distributed;               // train::ProcessGroup::join()'s backend; empty: alone
   std::optional<std::uint64_t> seed;
 
   // Throws kInvalidArgument naming the field; kNotImplemented for another protocol version or kind.

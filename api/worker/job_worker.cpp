@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <string>
@@ -69,7 +70,9 @@ Json error_data(const base::Error& error) {
 
 bool perform_job(const JobArguments& arguments, JobControl& control, const EmitEvent& emit) {
   try {
-    const JobSpec spec = JobSpec::load(arguments.spec_path);
+    const JobSpec spec = arguments.spec_line
+                             ? JobSpec::from_json(base::parse_protocol_line(*arguments.spec_line))
+                             : JobSpec::load(arguments.spec_path);
     emit("result", kKinds.at(spec.kind)(spec, control, emit));
     return true;
   } catch (const base::Error& error) {
@@ -80,8 +83,11 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
   return false;
 }
 
-int run_job(const JobArguments& arguments) {
+int run_job(JobArguments arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that is gone shows as closed standard input
+  if (arguments.spec_path == "-") {
+    std::getline(std::cin, arguments.spec_line.emplace());
+  }
   const auto session = std::make_shared<Session>();
   std::thread(read_until_closed, session).detach();
   const MemoryReporter memory(kMemoryInterval);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "api/worker/job_control.h"
@@ -8,7 +9,10 @@
 namespace hub::api {
 
 struct JobArguments {
-  std::string spec_path;  // the job's specification, one JSON file written by the server
+  // The job's specification, one JSON file written by the server; "-": the first line of standard
+  // input (of type "specification"), for a worker on another machine.
+  std::string spec_path;
+  std::optional<std::string> spec_line{};  // that line, once it was read
 };
 
 // `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune", "evaluate", "merge" or
@@ -21,11 +25,13 @@ struct JobArguments {
 //   {"protocol":1, "job_id", "kind":"finetune"|"evaluate"|"merge"|"quantize",
 //    "base":{"folder","digest","name"}, "adapter":{"folder"}|null,
 //    "dataset":{"path","digest","valid_path"?}|null, "params":{…}, "output_folder"?,
-//    "memory_limit_bytes"?, "seed"?}
+//    "memory_limit_bytes"?, "distributed"?, "seed"?}
 // finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
 //   training starts from; the adapter is written to "output_folder". A "seed" overrides the
-//   params'. result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
-//           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}
+//   params'. "distributed" is the backend over which params.data_parallel workers of this
+//   specification train together; rank 0 alone writes, reports and takes commands. result
+//   {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
+//           "trained_tokens","seconds","peak_memory_bytes","stop_reason","ranks"}
 // evaluate: "params" are EvaluateParams (core/model_config/evaluate_params.h).
 //   result {"rows","seconds"} and, by task, {"loss","perplexity","tokens"},
 //   {"exact_match","normalized_match","generated_tokens"} or
@@ -36,7 +42,7 @@ struct JobArguments {
 //   result {"model_folder","size_bytes","matrices","seconds", conversion_check.h's figures};
 //   merge: "delta_kept","delta_error","delta_share" (convert/merge.h);
 //   quantize: "bits_per_weight","parameters","requantized"
-int run_job(const JobArguments& arguments);
+int run_job(JobArguments arguments);
 
 // The job alone, without standard input and output: ends with an event "result" (true) or "error"
 // (false). On the thread that owns MLX.

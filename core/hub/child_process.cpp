@@ -132,7 +132,7 @@ void ChildProcess::start() {
   // Weights and activations are large: huge pages double what a core reads from memory where the
   // system grants them on request (Linux, `madvise`); without meaning elsewhere. A user's own
   // setting stays.
-  std::vector<std::string> environment;
+  std::vector<std::string> environment = options_.environment;  // the first of a name counts
   if (std::getenv("GLIBC_TUNABLES") == nullptr) {
     environment.emplace_back("GLIBC_TUNABLES=glibc.malloc.hugetlb=1");
   }

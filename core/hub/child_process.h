@@ -25,8 +25,9 @@ struct ExitStatus {
 };
 
 struct ChildOptions {
-  std::vector<std::string> command;  // program and arguments
-  std::filesystem::path log_file;    // standard error is appended to it; empty: inherited
+  std::vector<std::string> command;        // program and arguments
+  std::vector<std::string> environment{};  // "NAME=value", instead of what this process has
+  std::filesystem::path log_file;          // standard error is appended to it; empty: inherited
   std::filesystem::path
       record_folder{};  // notes pid and start time here while it lives; empty: not
   std::function<void(const base::Json& event)>

@@ -169,6 +169,8 @@ std::vector<Setting> engine_settings() {
       {"hf_cache", false, path_of(&Config::hf_cache)},
       {"queue_limit", false, count_of(&Config::queue_limit, 1, 1'000'000)},
       {"device_jobs", false, count_of(&Config::device_jobs, 1, 16)},
+      {"hostfile", false, path_of(&Config::hostfile)},
+      {"ssh", false, [](Config& c, const Values& v, Source) { c.ssh = v[0]; }},
       {"job_max_attempts", false, count_of(&Config::job_max_attempts, 1, 100)},
       {"job_retry_seconds", false, real_of(&Config::job_retry_seconds, 0, 86400)},
       {"job_stall_seconds", false, real_of(&Config::job_stall_seconds, 1, 86400)},

@@ -39,6 +39,8 @@ struct Config {
   std::filesystem::path hf_cache;       // hf_cache: "": HF_HUB_CACHE, HF_HOME
   int queue_limit = 1000;               // queue_limit: jobs that may wait
   int device_jobs = 1;                  // device_jobs: training jobs at once
+  std::filesystem::path hostfile;       // hostfile: of mlx.launch; "": all ranks on this machine
+  std::string ssh = "ssh";              // ssh: the program that reaches its hosts
   int job_max_attempts = 3;             // job_max_attempts: crashes until a job fails for good
   double job_retry_seconds = 2.0;    // job_retry_seconds: to the second attempt, then 4 x as long
   double job_stall_seconds = 600.0;  // job_stall_seconds: without progress until it is ended

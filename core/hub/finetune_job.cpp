@@ -33,7 +33,10 @@ class FinetuneJob final : public JobKind {
     const FinetuneEstimate estimate(base_folder, dataset_path(job), params);
     JobPlan plan;
     // With an automatic batch size the trainer fits itself into what is granted.
-    plan.estimated_bytes = estimate.comfortable_bytes(params, services_.ledger.budget_bytes() / 2);
+    const auto ranks = static_cast<std::uint64_t>(params.data_parallel);
+    plan.ranks = params.data_parallel;
+    plan.estimated_bytes =
+        estimate.comfortable_bytes(params, services_.ledger.budget_bytes() / 2 / ranks);
     plan.memory_key = fmt::format(
         "finetune {} {} {} {}",
         model.base.digest,

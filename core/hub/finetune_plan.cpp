@@ -67,8 +67,9 @@ int automatic_batch(
     FinetuneParams params,
     std::uint64_t all_rows,
     std::uint64_t limit_bytes) {
-  const auto wanted = static_cast<int>(
-      std::clamp<std::uint64_t>(all_rows / kStepsAnEpoch, 1, model_config::kLargestAutomaticBatch));
+  const auto ranks = static_cast<std::uint64_t>(params.data_parallel);
+  const auto wanted = static_cast<int>(std::clamp<std::uint64_t>(
+      all_rows / kStepsAnEpoch / ranks, 1, model_config::kLargestAutomaticBatch));
   int chosen = 1;
   while (chosen * 2 <= wanted) {
     params.batch_size = chosen * 2;
@@ -86,18 +87,21 @@ FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
     FinetuneParams params,
-    std::uint64_t budget_bytes) {
+    std::uint64_t budget_bytes,
+    int local_ranks) {
+  const auto local = static_cast<std::uint64_t>(local_ranks);
   FinetunePlan plan;
   count_rows(plan, base_folder, dataset_path, params);
   const FinetuneEstimate estimate(base_folder, dataset_path, params);
   plan.batch_size =
       params.batch_size
           ? *params.batch_size
-          : automatic_batch(estimate, params, plan.packed_rows + plan.eval_rows, budget_bytes / 2);
+          : automatic_batch(
+                estimate, params, plan.packed_rows + plan.eval_rows, budget_bytes / 2 / local);
   params.batch_size = plan.batch_size;
-  plan.estimated_bytes = estimate.process_bytes(params);
+  plan.estimated_bytes = estimate.process_bytes(params) * local;
   const std::uint64_t an_epoch = ceil_div(
-      ceil_div(plan.packed_rows, static_cast<std::uint64_t>(plan.batch_size)),
+      ceil_div(plan.packed_rows, static_cast<std::uint64_t>(plan.batch_size * params.data_parallel)),
       static_cast<std::uint64_t>(params.grad_accumulation_steps));
   const auto all = static_cast<std::int64_t>(an_epoch) * params.epochs;
   plan.steps = params.max_steps ? std::min<std::int64_t>(all, *params.max_steps) : all;

@@ -15,19 +15,21 @@ struct FinetunePlan {
   std::uint64_t skipped_rows = 0;
   std::uint64_t tokens = 0;          // of the rows trained on, cut to max_seq_length: an epoch's
   std::uint64_t trained_tokens = 0;  // those of them that the loss counts
-  int batch_size = 1;                // an automatic one as chosen with half of the budget
-  std::int64_t steps = 0;            // of the optimizer
-  double epochs = 0.0;               // that the steps take
-  std::uint64_t parameters = 0;      // of the base
+  int batch_size = 1;            // of a rank; an automatic one as chosen with half of the budget
+  std::int64_t steps = 0;        // of the optimizer
+  double epochs = 0.0;           // that the steps take
+  std::uint64_t parameters = 0;  // of the base
   std::uint64_t trainable_parameters = 0;
-  std::uint64_t estimated_bytes = 0;  // the worker process at its highest
+  std::uint64_t estimated_bytes = 0;  // this machine's worker processes at their highest
 };
 
-// Tokenizes the data set. Throws what reading a data set or a model folder throws.
+// Tokenizes the data set. `local_ranks` of the params' ranks run on this machine. Throws what
+// reading a data set or a model folder throws.
 FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
     model_config::FinetuneParams params,
-    std::uint64_t budget_bytes);
+    std::uint64_t budget_bytes,
+    int local_ranks = 1);
 
 }  // namespace hub::hub

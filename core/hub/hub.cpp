@@ -104,12 +104,15 @@ ModelPool::Options pool_options(const Config& config, Integrity& integrity) {
       .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); }};
 }
 
-JobRunner::Options runner_options(const Config& config, const fs::path& jobs_folder) {
+JobRunner::Options runner_options(
+    const Config& config, const RankHosts& hosts, const fs::path& jobs_folder) {
   return {
       .worker_executable = config.worker_executable,
       .jobs_folder = jobs_folder,
       .record_folder = config.data_dir / "workers",
       .threads = config.threads,
+      .hosts = hosts,
+      .ssh = config.ssh,
       .device_jobs = config.device_jobs,
       .max_attempts = config.job_max_attempts,
       .retry_seconds = config.job_retry_seconds,
@@ -144,11 +147,12 @@ Hub::Hub(Config given)
       events(database),
       queue(database, clock, {.most_queued = config.queue_limit}),
       garbage(config.data_dir, queue, artifacts, models, datasets),
+      rank_hosts(config.hostfile.empty() ? RankHosts() : RankHosts::load(config.hostfile)),
       ledger(memory_budget(config), available_memory_bytes),
       peaks(database, clock),
       pool(pool_options(config, integrity), ledger),
       runner(
-          runner_options(config, jobs_folder()),
+          runner_options(config, rank_hosts, jobs_folder()),
           {.database = database,
            .queue = queue,
            .events = events,

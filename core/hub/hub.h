@@ -17,6 +17,7 @@
 #include "core/hub/memory_ledger.h"
 #include "core/hub/model_pool.h"
 #include "core/hub/pull_plan.h"
+#include "core/hub/rank_hosts.h"
 #include "core/hub/settings.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
@@ -85,6 +86,7 @@ class Hub {
   jobs::EventLog events;
   jobs::JobQueue queue;
   Garbage garbage;
+  const RankHosts rank_hosts;  // of data-parallel jobs
   MemoryLedger ledger;
   jobs::PeakMemory peaks;
   ModelPool pool;

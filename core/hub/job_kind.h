@@ -36,6 +36,7 @@ struct JobServices {
 struct JobPlan {
   std::string
       worker_spec;  // JSON; the runner adds "memory_limit_bytes", what was granted to arrays
+  int ranks = 1;    // workers that do it together; the bytes are for each
   std::uint64_t estimated_bytes = 0;
   // With room to keep freed arrays for the next step it runs faster; 0: as much as estimated.
   std::uint64_t preferred_bytes = 0;

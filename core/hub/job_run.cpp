@@ -19,24 +19,42 @@ using base::JsonReader;
 
 constexpr std::int64_t kMost = INT64_MAX;
 
+constexpr std::array<const char*, 4> kMemoryFigures{
+    "active_bytes", "cache_bytes", "peak_bytes", "resident_bytes"};
+constexpr std::size_t kPeakFigure = 2;
+
 }  // namespace
+
+std::string JobEnd::crash() const {
+  return fmt::format(
+      "{} ended without a result ({}) after step {}",
+      rank == 0 ? std::string("the worker") : fmt::format("the worker of rank {}", rank),
+      status.text(),
+      last_step);
+}
 
 JobRun::JobRun(Options options, jobs::JobQueue& queue)
     : options_(std::move(options)),
       queue_(queue),
-      log_(options_.log_file, std::ios::app),
-      last_sign_(base::steady_seconds()) {
-  ChildOptions child;
-  child.command = options_.command;
-  child.log_file = options_.log_file;
-  child.record_folder = options_.record_folder;
-  child.on_event = [this](const Json& event) { on_event(event); };
-  child.on_exit = [this](const ExitStatus& status) { on_exit(status); };
-  child_ = std::make_unique<ChildProcess>(std::move(child));
-  queue_.record_worker(options_.job_id, child_->pid(), std::to_string(child_->start_time()));
+      last_sign_(base::steady_seconds()),
+      memory_(options_.ranks.size()) {
+  for (std::size_t rank = 0; rank < options_.ranks.size(); ++rank) {
+    logs_.emplace_back(
+        RankProcesses::log_file_of(options_.log_file, static_cast<int>(rank)), std::ios::app);
+  }
+  RankProcesses::Options ranks;
+  ranks.launches = options_.ranks;
+  ranks.spec = options_.spec;
+  ranks.log_file = options_.log_file;
+  ranks.record_folder = options_.record_folder;
+  ranks.on_event = [this](int rank, const Json& event) { on_event(rank, event); };
+  ranks.on_end = [this](const RanksEnd& end) { on_end(end); };
+  ranks_ = std::make_unique<RankProcesses>(std::move(ranks));
+  queue_.record_worker(options_.job_id, ranks_->pid(), std::to_string(ranks_->start_time()));
 }
 
 std::optional<JobEnd> JobRun::wait(double seconds) {
+  ranks_->end_late();
   std::unique_lock lock(mutex_);
   if (!ended_.wait_for(
           lock, std::chrono::duration<double>(seconds), [this] { return has_ended_; })) {
@@ -49,26 +67,26 @@ void JobRun::stop(bool keep_work) {
   ++stops_;
   if (stops_ == 1) {
     if (keep_work) {
-      child_->send("checkpoint", Json::object());
+      ranks_->send("checkpoint", Json::object());
     }
-    child_->send("stop", Json::object());
+    ranks_->send("stop", Json::object());
   } else {
-    child_->signal(stops_ == 2 ? SIGTERM : SIGKILL);
+    ranks_->signal(stops_ == 2 ? SIGTERM : SIGKILL);
   }
 }
 
 void JobRun::kill() {
-  child_->signal(SIGKILL);
+  ranks_->signal(SIGKILL);
 }
 
 void JobRun::pause() {
-  child_->send("pause", Json::object());
+  ranks_->send("pause", Json::object());
   const std::lock_guard lock(mutex_);
   paused_ = true;
 }
 
 void JobRun::resume() {
-  child_->send("resume", Json::object());
+  ranks_->send("resume", Json::object());
   const std::lock_guard lock(mutex_);
   paused_ = false;
   last_sign_ = base::steady_seconds();
@@ -84,21 +102,41 @@ std::uint64_t JobRun::peak_array_bytes() const {
   return peak_array_bytes_;
 }
 
-void JobRun::log(const std::string& level, const std::string& message) {
-  log_ << base::rfc3339(base::SystemClock().now_ms()) << ' ' << level << ' ' << message
-       << std::endl;
+void JobRun::log(int rank, const std::string& level, const std::string& message) {
+  logs_.at(static_cast<std::size_t>(rank))
+      << base::rfc3339(base::SystemClock().now_ms()) << ' ' << level << ' ' << message << std::endl;
 }
 
-void JobRun::on_event(const Json& event) {
+void JobRun::on_event(int rank, const Json& event) {
   const JsonReader reader(event);
   const std::string type = reader.string("type");
   Json data = event;
   data.erase("v");
   data.erase("type");
-  if (type != "memory") {  // which another thread of the worker sends, whatever its work does
+  if (rank == 0 && type != "memory") {  // which another thread sends, whatever its work does
     const std::lock_guard lock(mutex_);
     last_sign_ = base::steady_seconds();
   }
+  if (type == "memory") {
+    on_memory(rank, data);
+  } else if (type == "error") {
+    const base::Error error = worker_error(event);
+    log(rank, "error", error.what());
+    const std::lock_guard lock(mutex_);
+    if (rank == 0 || !end_.error) {
+      end_.error = error;
+    }
+  } else if (type == "log") {
+    log(rank,
+        reader.optional_string("level").value_or("info"),
+        reader.optional_string("message").value_or(""));
+  } else if (rank == 0) {
+    on_leaders_event(type, data);
+  }
+}
+
+void JobRun::on_leaders_event(const std::string& type, const Json& data) {
+  const JsonReader reader(data);
   if (type == "progress") {
     const auto step = reader.optional_int("step", 0, kMost).value_or(0);
     queue_.record_progress(
@@ -110,38 +148,59 @@ void JobRun::on_event(const Json& event) {
     end_.last_step = step;
   } else if (type == "metric") {
     queue_.record_metric(options_.job_id, data);
-    log("info", "metric " + data.dump());
+    log(0, "info", "metric " + data.dump());
   } else if (type == "sample") {
     queue_.record_sample(options_.job_id, data);
-    log("info", "sample " + data.dump(-1, ' ', false, Json::error_handler_t::replace));
-  } else if (type == "memory") {
-    options_.memory->measured(reader);
-    queue_.record_memory(options_.job_id, data);
-    const std::lock_guard lock(mutex_);
-    peak_array_bytes_ = std::max(
-        peak_array_bytes_,
-        static_cast<std::uint64_t>(reader.optional_int("peak_bytes", 0, kMost).value_or(0)));
+    log(0, "info", "sample " + data.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else if (type == "result") {
-    log("info", "result " + data.dump());
+    log(0, "info", "result " + data.dump());
     const std::lock_guard lock(mutex_);
     end_.result = data.dump();
-  } else if (type == "error") {
-    const base::Error error = worker_error(event);
-    log("error", error.what());
-    const std::lock_guard lock(mutex_);
-    end_.error = error;
-  } else if (type == "log") {
-    log(reader.optional_string("level").value_or("info"),
-        reader.optional_string("message").value_or(""));
   } else {
-    log("info", type + " " + data.dump());
+    log(0, "info", type + " " + data.dump());
   }
 }
 
-void JobRun::on_exit(const ExitStatus& status) {
-  log("info", "worker ended: " + status.text());
+// The job's memory is that of its processes on this machine together, told when rank 0 tells its
+// own.
+void JobRun::on_memory(int rank, const Json& data) {
+  const auto index = static_cast<std::size_t>(rank);
+  if (options_.ranks.at(index).elsewhere) {
+    return;
+  }
+  Json all = data;
+  {
+    const std::lock_guard lock(mutex_);
+    const JsonReader reader(data);
+    for (std::size_t i = 0; i < kMemoryFigures.size(); ++i) {
+      memory_.at(index).at(i) = reader.optional_int(kMemoryFigures.at(i), 0, kMost).value_or(0);
+      std::int64_t sum = 0;
+      for (const auto& of_rank : memory_) {
+        sum += of_rank.at(i);
+      }
+      if (options_.ranks.size() > 1) {
+        all[kMemoryFigures.at(i)] = sum;
+      }
+    }
+    peak_array_bytes_ =
+        std::max(peak_array_bytes_, static_cast<std::uint64_t>(memory_.at(index).at(kPeakFigure)));
+  }
+  if (rank == 0) {
+    options_.memory->measured(JsonReader(all));
+    queue_.record_memory(options_.job_id, all);
+  }
+}
+
+void JobRun::on_end(const RanksEnd& end) {
+  for (std::size_t rank = 0; rank < logs_.size(); ++rank) {
+    log(static_cast<int>(rank),
+        "info",
+        logs_.size() == 1 ? "worker ended: " + end.status.text()
+                          : fmt::format("rank {} ended: {}", end.rank, end.status.text()));
+  }
   const std::lock_guard lock(mutex_);
-  end_.status = status;
+  end_.status = end.status;
+  end_.rank = end.rank;
   has_ended_ = true;
   ended_.notify_all();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -12,27 +13,33 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
-#include "core/hub/child_process.h"
 #include "core/hub/memory_ledger.h"
+#include "core/hub/rank_processes.h"
 #include "core/jobs/job_queue.h"
 
 namespace hub::hub {
 
-// How a job's worker ended.
+// How a job's worker ended; of several ranks the one whose end decides (rank_processes.h).
 struct JobEnd {
   std::optional<std::string> result;  // JSON; // it succeeded
   std::optional<base::Error> error;   // it said why it failed
   ExitStatus status;
+  int rank = 0;
   std::int64_t last_step = 0;
+
+  // For an end without result and error: who ended, how and when.
+  [[nodiscard]] std::string crash() const;
 };
 
-// One job's worker while it runs: its events go to the queue and to the job's log. Made and waited
-// for by the runner's thread.
+// One job's worker while it runs: its events go to the queue and to the job's log. Of several ranks
+// rank 0 speaks for all; of the others count memory, logs and errors. Made and waited for by the
+// runner's thread.
 class JobRun {
  public:
   struct Options {
     std::string job_id;
-    std::vector<std::string> command;
+    std::vector<RankLaunch> ranks;
+    std::string spec{};  // RankProcesses::Options
     std::filesystem::path log_file;
     std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
@@ -55,29 +62,33 @@ class JobRun {
 
   // Seconds without a sign of progress, pauses left out; the monotonic clock.
   [[nodiscard]] double quiet_seconds() const;
-  // What its arrays took at the highest, as the worker reported it.
+  // What the arrays of one process took at the highest, as the workers reported it.
   [[nodiscard]] std::uint64_t peak_array_bytes() const;
 
-  [[nodiscard]] pid_t pid() const { return child_->pid(); }
-  [[nodiscard]] std::uint64_t start_time() const { return child_->start_time(); }
+  [[nodiscard]] pid_t pid() const { return ranks_->pid(); }
+  [[nodiscard]] std::uint64_t start_time() const { return ranks_->start_time(); }
 
  private:
-  void on_event(const base::Json& event);
-  void on_exit(const ExitStatus& status);
-  void log(const std::string& level, const std::string& message);
+  void on_event(int rank, const base::Json& event);
+  void on_leaders_event(const std::string& type, const base::Json& data);
+  void on_memory(int rank, const base::Json& data);
+  void on_end(const RanksEnd& end);
+  void log(int rank, const std::string& level, const std::string& message);
 
   Options options_;
   jobs::JobQueue& queue_;
-  std::ofstream log_;  // written by the child's thread only
+  std::vector<std::ofstream> logs_;  // of each rank; written by its thread only
   int stops_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  JobEnd end_;                           // guarded by mutex_
-  bool has_ended_ = false;               // guarded by mutex_
-  bool paused_ = false;                  // guarded by mutex_
-  double last_sign_;                     // guarded by mutex_; of progress, in steady seconds
-  std::uint64_t peak_array_bytes_ = 0;   // guarded by mutex_
-  std::unique_ptr<ChildProcess> child_;  // last: its thread uses the members above
+  JobEnd end_;                          // guarded by mutex_
+  bool has_ended_ = false;              // guarded by mutex_
+  bool paused_ = false;                 // guarded by mutex_
+  double last_sign_;                    // guarded by mutex_; of progress, in steady seconds
+  std::uint64_t peak_array_bytes_ = 0;  // guarded by mutex_
+  // Of each rank the figures of its last "memory" event, in the order of kMemoryFigures.
+  std::vector<std::array<std::int64_t, 4>> memory_;  // guarded by mutex_
+  std::unique_ptr<RankProcesses> ranks_;             // last: its threads use the members above
 };
 
 }  // namespace hub::hub

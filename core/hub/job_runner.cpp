@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/hub/process_info.h"
+#include "core/hub/rank_launch.h"
 #include "core/hub/settle.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/obs/log.h"
@@ -167,6 +168,10 @@ JobRunner::Planned JobRunner::make_plan(const jobs::Job& job) {
   const std::filesystem::path output = options_.jobs_folder / job.id / "output";
   std::filesystem::create_directories(output);
   Planned planned{.job_id = job.id, .plan = kind->second->plan(job, output)};
+  options_.hosts.check(planned.plan.ranks);
+  const auto local = static_cast<std::uint64_t>(options_.hosts.local_ranks(planned.plan.ranks));
+  planned.plan.estimated_bytes *= local;
+  planned.plan.preferred_bytes *= local;
   const std::uint64_t budget = with_.pool.budget_bytes();
   if (planned.plan.estimated_bytes > budget) {  // else it would wait for ever
     throw Error(
@@ -214,7 +219,8 @@ JobRunner::Outcome JobRunner::run_worker(const jobs::Job& job, const JobPlan& pl
       with_.peaks.record(
           plan.memory_key,
           plan.estimated_bytes,
-          model_config::worker_bytes(worker->peak_array_bytes()));
+          static_cast<std::uint64_t>(options_.hosts.local_ranks(plan.ranks)) *
+              model_config::worker_bytes(worker->peak_array_bytes()));
     } catch (const base::Error& error) {  // only later estimates miss it
       obs::log::warning("peak_not_recorded", {{"job", job.id}, {"error", error.what()}});
     }
@@ -226,15 +232,20 @@ std::unique_ptr<JobRun> JobRunner::start_worker(
     const jobs::Job& job, const JobPlan& plan, Grant grant) {
   const std::filesystem::path folder = options_.jobs_folder / job.id;
   base::Json spec = base::parse_json(plan.worker_spec, "the worker's specification");
-  spec["memory_limit_bytes"] = model_config::array_bytes_within(grant.bytes);
+  const auto local = static_cast<std::uint64_t>(options_.hosts.local_ranks(plan.ranks));
+  spec["memory_limit_bytes"] = model_config::array_bytes_within(grant.bytes / local);
+  if (plan.ranks > 1) {
+    spec["distributed"] = options_.hosts.backend();
+  }
   base::write_file_atomically(folder / "spec.json", spec.dump(2) + "\n");
   JobRun::Options options;
   options.job_id = job.id;
-  options.command = {
-      options_.worker_executable.string(), "job", "--spec", (folder / "spec.json").string()};
-  if (options_.threads > 0) {
-    options.command.insert(options.command.end(), {"--threads", std::to_string(options_.threads)});
-  }
+  options.ranks = launch_ranks(
+      {options_.worker_executable, options_.threads, options_.ssh},
+      options_.hosts,
+      plan.ranks,
+      folder);
+  options.spec = spec.dump();
   options.log_file = folder / "log.txt";
   options.record_folder = options_.record_folder;
   options.memory = std::move(grant.memory);
@@ -350,13 +361,8 @@ void JobRunner::settle(const jobs::Job& job, const Outcome& outcome, Made& made)
       settle_crash(job, cause);
       return;
     case StopCause::kNone:
-      if (!end.error) {
-        settle_crash(
-            job,
-            fmt::format(
-                "the worker ended without a result ({}) after step {}",
-                end.status.text(),
-                end.last_step));
+      if (!end.error || end.error->reason() == "ranks_not_connected") {  // a port may be taken
+        settle_crash(job, end.error ? std::string(end.error->what()) : end.crash());
         return;
       }
       with_.queue.fail(job.id, end.error->what());

@@ -16,6 +16,7 @@
 #include "core/hub/job_run.h"
 #include "core/hub/job_watch.h"
 #include "core/hub/model_pool.h"
+#include "core/hub/rank_hosts.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/jobs/peak_memory.h"
@@ -32,6 +33,8 @@ class JobRunner {
     std::filesystem::path jobs_folder;      // <jobs_folder>/<job id>/{spec.json,log.txt,output/}
     std::filesystem::path record_folder{};  // ChildOptions
     int threads = 0;
+    RankHosts hosts{};           // of the ranks of data-parallel jobs
+    std::string ssh = "ssh";     // reaches the others
     int device_jobs = 1;         // how many run at once
     int max_attempts = 3;        // crashes until a job fails for good
     double retry_seconds = 2.0;  // until the second attempt (job_watch.h)

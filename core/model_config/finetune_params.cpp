@@ -22,6 +22,7 @@ constexpr double kMaxScale = 1e4;
 constexpr std::size_t kMostSamples = 16;
 constexpr std::size_t kLongestSample = 4000;
 constexpr int kMany = 1'000'000'000;
+constexpr int kMostRanks = 64;
 // Integers up to here survive every JSON client.
 constexpr std::int64_t kMaxSeed = 9'007'199'254'740'991;
 
@@ -265,6 +266,7 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "early_stopping_patience",
        "grad_checkpoint",
        "grad_accumulation_steps",
+       "data_parallel",
        "train_on_prompt",
        "compat",
        "seed"});
@@ -311,6 +313,7 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
       reader.optional_int("clear_cache_tokens", 0, kMaxSeed).value_or(params.clear_cache_tokens);
   read_flag(reader, "grad_checkpoint", params.grad_checkpoint);
   read_int(reader, "grad_accumulation_steps", 1, 4096, params.grad_accumulation_steps);
+  read_int(reader, "data_parallel", 1, kMostRanks, params.data_parallel);
   read_flag(reader, "train_on_prompt", params.train_on_prompt);
   params.seed = static_cast<std::uint64_t>(reader.optional_int("seed", 0, kMaxSeed).value_or(0));
   return params;
@@ -360,6 +363,7 @@ Json FinetuneParams::to_json() const {
   json["clear_cache_tokens"] = clear_cache_tokens;
   json["grad_checkpoint"] = grad_checkpoint;
   json["grad_accumulation_steps"] = grad_accumulation_steps;
+  json["data_parallel"] = data_parallel;
   json["compat"] = compat;
   json["train_on_prompt"] = train_on_prompt;
   json["seed"] = seed;

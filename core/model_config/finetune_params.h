@@ -58,6 +58,7 @@ struct FinetuneParams {
   std::int64_t clear_cache_tokens = 0;  // inputs between two clearings of freed memory; 0: never
   bool grad_checkpoint = false;
   int grad_accumulation_steps = 1;
+  int data_parallel = 1;         // processes that train together, each on batch_size rows of a step
   bool compat = false;           // as mlx-lm trains: see from_json()
   bool train_on_prompt = false;  // false: loss on assistant tokens only
   std::uint64_t seed = 0;

@@ -65,7 +65,7 @@ BatchSizeChoice choose_batch_size(
     return memory_limit_bytes == 0 || estimate(batch_size) <= memory_limit_bytes;
   };
   const int wanted_rows = static_cast<int>(std::clamp<std::size_t>(
-      rows.count() / kStepsAnEpoch,
+      rows.count() / kStepsAnEpoch / static_cast<std::size_t>(params.data_parallel),
       1,
       static_cast<std::size_t>(model_config::kLargestAutomaticBatch)));
   int chosen = params.batch_size.value_or(1);

@@ -17,9 +17,9 @@ struct BatchSizeChoice {
 };
 
 // The batch size of a job: the params' own where given, else the largest power of two, up to 8 and
-// up to a sixteenth of the rows (so that an epoch stays a run and not a handful of steps), whose
-// estimate fits into `memory_limit_bytes` (0: no limit).
-// Throws kInsufficientMemory with the estimate and, where there is one, a max_seq_length that fits.
+// up to a sixteenth of the rows with all ranks together (so that an epoch stays a run and not a
+// handful of steps), whose estimate fits into `memory_limit_bytes` (0: no limit). Throws
+// kInsufficientMemory with the estimate and, where there is one, a max_seq_length that fits.
 BatchSizeChoice choose_batch_size(
     const model_config::ModelConfig& config,
     std::uint64_t weight_bytes,

@@ -17,18 +17,20 @@ EvalResult evaluate(
     std::span<const data::Example> sequences,
     int batch_size,
     const BatchShape& shape,
-    const KeepGoing& keep_going) {
+    const KeepGoing& keep_going,
+    const ProcessGroup& group) {
   std::vector<std::size_t> lengths;
   for (const data::Example& sequence : sequences) {
     lengths.push_back(sequence.tokens.size());
   }
   EvalResult result;
   double sum = 0.0;
-  for (const auto& indices : plan_by_length(lengths, static_cast<std::size_t>(batch_size))) {
+  const auto rows = static_cast<std::size_t>(batch_size) * static_cast<std::size_t>(group.size());
+  for (const auto& indices : plan_by_length(lengths, rows)) {
     if (keep_going && !keep_going(result.rows)) {
       throw base::Error(base::ErrorCode::kCancelled, "the evaluation was stopped");
     }
-    const Batch batch = make_batch(sequences, indices, shape);
+    const Batch batch = make_batch(sequences, group.own_rows(indices), shape);
     result.rows += indices.size();
     if (batch.trained_tokens == 0) {
       continue;
@@ -37,6 +39,9 @@ EvalResult evaluate(
     sum += static_cast<double>(loss.item<float>());
     result.tokens += batch.trained_tokens;
   }
+  sum = group.sum(sum);
+  result.tokens = static_cast<std::uint64_t>(
+      group.sum(std::vector<std::int64_t>{static_cast<std::int64_t>(result.tokens)}).front());
   if (result.tokens == 0) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,

@@ -7,6 +7,7 @@
 #include "core/models/language_model.h"
 #include "core/nn/lora.h"
 #include "core/train/batches.h"
+#include "core/train/process_group.h"
 
 namespace hub::train {
 
@@ -22,13 +23,15 @@ using KeepGoing = std::function<bool(std::size_t rows_done)>;
 
 // Token-weighted mean loss of `sequences`, with the adapter where one is given (without dropout);
 // one evaluation of the graph a batch. Throws kUnprocessable (`no_trained_tokens`) when there is
-// nothing to measure, kCancelled when `keep_going` says so.
+// nothing to measure, kCancelled when `keep_going` says so. Collective: every rank measures its
+// rows of each batch of `batch_size` rows a rank, and all get the result over all rows.
 EvalResult evaluate(
     const models::LanguageModel& model,
     const nn::LoraAdapter* adapter,
     std::span<const data::Example> sequences,
     int batch_size,
     const BatchShape& shape,
-    const KeepGoing& keep_going = {});
+    const KeepGoing& keep_going = {},
+    const ProcessGroup& group = {});
 
 }  // namespace hub::train

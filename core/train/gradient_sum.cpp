@@ -7,6 +7,7 @@
 #include <mlx/transforms.h>
 
 #include "core/tensor/ops.h"
+#include "core/train/gradient_buckets.h"
 
 namespace hub::train {
 
@@ -34,6 +35,28 @@ void GradientSum::evaluate() const {
   std::vector<mx::array> arrays = parts_;
   arrays.push_back(loss_);
   mx::eval(arrays);
+}
+
+void GradientSum::all_sum(const ProcessGroup& group, std::span<const mx::array> parameters) {
+  if (group.size() == 1) {
+    return;
+  }
+  if (parts_.empty()) {
+    for (const mx::array& parameter : parameters) {
+      parts_.push_back(mx::zeros_like(parameter));
+    }
+  }
+  evaluate();
+  std::vector<mx::array> sums = std::exchange(parts_, {});
+  sums.push_back(loss_);
+  sums = train::all_sum(group, std::move(sums));
+  loss_ = sums.back();
+  sums.pop_back();
+  parts_ = std::move(sums);
+  const auto counts =
+      group.sum({static_cast<std::int64_t>(tokens_), static_cast<std::int64_t>(batches_)});
+  tokens_ = static_cast<std::size_t>(counts[0]);
+  batches_ = static_cast<std::size_t>(counts[1]);
 }
 
 std::vector<mx::array> GradientSum::take_mean() {

@@ -7,6 +7,8 @@
 
 #include <mlx/array.h>
 
+#include "core/train/process_group.h"
+
 namespace hub::train {
 
 namespace mx = mlx::core;
@@ -25,6 +27,10 @@ class GradientSum {
   void add(const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t tokens);
   // Computes what was added so far, which frees the activations of the last batch.
   void evaluate() const;
+
+  // Collective: adds what the other ranks added, who may have had no batch; then all of them have
+  // the same sums. `parameters` as in add().
+  void all_sum(const ProcessGroup& group, std::span<const mx::array> parameters);
 
   // The mean gradient, which it then no longer keeps; requires a batch. Only builds a graph.
   [[nodiscard]] std::vector<mx::array> take_mean();

@@ -10,7 +10,8 @@ namespace hub::train {
 struct StepReport {
   int step = 0;  // updates done
   int total_steps = 0;
-  double train_loss = 0.0;     // over trained tokens
+  int ranks = 1;            // processes that train together; tokens are all theirs, memory is not
+  double train_loss = 0.0;  // over trained tokens
   double learning_rate = 0.0;  // of the last update
   double iterations_per_second = 0.0;
   double tokens_per_second = 0.0;        // trained tokens

@@ -38,6 +38,10 @@ void Trainer::save_checkpoint() const {
 TrainResult Trainer::run() {
   started_ = base::steady_seconds();
   tensor::reset_peak_memory();
+  const auto count = [](std::size_t rows) { return static_cast<std::int64_t>(rows); };
+  group_.need_equal(
+      {step_, total_steps(), batch_size_, count(data_.train.size()), count(data_.valid.size())},
+      "step, total steps, batch size, rows and held-out rows");
   if (step_ == 0 || due(params_.eval_every)) {
     run_evaluation();
   }
@@ -92,8 +96,10 @@ void Trainer::step(const StepBatches& batches) {
   for (const auto& indices : batches) {
     ask();  // may wait: not counted as time of training
     const double start = base::steady_seconds();
-    const Batch batch = make_batch(data_.train, indices, shape_);
-    add_batch(sum, batch, dropout_draws_ + draws);
+    const Batch batch = make_batch(data_.train, group_.own_rows(indices), shape_);
+    if (batch.rows > 0) {
+      add_batch(sum, batch, dropout_draws_ + draws);
+    }
     draws += trained_->dropout > 0.0F ? 1 : 0;
     if (batches.size() > 1) {  // frees this batch's activations before the next one's are made
       sum.evaluate();
@@ -102,6 +108,8 @@ void Trainer::step(const StepBatches& batches) {
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
+  input_tokens = static_cast<std::size_t>(
+      group_.sum(std::vector{static_cast<std::int64_t>(input_tokens)}).front());
   const bool applied = update(sum);
   if (!applied && rolled_back_) {
     rolled_back_ = false;
@@ -133,8 +141,9 @@ void Trainer::clear_cache(std::size_t input_tokens) {
 void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
   std::optional<mx::array> dropout_key;
   if (trained_->dropout > 0.0F) {
+    const auto of_rank = (static_cast<std::int64_t>(draw) * group_.size()) + group_.rank();
     dropout_key = mx::random::key(
-        stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(draw)));
+        stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(of_rank)));
   }
   const auto loss_sum = [&](const std::vector<mx::array>& parameters) {
     const PlacedModel placed = trained_->place(model_, parameters, dropout_key);
@@ -144,6 +153,7 @@ void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
 }
 
 bool Trainer::update(GradientSum& sum) {
+  sum.all_sum(group_, trained_->parameters);
   std::vector<mx::array> gradients = sum.take_mean();
   mx::array norm = global_norm(gradients);
   if (params_.max_grad_norm > 0.0) {
@@ -155,8 +165,9 @@ bool Trainer::update(GradientSum& sum) {
   mx::eval(outputs);
   outputs.clear();
   learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
-  grad_norm_ = static_cast<double>(norm.item<float>());
-  const auto loss = static_cast<double>(mx::array(sum.loss()).item<float>());
+  // Where the last bit depends on the rank, all must still decide alike.
+  grad_norm_ = group_.first(static_cast<double>(norm.item<float>()));
+  const auto loss = group_.first(static_cast<double>(mx::array(sum.loss()).item<float>()));
   if (const auto verdict = guard_.look(loss, grad_norm_);
       verdict != DivergenceGuard::Verdict::kGood) {
     handle_bad_step(verdict, loss / static_cast<double>(sum.weight()), grad_norm_);
@@ -176,6 +187,7 @@ void Trainer::handle_bad_step(DivergenceGuard::Verdict verdict, double loss, dou
   std::optional<TrainState> checkpoint;
   if (verdict == DivergenceGuard::Verdict::kRollBack && hooks_.last_checkpoint) {
     checkpoint = hooks_.last_checkpoint();
+    group_.need_equal({checkpoint ? checkpoint->step : -1}, "step of the last checkpoint");
   }
   if (hooks_.skipped) {
     hooks_.skipped(
@@ -242,6 +254,7 @@ void Trainer::report() {
     report.tokens_per_second = static_cast<double>(window_.trained_tokens) / seconds;
     report.input_tokens_per_second = static_cast<double>(window_.input_tokens) / seconds;
     report.trained_tokens = result_.trained_tokens;
+    report.ranks = group_.size();
     report.grad_norm = grad_norm_;
     report.peak_memory_bytes = memory.peak;
     report.active_memory_bytes = memory.active;
@@ -267,8 +280,8 @@ void Trainer::run_evaluation() {
   if (data_.valid.empty()) {
     return;
   }
-  const EvalResult evaluated =
-      evaluate(*placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going);
+  const EvalResult evaluated = evaluate(
+      *placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going, group_);
   if (step_ == 0) {
     result_.eval_loss_before = evaluated.loss;
   }

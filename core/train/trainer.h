@@ -15,6 +15,7 @@
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
 #include "core/train/optimizer.h"
+#include "core/train/process_group.h"
 #include "core/train/step_plan.h"
 #include "core/train/train_report.h"
 #include "core/train/train_result.h"
@@ -55,6 +56,12 @@ struct TrainData {
 // Trains an adapter over a fixed base, or a model's own weights. A step is one optimizer update:
 // the mean gradient over `grad_accumulation_steps` batches. Equal arguments give an equal result,
 // bit for bit, on the same machine. Belongs to the thread that owns MLX.
+//
+// With several ranks every batch has `batch_size` rows a rank, of which each takes its own; the
+// gradient is the mean over all of them, and every rank does the same update. All members that take
+// steps are then collectives: each rank must be given the same arguments, hooks besides `poll`,
+// `last_checkpoint` and `log` only where something shall be reported or written, and a `poll` that
+// gives all ranks the same answer.
 class Trainer {
  public:
   // Rows without a trained token within max_seq_length are left out, which is logged. Throws
@@ -66,7 +73,8 @@ class Trainer {
       TrainData data,
       model_config::FinetuneParams params,
       int batch_size,
-      TrainHooks hooks);
+      TrainHooks hooks,
+      ProcessGroup group = {});
 
   // Goes on from a state of this very training (`fingerprint` is the caller's to compare), before
   // run(). Throws kUnprocessable when its arrays are not this training's.
@@ -103,7 +111,8 @@ class Trainer {
   const models::LanguageModel& model_;
   std::unique_ptr<Trainable> trained_;
   model_config::FinetuneParams params_;
-  int batch_size_;
+  ProcessGroup group_;
+  int batch_size_;  // of a rank
   BatchShape shape_;
   TrainHooks hooks_;
   std::size_t rows_given_;  // before those without targets were left out

@@ -67,16 +67,18 @@ Trainer::Trainer(
     TrainData data,
     model_config::FinetuneParams params,
     int batch_size,
-    TrainHooks hooks)
+    TrainHooks hooks,
+    ProcessGroup group)
     : model_(model),
       trained_(std::move(trained)),
       params_(checked(std::move(params))),
+      group_(std::move(group)),
       batch_size_(batch_size),
       shape_{params_.max_seq_length, pad_multiple(params_), params_.compat},
       hooks_(std::move(hooks)),
       rows_given_(data.train.size()),
       data_(with_trained_tokens(std::move(data), params_.max_seq_length)),
-      plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_),
+      plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_ * group_.size()),
       schedule_(params_, plan_.total_steps()),
       optimizer_(make_optimizer(
           params_.optimizer,

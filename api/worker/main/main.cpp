@@ -57,7 +57,11 @@ int run(int argc, char** argv) {
       ->check(CLI::IsMember({"text", "json"}));
   add_engine(app, arguments.engine);
   CLI::App* job = app.add_subcommand("job", "Run one job");
-  job->add_option("--spec", arguments.job.spec_path, "The job's specification (JSON)")->required();
+  job->add_option(
+         "--spec",
+         arguments.job.spec_path,
+         "The job's specification (JSON); - reads its first line from standard input")
+      ->required();
   app.add_subcommand("doctor", "Print what MLX is here, and whether it computes, as JSON");
   CLI11_PARSE(app, argc, argv);
 

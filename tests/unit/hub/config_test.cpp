@@ -63,6 +63,15 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
 }
 
+TEST(Config, RanksOfJobsRunHereUnlessAHostfileIsNamed) {
+  const test::TempDir folder;
+  const auto file = folder.write("hub.toml", "hostfile = \"/etc/hosts.json\"\nssh = \"my-ssh\"\n");
+  const Config config = load_config(file, no_environment, {});
+  EXPECT_EQ(config.hostfile, "/etc/hosts.json");
+  EXPECT_EQ(config.ssh, "my-ssh");
+  EXPECT_TRUE(Config().hostfile.empty());
+}
+
 TEST(Config, KnowsWhenItListensBeyondLoopback) {
   const Config local = load_config(std::nullopt, no_environment, {});
   EXPECT_THAT(local.hosts, ElementsAre("127.0.0.1", "::1"));

@@ -38,7 +38,8 @@ TEST(FinetuneParams, FullFormComesBackAsSent) {
     "sample_prompts": ["Who?"], "sample_max_tokens": 8,
     "nonfinite_patience": 2, "nonfinite_rollbacks": 0, "rollback_lr_factor": 0.25,
     "clear_cache_tokens": 4096,
-    "grad_checkpoint": true, "grad_accumulation_steps": 4, "compat": true,
+    "grad_checkpoint": true, "grad_accumulation_steps": 4, "data_parallel": 2,
+    "compat": true,
     "train_on_prompt": true, "seed": 9})");
   EXPECT_EQ(FinetuneParams::from_json(sent, "params").to_json(), sent);
 }
@@ -169,6 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("clear_cache_tokens", "-1"),
         std::pair("grad_checkpoint", "1"),
         std::pair("grad_accumulation_steps", "0"),
+        std::pair("data_parallel", "65"),
         std::pair("train_on_prompt", "\"no\""),
         std::pair("seed", "-1"),
         std::pair("lora_rank", "8")));

@@ -47,6 +47,9 @@ TEST(BatchSizeTest, AutoLeavesStepsInASmallDataSet) {
   EXPECT_EQ(choice.batch_size, 2);
   EXPECT_NE(choice.reason.find("few steps"), std::string::npos) << choice.reason;
   EXPECT_EQ(choose_batch_size(config(), kWeights, params, rows(3, 200), 0).batch_size, 1);
+  model_config::FinetuneParams ranks = params;
+  ranks.data_parallel = 4;  // that share what one process would take
+  EXPECT_EQ(choose_batch_size(config(), kWeights, ranks, rows(128, 200), 0).batch_size, 2);
 }
 
 TEST(BatchSizeTest, LengthIsCutToTheLimit) {

@@ -146,6 +146,21 @@ TEST_F(JobCommands, AConfigurationOfMlxLmIsSentAsAJob) {
   run({"train", "--config", file.string(), "--model", "other", "--data", "more"});
   EXPECT_EQ(sent_["model"], "other");
   EXPECT_EQ(sent_["dataset"], "more");
+  EXPECT_FALSE(sent_["params"].contains("data_parallel"));
+}
+
+TEST_F(JobCommands, RanksShareTheRowsThatAConfigurationGivesAStep) {
+  const auto file = config("model: m\ndata: rows\nbatch_size: 6\n");
+  EXPECT_EQ(run({"train", "--config", file.string(), "--data-parallel", "2"}), 0);
+  EXPECT_EQ(sent_["params"]["data_parallel"], 2);
+  EXPECT_EQ(sent_["params"]["batch_size"], 3);
+  run({"train", "--config", file.string(), "--data-parallel", "3", "--set", "batch_size=5"});
+  EXPECT_EQ(sent_["params"]["batch_size"], 5) << "what --set says is each rank's";
+  run({"train", "--model", "m", "--data", "rows", "--data-parallel", "2"});
+  EXPECT_EQ(sent_["params"], (Json{{"data_parallel", 2}}));
+  EXPECT_THAT(
+      error_of({"train", "--config", file.string(), "--data-parallel", "4"}),
+      HasSubstr("batch_size, 6, must be divisible"));
 }
 
 TEST_F(JobCommands, WhatAConfigurationLacksOrAsksInVainIsTold) {
@@ -166,6 +181,9 @@ TEST_F(JobCommands, ADryRunShowsThePlan) {
   EXPECT_THAT(out_.str(), HasSubstr("trainable parameters  10 of 1000 (1.000 %)"));
   EXPECT_THAT(out_.str(), HasSubstr("steps                 5 of 2 rows"));
   EXPECT_THAT(out_.str(), HasSubstr("unknown"));
+  plan_["params"] = {{"data_parallel", 3}};
+  run({"train", "--model", "m", "--data", "rows", "--dry-run", "--data-parallel", "3"});
+  EXPECT_THAT(out_.str(), HasSubstr("steps                 5 of 6 rows"));
 }
 
 }  // namespace

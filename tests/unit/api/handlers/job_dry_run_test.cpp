@@ -48,6 +48,14 @@ TEST_F(DryRun, ADryRunQueuesNothing) {
   EXPECT_DOUBLE_EQ(
       timed["estimated_seconds"].get<double>(), timed["trained_tokens"].get<double>() * 3.0 / 4.0);
 
+  // Two ranks of two rows do the same in half the steps and twice the memory.
+  Json parallel = body;
+  parallel["params"]["data_parallel"] = 2;
+  const Json shared = post("/jobs", parallel).json;
+  EXPECT_EQ(shared["steps"], 3);
+  EXPECT_EQ(shared["batch_size"], 2);
+  EXPECT_EQ(shared["estimated_bytes"], 2 * plan.json["estimated_bytes"].get<std::int64_t>());
+
   Json wrong = body;
   wrong["type"] = "evaluate";
   EXPECT_EQ(post("/jobs", wrong).param(), "dry_run");

@@ -254,6 +254,9 @@ TEST_F(JobRoutes, LogsAreTextAndEmptyBeforeTheStart) {
   EXPECT_EQ(get("/jobs/" + id + "/logs").response.body, "one\ntwo\n");
   EXPECT_THAT(
       get("/jobs/" + id + "/logs").response.headers.at("Content-Type"), HasSubstr("text/plain"));
+  base::write_file_atomically(hub.jobs_folder() / id / "log.rank1.txt", "another\n");
+  EXPECT_EQ(get("/jobs/" + id + "/logs?rank=1").response.body, "another\n");
+  EXPECT_EQ(get("/jobs/" + id + "/logs?rank=/../../etc").param(), "rank");
   EXPECT_EQ(get("/jobs/../logs").status, 404);
 }
 

@@ -60,6 +60,18 @@ TEST(JobControlTest, APausedJobStillSavesAndStops) {
   EXPECT_EQ(waiting.get(), train::Command::kStop);
 }
 
+TEST(JobControlTest, LookingWaitsForNothing) {
+  JobControl control;
+  EXPECT_EQ(control.look(), train::Command::kContinue);
+  control.handle(command("pause"));
+  EXPECT_EQ(control.look(), std::nullopt);
+  control.handle(command("checkpoint"));
+  EXPECT_EQ(control.look(), train::Command::kCheckpoint);
+  EXPECT_EQ(control.look(), std::nullopt);
+  control.stop();
+  EXPECT_EQ(control.look(), train::Command::kStop);
+}
+
 TEST(JobControlTest, DoesNotKnowAnEnginesCommands) {
   JobControl control;
   EXPECT_FALSE(control.handle(command("attach")));

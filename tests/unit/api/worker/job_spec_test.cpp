@@ -33,7 +33,10 @@ TEST(JobSpecTest, ReadsAFinetuneJob) {
   Json json = finetune_spec();
   json["adapter"] = {{"folder", "/adapters/a"}};
   json["dataset"]["valid_path"] = "/data/valid.jsonl";
+  EXPECT_EQ(JobSpec::from_json(json).distributed, "");
+  json["distributed"] = "ring";
   const JobSpec spec = JobSpec::from_json(json);
+  EXPECT_EQ(spec.distributed, "ring");
   EXPECT_EQ(spec.job_id, "j1");
   EXPECT_EQ(spec.base_folder, "/models/tiny");
   EXPECT_EQ(spec.base_digest, "abc");
