@@ -159,6 +159,15 @@ std::string canonical_config(const ModelConfig& config) {
   if (config.attention_scale) {
     json["attention_scale"] = *config.attention_scale;
   }
+  if (config.experts) {
+    const auto& experts = *config.experts;
+    json["experts"] = {
+        {"count", experts.count},
+        {"per_token", experts.per_token},
+        {"intermediate_size", experts.intermediate_size},
+        {"norm_topk_prob", experts.norm_topk_prob},
+        {"dense_layers", experts.dense_layers}};
+  }
   if (!config.no_rope_layers.empty()) {
     json["no_rope_layers"] = config.no_rope_layers;
   }

@@ -271,6 +271,78 @@ void read_gemma3(ModelConfig& config, Fields& fields) {
   read_window(config, fields);
 }
 
+// How many experts, of what width, and in which layers.
+void read_experts(
+    ModelConfig& config, Fields& fields, std::string_view count, std::string_view width) {
+  ModelConfig::Experts experts;
+  experts.count = fields.required_int(count, 1, kMaxWidth);
+  experts.per_token = fields.required_int("num_experts_per_tok", 1, kMaxWidth);
+  experts.intermediate_size = fields.required_int(width, 1, kMaxWidth);
+  experts.norm_topk_prob = fields.flag("norm_topk_prob", false);
+  if (experts.per_token > experts.count) {
+    fields.complain(
+        fmt::format(
+            "'num_experts_per_tok' is {}, but there are {} experts",
+            experts.per_token,
+            experts.count));
+  }
+  const int step = fields.optional_int("decoder_sparse_step", 1, kMaxLayers).value_or(1);
+  for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if ((layer + 1) % step != 0) {
+      experts.dense_layers.insert(layer);
+    }
+  }
+  fields.attempt([&] {
+    const base::Json* dense = fields.reader().optional_array("mlp_only_layers");
+    for (const base::Json& layer : dense == nullptr ? base::Json::array() : *dense) {
+      if (!layer.is_number_integer() || layer < 0 || layer >= config.num_hidden_layers) {
+        fields.complain(
+            fmt::format(
+                "'mlp_only_layers' must hold layers from 0 to {}, got {}",
+                config.num_hidden_layers - 1,
+                layer.dump()));
+        return;
+      }
+      experts.dense_layers.insert(layer.get<int>());
+    }
+  });
+  config.experts = experts;
+}
+
+// mlx_lm/models/qwen3_moe.py
+void read_qwen3_moe(ModelConfig& config, Fields& fields) {
+  read_qwen3(config, fields);
+  read_experts(config, fields, "num_experts", "moe_intermediate_size");
+}
+
+// mlx_lm/models/gpt_oss.py
+void set_gpt_oss_defaults(ModelConfig& config) {
+  config.head_dim = 64;
+  config.max_position_embeddings = 131072;
+  config.rope_theta = 150000.0F;
+  config.sliding_window = 128;
+  config.tie_word_embeddings = false;
+  config.attention_bias = true;
+  config.attention_output_bias = true;
+  config.attention_sinks = true;
+}
+
+void read_gpt_oss(ModelConfig& config, Fields& fields) {
+  check_silu(fields);
+  if (fields.number("swiglu_limit", 0.0, 1e6, 7.0F) != 7.0F) {
+    fields.complain("'swiglu_limit' must be 7");
+  }
+  read_experts(config, fields, "num_local_experts", "intermediate_size");
+  read_layer_types(config, fields);
+  if (!fields.reader().has("layer_types")) {
+    set_all_layers(config, LayerType::kSliding);
+    for (std::size_t layer = 1; layer < config.layer_types.size(); layer += 2) {
+      config.layer_types[layer] = LayerType::kFull;
+    }
+  }
+  read_window(config, fields);
+}
+
 constexpr std::array kFamilies{
     FamilyConfig{"llama", no_defaults, read_llama},
     FamilyConfig{"mistral", no_defaults, read_mistral},
@@ -279,6 +351,8 @@ constexpr std::array kFamilies{
     FamilyConfig{"qwen3", set_qwen3_defaults, read_qwen3},
     FamilyConfig{"phi3", set_phi3_defaults, read_phi3},
     FamilyConfig{"gemma3_text", set_gemma3_defaults, read_gemma3},
+    FamilyConfig{"qwen3_moe", set_qwen3_defaults, read_qwen3_moe},
+    FamilyConfig{"gpt_oss", set_gpt_oss_defaults, read_gpt_oss},
 };
 
 constexpr auto kModelTypes = [] {

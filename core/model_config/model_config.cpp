@@ -107,6 +107,10 @@ int ModelConfig::window_of(int layer) const {
   return slides ? sliding_window : 0;
 }
 
+bool ModelConfig::is_sparse(int layer) const {
+  return experts && !experts->dense_layers.contains(layer);
+}
+
 ModelConfig ModelConfig::from_json(const Json& json) {
   try {
     Fields fields(json);

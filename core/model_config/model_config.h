@@ -62,8 +62,18 @@ struct ModelConfig {
   bool attention_bias = false;         // of q_proj, k_proj and v_proj
   bool attention_output_bias = false;  // of o_proj
   bool mlp_bias = false;
+  // Layers with experts instead of one MLP; absent: none.
+  struct Experts {
+    int count = 0;
+    int per_token = 0;            // chosen by the router
+    int intermediate_size = 0;    // the inner width of one
+    bool norm_topk_prob = false;  // the chosen ones' weights are made to add up to 1
+    std::set<int> dense_layers;   // layers without
+  };
+  std::optional<Experts> experts;
   // What follows from the family alone.
   bool qk_norm = false;          // each head of queries and keys is normed
+  bool attention_sinks = false;  // each query head has a score without a value
   float norm_offset = 0.0F;      // norms multiply by their weight plus this
   float embedding_scale = 1.0F;  // embeddings are multiplied by this
   std::vector<int> eos_token_ids;
@@ -78,6 +88,7 @@ struct ModelConfig {
 
   // What of the above holds for one layer; 0: the layer sees everything before.
   [[nodiscard]] int window_of(int layer) const;
+  [[nodiscard]] bool is_sparse(int layer) const;
 
   // Throws kUnprocessable naming each field that is missing, of another type, or inconsistent with
   // another; for a `model_type` that is not known, the list of those that are.

@@ -67,8 +67,12 @@ std::vector<mx::array> KvCache::arrays() const {
 }
 
 Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
-  return [layers = attention_of_layers(config), sequences](
-             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+  return Attend([layers = attention_of_layers(config), sequences](
+                    int layer,
+                    const mx::array& q,
+                    const mx::array& k,
+                    const mx::array& v,
+                    const Attend::Sinks& sinks) {
     std::vector<nn::CachedRows> parts;
     for (const SequenceRows& sequence : sequences) {
       // Moved, not copied: an array that nobody else holds is written in place.
@@ -77,22 +81,26 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
           {std::move(kept.keys), std::move(kept.values), sequence.rows, sequence.cache->length()});
     }
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape);
+    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape, sinks);
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       KvCache::Layer& kept = sequences[i].cache->layer(layer);
       kept.keys = std::move(step.caches[i].keys);
       kept.values = std::move(step.caches[i].values);
     }
     return step.out;
-  };
+  });
 }
 
 Attend causal_attend(const ModelConfig& config, int batch, int length) {
-  return [layers = attention_of_layers(config), batch, length](
-             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+  return Attend([layers = attention_of_layers(config), batch, length](
+                    int layer,
+                    const mx::array& q,
+                    const mx::array& k,
+                    const mx::array& v,
+                    const Attend::Sinks& sinks) {
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    return nn::causal_attention(q, k, v, inv_freq, batch, length, shape);
-  };
+    return nn::causal_attention(q, k, v, inv_freq, batch, length, shape, sinks);
+  });
 }
 
 }  // namespace hub::models
