@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 #include <nlohmann/json.hpp>
@@ -67,13 +68,41 @@ std::uint64_t elements(const TensorInfo& tensor) {
   return count;
 }
 
+// Routers get 8 bits where the job does not say otherwise, as by the quant_predicate of mlx-lm's
+// models: they decide which experts compute.
+model_config::QuantizeParams with_routers(
+    model_config::QuantizeParams params, const model_config::ModelConfig& config) {
+  const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
+  if (config.experts && config.experts->dense_layers.size() < layers) {
+    const std::string name = config.model_type == "gpt_oss" ? "mlp.router" : "mlp.gate";
+    params.overrides.try_emplace(name, Quantization{.group_size = 64, .bits = 8, .mode = "affine"});
+  }
+  return params;
+}
+
+// Experts that lie one by one cannot be packed: mlx-lm reads packed ones stacked only.
+void refuse_unstacked(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (path.find(".experts.0.") != std::string::npos) {
+      throw base::Error(
+          base::ErrorCode::kUnprocessable,
+          fmt::format(
+              "{} is one expert by itself: convert the model with mlx_lm.convert first, which "
+              "stacks them",
+              path),
+          {},
+          "experts_not_stacked");
+    }
+  }
+}
+
 class Conversion {
  public:
   Conversion(const fs::path& source, const model_config::QuantizeParams& params)
       : config_(model_config::ModelConfig::load(source)),
         weights_(source),
         dtype_(target_dtype(params.dtype, source)),
-        plan_(params, matrix_paths(), config_.num_hidden_layers),
+        plan_(with_routers(params, config_), matrix_paths(), config_.num_hidden_layers),
         quantization_(as_json(params.quantization)) {
     for (const TensorInfo* tensor : weights_.tensors()) {
       add(*tensor);
@@ -102,6 +131,7 @@ class Conversion {
         paths.push_back(matrix->path);
       }
     }
+    refuse_unstacked(paths);
     return paths;
   }
 
@@ -146,7 +176,7 @@ class Conversion {
     steps_.push_back(
         {.outputs = packs ? packed_outputs(matrix, *packing, dtype)
                           : std::vector{planned(
-                                matrix.path + ".weight", {matrix.rows, matrix.columns}, dtype)},
+                                matrix.path + ".weight", matrix.shape(matrix.columns), dtype)},
          .make = [this, matrix, dtype, packing, packs] {
            const mx::array values = tensor::astype(read_values(weights_, matrix), dtype);
            if (packs) {

@@ -11,8 +11,9 @@ namespace hub::kernels {
 // Attention of one layer in training: q [batch * length, H * D], k and v [batch * length, Kv * D],
 // all float32 and before the rotary embedding; rows are `batch` sequences of `length` tokens at
 // positions 0 … length - 1, each attending to positions <= its own in its own sequence.
-// inv_freq and sinks as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k and
-// v; sinks and inv_freq count as constants.
+// inv_freq and sinks as in cached_attention. -> [batch * length, H * D]. Differentiable in q, k, v
+// and sinks, whose gradient costs memory that grows with the square of the length; inv_freq counts
+// as a constant, and asking for its gradient throws kInvalidArgument.
 // Shapes or dtypes that do not fit throw base::Error kInvalidArgument.
 mx::array causal_attention(
     const mx::array& q,

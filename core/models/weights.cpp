@@ -54,9 +54,7 @@ Weights::Weights(
   for (const auto& [name, array] : arrays) {
     TensorInfo info;
     info.name = name;
-    info.dtype = array.dtype() == mx::uint32  ? "U32"
-                 : array.dtype() == mx::uint8 ? "U8"
-                                              : "F32";
+    info.dtype = array.dtype() == mx::uint32 ? "U32" : array.dtype() == mx::uint8 ? "U8" : "F32";
     info.shape.assign(array.shape().begin(), array.shape().end());
     files_.front().header.tensors.push_back(std::move(info));
     unused_[name] = &files_.front();

@@ -78,7 +78,10 @@ mx::array adapter_input(const LoraAdapter& adapter, const mx::array& x, const st
 }
 
 mx::array change_spans(
-    const mx::array& y, const std::string& path, AdapterSpans adapters, const AdapterChange& change) {
+    const mx::array& y,
+    const std::string& path,
+    AdapterSpans adapters,
+    const AdapterChange& change) {
   std::vector<mx::array> pieces;
   int done = 0;
   for (const AdapterSpan& span : adapters) {

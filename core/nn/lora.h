@@ -59,14 +59,18 @@ using AdapterChange = std::function<mx::array(
 // y with the rows of each span whose adapter has the module at `path` changed; the other rows keep
 // their bits. Throws kInternal for spans out of order.
 mx::array change_spans(
-    const mx::array& y, const std::string& path, AdapterSpans adapters, const AdapterChange& change);
+    const mx::array& y,
+    const std::string& path,
+    AdapterSpans adapters,
+    const AdapterChange& change);
 
 // x as an adapter's factors of the module at `path` see it: float32, in training with dropout,
 // which draws from `dropout_key` and the path, so each module has its own mask.
 mx::array adapter_input(const LoraAdapter& adapter, const mx::array& x, const std::string& path);
 
 // y [rows, out] plus what the adapters add for the module at `path`, whose input was x [rows, in]
-// and whose bias is not in y yet: y[span] = (y[span] + scale * (adapter_input(x[span]) A) B) * gain.
+// and whose bias is not in y yet: y[span] = (y[span] + scale * (adapter_input(x[span]) A) B) *
+// gain.
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
@@ -65,11 +66,26 @@ TEST(MakeAdapterTest, AdaptsEveryExpert) {
   auto params = tiny_params();
   params.target_modules = {"switch_mlp.down_proj"};
   const TrainableAdapter adapter = make_adapter(*model, params, 1);
-  EXPECT_EQ(adapter.paths.size(), 2U) << "one of three layers is dense";
+  EXPECT_EQ(adapter.modules.size(), 2U) << "one of three layers is dense";
   EXPECT_EQ(adapter.parameters[0].shape(), (mx::Shape{5, 4, 16}));
   EXPECT_EQ(adapter.parameters[1].shape(), (mx::Shape{5, 32, 4}));
   const nn::LoraAdapter start = adapter.adapter();
-  EXPECT_EQ(continue_adapter(start, params).rank, 4);
+  EXPECT_EQ(continue_adapter(start, *model, params).rank, 4);
+}
+
+TEST(MakeAdapterTest, RefusesMagnitudesOfExperts) {
+  const auto model = models::FamilyCase("qwen3_moe").load();
+  auto params = tiny_params();
+  params.method = "dora";
+  try {
+    make_adapter(*model, params, 1);
+    FAIL() << "was made";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.param(), "params.method");
+    EXPECT_THAT(error.what(), testing::HasSubstr("which has experts"));
+  }
+  params.target_modules = {"self_attn.q_proj", "mlp.gate"};
+  EXPECT_NO_THROW(make_adapter(*model, params, 1));
 }
 
 TEST(MakeAdapterTest, DependsOnTheSeed) {
