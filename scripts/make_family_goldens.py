@@ -95,6 +95,9 @@ def describe(
     elif "norm" in name and len(shape) == 1:
         tensor["mean"] = offset
         tensor["spread"] = 0.3
+    elif last in ("scale", "per_expert_scale", "layer_scalar"):  # Gemma 4: factors
+        tensor["mean"] = 1.0
+        tensor["spread"] = 0.3
     elif len(shape) == 1:
         tensor["spread"] = 0.5
     else:

@@ -12,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/convert/matrix.h"
+#include "core/model_config/layer_shape.h"
 #include "core/tensor/ops.h"
 
 namespace hub::convert {
@@ -47,12 +48,6 @@ std::optional<mx::Dtype> target_dtype(
   return stated ? dtype_named(*stated) : std::nullopt;
 }
 
-// mlx_lm's models drop these when they load.
-bool is_dropped(const std::string& name, const model_config::ModelConfig& config) {
-  return name.find("self_attn.rotary_emb.inv_freq") != std::string::npos ||
-         (config.tie_word_embeddings && name.starts_with("lm_head."));
-}
-
 Json as_json(const Quantization& quantization) {
   return {
       {"group_size", quantization.group_size},
@@ -74,7 +69,9 @@ model_config::QuantizeParams with_routers(
     model_config::QuantizeParams params, const model_config::ModelConfig& config) {
   const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
   if (config.experts && config.experts->dense_layers.size() < layers) {
-    const std::string name = config.model_type == "gpt_oss" ? "mlp.router" : "mlp.gate";
+    const std::string name = config.model_type == "gpt_oss" ? "mlp.router"
+                             : config.gemma4                ? "router.proj"
+                                                            : "mlp.gate";
     params.overrides.try_emplace(name, Quantization{.group_size = 64, .bits = 8, .mode = "affine"});
   }
   return params;
@@ -124,7 +121,7 @@ class Conversion {
   [[nodiscard]] std::vector<std::string> matrix_paths() const {
     std::vector<std::string> paths;
     for (const TensorInfo* tensor : weights_.tensors()) {
-      if (is_dropped(tensor->name, config_)) {
+      if (model_config::is_dropped(config_, tensor->name)) {
         continue;
       }
       if (const auto matrix = matrix_of(weights_, config_, *tensor)) {
@@ -136,7 +133,7 @@ class Conversion {
   }
 
   void add(const TensorInfo& tensor) {
-    if (is_dropped(tensor.name, config_)) {
+    if (model_config::is_dropped(config_, tensor.name)) {
       return;
     }
     const auto matrix = matrix_of(weights_, config_, tensor);

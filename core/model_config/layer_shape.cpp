@@ -1,5 +1,6 @@
 #include "core/model_config/layer_shape.h"
 
+#include <charconv>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -109,6 +110,63 @@ LayerShape gemma3_layer(const ModelConfig& config) {
   return shape;
 }
 
+// core/models/gemma4.cpp. Activations: as gemma3_layer, and of the layer's own input its gate, the
+// steps of gelu, the input and the projection.
+LayerShape gemma4_layer(const ModelConfig& config, int layer) {
+  const auto& own = *config.gemma4;
+  const std::int64_t hidden = config.hidden_size;
+  const std::int64_t inner = config.intermediate_size_of(layer);
+  const std::int64_t head = config.head_dim_of(layer);
+  const std::int64_t queries = config.num_attention_heads * head;
+  const std::int64_t keys = config.key_value_heads_of(layer) * head;
+  const bool has_keys = config.key_value_layer_of(layer) == layer;
+  LayerShape shape{
+      {{"self_attn.q_proj", queries, hidden, false, 0}},
+      {{"input_layernorm.weight", {hidden}},
+       {"post_attention_layernorm.weight", {hidden}},
+       {"pre_feedforward_layernorm.weight", {hidden}},
+       {"post_feedforward_layernorm.weight", {hidden}},
+       {"self_attn.q_norm.weight", {head}},
+       {"layer_scalar", {1}}},
+      has_keys ? 2 * keys : 0,
+      4 * hidden + 2 * queries + 6 * keys + 5 * inner};
+  if (has_keys) {
+    shape.linears.push_back({"self_attn.k_proj", keys, hidden, false, 0});
+    shape.others.push_back({"self_attn.k_norm.weight", {head}});
+    if (!own.keys_are_values || config.window_of(layer) > 0) {
+      shape.linears.push_back({"self_attn.v_proj", keys, hidden, false, 0});
+    }
+  }
+  shape.linears.push_back({"self_attn.o_proj", hidden, queries, false, 1});
+  shape.linears.push_back({"mlp.gate_proj", inner, hidden, false, 2});
+  shape.linears.push_back({"mlp.up_proj", inner, hidden, false, 2});
+  shape.linears.push_back({"mlp.down_proj", hidden, inner, false, 3});
+  if (config.experts) {
+    add_experts(shape, config, "router.proj", "experts.switch_glu", false);
+    int input = 4;  // each reads something of its own, but gate and up
+    for (std::size_t i = shape.linears.size() - 4; i < shape.linears.size(); ++i) {
+      shape.linears[i].input = shape.linears[i].name.ends_with("up_proj") ? input - 1 : input++;
+    }
+    shape.others.push_back({"router.scale", {hidden}});
+    shape.others.push_back({"router.per_expert_scale", {config.experts->count}});
+    for (const char* norm :
+         {"post_feedforward_layernorm_1",
+          "post_feedforward_layernorm_2",
+          "pre_feedforward_layernorm_2"}) {
+      shape.others.push_back({std::string(norm) + ".weight", {hidden}});
+    }
+    shape.activations += 4 * hidden;
+  }
+  if (own.layer_input_size > 0) {
+    const std::int64_t width = own.layer_input_size;
+    shape.linears.push_back({"per_layer_input_gate", width, hidden, false, 8});
+    shape.linears.push_back({"per_layer_projection", hidden, width, false, 9});
+    shape.others.push_back({"post_per_layer_input_norm.weight", {hidden}});
+    shape.activations += 2 * hidden + 5 * width;
+  }
+  return shape;
+}
+
 }  // namespace
 
 LayerShape layer_shape(const ModelConfig& config, int layer) {
@@ -117,6 +175,9 @@ LayerShape layer_shape(const ModelConfig& config, int layer) {
   }
   if (config.model_type == "gemma3_text") {
     return gemma3_layer(config);
+  }
+  if (config.gemma4) {
+    return gemma4_layer(config, layer);
   }
   if (config.model_type == "gpt_oss") {
     LayerShape shape = attention_part(config);
@@ -128,6 +189,45 @@ LayerShape layer_shape(const ModelConfig& config, int layer) {
     return qwen3_moe_layer(config, layer);
   }
   return plain_layer(config);
+}
+
+LayerShape outer_shape(const ModelConfig& config) {
+  LayerShape shape{{}, {}, 0, 0};
+  if (config.gemma4 && config.gemma4->layer_input_size > 0) {
+    const auto& own = *config.gemma4;
+    const std::int64_t all = std::int64_t{config.num_hidden_layers} * own.layer_input_size;
+    shape.linears = {
+        {"model.embed_tokens_per_layer", own.layer_vocab_size, all, false, 0},
+        {"model.per_layer_model_projection", all, config.hidden_size, false, 1}};
+    shape.others = {{"model.per_layer_projection_norm.weight", {own.layer_input_size}}};
+  }
+  return shape;
+}
+
+bool is_dropped(const ModelConfig& config, const std::string& tensor) {
+  const auto has = [&](std::string_view part) { return tensor.find(part) != std::string::npos; };
+  if (config.tie_word_embeddings && tensor.starts_with("lm_head.")) {
+    return true;
+  }
+  if (!config.gemma4) {
+    return has("self_attn.rotary_emb.inv_freq");
+  }
+  // The ranges of activations in models that were trained for quantization.
+  for (const char* part :
+       {"self_attn.rotary_emb", "input_max", "input_min", "output_max", "output_min"}) {
+    if (has(part)) {
+      return true;
+    }
+  }
+  int layer = -1;
+  constexpr std::string_view kLayers = "model.layers.";
+  if (tensor.starts_with(kLayers)) {
+    std::from_chars(tensor.data() + kLayers.size(), tensor.data() + tensor.size(), layer);
+  }
+  const bool keys_or_values =
+      has(".self_attn.k_proj") || has(".self_attn.v_proj") || has(".self_attn.k_norm");
+  return keys_or_values && layer >= 0 && layer < config.num_hidden_layers &&
+         config.key_value_layer_of(layer) != layer;
 }
 
 std::string unstacked_expert(const std::string& path, int expert) {

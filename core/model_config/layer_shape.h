@@ -39,6 +39,14 @@ struct LayerShape {
 
 LayerShape layer_shape(const ModelConfig& config, int layer);
 
+// What a model has outside its layers beside the embedding table, the final norm and the output
+// head, by whole names: what Gemma 4 makes its layers' inputs of.
+LayerShape outer_shape(const ModelConfig& config);
+
+// Whether the family's sanitize() in mlx_lm/models drops the tensor: it belongs to nobody, and is
+// no complaint.
+bool is_dropped(const ModelConfig& config, const std::string& tensor);
+
 // Where the weight of one expert of the switch linear at `path` ("….mlp.switch_mlp.up_proj") lies
 // in folders that were not converted by mlx-lm: "….mlp.experts.3.up_proj".
 std::string unstacked_expert(const std::string& path, int expert);

@@ -74,6 +74,13 @@ class TensorCheck {
         floats(path + tensor.name, tensor.shape);
       }
     }
+    const LayerShape outer = outer_shape(config_);
+    for (const LinearShape& each : outer.linears) {
+      linear(each.name, each);
+    }
+    for (const TensorShape& tensor : outer.others) {
+      floats(tensor.name, tensor.shape);
+    }
     floats("model.norm.weight", {config_.hidden_size});
     if (!config_.tie_word_embeddings) {
       matrix("lm_head", config_.vocab_size, config_.hidden_size);
@@ -205,9 +212,7 @@ class TensorCheck {
 
   void name_the_rest() {
     for (const auto& [name, tensor] : left_) {
-      const bool ignored = name.find("self_attn.rotary_emb.inv_freq") != std::string::npos ||
-                           (config_.tie_word_embeddings && name.starts_with("lm_head."));
-      if (!ignored) {
+      if (!is_dropped(config_, name)) {
         problems_.push_back(fmt::format("unused: {}", name));
       }
     }

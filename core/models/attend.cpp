@@ -27,8 +27,10 @@ mx::array grown(const mx::array& rows, int length, int capacity) {
 }  // namespace
 
 KvCache::KvCache(const ModelConfig& config) {
-  const mx::Shape empty{config.num_key_value_heads, 0, config.head_dim};
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const int heads =
+        config.key_value_layer_of(layer) == layer ? config.key_value_heads_of(layer) : 0;
+    const mx::Shape empty{heads, 0, config.head_dim_of(layer)};
     layers_.push_back({mx::zeros(empty, mx::float32), mx::zeros(empty, mx::float32)});
   }
 }
@@ -40,6 +42,9 @@ void KvCache::reserve(int rows) {
   }
   capacity_ = std::max({wanted, 2 * capacity_, kSmallestCapacity});
   for (Layer& layer : layers_) {
+    if (layer.keys.shape(0) == 0) {
+      continue;  // it attends to another layer's
+    }
     layer.keys = grown(layer.keys, length_, capacity_);
     layer.values = grown(layer.values, length_, capacity_);
   }

@@ -249,6 +249,9 @@ void Weights::finish() {
   std::vector<std::string> names;
   names.reserve(unused_.size());
   for (const auto& [name, file] : unused_) {
+    if (model_config::is_dropped(config_, name)) {
+      continue;
+    }
     names.push_back(fmt::format("unused: {}", name));
   }
   std::sort(names.begin(), names.end());
