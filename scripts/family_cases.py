@@ -153,3 +153,40 @@ CASES["gpt_oss_mxfp4"] = {
         },
     },
 }
+GEMMA4: dict[str, Any] = {
+    **SHAPE,
+    "model_type": "gemma4_text",
+    "num_hidden_layers": 6,
+    "global_head_dim": 16,
+    "sliding_window": 6,
+    "sliding_window_pattern": 3,
+    "num_kv_shared_layers": 2,
+    "use_double_wide_mlp": True,
+    "hidden_size_per_layer_input": 12,
+    "vocab_size_per_layer_input": 64,
+    "final_logit_softcapping": 5.0,
+    "hidden_activation": "gelu_pytorch_tanh",
+    "rope_parameters": {
+        "full_attention": {
+            "partial_rotary_factor": 0.5,
+            "rope_theta": 1000000.0,
+            "rope_type": "proportional",
+        },
+        "sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"},
+    },
+}
+CASES["gemma4"] = GEMMA4
+# As the largest ones: experts, and layers that use their keys as values.
+CASES["gemma4_moe"] = {
+    **GEMMA4,
+    "num_hidden_layers": 4,
+    "sliding_window_pattern": 2,
+    "num_kv_shared_layers": 0,
+    "attention_k_eq_v": True,
+    "num_global_key_value_heads": 1,
+    "hidden_size_per_layer_input": 0,
+    "enable_moe_block": True,
+    "num_experts": 5,
+    "top_k_experts": 2,
+    "moe_intermediate_size": 16,
+}

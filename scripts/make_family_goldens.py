@@ -12,6 +12,7 @@ same ones. All in float32.
 import argparse
 import importlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,13 @@ def array_of(numbers: Any) -> Any:
 
 def values(name: str, shape: list[int], mean: float, spread: float) -> Any:
     """Uniform in [mean - spread, mean + spread)."""
-    unit: FloatArray = (words(name, int(np.prod(shape))) >> np.uint32(8)) / float(1 << 23) - 1.0
+    unit: FloatArray = (words(name, math.prod(shape)) >> np.uint32(8)) / float(1 << 23) - 1.0
     return mx.array((mean + spread * unit).astype(np.float32).reshape(shape))
 
 
 def make_tensor(tensor: dict[str, Any]) -> Any:
     name, shape = str(tensor["name"]), list[int](tensor["shape"])
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     if tensor["dtype"] == "U32":
         bits: Any = words(name, size)
         return array_of(bits.reshape(shape))
@@ -94,6 +95,9 @@ def describe(
     elif "norm" in name and len(shape) == 1:
         tensor["mean"] = offset
         tensor["spread"] = 0.3
+    elif last in ("scale", "per_expert_scale", "layer_scalar"):  # Gemma 4: factors
+        tensor["mean"] = 1.0
+        tensor["spread"] = 0.3
     elif len(shape) == 1:
         tensor["spread"] = 0.5
     else:
@@ -103,7 +107,8 @@ def describe(
 
 def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """The model with our weights, and how each of its tensors is filled."""
-    model_type = remapped.get(config["model_type"], config["model_type"])
+    stated: str = config["model_type"]
+    model_type = remapped.get(stated, stated)
     module: Any = importlib.import_module(f"mlx_lm.models.{model_type}")
     model: Any = module.Model(module.ModelArgs.from_dict(dict(config)))
     if hasattr(model, "sanitize") and config.get("tie_word_embeddings"):

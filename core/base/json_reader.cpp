@@ -118,6 +118,11 @@ std::string JsonReader::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
+bool JsonReader::is_null(std::string_view key) const {
+  const auto found = object_.find(key);
+  return found != object_.end() && found->is_null();
+}
+
 bool JsonReader::has(std::string_view key) const {
   const auto found = object_.find(std::string(key));
   return found != object_.end() && !found->is_null();

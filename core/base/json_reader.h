@@ -24,6 +24,8 @@ class JsonReader {
   explicit JsonReader(const Json& value, std::string path = {});
 
   [[nodiscard]] bool has(std::string_view key) const;
+  // Whether the field is there and null, where that means something else than its absence.
+  [[nodiscard]] bool is_null(std::string_view key) const;
   [[nodiscard]] std::string path_of(std::string_view key) const;
 
   // Required fields: throw kInvalidArgument when absent or of another type.

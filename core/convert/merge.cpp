@@ -65,10 +65,14 @@ bool is_table(const std::string& path) {
   return path.ends_with("embed_tokens");
 }
 
-// What the factors add to the weight [rows, columns], in `dtype`, as mlx-lm computes it.
+// What the factors add to the weight [rows, columns], or to that of each expert, in `dtype`, as
+// mlx-lm computes it.
 mx::array delta_of(
     const std::string& path, const nn::LoraWeights& factors, float scale, mx::Dtype dtype) {
   const mx::array factor(scale);
+  if (factors.a.ndim() == 3) {
+    return tensor::astype(mx::matmul(mx::multiply(factor, factors.b), factors.a), dtype);
+  }
   const mx::array product =
       is_table(path)
           ? mx::matmul(mx::multiply(factor, factors.a), factors.b)
@@ -149,7 +153,7 @@ class Merge {
         {.outputs = pack_again
                         ? packed_outputs(*matrix, *matrix->packing, dtype)
                         : std::vector{planned(
-                              matrix->path + ".weight", {matrix->rows, matrix->columns}, dtype)},
+                              matrix->path + ".weight", matrix->shape(matrix->columns), dtype)},
          .make = [this, matrix = *matrix, factors, pack_again] {
            return make(matrix, factors, pack_again);
          }});
@@ -172,9 +176,17 @@ class Merge {
             fmt::format("{}, wanted [{}]", shown(name, array.shape()), fmt::join(shape, ", ")));
       }
     };
-    require(matrix.path + ".lora_a", factors.a, {in, rank});
-    require(matrix.path + ".lora_b", factors.b, {rank, out});
-    if (factors.dora) {
+    if (matrix.experts > 0) {
+      const auto experts = static_cast<int>(matrix.experts);
+      require(matrix.path + ".lora_a", factors.a, {experts, rank, in});
+      require(matrix.path + ".lora_b", factors.b, {experts, out, rank});
+    } else {
+      require(matrix.path + ".lora_a", factors.a, {in, rank});
+      require(matrix.path + ".lora_b", factors.b, {rank, out});
+    }
+    if (factors.dora && matrix.experts > 0) {
+      problems_.push_back(matrix.path + " has experts, which take no magnitudes (dora)");
+    } else if (factors.dora) {
       require(matrix.path + ".m", factors.dora->m, {static_cast<int>(matrix.rows)});
     }
     return &factors;
@@ -310,7 +322,7 @@ Trained read_trained(const fs::path& folder) {
     const bool has_both = tensors.contains(path + ".lora_a") && tensors.contains(path + ".lora_b");
     const bool is_part = info.name == path + ".lora_a" || info.name == path + ".lora_b" ||
                          (info.name == path + ".m" && config.fine_tune_type == "dora");
-    if (dot == std::string::npos || !has_both || !is_part || info.shape.size() > 2) {
+    if (dot == std::string::npos || !has_both || !is_part || info.shape.size() > 3) {
       strange.push_back(info.name);
     } else if (info.name.ends_with(".lora_a")) {
       nn::LoraWeights factors{take(path + ".lora_a"), take(path + ".lora_b")};

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/convert/matrix.h"
+#include "core/model_config/layer_shape.h"
 #include "core/tensor/ops.h"
 
 namespace hub::convert {
@@ -46,12 +48,6 @@ std::optional<mx::Dtype> target_dtype(
   return stated ? dtype_named(*stated) : std::nullopt;
 }
 
-// mlx_lm's models drop these when they load.
-bool is_dropped(const std::string& name, const model_config::ModelConfig& config) {
-  return name.find("self_attn.rotary_emb.inv_freq") != std::string::npos ||
-         (config.tie_word_embeddings && name.starts_with("lm_head."));
-}
-
 Json as_json(const Quantization& quantization) {
   return {
       {"group_size", quantization.group_size},
@@ -67,13 +63,43 @@ std::uint64_t elements(const TensorInfo& tensor) {
   return count;
 }
 
+// Routers get 8 bits where the job does not say otherwise, as by the quant_predicate of mlx-lm's
+// models: they decide which experts compute.
+model_config::QuantizeParams with_routers(
+    model_config::QuantizeParams params, const model_config::ModelConfig& config) {
+  const auto layers = static_cast<std::size_t>(config.num_hidden_layers);
+  if (config.experts && config.experts->dense_layers.size() < layers) {
+    const std::string name = config.model_type == "gpt_oss" ? "mlp.router"
+                             : config.gemma4                ? "router.proj"
+                                                            : "mlp.gate";
+    params.overrides.try_emplace(name, Quantization{.group_size = 64, .bits = 8, .mode = "affine"});
+  }
+  return params;
+}
+
+// Experts that lie one by one cannot be packed: mlx-lm reads packed ones stacked only.
+void refuse_unstacked(const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (path.find(".experts.0.") != std::string::npos) {
+      throw base::Error(
+          base::ErrorCode::kUnprocessable,
+          fmt::format(
+              "{} is one expert by itself: convert the model with mlx_lm.convert first, which "
+              "stacks them",
+              path),
+          {},
+          "experts_not_stacked");
+    }
+  }
+}
+
 class Conversion {
  public:
   Conversion(const fs::path& source, const model_config::QuantizeParams& params)
       : config_(model_config::ModelConfig::load(source)),
         weights_(source),
         dtype_(target_dtype(params.dtype, source)),
-        plan_(params, matrix_paths(), config_.num_hidden_layers),
+        plan_(with_routers(params, config_), matrix_paths(), config_.num_hidden_layers),
         quantization_(as_json(params.quantization)) {
     for (const TensorInfo* tensor : weights_.tensors()) {
       add(*tensor);
@@ -95,18 +121,19 @@ class Conversion {
   [[nodiscard]] std::vector<std::string> matrix_paths() const {
     std::vector<std::string> paths;
     for (const TensorInfo* tensor : weights_.tensors()) {
-      if (is_dropped(tensor->name, config_)) {
+      if (model_config::is_dropped(config_, tensor->name)) {
         continue;
       }
       if (const auto matrix = matrix_of(weights_, config_, *tensor)) {
         paths.push_back(matrix->path);
       }
     }
+    refuse_unstacked(paths);
     return paths;
   }
 
   void add(const TensorInfo& tensor) {
-    if (is_dropped(tensor.name, config_)) {
+    if (model_config::is_dropped(config_, tensor.name)) {
       return;
     }
     const auto matrix = matrix_of(weights_, config_, tensor);
@@ -146,7 +173,7 @@ class Conversion {
     steps_.push_back(
         {.outputs = packs ? packed_outputs(matrix, *packing, dtype)
                           : std::vector{planned(
-                                matrix.path + ".weight", {matrix.rows, matrix.columns}, dtype)},
+                                matrix.path + ".weight", matrix.shape(matrix.columns), dtype)},
          .make = [this, matrix, dtype, packing, packs] {
            const mx::array values = tensor::astype(read_values(weights_, matrix), dtype);
            if (packs) {

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include "core/base/error.h"
 #include "core/kernels/attention_step.h"
@@ -19,6 +20,19 @@
 namespace hub::kernels {
 
 namespace {
+
+// The gradient of the sinks, by MLX's own operations: only a full fine-tuning trains them.
+mx::array sinks_gradient(
+    const std::vector<mx::array>& primals,
+    const mx::array& cotangent,
+    const std::vector<int>& lengths,
+    const AttentionShape& shape) {
+  const auto attention = [&](const std::vector<mx::array>& sinks) {
+    return std::vector<mx::array>{composed_causal_attention(
+        primals[0], primals[1], primals[2], primals[3], lengths, shape, sinks[0])};
+  };
+  return mx::vjp(attention, {primals[4]}, {cotangent}).second[0];
+}
 
 // Inputs q, k, v, inv_freq, sinks (empty: none), gradient of the result; outputs the gradients of
 // q, k, v.
@@ -87,12 +101,13 @@ class CausalAttention : public CpuPrimitive {
         {primals[0], primals[1], primals[2], primals[3], primals[4], cotangents[0]});
     std::vector<mx::array> gradients;
     for (const int argument : argnums) {
-      if (argument > 2) {
+      if (argument == 3) {
         throw base::Error(
-            base::ErrorCode::kInvalidArgument,
-            "causal_attention: inv_freq and sinks have no gradient");
+            base::ErrorCode::kInvalidArgument, "causal_attention: inv_freq has no gradient");
       }
-      gradients.push_back(all[static_cast<std::size_t>(argument)]);
+      gradients.push_back(
+          argument == 4 ? sinks_gradient(primals, cotangents[0], lengths_, shape_)
+                        : all[static_cast<std::size_t>(argument)]);
     }
     return gradients;
   }

@@ -145,6 +145,9 @@ std::string canonical_config(const ModelConfig& config) {
     if (scaling.type == "longrope") {
       json["rope_scaling"]["long_factor"] = scaling.long_factor;
     }
+    if (scaling.type == "proportional") {
+      json["rope_scaling"]["rotated_part"] = scaling.rotated_part;
+    }
     if (scaling.type == "yarn") {
       json["rope_scaling"]["beta"] = {scaling.beta_fast, scaling.beta_slow};
       json["rope_scaling"]["mscale"] = {scaling.mscale, scaling.mscale_all_dim};
@@ -158,6 +161,27 @@ std::string canonical_config(const ModelConfig& config) {
   }
   if (config.attention_scale) {
     json["attention_scale"] = *config.attention_scale;
+  }
+  if (config.experts) {
+    const auto& experts = *config.experts;
+    json["experts"] = {
+        {"count", experts.count},
+        {"per_token", experts.per_token},
+        {"intermediate_size", experts.intermediate_size},
+        {"norm_topk_prob", experts.norm_topk_prob},
+        {"dense_layers", experts.dense_layers}};
+  }
+  if (config.gemma4) {
+    const auto& own = *config.gemma4;
+    json["gemma4"] = {
+        {"global_head_dim", own.global_head_dim},
+        {"global_key_value_heads", own.global_key_value_heads},
+        {"keys_are_values", own.keys_are_values},
+        {"shared_layers", own.shared_layers},
+        {"double_wide_mlp", own.double_wide_mlp},
+        {"layer_input_size", own.layer_input_size},
+        {"layer_vocab_size", own.layer_vocab_size},
+        {"logit_cap", own.logit_cap}};
   }
   if (!config.no_rope_layers.empty()) {
     json["no_rope_layers"] = config.no_rope_layers;

@@ -40,7 +40,9 @@ std::uint64_t parameter_count(const ModelConfig& config, const std::vector<Weigh
 std::uint64_t conversion_bytes(const ModelConfig& config) {
   const std::uint64_t hidden = u64(config.hidden_size);
   const std::uint64_t heads = u64(config.num_attention_heads) * u64(config.head_dim);
-  const std::uint64_t in_layer = hidden * std::max(heads, u64(config.intermediate_size));
+  const std::uint64_t experts =  // of a layer, which are one matrix
+      config.experts ? u64(config.experts->count) * u64(config.experts->intermediate_size) : 0;
+  const std::uint64_t in_layer = hidden * std::max({heads, u64(config.intermediate_size), experts});
   return kFloat * std::max(8 * in_layer, 3 * hidden * u64(config.vocab_size));
 }
 

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
-#include <cstdint>
-#include <initializer_list>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+
+#include "core/model_config/gemma_config.h"
+#include "core/model_config/layer_fields.h"
 
 namespace hub::model_config {
 namespace {
@@ -17,66 +15,6 @@ namespace {
 using LayerType = ModelConfig::LayerType;
 
 void no_defaults(ModelConfig& /*config*/) {}
-
-void check_activation(
-    Fields& fields, std::string_view key, std::initializer_list<std::string_view> known) {
-  const auto activation = fields.text(key);
-  if (activation && std::find(known.begin(), known.end(), *activation) == known.end()) {
-    fields.complain(fmt::format("'{}' must be {}, got {}", key, *known.begin(), *activation));
-  }
-}
-
-void check_silu(Fields& fields) {
-  check_activation(fields, "hidden_act", {"silu", "swish"});
-}
-
-// `layer_types`: "full_attention" or "sliding_attention" for each layer. All full is as none.
-void read_layer_types(ModelConfig& config, Fields& fields) {
-  fields.attempt([&] {
-    const auto names = fields.reader().optional_strings("layer_types");
-    if (!names) {
-      return;
-    }
-    if (names->size() != static_cast<std::size_t>(config.num_hidden_layers)) {
-      fields.complain(
-          fmt::format(
-              "'layer_types' has {} entries for {} layers",
-              names->size(),
-              config.num_hidden_layers));
-      return;
-    }
-    std::vector<LayerType> types;
-    for (const std::string& name : *names) {
-      if (name != "full_attention" && name != "sliding_attention") {
-        fields.complain(
-            fmt::format(
-                "'layer_types' holds '{}'; supported are: full_attention, sliding_attention",
-                name));
-        return;
-      }
-      types.push_back(name == "sliding_attention" ? LayerType::kSliding : LayerType::kFull);
-    }
-    if (std::count(types.begin(), types.end(), LayerType::kSliding) > 0) {
-      config.layer_types = std::move(types);
-    }
-  });
-}
-
-// The window of the layers that slide; without one none may.
-void read_window(ModelConfig& config, Fields& fields) {
-  if (config.layer_types.empty()) {
-    return;
-  }
-  const auto window = fields.optional_int("sliding_window", 1, kMaxContext);
-  config.sliding_window = window.value_or(config.sliding_window);
-  if (config.sliding_window == 0) {
-    fields.complain("'layer_types' holds sliding_attention, which needs 'sliding_window'");
-  }
-}
-
-void set_all_layers(ModelConfig& config, LayerType type) {
-  config.layer_types.assign(static_cast<std::size_t>(config.num_hidden_layers), type);
-}
 
 // Families whose layers all slide, as soon as config.json says how far.
 void read_window_of_all(ModelConfig& config, Fields& fields) {
@@ -208,64 +146,73 @@ void read_phi3(ModelConfig& config, Fields& fields) {
   read_window_of_all(config, fields);
 }
 
-// transformers 5: `rope_parameters` with an object for each type of layer.
-void read_rope_by_type(ModelConfig& config, Fields& fields) {
-  fields.attempt([&] {
-    const base::Json* object = fields.reader().optional_object("rope_parameters");
-    if (object == nullptr) {
-      return;
-    }
-    const base::JsonReader types(*object, "rope_parameters");
-    if (const base::Json* full = types.optional_object("full_attention")) {
-      read_rope_scaling(config, base::JsonReader(*full, types.path_of("full_attention")), fields);
-    }
-    if (const base::Json* sliding = types.optional_object("sliding_attention")) {
-      const base::JsonReader reader(*sliding, types.path_of("sliding_attention"));
-      config.rope_local_theta = static_cast<float>(
-          reader.optional_number("rope_theta", 1.0, 1e12).value_or(*config.rope_local_theta));
-    }
-  });
-}
-
-// mlx_lm/models/gemma3_text.py
-void set_gemma3_defaults(ModelConfig& config) {
-  config.head_dim = 256;
-  config.max_position_embeddings = 32768;
-  config.rms_norm_eps = 1e-6F;
-  config.rope_theta = 1e6F;
-  config.sliding_window = 512;
-  config.qk_norm = true;
-  config.norm_offset = 1.0F;
-}
-
-// mlx-lm rounds the root to bfloat16 whatever the activations are.
-float root_in_bfloat16(int value) {
-  const auto bits = std::bit_cast<std::uint32_t>(std::sqrt(static_cast<float>(value)));
-  const std::uint32_t to_even = 0x7FFFU + ((bits >> 16U) & 1U);
-  return std::bit_cast<float>((bits + to_even) & 0xFFFF0000U);
-}
-
-void read_gemma3(ModelConfig& config, Fields& fields) {
-  check_activation(fields, "hidden_activation", {"gelu_pytorch_tanh"});
-  check_activation(fields, "hidden_act", {"gelu_pytorch_tanh"});
-  for (const char* cap : {"attn_logit_softcapping", "final_logit_softcapping"}) {
-    if (fields.reader().has(cap)) {
-      fields.complain(fmt::format("'{}' must be absent or null", cap));
+// How many experts, of what width, and in which layers.
+void read_experts(
+    ModelConfig& config, Fields& fields, std::string_view count, std::string_view width) {
+  ModelConfig::Experts experts;
+  experts.count = fields.required_int(count, 1, kMaxWidth);
+  experts.per_token = fields.required_int("num_experts_per_tok", 1, kMaxWidth);
+  experts.intermediate_size = fields.required_int(width, 1, kMaxWidth);
+  experts.norm_topk_prob = fields.flag("norm_topk_prob", false);
+  if (experts.per_token > experts.count) {
+    fields.complain(
+        fmt::format(
+            "'num_experts_per_tok' is {}, but there are {} experts",
+            experts.per_token,
+            experts.count));
+  }
+  const int step = fields.optional_int("decoder_sparse_step", 1, kMaxLayers).value_or(1);
+  for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    if ((layer + 1) % step != 0) {
+      experts.dense_layers.insert(layer);
     }
   }
-  config.embedding_scale = root_in_bfloat16(config.hidden_size);
-  config.rope_local_theta = fields.number("rope_local_base_freq", 1.0, 1e12, 10000.0F);
-  read_rope_by_type(config, fields);
-  const float scalar = fields.number("query_pre_attn_scalar", 1e-3, 1e6, 256.0F);
-  config.attention_scale = 1.0F / std::sqrt(scalar);
+  fields.attempt([&] {
+    const base::Json* dense = fields.reader().optional_array("mlp_only_layers");
+    for (const base::Json& layer : dense == nullptr ? base::Json::array() : *dense) {
+      if (!layer.is_number_integer() || layer < 0 || layer >= config.num_hidden_layers) {
+        fields.complain(
+            fmt::format(
+                "'mlp_only_layers' must hold layers from 0 to {}, got {}",
+                config.num_hidden_layers - 1,
+                layer.dump()));
+        return;
+      }
+      experts.dense_layers.insert(layer.get<int>());
+    }
+  });
+  config.experts = experts;
+}
+
+// mlx_lm/models/qwen3_moe.py
+void read_qwen3_moe(ModelConfig& config, Fields& fields) {
+  read_qwen3(config, fields);
+  read_experts(config, fields, "num_experts", "moe_intermediate_size");
+}
+
+// mlx_lm/models/gpt_oss.py
+void set_gpt_oss_defaults(ModelConfig& config) {
+  config.head_dim = 64;
+  config.max_position_embeddings = 131072;
+  config.rope_theta = 150000.0F;
+  config.sliding_window = 128;
+  config.tie_word_embeddings = false;
+  config.attention_bias = true;
+  config.attention_output_bias = true;
+  config.attention_sinks = true;
+}
+
+void read_gpt_oss(ModelConfig& config, Fields& fields) {
+  check_silu(fields);
+  if (fields.number("swiglu_limit", 0.0, 1e6, 7.0F) != 7.0F) {
+    fields.complain("'swiglu_limit' must be 7");
+  }
+  read_experts(config, fields, "num_local_experts", "intermediate_size");
   read_layer_types(config, fields);
-  const int pattern =
-      fields.optional_int("sliding_window_pattern", 1, kMaxLayers)
-          .value_or(fields.optional_int("_sliding_window_pattern", 1, kMaxLayers).value_or(6));
   if (!fields.reader().has("layer_types")) {
     set_all_layers(config, LayerType::kSliding);
-    for (int layer = pattern - 1; layer < config.num_hidden_layers; layer += pattern) {
-      config.layer_types[static_cast<std::size_t>(layer)] = LayerType::kFull;
+    for (std::size_t layer = 1; layer < config.layer_types.size(); layer += 2) {
+      config.layer_types[layer] = LayerType::kFull;
     }
   }
   read_window(config, fields);
@@ -279,6 +226,9 @@ constexpr std::array kFamilies{
     FamilyConfig{"qwen3", set_qwen3_defaults, read_qwen3},
     FamilyConfig{"phi3", set_phi3_defaults, read_phi3},
     FamilyConfig{"gemma3_text", set_gemma3_defaults, read_gemma3},
+    FamilyConfig{"gemma4_text", set_gemma4_defaults, read_gemma4},
+    FamilyConfig{"qwen3_moe", set_qwen3_defaults, read_qwen3_moe},
+    FamilyConfig{"gpt_oss", set_gpt_oss_defaults, read_gpt_oss},
 };
 
 constexpr auto kModelTypes = [] {

@@ -15,6 +15,11 @@ struct LinearShape {
   std::int64_t in;
   bool bias;
   int input;  // linears of a layer with equal numbers read the same array
+  // Of a linear with a weight for each expert (nn/switch_linear.h): how many, and how many rows a
+  // token has in its input and in its output.
+  int experts = 0;
+  int input_rows = 1;
+  int output_rows = 1;
 };
 
 // A tensor of a layer that belongs to no linear.
@@ -33,5 +38,17 @@ struct LayerShape {
 };
 
 LayerShape layer_shape(const ModelConfig& config, int layer);
+
+// What a model has outside its layers beside the embedding table, the final norm and the output
+// head, by whole names: what Gemma 4 makes its layers' inputs of.
+LayerShape outer_shape(const ModelConfig& config);
+
+// Whether the family's sanitize() in mlx_lm/models drops the tensor: it belongs to nobody, and is
+// no complaint.
+bool is_dropped(const ModelConfig& config, const std::string& tensor);
+
+// Where the weight of one expert of the switch linear at `path` ("….mlp.switch_mlp.up_proj") lies
+// in folders that were not converted by mlx-lm: "….mlp.experts.3.up_proj".
+std::string unstacked_expert(const std::string& path, int expert);
 
 }  // namespace hub::model_config

@@ -22,9 +22,13 @@ std::uint64_t u64(int value) {
 // Widths in elements, by the letters of the formulas below.
 struct Widths {
   explicit Widths(const ModelConfig& config)
-      : H(u64(config.hidden_size)), I(u64(config.intermediate_size)), V(u64(config.vocab_size)) {}
+      : H(u64(config.hidden_size)), I(u64(config.intermediate_size)), V(u64(config.vocab_size)) {
+    if (config.experts) {
+      I = std::max(I, u64(config.experts->per_token) * u64(config.experts->intermediate_size));
+    }
+  }
   std::uint64_t H;  // the residual stream
-  std::uint64_t I;  // the MLP's inner width
+  std::uint64_t I;  // the MLP's inner width, of all experts of a token together
   std::uint64_t V;  // the vocabulary
 };
 
@@ -79,16 +83,19 @@ Adapted adapted_of(const LayerShape& layer, const FinetuneParams& params) {
     }
     const auto in = static_cast<std::uint64_t>(module.in);
     const auto out = static_cast<std::uint64_t>(module.out);
+    const std::uint64_t input = in * u64(module.input_rows);
+    const std::uint64_t output = out * u64(module.output_rows);
+    const std::uint64_t stacked = u64(std::max(module.experts, 1));
     if (full) {
-      adapted.factors += in * out;
+      adapted.factors += in * out * stacked;
     } else {
-      adapted.factors += rank * (in + out) + (dora ? out : 0);
-      adapted.kept += rank + (dora ? out : 0);
+      adapted.factors += rank * (in + out) * stacked + (dora ? out : 0);
+      adapted.kept += rank * u64(module.output_rows) + (dora ? output : 0);
     }
     if (!full && params.dropout > 0.0) {
-      adapted.kept += 2 * in;
+      adapted.kept += 2 * input;
     } else if (module.input != last_input) {
-      adapted.kept += in;
+      adapted.kept += input;
     }
     last_input = module.input;
   }

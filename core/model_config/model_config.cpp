@@ -107,6 +107,33 @@ int ModelConfig::window_of(int layer) const {
   return slides ? sliding_window : 0;
 }
 
+bool ModelConfig::is_sparse(int layer) const {
+  return experts && !experts->dense_layers.contains(layer);
+}
+
+int ModelConfig::head_dim_of(int layer) const {
+  return gemma4 && window_of(layer) == 0 ? gemma4->global_head_dim : head_dim;
+}
+
+int ModelConfig::key_value_heads_of(int layer) const {
+  return gemma4 && window_of(layer) == 0 ? gemma4->global_key_value_heads : num_key_value_heads;
+}
+
+int ModelConfig::intermediate_size_of(int layer) const {
+  const bool wide = gemma4 && gemma4->double_wide_mlp && key_value_layer_of(layer) != layer;
+  return wide ? 2 * intermediate_size : intermediate_size;
+}
+
+int ModelConfig::key_value_layer_of(int layer) const {
+  const int own = num_hidden_layers - (gemma4 ? gemma4->shared_layers : 0);
+  for (int earlier = own - 1; layer >= own && earlier >= 0; --earlier) {
+    if (window_of(earlier) == window_of(layer)) {
+      return earlier;
+    }
+  }
+  return layer;
+}
+
 ModelConfig ModelConfig::from_json(const Json& json) {
   try {
     Fields fields(json);

@@ -39,7 +39,7 @@ struct ModelConfig {
   int rotary_dim = 0;  // the first elements of a head that are rotated; 0: all
   // How the rotary embedding is stretched; absent: not at all. See core/nn/rope.h.
   struct RopeScaling {
-    std::string type;                             // linear, llama3, longrope or yarn
+    std::string type;                             // linear, llama3, longrope, yarn or proportional
     float factor = 1.0F;                          // of longrope: the context over the original one
     float low_freq_factor = 1.0F;                 // llama3
     float high_freq_factor = 4.0F;                // llama3
@@ -49,6 +49,7 @@ struct ModelConfig {
     float beta_slow = 1.0F;                       // yarn
     float mscale = 1.0F;                          // yarn
     float mscale_all_dim = 0.0F;                  // yarn
+    float rotated_part = 1.0F;                    // proportional: the share of pairs that turn
   };
   std::optional<RopeScaling> rope_scaling;
   std::optional<float> rope_local_theta;  // of layers that slide, unscaled; absent: as all layers
@@ -62,8 +63,30 @@ struct ModelConfig {
   bool attention_bias = false;         // of q_proj, k_proj and v_proj
   bool attention_output_bias = false;  // of o_proj
   bool mlp_bias = false;
+  // Layers with experts instead of one MLP; absent: none.
+  struct Experts {
+    int count = 0;
+    int per_token = 0;            // chosen by the router
+    int intermediate_size = 0;    // the inner width of one
+    bool norm_topk_prob = false;  // the chosen ones' weights are made to add up to 1
+    std::set<int> dense_layers;   // layers without
+  };
+  std::optional<Experts> experts;
+  // What Gemma 4 has beside the above (mlx_lm/models/gemma4_text.py); absent: another family.
+  struct Gemma4 {
+    int global_head_dim = 512;       // of the layers that see everything
+    int global_key_value_heads = 0;  // theirs
+    bool keys_are_values = false;    // theirs: there is no v_proj
+    int shared_layers = 20;          // the last layers attend to an earlier one's keys and values
+    bool double_wide_mlp = true;     // those have twice the intermediate_size
+    int layer_input_size = 256;      // of what each layer gets from a table of its own; 0: nothing
+    int layer_vocab_size = 262144;   // rows of those tables
+    float logit_cap = 30.0F;         // logits become cap * tanh(logits / cap); 0: they stay
+  };
+  std::optional<Gemma4> gemma4;
   // What follows from the family alone.
   bool qk_norm = false;          // each head of queries and keys is normed
+  bool attention_sinks = false;  // each query head has a score without a value
   float norm_offset = 0.0F;      // norms multiply by their weight plus this
   float embedding_scale = 1.0F;  // embeddings are multiplied by this
   std::vector<int> eos_token_ids;
@@ -78,6 +101,12 @@ struct ModelConfig {
 
   // What of the above holds for one layer; 0: the layer sees everything before.
   [[nodiscard]] int window_of(int layer) const;
+  [[nodiscard]] bool is_sparse(int layer) const;
+  [[nodiscard]] int head_dim_of(int layer) const;
+  [[nodiscard]] int key_value_heads_of(int layer) const;
+  [[nodiscard]] int intermediate_size_of(int layer) const;
+  // The layer whose keys and values `layer` attends to: itself, or an earlier one.
+  [[nodiscard]] int key_value_layer_of(int layer) const;
 
   // Throws kUnprocessable naming each field that is missing, of another type, or inconsistent with
   // another; for a `model_type` that is not known, the list of those that are.

@@ -86,11 +86,11 @@ std::optional<Quantization> packing_of(
   if (!quantization) {
     return std::nullopt;
   }
-  const bool measurable = weight != nullptr && weight->shape.size() == 2 &&
-                          scales.shape.size() == 2 && scales.shape[1] > 0;
+  const bool measurable = weight != nullptr && weight->shape.size() >= 2 &&
+                          weight->shape.size() == scales.shape.size() && scales.shape.back() > 0;
   if (measurable && !config.quantization_overrides.contains(path)) {
-    quantization->bits = static_cast<int>(weight->shape[1] * 32 / columns);
-    quantization->group_size = static_cast<int>(columns / scales.shape[1]);
+    quantization->bits = static_cast<int>(weight->shape.back() * 32 / columns);
+    quantization->group_size = static_cast<int>(columns / scales.shape.back());
     quantization->mode = "affine";
     // Only affine keeps its scales as floats; each other mode has one pair of its own.
     for (const char* mode : {"mxfp4", "nvfp4", "mxfp8"}) {

@@ -22,9 +22,10 @@ Quantization default_quantization(const std::string& mode);
 // Empty when MLX packs like that; else what is possible and what came, as part of a sentence.
 std::string quantization_problem(const Quantization& quantization);
 
-// How the matrix at `path`, `columns` wide, is packed: as config.json states for the path; where it
-// names only a default, the tensors have the last word (mlx_lm/utils.py › infer_quant_config).
-// `weight` may be null. nullopt when config.json allows no packing there, or none that MLX has.
+// How the matrix at `path`, `columns` wide, or a stack of them is packed: as config.json states for
+// the path; where it names only a default, the tensors have the last word (mlx_lm/utils.py ›
+// infer_quant_config). `weight` may be null. nullopt when config.json allows no packing there, or
+// none that MLX has.
 std::optional<Quantization> packing_of(
     const ModelConfig& config,
     const std::string& path,

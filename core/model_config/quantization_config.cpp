@@ -25,7 +25,7 @@ Quantization quantization_from(
       "group_size", 16, 1024, defaults ? std::optional(defaults->group_size) : std::nullopt);
   result.bits = required("bits", 2, 8, defaults ? std::optional(defaults->bits) : std::nullopt);
   result.mode =
-      reader.optional_string("mode").value_or(defaults ? defaults->mode : std::string("affine"));
+      reader.optional_string("mode").value_or("affine");  // also where the others are mxfp4
   if (const std::string problem = quantization_problem(result); !problem.empty()) {
     fields.complain(fmt::format("'{}': {}", reader.path_of("mode"), problem));
   }

@@ -67,15 +67,19 @@ class TensorCheck {
     for (int layer = 0; layer < config_.num_hidden_layers && layer < layers; ++layer) {
       const std::string path = fmt::format("{}{}.", kLayers, layer);
       const LayerShape shape = layer_shape(config_, layer);
-      for (const LinearShape& linear : shape.linears) {
-        matrix(path + linear.name, linear.out, linear.in);
-        if (linear.bias) {
-          floats(path + linear.name + ".bias", {linear.out});
-        }
+      for (const LinearShape& each : shape.linears) {
+        linear(path + each.name, each);
       }
       for (const TensorShape& tensor : shape.others) {
         floats(path + tensor.name, tensor.shape);
       }
+    }
+    const LayerShape outer = outer_shape(config_);
+    for (const LinearShape& each : outer.linears) {
+      linear(each.name, each);
+    }
+    for (const TensorShape& tensor : outer.others) {
+      floats(tensor.name, tensor.shape);
     }
     floats("model.norm.weight", {config_.hidden_size});
     if (!config_.tie_word_embeddings) {
@@ -133,18 +137,17 @@ class TensorCheck {
 
   void matrix(const std::string& path, std::int64_t rows, std::int64_t columns) {
     if (left_.contains(path + ".scales")) {
-      packed(path, rows, columns);
+      packed(path, {}, rows, columns);
     } else {
       floats(path + ".weight", {rows, columns});
     }
   }
 
-  // As models/weights.cpp: where config.json has no entry for the path, the tensors say how it is
-  // packed.
-  void packed(const std::string& path, std::int64_t rows, std::int64_t columns) {
-    const TensorInfo* weight = find(path + ".weight");
+  // `leading`: nothing, or the number of experts.
+  void packed(
+      const std::string& path, const Shape& leading, std::int64_t rows, std::int64_t columns) {
     const TensorInfo* scales = find(path + ".scales");
-    const auto q = packing_of(config_, path, weight, *scales, columns);
+    const auto q = packing_of(config_, path, find(path + ".weight"), *scales, columns);
     if (!q) {
       problems_.push_back(
           fmt::format(
@@ -160,11 +163,45 @@ class TensorCheck {
       }
       return;
     }
-    const Shape groups{rows, columns / q->group_size};
-    check(path + ".weight", {rows, columns * q->bits / 32}, Kind::kWords);
+    const auto shape = [&](std::int64_t width) {
+      Shape result = leading;
+      result.insert(result.end(), {rows, width});
+      return result;
+    };
+    const Shape groups = shape(columns / q->group_size);
+    check(path + ".weight", shape(columns * q->bits / 32), Kind::kWords);
     check(path + ".scales", groups, q->mode == "affine" ? Kind::kFloats : Kind::kBytes);
     if (q->mode == "affine") {
       floats(path + ".biases", groups);
+    }
+  }
+
+  // The weights of all experts, stacked or one by one.
+  void experts(const std::string& path, const LinearShape& shape) {
+    if (left_.contains(path + ".scales")) {
+      packed(path, {shape.experts}, shape.out, shape.in);
+    } else if (
+        left_.contains(path + ".weight") ||
+        !left_.contains(unstacked_expert(path, 0) + ".weight")) {
+      floats(path + ".weight", {shape.experts, shape.out, shape.in});
+    } else {
+      for (int expert = 0; expert < shape.experts; ++expert) {
+        floats(unstacked_expert(path, expert) + ".weight", {shape.out, shape.in});
+      }
+    }
+    if (shape.bias) {
+      floats(path + ".bias", {shape.experts, shape.out});
+    }
+  }
+
+  void linear(const std::string& path, const LinearShape& shape) {
+    if (shape.experts > 0) {
+      experts(path, shape);
+      return;
+    }
+    matrix(path, shape.out, shape.in);
+    if (shape.bias) {
+      floats(path + ".bias", {shape.out});
     }
   }
 
@@ -175,9 +212,7 @@ class TensorCheck {
 
   void name_the_rest() {
     for (const auto& [name, tensor] : left_) {
-      const bool ignored = name.find("self_attn.rotary_emb.inv_freq") != std::string::npos ||
-                           (config_.tie_word_embeddings && name.starts_with("lm_head."));
-      if (!ignored) {
+      if (!is_dropped(config_, name)) {
         problems_.push_back(fmt::format("unused: {}", name));
       }
     }
@@ -258,11 +293,22 @@ std::vector<std::string> adapter_problems(
           check(path + ".m", {rows});
         }
       };
+  const auto check_experts = [&](const std::string& path, const LinearShape& linear) {
+    check(path + ".lora_a", {linear.experts, adapter.rank, linear.in});
+    check(path + ".lora_b", {linear.experts, linear.out, adapter.rank});
+    if (adapter.fine_tune_type == "dora") {
+      problems.push_back(path + " has experts, which take no magnitudes (dora)");
+    }
+  };
   for (int layer = 0; layer < base.num_hidden_layers; ++layer) {
     for (const LinearShape& linear : layer_shape(base, layer).linears) {
       const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
       if (names(path) || (layer >= first && (!adapter.keys || names(linear.name)))) {
-        check_module(path, linear.in, linear.out, linear.out);
+        if (linear.experts > 0) {
+          check_experts(path, linear);
+        } else {
+          check_module(path, linear.in, linear.out, linear.out);
+        }
       }
     }
   }

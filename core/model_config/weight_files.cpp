@@ -153,7 +153,10 @@ std::uint64_t loaded_bytes(const std::vector<WeightFile>& files) {
   std::uint64_t bytes = 0;
   for (const WeightFile& file : files) {
     for (const TensorInfo& tensor : file.header.tensors) {
-      const bool packed_part = tensor.name.ends_with(".scales") || tensor.name.ends_with(".biases");
+      // Those of experts, in a third dimension, are widened.
+      const bool packed_part =
+          (tensor.name.ends_with(".scales") || tensor.name.ends_with(".biases")) &&
+          tensor.shape.size() < 3;
       const bool widened = tensor.dtype == "BF16" || (tensor.dtype == "F16" && !packed_part);
       bytes += widened ? 2 * tensor.bytes() : tensor.bytes();
     }

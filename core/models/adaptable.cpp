@@ -5,6 +5,8 @@
 
 #include <mlx/ops.h>
 
+#include "core/base/error.h"
+
 namespace hub::models {
 namespace {
 
@@ -28,27 +30,55 @@ LayerPath split_path(const std::string& path) {
 }
 
 const std::string& Adaptable::path() const {
-  return linear_ != nullptr ? linear_->path() : embedding_->path();
+  return linear_ != nullptr    ? linear_->path()
+         : experts_ != nullptr ? experts_->path()
+                               : embedding_->path();
 }
 
 int Adaptable::in() const {
-  return linear_ != nullptr ? linear_->in_features() : embedding_->size();
+  return linear_ != nullptr    ? linear_->in_features()
+         : experts_ != nullptr ? experts_->in_features()
+                               : embedding_->size();
 }
 
 int Adaptable::out() const {
-  return linear_ != nullptr ? linear_->out_features() : embedding_->width();
+  return linear_ != nullptr    ? linear_->out_features()
+         : experts_ != nullptr ? experts_->out_features()
+                               : embedding_->width();
+}
+
+int Adaptable::experts() const {
+  return experts_ != nullptr ? experts_->experts() : 0;
+}
+
+mx::Shape Adaptable::a_shape(int rank) const {
+  return experts_ != nullptr ? mx::Shape{experts(), rank, in()} : mx::Shape{in(), rank};
+}
+
+mx::Shape Adaptable::b_shape(int rank) const {
+  return experts_ != nullptr ? mx::Shape{experts(), out(), rank} : mx::Shape{rank, out()};
+}
+
+void Adaptable::need_magnitudes() const {
+  if (!takes_magnitudes()) {
+    throw base::Error(
+        base::ErrorCode::kInternal, path() + " has experts, which take no magnitudes");
+  }
 }
 
 int Adaptable::rows() const {
+  need_magnitudes();
   return linear_ != nullptr ? out() : in();
 }
 
 mx::array Adaptable::row_norms() const {
+  need_magnitudes();
   return linear_ != nullptr ? linear_->row_norms() : embedding_->row_norms();
 }
 
 mx::array Adaptable::adapted_norms(
     const nn::LoraWeights& weights, float scale, const mx::array& row_norms) const {
+  need_magnitudes();
   // With the rows of W as outputs, the table's factors change places: d = scale B^T A^T.
   const mx::array a = linear_ != nullptr ? weights.a : mx::transpose(weights.b);  // [n, rank]
   const mx::array b = linear_ != nullptr ? weights.b : mx::transpose(weights.a);  // [rank, rows]
@@ -66,6 +96,9 @@ mx::array Adaptable::adapted_norms(
 std::vector<Adaptable> adaptables(const LanguageModel& model) {
   std::vector<Adaptable> result;
   for (const nn::Linear* linear : model.linears()) {
+    result.emplace_back(*linear);
+  }
+  for (const nn::SwitchLinear* linear : model.switch_linears()) {
     result.emplace_back(*linear);
   }
   if (const nn::Embedding* embedding = model.embedding()) {

@@ -66,7 +66,7 @@ Modules adapted_modules(const AdapterConfig& config, const LanguageModel& model)
 void check_tensor(
     const SafetensorsHeader& header,
     const std::string& name,
-    const std::vector<std::int64_t>& shape,
+    const mx::Shape& shape,
     std::vector<std::string>& problems) {
   const TensorInfo* found = header.find(name);
   if (found == nullptr) {
@@ -74,7 +74,7 @@ void check_tensor(
     return;
   }
   const bool is_float = found->dtype == "F32" || found->dtype == "F16" || found->dtype == "BF16";
-  if (found->shape != shape || !is_float) {
+  if (found->shape != std::vector<std::int64_t>(shape.begin(), shape.end()) || !is_float) {
     problems.push_back(
         fmt::format(
             "{} is {}, wanted [{}] of floats", name, found->describe(), fmt::join(shape, ", ")));
@@ -88,11 +88,16 @@ std::vector<std::string> misfits(
   std::set<std::string> known;
   for (const auto& [path, module] : modules) {
     known.insert({path + ".lora_a", path + ".lora_b"});
-    check_tensor(header, path + ".lora_a", {module.in(), config.rank}, problems);
-    check_tensor(header, path + ".lora_b", {config.rank, module.out()}, problems);
-    if (config.fine_tune_type == "dora") {
-      known.insert(path + ".m");
+    check_tensor(header, path + ".lora_a", module.a_shape(config.rank), problems);
+    check_tensor(header, path + ".lora_b", module.b_shape(config.rank), problems);
+    if (config.fine_tune_type != "dora") {
+      continue;
+    }
+    known.insert(path + ".m");
+    if (module.takes_magnitudes()) {
       check_tensor(header, path + ".m", {module.rows()}, problems);
+    } else {
+      problems.push_back(path + " has experts, which take no magnitudes (dora)");
     }
   }
   for (const TensorInfo& tensor : header.tensors) {

@@ -27,8 +27,10 @@ mx::array grown(const mx::array& rows, int length, int capacity) {
 }  // namespace
 
 KvCache::KvCache(const ModelConfig& config) {
-  const mx::Shape empty{config.num_key_value_heads, 0, config.head_dim};
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const int heads =
+        config.key_value_layer_of(layer) == layer ? config.key_value_heads_of(layer) : 0;
+    const mx::Shape empty{heads, 0, config.head_dim_of(layer)};
     layers_.push_back({mx::zeros(empty, mx::float32), mx::zeros(empty, mx::float32)});
   }
 }
@@ -40,6 +42,9 @@ void KvCache::reserve(int rows) {
   }
   capacity_ = std::max({wanted, 2 * capacity_, kSmallestCapacity});
   for (Layer& layer : layers_) {
+    if (layer.keys.shape(0) == 0) {
+      continue;  // it attends to another layer's
+    }
     layer.keys = grown(layer.keys, length_, capacity_);
     layer.values = grown(layer.values, length_, capacity_);
   }
@@ -67,8 +72,12 @@ std::vector<mx::array> KvCache::arrays() const {
 }
 
 Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
-  return [layers = attention_of_layers(config), sequences](
-             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+  return Attend([layers = attention_of_layers(config), sequences](
+                    int layer,
+                    const mx::array& q,
+                    const mx::array& k,
+                    const mx::array& v,
+                    const Attend::Sinks& sinks) {
     std::vector<nn::CachedRows> parts;
     for (const SequenceRows& sequence : sequences) {
       // Moved, not copied: an array that nobody else holds is written in place.
@@ -77,22 +86,26 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
           {std::move(kept.keys), std::move(kept.values), sequence.rows, sequence.cache->length()});
     }
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape);
+    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape, sinks);
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       KvCache::Layer& kept = sequences[i].cache->layer(layer);
       kept.keys = std::move(step.caches[i].keys);
       kept.values = std::move(step.caches[i].values);
     }
     return step.out;
-  };
+  });
 }
 
 Attend causal_attend(const ModelConfig& config, std::vector<int> lengths) {
-  return [layers = attention_of_layers(config), lengths = std::move(lengths)](
-             int layer, const mx::array& q, const mx::array& k, const mx::array& v) {
+  return Attend([layers = attention_of_layers(config), lengths = std::move(lengths)](
+                    int layer,
+                    const mx::array& q,
+                    const mx::array& k,
+                    const mx::array& v,
+                    const Attend::Sinks& sinks) {
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    return nn::causal_attention(q, k, v, inv_freq, lengths, shape);
-  };
+    return nn::causal_attention(q, k, v, inv_freq, lengths, shape, sinks);
+  });
 }
 
 Attend causal_attend(const ModelConfig& config, int batch, int length) {

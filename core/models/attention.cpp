@@ -33,6 +33,9 @@ Attention::Attention(
     q_norm = weights.rms_norm(path + ".q_norm", config.head_dim, config.rms_norm_eps);
     k_norm = weights.rms_norm(path + ".k_norm", config.head_dim, config.rms_norm_eps);
   }
+  if (config.attention_sinks) {
+    sinks = weights.vector(path + ".sinks", config.num_attention_heads);
+  }
 }
 
 mx::array Attention::operator()(
@@ -44,7 +47,7 @@ mx::array Attention::operator()(
     q = norm_heads(*q_norm, q);
     k = norm_heads(*k_norm, k);
   }
-  return o_proj(attend(layer_, q, k, v), adapters);
+  return o_proj(attend(layer_, q, k, v, sinks), adapters);
 }
 
 mx::array norm_heads(const nn::RmsNorm& norm, const mx::array& x) {

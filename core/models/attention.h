@@ -15,7 +15,7 @@ namespace hub::models {
 
 // Attention as most families have it (mlx_lm/models/llama.py › Attention): four linears around
 // `attend`. With ModelConfig::qk_norm each head of the queries and keys is normed before
-// (mlx_lm/models/qwen3.py).
+// (mlx_lm/models/qwen3.py); with attention_sinks each head has one (mlx_lm/models/gpt_oss.py).
 class Attention {
  public:
   Attention(
@@ -33,6 +33,7 @@ class Attention {
 
   nn::Linear q_proj, k_proj, v_proj, o_proj;
   std::optional<nn::RmsNorm> q_norm, k_norm;  // [head_dim]
+  std::optional<mx::array> sinks;             // [heads]
 
  private:
   int layer_;

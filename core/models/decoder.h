@@ -17,7 +17,7 @@ namespace hub::models {
 
 // What surrounds the blocks of a family: embedding, final norm, output head. A Block is made from
 // (config, weights, layer), maps x [rows, hidden_size] to the same by (x, attend, adapters), and
-// lists its linears().
+// lists its linears() and, if it has experts, its switch_linears().
 template <class Block>
 class Decoder final : public LanguageModel {
  public:
@@ -66,6 +66,17 @@ class Decoder final : public LanguageModel {
     for (const Block& layer : layers_) {
       const auto own = layer.linears();
       result.insert(result.end(), own.begin(), own.end());
+    }
+    return result;
+  }
+
+  [[nodiscard]] std::vector<const nn::SwitchLinear*> switch_linears() const override {
+    std::vector<const nn::SwitchLinear*> result;
+    if constexpr (requires(const Block& block) { block.switch_linears(); }) {
+      for (const Block& layer : layers_) {
+        const auto own = layer.switch_linears();
+        result.insert(result.end(), own.begin(), own.end());
+      }
     }
     return result;
   }

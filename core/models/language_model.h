@@ -4,7 +4,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <mlx/array.h>
@@ -13,16 +15,36 @@
 #include "core/model_config/model_config.h"
 #include "core/nn/embedding.h"
 #include "core/nn/linear.h"
+#include "core/nn/switch_linear.h"
 
 namespace hub::models {
 
 namespace mx = mlx::core;
 
 // Attention of one layer: queries [rows, heads * head_dim], keys and values [rows, kv_heads *
-// head_dim], all before the rotary embedding -> [rows, heads * head_dim]. The caller decides what
-// the rows are: one training batch or many requests (attend.h).
-using Attend =
-    std::function<mx::array(int layer, const mx::array& q, const mx::array& k, const mx::array& v)>;
+// head_dim], all before the rotary embedding -> [rows, heads * head_dim]. `sinks` [heads]: a score
+// more for each head, without a value. The caller decides what the rows are: one training batch or
+// many requests (attend.h).
+class Attend {
+ public:
+  using Sinks = std::optional<mx::array>;
+  using Function = std::function<mx::array(
+      int layer, const mx::array& q, const mx::array& k, const mx::array& v, const Sinks& sinks)>;
+
+  explicit Attend(Function function) : function_(std::move(function)) {}
+
+  mx::array operator()(
+      int layer,
+      const mx::array& q,
+      const mx::array& k,
+      const mx::array& v,
+      const Sinks& sinks = std::nullopt) const {
+    return function_(layer, q, k, v, sinks);
+  }
+
+ private:
+  Function function_;
+};
 
 // A decoder. All functions only build graphs and belong to the one thread that owns MLX.
 class LanguageModel {
@@ -43,6 +65,8 @@ class LanguageModel {
   // Every linear of the transformer layers, in layer order: what LoRA may target. Valid as long as
   // the model lives.
   [[nodiscard]] virtual std::vector<const nn::Linear*> linears() const = 0;
+  // The same of the linears with a weight for each expert.
+  [[nodiscard]] virtual std::vector<const nn::SwitchLinear*> switch_linears() const { return {}; }
 
   // The embedding table and, where it has weights of its own, the output head: what an adapter may
   // name outside the layers. nullptr: there is none, or the family does not let it be adapted.

@@ -1,7 +1,9 @@
 #include "core/models/layer_attention.h"
 
 #include <cmath>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include <mlx/ops.h>
 
@@ -22,7 +24,8 @@ std::optional<nn::RopeScaling> scaling_of(const ModelConfig& config) {
   scaling.kind = from.type == "llama3"     ? Kind::kLlama3
                  : from.type == "longrope" ? Kind::kLongrope
                  : from.type == "yarn"     ? Kind::kYarn
-                                           : Kind::kLinear;
+                 : from.type == "linear"   ? Kind::kLinear
+                                           : Kind::kProportional;
   scaling.factor = from.factor;
   scaling.low_freq_factor = from.low_freq_factor;
   scaling.high_freq_factor = from.high_freq_factor;
@@ -32,6 +35,7 @@ std::optional<nn::RopeScaling> scaling_of(const ModelConfig& config) {
   scaling.beta_slow = from.beta_slow;
   scaling.mscale = from.mscale;
   scaling.mscale_all_dim = from.mscale_all_dim;
+  scaling.rotated_part = from.rotated_part;
   return scaling;
 }
 
@@ -45,27 +49,35 @@ mx::array inverse_frequencies(
 }  // namespace
 
 std::vector<LayerAttention> attention_of_layers(const ModelConfig& config) {
-  nn::AttentionShape shape{
-      config.num_attention_heads,
-      config.num_key_value_heads,
-      config.head_dim,
-      config.attention_scale.value_or(1.0F / std::sqrt(static_cast<float>(config.head_dim))),
-      config.rope_traditional};
   const auto scaling = scaling_of(config);
-  const int dims = config.rotary_dim > 0 ? config.rotary_dim : config.head_dim;
-  const mx::array rotated = inverse_frequencies(dims, config.rope_theta, scaling);
-  const mx::array local =
-      inverse_frequencies(dims, config.rope_local_theta.value_or(config.rope_theta), std::nullopt);
-  const mx::array none = mx::zeros({0}, mx::float32);
+  std::map<std::pair<int, bool>, mx::array> known;  // by rotated elements, and whether local
+  const auto frequencies = [&](int dims, bool is_local) {
+    const auto found = known.find({dims, is_local});
+    if (found != known.end()) {
+      return found->second;
+    }
+    const float theta = is_local ? *config.rope_local_theta : config.rope_theta;
+    const mx::array made = inverse_frequencies(dims, theta, is_local ? std::nullopt : scaling);
+    known.insert({{dims, is_local}, made});
+    return made;
+  };
   std::vector<LayerAttention> layers;
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    const int head_dim = config.head_dim_of(layer);
+    nn::AttentionShape shape{
+        config.num_attention_heads,
+        config.key_value_heads_of(layer),
+        head_dim,
+        config.attention_scale.value_or(1.0F / std::sqrt(static_cast<float>(head_dim))),
+        config.rope_traditional};
     shape.window = config.window_of(layer);
     const bool is_local = shape.window > 0 && config.rope_local_theta;
     shape.rope_scale = is_local ? 1.0F : nn::rope_scale(scaling);
-    const mx::array& inv_freq = config.no_rope_layers.contains(layer) ? none
-                                : is_local                            ? local
-                                                                      : rotated;
-    layers.push_back({shape, inv_freq});
+    const int dims = config.rotary_dim > 0 ? config.rotary_dim : head_dim;
+    layers.push_back(
+        {shape,
+         config.no_rope_layers.contains(layer) ? mx::zeros({0}, mx::float32)
+                                               : frequencies(dims, is_local)});
   }
   return layers;
 }

@@ -6,10 +6,13 @@
 
 #include "core/base/error.h"
 #include "core/models/gemma3.h"
+#include "core/models/gemma4.h"
+#include "core/models/gpt_oss.h"
 #include "core/models/language_model.h"
 #include "core/models/llama.h"
 #include "core/models/model_tensors.h"
 #include "core/models/phi3.h"
+#include "core/models/qwen3_moe.h"
 #include "core/models/weights.h"
 
 namespace hub::models {
@@ -18,7 +21,7 @@ namespace {
 using MakeModel = std::unique_ptr<LanguageModel> (*)(const model_config::ModelConfig&, Weights);
 
 // One line a family; the names are those of model_config::known_model_types().
-constexpr std::array<std::pair<std::string_view, MakeModel>, 7> kFamilies{{
+constexpr std::array<std::pair<std::string_view, MakeModel>, 10> kFamilies{{
     {"llama", make_llama},
     {"mistral", make_llama},
     {"smollm3", make_llama},
@@ -26,6 +29,9 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 7> kFamilies{{
     {"qwen3", make_llama},
     {"phi3", make_phi3},
     {"gemma3_text", make_gemma3},
+    {"gemma4_text", make_gemma4},
+    {"qwen3_moe", make_qwen3_moe},
+    {"gpt_oss", make_gpt_oss},
 }};
 
 std::unique_ptr<LanguageModel> make_family(

@@ -36,6 +36,12 @@ class TransformerBlock {
     return all;
   }
 
+  [[nodiscard]] std::vector<const nn::SwitchLinear*> switch_linears() const
+    requires requires(const Mlp& inner) { inner.switch_linears(); }
+  {
+    return mlp.switch_linears();
+  }
+
   nn::RmsNorm input_layernorm;
   Attention self_attn;
   nn::RmsNorm post_attention_layernorm;

@@ -1,6 +1,7 @@
 #include "core/models/weights.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/model_config/layer_shape.h"
 #include "core/model_config/quantization.h"
 #include "core/tensor/ops.h"
 
@@ -52,7 +54,7 @@ Weights::Weights(
   for (const auto& [name, array] : arrays) {
     TensorInfo info;
     info.name = name;
-    info.dtype = array.dtype() == mx::uint32 ? "U32" : "F32";
+    info.dtype = array.dtype() == mx::uint32 ? "U32" : array.dtype() == mx::uint8 ? "U8" : "F32";
     info.shape.assign(array.shape().begin(), array.shape().end());
     files_.front().header.tensors.push_back(std::move(info));
     unused_[name] = &files_.front();
@@ -123,11 +125,13 @@ mx::array Weights::floats(const std::string& name, const mx::Shape& shape, bool 
   return loaded;
 }
 
-Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
-  const TensorInfo* weight = find(path + ".weight");
+// How the tensors at `path` are packed; complains and gives nothing when they fit no packing.
+std::optional<model_config::Quantization> Weights::packing(
+    const std::string& path, int rows, int columns) {
   const TensorInfo* scales = find(path + ".scales");
-  const auto packing = model_config::packing_of(config_, path, weight, *scales, columns);
-  if (!packing) {
+  const auto found =
+      model_config::packing_of(config_, path, find(path + ".weight"), *scales, columns);
+  if (!found) {
     problems_.push_back(
         fmt::format(
             "{}.scales is {}, which fits no quantization of [{}, {}] that config.json allows",
@@ -138,22 +142,73 @@ Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int co
     for (const char* part : {".weight", ".scales", ".biases"}) {
       unused_.erase(path + part);
     }
+  }
+  return found;
+}
+
+Weights::Packed Weights::packed_matrix(const std::string& path, int rows, int columns) {
+  const auto quantization = packing(path, rows, columns);
+  if (!quantization) {
     return {mx::zeros({}), std::nullopt};
   }
-  const int group = packing->group_size;
-  const int bits = packing->bits;
+  const int group = quantization->group_size;
+  const int bits = quantization->bits;
   const mx::Shape groups{rows, columns / group};
   mx::array packed = integers(path + ".weight", {rows, columns * bits / 32}, "U32");
-  if (packing->mode != "affine") {
+  if (quantization->mode != "affine") {
     mx::array scale = integers(path + ".scales", groups, "U8");
     return {
         std::move(packed),
-        nn::QuantizedParts{std::move(scale), std::nullopt, group, bits, packing->mode}};
+        nn::QuantizedParts{std::move(scale), std::nullopt, group, bits, quantization->mode}};
   }
   const bool keep_half = own_kernel_takes(group, bits) || tensor::default_device_is_gpu();
   mx::array scale = floats(path + ".scales", groups, keep_half);
   mx::array bias = floats(path + ".biases", groups, keep_half);
   return {std::move(packed), nn::QuantizedParts{std::move(scale), std::move(bias), group, bits}};
+}
+
+tensor::PackedMatrices Weights::packed_experts(
+    const std::string& path, int experts, int in, int out) {
+  const auto found = packing(path, out, in);
+  if (!found) {
+    return {mx::zeros({}), mx::zeros({}), std::nullopt, 64, 4, "affine"};
+  }
+  const auto& [group, bits, mode] = *found;
+  const mx::Shape groups{experts, out, in / group};
+  mx::array packed = integers(path + ".weight", {experts, out, in * bits / 32}, "U32");
+  if (mode != "affine") {
+    mx::array scales = integers(path + ".scales", groups, "U8");
+    return {std::move(packed), std::move(scales), std::nullopt, group, bits, mode};
+  }
+  const bool keep_half = tensor::default_device_is_gpu();
+  mx::array scales = floats(path + ".scales", groups, keep_half);
+  mx::array biases = floats(path + ".biases", groups, keep_half);
+  return {std::move(packed), std::move(scales), std::move(biases), group, bits, mode};
+}
+
+nn::SwitchLinear Weights::switch_linear(
+    const std::string& path, int experts, int in, int out, bool bias) {
+  std::optional<mx::array> offset;
+  if (bias) {
+    offset = floats(path + ".bias", {experts, out}, false);
+  }
+  if (find(path + ".scales") != nullptr) {
+    return {path, packed_experts(path, experts, in, out), std::move(offset)};
+  }
+  const std::string first = model_config::unstacked_expert(path, 0) + ".weight";
+  if (find(path + ".weight") != nullptr || find(first) == nullptr) {
+    return {path, floats(path + ".weight", {experts, out, in}, false), std::move(offset)};
+  }
+  std::vector<mx::array> each;
+  for (int expert = 0; expert < experts; ++expert) {
+    const std::string name = model_config::unstacked_expert(path, expert) + ".weight";
+    each.push_back(floats(name, {out, in}, false));
+  }
+  mx::array stacked = mx::stack(each, 0);
+  if (!folder_.empty()) {
+    stacked.eval();
+  }
+  return {path, std::move(stacked), std::move(offset)};
 }
 
 Weights::Packed Weights::matrix(const std::string& path, int rows, int columns) {
@@ -181,6 +236,10 @@ nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {
   return {path, floats(path + ".weight", {width}, false), eps, config_.norm_offset};
 }
 
+mx::array Weights::vector(const std::string& name, int size) {
+  return floats(name, {size}, false);
+}
+
 void Weights::ignore(const std::string& part) {
   std::erase_if(
       unused_, [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });
@@ -190,6 +249,9 @@ void Weights::finish() {
   std::vector<std::string> names;
   names.reserve(unused_.size());
   for (const auto& [name, file] : unused_) {
+    if (model_config::is_dropped(config_, name)) {
+      continue;
+    }
     names.push_back(fmt::format("unused: {}", name));
   }
   std::sort(names.begin(), names.end());

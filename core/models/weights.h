@@ -15,6 +15,7 @@
 #include "core/nn/embedding.h"
 #include "core/nn/linear.h"
 #include "core/nn/rms_norm.h"
+#include "core/nn/switch_linear.h"
 
 namespace hub::models {
 
@@ -39,8 +40,14 @@ class Weights {
   // and group size; they must agree with config.json. `bias` says whether `<path>.bias` must be
   // there. What is missing or misshaped is noted, and the layer gets a stand-in.
   nn::Linear linear(const std::string& path, int in, int out, bool bias);
+  // `experts` linears at once, stacked at `path` or, as published before conversion, one by one
+  // (model_config::unstacked_expert()).
+  nn::SwitchLinear switch_linear(const std::string& path, int experts, int in, int out, bool bias);
   nn::Embedding embedding(const std::string& path, int size, int width);
   nn::RmsNorm rms_norm(const std::string& path, int width, float eps);
+
+  // One tensor of floats.
+  mx::array vector(const std::string& name, int size);
 
   // Tensors whose name contains `part` belong to nobody and are no complaint.
   void ignore(const std::string& part);
@@ -59,6 +66,8 @@ class Weights {
 
   Packed matrix(const std::string& path, int rows, int columns);
   Packed packed_matrix(const std::string& path, int rows, int columns);
+  tensor::PackedMatrices packed_experts(const std::string& path, int experts, int in, int out);
+  std::optional<model_config::Quantization> packing(const std::string& path, int rows, int columns);
   mx::array floats(const std::string& name, const mx::Shape& shape, bool keep_half);
   mx::array integers(const std::string& name, const mx::Shape& shape, std::string_view dtype);
   // `integers`: their type in safetensors' spelling; empty: floats.

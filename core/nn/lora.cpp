@@ -2,7 +2,6 @@
 // adapters in one step.
 #include "core/nn/lora.h"
 
-#include <functional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,13 +14,6 @@
 
 namespace hub::nn {
 namespace {
-
-mx::array rows_of(const mx::array& x, int begin, int end) {
-  if (begin == 0 && end == x.shape(0)) {
-    return x;
-  }
-  return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{end, x.shape(1)});
-}
 
 // A key of its own for each module: the given key with the path's FNV-1a hash mixed in.
 mx::array key_for(const mx::array& key, const std::string& path) {
@@ -58,21 +50,38 @@ mx::array low_rank(
     const mx::array& b,
     const mx::array& x,
     const std::string& path) {
-  const mx::array input = dropped(adapter, tensor::astype(x, mx::float32), path);
+  const mx::array input = adapter_input(adapter, x, path);
   const mx::array z = kernels::matmul(kernels::matmul(input, a), b);
   return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
 }
 
-// The rows of y that a span has, changed by its adapter.
-using Change = std::function<mx::array(
-    const mx::array& y,
-    const LoraAdapter& adapter,
-    const LoraWeights& weights,
-    int begin,
-    int end)>;
+// y times the gain of each column.
+mx::array scaled(const mx::array& y, const std::optional<Magnitudes>& dora) {
+  return dora ? mx::multiply(y, tensor::astype(dora->gain, y.dtype())) : y;
+}
+
+}  // namespace
+
+mx::array rows_of(const mx::array& x, Rows rows) {
+  if (rows.begin == 0 && rows.end == x.shape(0)) {
+    return x;
+  }
+  mx::Shape from(x.ndim(), 0);
+  mx::Shape to = x.shape();
+  from[0] = rows.begin;
+  to[0] = rows.end;
+  return mx::slice(x, from, to);
+}
+
+mx::array adapter_input(const LoraAdapter& adapter, const mx::array& x, const std::string& path) {
+  return dropped(adapter, tensor::astype(x, mx::float32), path);
+}
 
 mx::array change_spans(
-    const mx::array& y, const std::string& path, AdapterSpans adapters, const Change& change) {
+    const mx::array& y,
+    const std::string& path,
+    AdapterSpans adapters,
+    const AdapterChange& change) {
   std::vector<mx::array> pieces;
   int done = 0;
   for (const AdapterSpan& span : adapters) {
@@ -91,27 +100,20 @@ mx::array change_spans(
               y.shape(0)));
     }
     if (span.begin > done) {
-      pieces.push_back(rows_of(y, done, span.begin));
+      pieces.push_back(rows_of(y, {done, span.begin}));
     }
-    pieces.push_back(change(
-        rows_of(y, span.begin, span.end), *span.adapter, found->second, span.begin, span.end));
+    const Rows rows{span.begin, span.end};
+    pieces.push_back(change(rows_of(y, rows), *span.adapter, found->second, rows));
     done = span.end;
   }
   if (done == 0) {
     return y;
   }
   if (done < y.shape(0)) {
-    pieces.push_back(rows_of(y, done, y.shape(0)));
+    pieces.push_back(rows_of(y, {done, y.shape(0)}));
   }
   return pieces.size() == 1 ? pieces.front() : mx::concatenate(pieces, 0);
 }
-
-// y times the gain of each column.
-mx::array scaled(const mx::array& y, const std::optional<Magnitudes>& dora) {
-  return dora ? mx::multiply(y, tensor::astype(dora->gain, y.dtype())) : y;
-}
-
-}  // namespace
 
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
@@ -119,13 +121,8 @@ mx::array add_adapters(
       y,
       path,
       adapters,
-      [&](const mx::array& own,
-          const LoraAdapter& adapter,
-          const LoraWeights& weights,
-          int begin,
-          int end) {
-        const mx::array delta =
-            low_rank(adapter, weights.a, weights.b, rows_of(x, begin, end), path);
+      [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
+        const mx::array delta = low_rank(adapter, weights.a, weights.b, rows_of(x, rows), path);
         return scaled(mx::add(own, delta), weights.dora);
       });
 }
@@ -136,12 +133,8 @@ mx::array add_embedding_adapters(
       y,
       path,
       adapters,
-      [&](const mx::array& own,
-          const LoraAdapter& adapter,
-          const LoraWeights& weights,
-          int begin,
-          int end) {
-        const mx::array picked = mx::slice(tokens, mx::Shape{begin}, mx::Shape{end});
+      [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
+        const mx::array picked = rows_of(tokens, rows);
         const mx::array z = mx::multiply(
             kernels::matmul(mx::take(weights.a, picked, 0), weights.b), mx::array(adapter.scale));
         const mx::array sum = mx::add(own, tensor::astype(dropped(adapter, z, path), own.dtype()));
@@ -159,16 +152,12 @@ mx::array add_tied_head_adapters(
       y,
       path,
       adapters,
-      [&](const mx::array& own,
-          const LoraAdapter& adapter,
-          const LoraWeights& weights,
-          int begin,
-          int end) {
+      [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
         const mx::array delta = low_rank(
             adapter,
             mx::contiguous(mx::transpose(weights.b)),
             mx::contiguous(mx::transpose(weights.a)),
-            rows_of(x, begin, end),
+            rows_of(x, rows),
             path + ".head");  // a mask of its own
         return scaled(mx::add(own, delta), weights.dora);
       });

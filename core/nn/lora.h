@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,7 +20,7 @@ struct Magnitudes {
 };
 
 // The two factors of one adapted module: y += scale * (x A) B (arXiv:2106.09685 eq. 3;
-// mlx_lm/tuner/lora.py).
+// mlx_lm/tuner/lora.py). Of a switch linear a is [experts, rank, in] and b [experts, out, rank].
 struct LoraWeights {
   mx::array a;  // [in, rank] float32; of the embedding table [vocabulary, rank]
   mx::array b;  // [rank, out] float32; of the embedding table [rank, width]
@@ -44,10 +45,32 @@ struct AdapterSpan {
 };
 using AdapterSpans = std::span<const AdapterSpan>;
 
+// Rows [begin, end) along the first axis.
+struct Rows {
+  int begin;
+  int end;
+};
+mx::array rows_of(const mx::array& x, Rows rows);
+
+// What one adapter makes of the rows y of its span.
+using AdapterChange = std::function<mx::array(
+    const mx::array& y, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows)>;
+
+// y with the rows of each span whose adapter has the module at `path` changed; the other rows keep
+// their bits. Throws kInternal for spans out of order.
+mx::array change_spans(
+    const mx::array& y,
+    const std::string& path,
+    AdapterSpans adapters,
+    const AdapterChange& change);
+
+// x as an adapter's factors of the module at `path` see it: float32, in training with dropout,
+// which draws from `dropout_key` and the path, so each module has its own mask.
+mx::array adapter_input(const LoraAdapter& adapter, const mx::array& x, const std::string& path);
+
 // y [rows, out] plus what the adapters add for the module at `path`, whose input was x [rows, in]
-// and whose bias is not in y yet: y[span] = (y[span] + scale * (dropout(x[span]) A) B) * gain. Rows
-// in no span keep their bits. In training, dropout draws from `dropout_key` and the path, so each
-// module has its own mask.
+// and whose bias is not in y yet: y[span] = (y[span] + scale * (adapter_input(x[span]) A) B) *
+// gain.
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
 

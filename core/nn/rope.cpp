@@ -1,5 +1,5 @@
-// Port of mlx_lm/models/rope_utils.py › initialize_rope: RoPE, Llama3RoPE, SuScaledRoPE and
-// YarnRoPE.
+// Port of mlx_lm/models/rope_utils.py › initialize_rope: RoPE, Llama3RoPE, SuScaledRoPE,
+// YarnRoPE and ProportionalRoPE.
 #include "core/nn/rope.h"
 
 #include <algorithm>
@@ -48,6 +48,7 @@ double yarn_mscale(double factor, double mscale) {
 double scaled_period(double period, int pair, int dims, double theta, const RopeScaling& scaling) {
   switch (scaling.kind) {
     case RopeScaling::Kind::kLinear:
+    case RopeScaling::Kind::kProportional:
       return period * scaling.factor;
     case RopeScaling::Kind::kLlama3:
       return llama3_period(period, scaling);
@@ -63,8 +64,15 @@ double scaled_period(double period, int pair, int dims, double theta, const Rope
 
 std::vector<float> rope_inverse_frequencies(
     int dims, float theta, const std::optional<RopeScaling>& scaling) {
+  const bool in_part = scaling && scaling->kind == RopeScaling::Kind::kProportional;
+  const int rotated =
+      in_part ? static_cast<int>(static_cast<float>(dims) * scaling->rotated_part) : dims;
   std::vector<float> frequencies;
   for (int i = 0; i < dims; i += 2) {
+    if (i >= rotated) {
+      frequencies.push_back(0.0F);
+      continue;
+    }
     double period = std::pow(static_cast<double>(theta), static_cast<double>(i) / dims);
     if (scaling) {
       period = scaled_period(period, i / 2, dims, theta, *scaling);

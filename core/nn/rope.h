@@ -7,7 +7,7 @@ namespace hub::nn {
 
 // How a model stretches its rotary embedding beyond the context it was trained on.
 struct RopeScaling {
-  enum class Kind { kLinear, kLlama3, kLongrope, kYarn };
+  enum class Kind { kLinear, kLlama3, kLongrope, kYarn, kProportional };
   Kind kind = Kind::kLinear;
   float factor = 1.0F;  // kLongrope: the context over trained_context
   // kLlama3 only: wavelengths above trained_context / low are divided by `factor`, those below
@@ -22,6 +22,9 @@ struct RopeScaling {
   float beta_slow = 1.0F;
   float mscale = 1.0F;
   float mscale_all_dim = 0.0F;
+  // kProportional (Gemma 4): the first pairs of a head turn, this share of them, with periods that
+  // are `factor` times those of a whole head; the others stay.
+  float rotated_part = 1.0F;
 };
 
 // The angles per position of the dims / 2 pairs of a head's rotated elements (arXiv:2104.09864 eq.

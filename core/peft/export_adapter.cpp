@@ -54,6 +54,17 @@ ExportedAdapter::ExportedAdapter(
           {},
           "adapter_not_supported");
     }
+    if (tensor.shape.size() != 2) {
+      throw base::Error(
+          base::ErrorCode::kUnprocessable,
+          fmt::format(
+              "{}: {} has factors for each expert, which PEFT has no form for: train an adapter "
+              "whose target_modules name no experts",
+              file_.string(),
+              tensor.name),
+          {},
+          "adapter_not_supported");
+    }
     const std::string path = tensor.name.substr(0, tensor.name.rfind('.'));
     entries_.push_back(
         {&tensor, fmt::format("base_model.model.{}.lora_{}.weight", path, is_a ? "A" : "B")});

@@ -71,8 +71,12 @@ TrainableWeights make_full_weights(
   Targets targets(params, layers);
   std::vector<std::string> names;
   for (const auto& [name, array] : base->arrays) {
-    const std::string module = module_of(name);
-    const models::LayerPath place = models::split_path(module);
+    std::string module = module_of(name);
+    models::LayerPath place = models::split_path(module);
+    if (const models::LayerPath own = models::split_path(name); own.layer && !place.layer) {
+      module = name;  // a tensor of the layer itself
+      place = own;
+    }
     if (targets.mean(module, place.layer, place.relative)) {
       need_dense(*base, name);
       names.push_back(name);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include <fmt/format.h>
 #include <mlx/ops.h>
 #include <mlx/random.h>
 #include <mlx/transforms.h>
@@ -20,6 +21,15 @@ using Modules = std::map<std::string, models::Adaptable>;  // by path
 TrainableAdapter::Module module_of(const models::Adaptable& base, bool dora) {
   if (!dora) {
     return {base, std::nullopt};
+  }
+  if (!base.takes_magnitudes()) {
+    throw hub::base::Error(
+        hub::base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "method dora cannot train {}, which has experts: use method lora, or name other "
+            "target_modules",
+            base.path()),
+        "params.method");
   }
   mx::array norms = base.row_norms();
   norms.eval();
@@ -110,12 +120,8 @@ TrainableAdapter make_adapter(
     const float bound = 1.0F / std::sqrt(static_cast<float>(base.in()));
     result.parameters.push_back(
         mx::random::uniform(
-            mx::array(-bound),
-            mx::array(bound),
-            mx::Shape{base.in(), params.rank},
-            mx::float32,
-            own));
-    result.parameters.push_back(mx::zeros(mx::Shape{params.rank, base.out()}, mx::float32));
+            mx::array(-bound), mx::array(bound), base.a_shape(params.rank), mx::float32, own));
+    result.parameters.push_back(mx::zeros(base.b_shape(params.rank), mx::float32));
     if (result.dora) {
       result.parameters.push_back(*result.modules.back().row_norms);
     }

@@ -89,6 +89,14 @@ TEST(JsonReader, ReadsWhatIsThereAndNullCountsAsAbsent) {
   EXPECT_EQ(reader.optional_int("none", 0, 1), std::nullopt);
 }
 
+TEST(JsonReader, TellsNullFromAbsent) {
+  const Json json = {{"none", nullptr}, {"one", 1}};
+  const JsonReader reader(json);
+  EXPECT_TRUE(reader.is_null("none"));
+  EXPECT_FALSE(reader.is_null("one"));
+  EXPECT_FALSE(reader.is_null("other"));
+}
+
 TEST(JsonReader, NamesPathWantedAndGot) {
   const Json json = parse_json(R"({"s":5,"i":1.5,"big":99,"l":["a",7],"o":[]})", "test");
   const JsonReader reader(json, "params");

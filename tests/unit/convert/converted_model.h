@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/model_config/tensor_check.h"
+#include "core/models/adaptable.h"
 #include "core/models/language_model.h"
 #include "core/nn/lora.h"
 #include "tests/support/temp_dir.h"
@@ -20,27 +21,32 @@ namespace hub::test {
 
 namespace mx = mlx::core;
 
-// Factors on every linear of a model, large enough to be seen.
+// Factors on every linear of a model's layers, large enough to be seen.
 inline nn::LoraAdapter random_adapter(const models::LanguageModel& model, float size = 0.05F) {
   nn::LoraAdapter adapter;
   adapter.scale = 2.0F;
   std::uint64_t seed = 100;
-  for (const nn::Linear* linear : model.linears()) {
-    const auto random = [&seed, size](int rows, int columns) {
-      return mx::random::normal({rows, columns}, mx::float32, 0.0F, size, mx::random::key(seed++));
+  for (const models::Adaptable& module : models::adaptables(model)) {
+    if (!module.place().layer) {
+      continue;
+    }
+    const auto random = [&seed, size](const mx::Shape& shape) {
+      return mx::random::normal(shape, mx::float32, 0.0F, size, mx::random::key(seed++));
     };
     adapter.layers.insert(
-        {linear->path(),
-         nn::LoraWeights{random(linear->in_features(), 4), random(4, linear->out_features())}});
+        {module.path(), nn::LoraWeights{random(module.a_shape(4)), random(module.b_shape(4))}});
   }
   return adapter;
 }
 
 inline const std::vector<int> kText{1, 5, 9, 33, 71, 12, 90, 44, 3, 17};
 
-inline mx::array logits_with(const models::LanguageModel& model, const nn::LoraAdapter& adapter) {
-  const std::vector<nn::AdapterSpan> spans{{&adapter, 0, static_cast<int>(kText.size())}};
-  return models::forward(model, kText, spans);
+inline mx::array logits_with(
+    const models::LanguageModel& model,
+    const nn::LoraAdapter& adapter,
+    const std::vector<int>& text = kText) {
+  const std::vector<nn::AdapterSpan> spans{{&adapter, 0, static_cast<int>(text.size())}};
+  return models::forward(model, text, spans);
 }
 
 inline base::Json config_of(const std::filesystem::path& folder) {

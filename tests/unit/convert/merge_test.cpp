@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/models/adaptable.h"
 #include "tests/unit/convert/converted_model.h"
+#include "tests/unit/models/family_case.h"
 
 namespace hub::convert {
 namespace {
@@ -55,6 +56,53 @@ TEST_F(Merging, FloatWeightsGiveTheAdaptersLogits) {
           models::forward(*after, test::kText), models::forward(*model_, test::kText)),
       0.01)
       << "the adapter changes nothing: this test shows nothing";
+}
+
+// Stacks of experts, dense and packed, in affine groups and in mxfp4.
+TEST_F(Merging, ExpertsGetTheirOwnDeltas) {
+  for (const auto& [name, matrices] :
+       {std::pair{"qwen3_moe", 23U}, {"qwen3_moe_packed", 16U}, {"gpt_oss_mxfp4", 16U}}) {
+    SCOPED_TRACE(name);
+    std::filesystem::remove_all(base());
+    std::filesystem::remove_all(merged());
+    const models::FamilyCase family(name);
+    family.write_model(base());
+    std::filesystem::create_directories(merged());
+    model_ = models::load_model(base());
+    adapter_ = test::random_adapter(*model_);
+    const MergeReport report = run({.dequantize = true});
+    EXPECT_EQ(report.matrices, matrices);
+    EXPECT_NEAR(report.delta.kept, 1.0, 1e-2);
+    model_config::check_model_folder(merged());
+    const std::vector<int> text = family.sequences("inputs").at(0);
+    const mx::array after = models::forward(*models::load_model(merged()), text);
+    // mxfp4's values are bfloat16, mlx-lm's rule.
+    const float most = std::string(name) == "gpt_oss_mxfp4" ? 0.05F : 1e-3F;
+    EXPECT_LT(models::relative_error(after, test::logits_with(*model_, adapter_, text)), most);
+    EXPECT_GT(models::relative_error(after, models::forward(*model_, text)), 2 * most)
+        << "the adapter changes nothing: this test shows nothing";
+
+    std::filesystem::remove_all(merged());
+    std::filesystem::create_directories(merged());
+    run({});
+    model_config::check_model_folder(merged());
+    EXPECT_NO_THROW(models::load_model(merged()));
+  }
+}
+
+TEST_F(Merging, RefusesMagnitudesOfExperts) {
+  models::FamilyCase("qwen3_moe").write_model(base());
+  std::filesystem::create_directories(merged());
+  model_ = models::load_model(base());
+  adapter_ = test::random_adapter(*model_);
+  const mx::array m = mx::ones({16});
+  adapter_.layers.at("model.layers.0.mlp.switch_mlp.up_proj").dora = nn::Magnitudes{m, m};
+  try {
+    run({});
+    FAIL() << "was merged";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("take no magnitudes (dora)"));
+  }
 }
 
 TEST_F(Merging, DequantizingLeavesFloatsAndNoQuantization) {

@@ -7,10 +7,12 @@
 #include "core/convert/logit_check.h"
 #include "core/convert/merge.h"
 #include "tests/unit/convert/converted_model.h"
+#include "tests/unit/models/family_case.h"
 
 namespace hub::convert {
 namespace {
 
+namespace mx = mlx::core;
 using base::Json;
 
 class Quantizing : public testing::Test {
@@ -117,6 +119,45 @@ TEST_F(Quantizing, WhatIsPackedAlreadyIsPackedAnew) {
   EXPECT_EQ(report.requantized, 15U);
   EXPECT_EQ(test::config_of(packed()).at("quantization").at("mode"), "mxfp4");
   EXPECT_LT(difference().mean_kl, 0.5);
+}
+
+TEST_F(Quantizing, StacksOfExpertsArePackedAndTheirRoutersGetMoreBits) {
+  const models::FamilyCase family("qwen3_moe_packed");
+  family.write_model(source());
+  const QuantizeReport report = run(R"({"bits":8,"group_size":32})");
+  EXPECT_EQ(report.packed, 17U) << "eight matrices a layer and the table";
+  EXPECT_EQ(report.requantized, 17U);
+  const Json quantization = test::config_of(packed()).at("quantization");
+  EXPECT_EQ(quantization.at("model.layers.0.mlp.gate").at("bits"), 8);
+  EXPECT_EQ(quantization.at("model.layers.0.mlp.gate").at("group_size"), 64);
+  model_config::check_model_folder(packed());
+  const std::vector<int> text = family.sequences("inputs").at(0);
+  EXPECT_LT(
+      models::relative_error(
+          models::forward(*models::load_model(packed()), text),
+          models::forward(*family.load(), text)),
+      0.05F);
+}
+
+TEST_F(Quantizing, RefusesExpertsOneByOne) {
+  const models::FamilyCase family("qwen3_moe");
+  test::Tensors tensors = family.tensors();
+  const std::string path = "model.layers.0.mlp.";
+  for (const char* name : {"gate_proj", "up_proj", "down_proj"}) {
+    const auto stack = tensors.extract(fmt::format("{}switch_mlp.{}.weight", path, name));
+    for (int expert = 0; expert < stack.mapped().shape(0); ++expert) {
+      tensors.insert(
+          {fmt::format("{}experts.{}.{}.weight", path, expert, name),
+           mx::take(stack.mapped(), expert, 0)});
+    }
+  }
+  test::write_model(source(), family.config(), tensors);
+  try {
+    run(R"({"bits":8,"group_size":32})");
+    FAIL() << "was packed";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.reason(), "experts_not_stacked");
+  }
 }
 
 TEST_F(Quantizing, FloatsTakeTheTypeAsked) {

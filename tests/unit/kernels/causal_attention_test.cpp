@@ -165,6 +165,47 @@ TEST(CausalAttention, EqualsCachedAttention) {
   EXPECT_TRUE(same_bits(causal_attention(in.q, in.k, in.v, in.inv_freq, {400}, shape), cached.out));
 }
 
+// softmax over the scores and the sink, of which the sink's weight is dropped, step by step.
+mx::array attention_with_sinks(
+    const Inputs& in, const AttentionShape& shape, int batch, const mx::array& sinks) {
+  const int length = in.q.shape(0) / batch;
+  const auto by_head = [&](const mx::array& x, int heads) {
+    const mx::array split = mx::reshape(x, {batch, length, heads, shape.head_dim});
+    return mx::repeat(mx::transpose(split, {0, 2, 1, 3}), shape.heads / heads, 1);
+  };
+  const mx::array keys = mx::swapaxes(by_head(in.k, shape.kv_heads), 2, 3);
+  const mx::array scores = mx::matmul(by_head(in.q, shape.heads), keys) * mx::array(shape.scale);
+  const mx::array visible = mx::tril(mx::ones({length, length}, mx::bool_));
+  const mx::array masked = mx::where(visible, scores, mx::array(-1e9F));
+  const mx::array sink =
+      mx::broadcast_to(mx::reshape(sinks, {1, shape.heads, 1, 1}), {batch, shape.heads, length, 1});
+  const mx::array weights = mx::softmax(mx::concatenate({masked, sink}, 3), 3, true);
+  const mx::array of_keys =
+      mx::slice(weights, mx::Shape{0, 0, 0, 0}, mx::Shape{batch, shape.heads, length, length});
+  const mx::array out = mx::matmul(of_keys, by_head(in.v, shape.kv_heads));
+  return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), in.q.shape());
+}
+
+TEST(CausalAttention, SinksHaveAGradient) {
+  const auto shape = shape_of(6, 2, 32);
+  Inputs in(2 * 40, shape);
+  in.inv_freq = mx::zeros({0});
+  const mx::array sinks = random_array({6}, 5);
+  const auto gradient = [&](const auto& attention) {
+    const auto loss = [&](const std::vector<mx::array>& x) {
+      return std::vector{mx::sum(attention(x[0]) * in.seed)};
+    };
+    return mx::vjp(loss, {sinks}, {mx::array(1.0F)}).second[0];
+  };
+  const mx::array own = gradient([&](const mx::array& x) {
+    return causal_attention(in.q, in.k, in.v, in.inv_freq, {40, 40}, shape, x);
+  });
+  const mx::array wanted =
+      gradient([&](const mx::array& x) { return attention_with_sinks(in, shape, 2, x); });
+  EXPECT_LE(relative_error(own, wanted), 1e-5);
+  EXPECT_GT(mx::max(mx::abs(wanted)).item<float>(), 0.01F);
+}
+
 TEST(CausalAttention, RefusesWhatDoesNotFit) {
   const auto shape = shape_of(4, 2, 16);
   const Inputs in(6, shape);

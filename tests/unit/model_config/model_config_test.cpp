@@ -262,6 +262,45 @@ TEST(ModelConfig, AWindowShortensTheContext) {
   EXPECT_EQ(ModelConfig::from_json(json).max_position_embeddings, 256);
 }
 
+TEST(ModelConfig, Experts) {
+  Json json = small();
+  json["model_type"] = "qwen3_moe";
+  EXPECT_THAT(refusal(json), HasSubstr("'num_experts' is required"));
+  json["num_experts"] = 8;
+  json["num_experts_per_tok"] = 2;
+  json["moe_intermediate_size"] = 24;
+  json["norm_topk_prob"] = true;
+  json["num_hidden_layers"] = 4;
+  json["decoder_sparse_step"] = 2;
+  json["mlp_only_layers"] = {3};
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_EQ(config.experts->count, 8);
+  EXPECT_EQ(config.experts->intermediate_size, 24);
+  EXPECT_TRUE(config.experts->norm_topk_prob);
+  EXPECT_FALSE(config.is_sparse(0));
+  EXPECT_TRUE(config.is_sparse(1));
+  EXPECT_FALSE(config.is_sparse(3));
+  json["num_experts_per_tok"] = 9;
+  json["mlp_only_layers"] = {4};
+  EXPECT_THAT(refusal(json), HasSubstr("'num_experts_per_tok' is 9, but there are 8 experts"));
+  EXPECT_THAT(refusal(json), HasSubstr("layers from 0 to 3, got 4"));
+}
+
+TEST(ModelConfig, GptOssLayersAlternate) {
+  Json json = small();
+  json["model_type"] = "gpt_oss";
+  json["num_local_experts"] = 4;
+  json["num_experts_per_tok"] = 2;
+  const ModelConfig config = ModelConfig::from_json(json);
+  EXPECT_EQ(config.window_of(0), 128);
+  EXPECT_EQ(config.window_of(1), 0);
+  EXPECT_EQ(config.experts->intermediate_size, 128);
+  EXPECT_TRUE(config.attention_sinks);
+  EXPECT_FALSE(config.tie_word_embeddings);
+  json["swiglu_limit"] = 5.0;
+  EXPECT_THAT(refusal(json), HasSubstr("'swiglu_limit' must be 7"));
+}
+
 TEST(ModelConfig, QuantizationByModule) {
   Json json = small();
   json["quantization"] = {
@@ -279,8 +318,13 @@ TEST(ModelConfig, QuantizationByModule) {
   EXPECT_THAT(refusal(json), HasSubstr("group_size 48"));
   json["quantization"] = {{"group_size", 64}, {"bits", 4}, {"mode", "mxfp4"}};
   EXPECT_THAT(refusal(json), HasSubstr("mode mxfp4 takes group_size 32"));
-  json["quantization"] = {{"group_size", 32}, {"bits", 4}, {"mode", "mxfp4"}};
-  EXPECT_EQ(ModelConfig::from_json(json).quantization->mode, "mxfp4");
+  json["quantization"] = {
+      {"group_size", 32},
+      {"bits", 4},
+      {"mode", "mxfp4"},
+      {"lm_head", {{"group_size", 64}, {"bits", 8}}}};
+  EXPECT_EQ(ModelConfig::from_json(json).quantization_of("lm_head")->mode, "affine");
+  EXPECT_EQ(ModelConfig::from_json(json).quantization_of("other")->mode, "mxfp4");
   json["quantization"] = {{"bits", 4}};
   EXPECT_THAT(refusal(json), HasSubstr("'quantization.group_size' is required"));
   json.erase("quantization");

@@ -52,6 +52,23 @@ TEST(Rope, Llama3ScalingIsMlxLms) {
   }
 }
 
+// mlx_lm/models/rope_utils.py › ProportionalRoPE: periods of a whole head, of the first pairs only.
+TEST(Rope, ProportionalScalingTurnsTheFirstPairs) {
+  RopeScaling scaling;
+  scaling.kind = RopeScaling::Kind::kProportional;
+  scaling.factor = 2.0F;
+  scaling.rotated_part = 0.25F;
+  const auto whole = rope_inverse_frequencies(16, 1e6F, std::nullopt);
+  const auto frequencies = rope_inverse_frequencies(16, 1e6F, scaling);
+  ASSERT_EQ(frequencies.size(), 8U);
+  EXPECT_FLOAT_EQ(frequencies[0], whole[0] / 2.0F);
+  EXPECT_FLOAT_EQ(frequencies[1], whole[1] / 2.0F);
+  for (std::size_t i = 2; i < 8; ++i) {
+    EXPECT_EQ(frequencies[i], 0.0F);
+  }
+  EXPECT_EQ(rope_scale(scaling), 1.0F);
+}
+
 TEST(Rope, LongropeDividesEachPairByItsFactor) {
   RopeScaling scaling;
   scaling.kind = RopeScaling::Kind::kLongrope;

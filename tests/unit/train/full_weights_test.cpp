@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/loss.h"
+#include "tests/unit/models/family_case.h"
 #include "tests/unit/train/tiny_training.h"
 
 namespace hub::train {
@@ -66,6 +67,63 @@ TEST(FullWeightsTest, RefusesPackedWeightsAndWhatIsNotThere) {
   params.target_modules.reset();
   params.num_layers = 3;
   EXPECT_EQ(refused_field(false, params), "params.num_layers");
+}
+
+// Central differences along the gradient of each array, with experts and attention sinks.
+TEST(FullWeightsTest, ExpertsAndSinksHaveGradients) {
+  const test::TempDir folder;
+  models::FamilyCase("gpt_oss").write_model(folder.path());
+  const auto arrays = std::make_shared<models::ModelTensors>(models::load_tensors(folder.path()));
+  const auto model = models::load_model(folder.path());
+  auto params = tiny_params();
+  params.method = "full";
+  const TrainableWeights trained = make_full_weights(arrays, params);
+  const auto rows = counting_rows(2);
+  const Batch batch = make_batch(rows, std::vector<std::size_t>{0, 1}, {.pad_multiple = 8});
+  const auto loss = [&](const std::vector<mx::array>& values) {
+    const PlacedModel placed = trained.place(*model, values, std::nullopt);
+    return masked_loss_sum(*placed.model, &placed.adapter, batch);
+  };
+  GradientSum sum(false);
+  sum.add(loss, trained.parameters, 1);
+  const std::vector<mx::array> gradients = sum.take_mean();
+  const auto names = trained.names();
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const float norm = mx::sqrt(mx::sum(mx::square(gradients[i]))).item<float>();
+    if (names[i].ends_with("k_proj.bias")) {
+      EXPECT_LT(norm, 1.0F) << names[i];  // softmax hardly sees it
+      continue;
+    }
+    ASSERT_GT(norm, 1e-2F) << names[i];
+    const auto loss_at = [&](float step) {
+      std::vector<mx::array> values = trained.parameters;
+      values[i] = values[i] + gradients[i] * mx::array(step / norm);
+      mx::array total = loss(values);
+      return static_cast<double>(total.item<float>());
+    };
+    const double slope = (loss_at(2e-3F) - loss_at(-2e-3F)) / 4e-3;
+    EXPECT_NEAR(slope, norm, 0.03 * static_cast<double>(norm) + 0.02) << names[i];
+    seen.insert(names[i].substr(names[i].rfind('.', names[i].rfind('.') - 1) + 1));
+  }
+  EXPECT_TRUE(seen.contains("self_attn.sinks"));
+  EXPECT_TRUE(seen.contains("gate_proj.weight"));
+  EXPECT_TRUE(seen.contains("down_proj.bias"));
+}
+
+// Packed experts are refused as packed matrices are; what is dense beside them trains.
+TEST(FullWeightsTest, RefusesPackedExperts) {
+  const test::TempDir folder;
+  models::FamilyCase("gpt_oss_mxfp4").write_model(folder.path());
+  const auto arrays = std::make_shared<models::ModelTensors>(models::load_tensors(folder.path()));
+  auto params = tiny_params();
+  params.method = "full";
+  params.target_modules = {"mlp.experts.up_proj"};
+  EXPECT_THROW(make_full_weights(arrays, params), base::Error);
+  params.target_modules = {"input_layernorm"};
+  const TrainableWeights trained = make_full_weights(arrays, params);
+  const auto model = models::load_model(folder.path());
+  EXPECT_NO_THROW(trained.place(*model, trained.parameters, std::nullopt));
 }
 
 // With the last layer alone in training, no gradient is computed under it: the graph of a deeper

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "tests/unit/models/family_case.h"
 #include "tests/unit/train/tiny_training.h"
 
 namespace hub::train {
@@ -56,6 +58,34 @@ TEST(MakeAdapterTest, InitialisesAsMlxLm) {
   // The variance of U(-b, b) is b^2 / 3.
   EXPECT_NEAR(squares / (64.0 * 64.0), static_cast<double>(bound * bound) / 3.0, 2e-4);
   EXPECT_TRUE(std::all_of(middle, values.end(), [](float b) { return b == 0.0F; }));
+}
+
+// mlx_lm/tuner/lora.py › LoRASwitchLinear: factors for each expert.
+TEST(MakeAdapterTest, AdaptsEveryExpert) {
+  const auto model = models::FamilyCase("qwen3_moe").load();
+  auto params = tiny_params();
+  params.target_modules = {"switch_mlp.down_proj"};
+  const TrainableAdapter adapter = make_adapter(*model, params, 1);
+  EXPECT_EQ(adapter.modules.size(), 2U) << "one of three layers is dense";
+  EXPECT_EQ(adapter.parameters[0].shape(), (mx::Shape{5, 4, 16}));
+  EXPECT_EQ(adapter.parameters[1].shape(), (mx::Shape{5, 32, 4}));
+  const nn::LoraAdapter start = adapter.adapter();
+  EXPECT_EQ(continue_adapter(start, *model, params).rank, 4);
+}
+
+TEST(MakeAdapterTest, RefusesMagnitudesOfExperts) {
+  const auto model = models::FamilyCase("qwen3_moe").load();
+  auto params = tiny_params();
+  params.method = "dora";
+  try {
+    make_adapter(*model, params, 1);
+    FAIL() << "was made";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.param(), "params.method");
+    EXPECT_THAT(error.what(), testing::HasSubstr("which has experts"));
+  }
+  params.target_modules = {"self_attn.q_proj", "mlp.gate"};
+  EXPECT_NO_THROW(make_adapter(*model, params, 1));
 }
 
 TEST(MakeAdapterTest, DependsOnTheSeed) {

@@ -1,0 +1,29 @@
+#include "core/tensor/gather.h"
+
+#include <mlx/ops.h>
+
+namespace hub::tensor {
+
+mx::array gather_matmul(const mx::array& x, const mx::array& weight, const mx::array& choice) {
+  const mx::array rows = mx::expand_dims(x, 2);  // [rows, m, 1, in]
+  return mx::squeeze(mx::gather_mm(rows, weight, std::nullopt, choice), 2);
+}
+
+mx::array gather_quantized_matmul(
+    const mx::array& x, const PackedMatrices& matrices, const mx::array& choice) {
+  const mx::array rows = mx::expand_dims(x, 2);  // [rows, m, 1, in]
+  const mx::array product = mx::gather_qmm(
+      rows,
+      matrices.weight,
+      matrices.scales,
+      matrices.biases,
+      std::nullopt,
+      choice,
+      true,
+      matrices.group_size,
+      matrices.bits,
+      matrices.mode);
+  return mx::squeeze(product, 2);
+}
+
+}  // namespace hub::tensor
