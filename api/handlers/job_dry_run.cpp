@@ -79,6 +79,7 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       {"tokens", plan.tokens},
       {"trained_tokens", plan.trained_tokens},
       {"batch_size", plan.batch_size},
+      {"grad_accumulation_steps", plan.accumulation},
       {"steps", plan.steps},
       {"epochs", plan.epochs},
       {"estimated_bytes", plan.estimated_bytes},

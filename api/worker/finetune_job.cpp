@@ -112,19 +112,28 @@ void limit_cache(const JobSpec& spec, std::uint64_t peak_bytes) {
   tensor::set_cache_limit(static_cast<std::size_t>(bytes));
 }
 
-int pick_batch_size(
+// Settles params.batch_size and what an automatic one means for the accumulation. The same batches
+// as in an earlier attempt, whatever memory there is now: else the result would differ.
+void settle_batches(
     const JobSpec& spec,
-    const FinetuneParams& params,
+    FinetuneParams& params,
     const models::LanguageModel& model,
     const train::TrainData& data,
+    std::optional<int> earlier,
     const EmitEvent& emit) {
   std::vector<data::Example> rows = data.train;
   rows.insert(rows.end(), data.valid.begin(), data.valid.end());
   const auto choice = train::choose_batch_size(
-      model.config(), model.weight_bytes(), params, data::RowSizes(rows), spec.memory_limit_bytes);
+      model.config(),
+      model.weight_bytes(),
+      params,
+      data::RowSizes(rows),
+      spec.memory_limit_bytes,
+      earlier);
   log_info(emit, choice.reason);
   limit_cache(spec, choice.estimated_bytes);
-  return choice.batch_size;
+  params.batch_size = choice.batch_size;
+  params.grad_accumulation_steps *= choice.accumulation;
 }
 
 // The model that is trained over, or trained itself; then its arrays, too.
@@ -329,12 +338,9 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   const std::string fingerprint = state_fingerprint(spec, params);
   const auto state_file = spec.output_folder / "state.safetensors";
   auto saved = saved_state(state_file, fingerprint, emit);
-  // The same batches as before, whatever memory there is now: else the result would differ.
-  if (saved) {
-    params.batch_size = saved->batch_size;
-  }
-  const int batch_size = pick_batch_size(spec, params, *model, data, emit);
-  const Json extra = lineage(spec, params);
+  const Json extra = lineage(spec, params);  // as asked
+  settle_batches(
+      spec, params, *model, data, saved ? std::optional(saved->batch_size) : std::nullopt, emit);
   const train::Checkpoints checkpoints(
       spec.output_folder / "checkpoints", *model, extra, params.keep_checkpoints);
   const auto adapter_folder = spec.output_folder / "adapter";
@@ -399,7 +405,8 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       {"eval_loss_before", optional_json(result.eval_loss_before)},
       {"eval_loss_after", optional_json(result.eval_loss_after)},
       {"trained_tokens", result.trained_tokens},
-      {"batch_size", batch_size},
+      {"batch_size", *params.batch_size},
+      {"grad_accumulation_steps", params.grad_accumulation_steps},
       {"ranks", group.size()},
       {"seconds", result.seconds},
       {"peak_memory_bytes", result.peak_memory_bytes}};

@@ -1,6 +1,7 @@
 #include "core/hub/finetune_plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 #include "core/data/dataset.h"
@@ -62,23 +63,30 @@ void count_rows(
   }
 }
 
-int automatic_batch(
+struct Batches {
+  int size = 1;
+  int accumulation = 1;
+};
+
+// As train/batch_size.cpp chooses them.
+Batches automatic_batches(
     const FinetuneEstimate& estimate,
     FinetuneParams params,
     std::uint64_t all_rows,
     std::uint64_t limit_bytes) {
   const auto ranks = static_cast<std::uint64_t>(params.data_parallel);
-  const auto wanted = static_cast<int>(std::clamp<std::uint64_t>(
-      all_rows / kStepsAnEpoch / ranks, 1, model_config::kLargestAutomaticBatch));
+  const auto wanted = static_cast<int>(std::bit_floor(
+      std::clamp<std::uint64_t>(
+          all_rows / kStepsAnEpoch / ranks, 1, model_config::kLargestAutomaticBatch)));
   int chosen = 1;
-  while (chosen * 2 <= wanted) {
+  while (chosen < wanted) {
     params.batch_size = chosen * 2;
     if (estimate.process_bytes(params) > limit_bytes) {
       break;
     }
     chosen *= 2;
   }
-  return chosen;
+  return {chosen, wanted / chosen};
 }
 
 }  // namespace
@@ -93,11 +101,15 @@ FinetunePlan plan_finetune(
   FinetunePlan plan;
   count_rows(plan, base_folder, dataset_path, params);
   const FinetuneEstimate estimate(base_folder, dataset_path, params);
-  plan.batch_size =
-      params.batch_size
-          ? *params.batch_size
-          : automatic_batch(
-                estimate, params, plan.packed_rows + plan.eval_rows, budget_bytes / 2 / local);
+  if (params.batch_size) {
+    plan.batch_size = *params.batch_size;
+  } else {
+    const Batches batches = automatic_batches(
+        estimate, params, plan.packed_rows + plan.eval_rows, budget_bytes / 2 / local);
+    plan.batch_size = batches.size;
+    params.grad_accumulation_steps *= batches.accumulation;
+  }
+  plan.accumulation = params.grad_accumulation_steps;
   params.batch_size = plan.batch_size;
   plan.estimated_bytes = estimate.process_bytes(params) * local;
   const std::uint64_t an_epoch = ceil_div(

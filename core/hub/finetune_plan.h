@@ -16,6 +16,7 @@ struct FinetunePlan {
   std::uint64_t tokens = 0;          // of the rows trained on, cut to max_seq_length: an epoch's
   std::uint64_t trained_tokens = 0;  // those of them that the loss counts
   int batch_size = 1;            // of a rank; an automatic one as chosen with half of the budget
+  int accumulation = 1;          // batches of a step
   std::int64_t steps = 0;        // of the optimizer
   double epochs = 0.0;           // that the steps take
   std::uint64_t parameters = 0;  // of the base

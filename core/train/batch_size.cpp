@@ -1,6 +1,7 @@
 #include "core/train/batch_size.h"
 
 #include <algorithm>
+#include <bit>
 
 #include <fmt/format.h>
 
@@ -56,7 +57,8 @@ BatchSizeChoice choose_batch_size(
     std::uint64_t weight_bytes,
     const model_config::FinetuneParams& params,
     const data::RowSizes& rows,
-    std::uint64_t memory_limit_bytes) {
+    std::uint64_t memory_limit_bytes,
+    std::optional<int> earlier) {
   const int length = static_cast<int>(
       std::clamp<std::size_t>(rows.longest(), 2, static_cast<std::size_t>(params.max_seq_length)));
   const Estimate sizes(config, weight_bytes, params, rows);
@@ -64,16 +66,18 @@ BatchSizeChoice choose_batch_size(
   const auto fits = [&](int batch_size) {
     return memory_limit_bytes == 0 || estimate(batch_size) <= memory_limit_bytes;
   };
-  const int wanted_rows = static_cast<int>(std::clamp<std::size_t>(
-      rows.count() / kStepsAnEpoch / static_cast<std::size_t>(params.data_parallel),
-      1,
-      static_cast<std::size_t>(model_config::kLargestAutomaticBatch)));
-  int chosen = params.batch_size.value_or(1);
-  if (!params.batch_size) {
-    while (chosen * 2 <= wanted_rows && fits(chosen * 2)) {
+  const auto wanted = static_cast<int>(std::bit_floor(
+      std::clamp<std::size_t>(
+          rows.count() / kStepsAnEpoch / static_cast<std::size_t>(params.data_parallel),
+          1,
+          static_cast<std::size_t>(model_config::kLargestAutomaticBatch))));
+  int chosen = params.batch_size.value_or(earlier.value_or(1));
+  if (!params.batch_size && !earlier) {
+    while (chosen < wanted && fits(chosen * 2)) {
       chosen *= 2;
     }
   }
+  const int accumulation = params.batch_size ? 1 : std::max(1, wanted / chosen);
   if (!fits(chosen)) {
     const int shorter = sizes.fitting_length(chosen, length, memory_limit_bytes);
     throw base::Error(
@@ -92,19 +96,25 @@ BatchSizeChoice choose_batch_size(
   }
   const char* why = "as asked";
   if (!params.batch_size) {
-    const bool by_memory = chosen * 2 <= wanted_rows;
-    const bool by_rows = wanted_rows < model_config::kLargestAutomaticBatch;
-    why = by_memory ? "the next power of two would not fit into memory"
-          : by_rows ? "a larger one would leave few steps an epoch"
-                    : "the largest that is chosen automatically";
+    const bool by_rows = wanted < model_config::kLargestAutomaticBatch;
+    why = earlier           ? "as this job began"
+          : chosen < wanted ? "the next power of two would not fit into memory"
+          : by_rows         ? "a larger one would leave few steps an epoch"
+                            : "the largest that is chosen automatically";
   }
   return {
       chosen,
+      accumulation,
       estimate(chosen),
       fmt::format(
-          "batch_size {}: {} ({} rows of up to {} tokens; about {:.0f} MiB{})",
+          "batch_size {}: {}{} ({} rows of up to {} tokens; about {:.0f} MiB{})",
           chosen,
           why,
+          accumulation == 1 ? std::string()
+                            : fmt::format(
+                                  ", so an update takes {} batches and sees {} rows all the same",
+                                  accumulation * params.grad_accumulation_steps,
+                                  chosen * accumulation * params.grad_accumulation_steps),
           rows.count(),
           length,
           mebibytes(estimate(chosen)),

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/data/row_sizes.h"
@@ -12,19 +13,24 @@ namespace hub::train {
 
 struct BatchSizeChoice {
   int batch_size = 1;
+  int accumulation = 1;               // batches of an update, times params.grad_accumulation_steps
   std::uint64_t estimated_bytes = 0;  // the job's peak with it
   std::string reason;                 // one sentence for the log
 };
 
 // The batch size of a job: the params' own where given, else the largest power of two, up to 8 and
 // up to a sixteenth of the rows with all ranks together (so that an epoch stays a run and not a
-// handful of steps), whose estimate fits into `memory_limit_bytes` (0: no limit). Throws
-// kInsufficientMemory with the estimate and, where there is one, a max_seq_length that fits.
+// handful of steps), whose estimate fits into `memory_limit_bytes` (0: no limit). Where memory
+// allows less than that otherwise, gradients are accumulated over as many batches as make up for
+// it, so that an update sees the same number of rows on every machine. Throws kInsufficientMemory
+// with the estimate and, where there is one, a max_seq_length that fits. `earlier` is what an
+// earlier attempt of the same job chose, which stands.
 BatchSizeChoice choose_batch_size(
     const model_config::ModelConfig& config,
     std::uint64_t weight_bytes,
     const model_config::FinetuneParams& params,
     const data::RowSizes& rows,
-    std::uint64_t memory_limit_bytes);
+    std::uint64_t memory_limit_bytes,
+    std::optional<int> earlier = std::nullopt);
 
 }  // namespace hub::train

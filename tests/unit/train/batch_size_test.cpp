@@ -35,10 +35,23 @@ TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {
   EXPECT_EQ(choose(bytes(params, 8, 200)).batch_size, 8);
   EXPECT_EQ(choose(bytes(params, 8, 200) - 1).batch_size, 4);
   EXPECT_EQ(choose(bytes(params, 2, 200)).batch_size, 2);
+  // What memory takes from a batch, accumulation gives back.
+  EXPECT_EQ(choose(0).accumulation, 1);
+  EXPECT_EQ(choose(bytes(params, 2, 200)).accumulation, 4);
+  EXPECT_NE(choose(bytes(params, 2, 200)).reason.find("sees 8 rows"), std::string::npos);
   const BatchSizeChoice tight = choose(bytes(params, 1, 200));
   EXPECT_EQ(tight.batch_size, 1);
   EXPECT_EQ(tight.estimated_bytes, bytes(params, 1, 200));
   EXPECT_NE(tight.reason.find("memory"), std::string::npos) << tight.reason;
+}
+
+TEST(BatchSizeTest, AnEarlierAttemptsChoiceStands) {
+  model_config::FinetuneParams params;
+  const auto choice = choose_batch_size(config(), kWeights, params, rows(1000, 200), 0, 2);
+  EXPECT_EQ(choice.batch_size, 2);
+  EXPECT_EQ(choice.accumulation, 4);
+  params.batch_size = 2;  // asked for: the update has two rows
+  EXPECT_EQ(choose_batch_size(config(), kWeights, params, rows(1000, 200), 0, 2).accumulation, 1);
 }
 
 TEST(BatchSizeTest, AutoLeavesStepsInASmallDataSet) {
