@@ -384,7 +384,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       start_training(spec, params, base_model, emit),
       std::move(data),
       params,
-      batch_size,
+      *params.batch_size,
       std::move(hooks),
       group);
   if (saved) {

@@ -26,8 +26,8 @@ struct ServedModel {
     std::string version_id;
     std::filesystem::path folder;
   };
-  std::optional<Trained> adapter;  // factors: attached to the base's engine
-  std::optional<Trained> weights;  // of a full fine-tuning: an engine of its own
+  std::optional<Trained> adapter{};  // factors: attached to the base's engine
+  std::optional<Trained> weights{};  // of a full fine-tuning: an engine of its own
 
   // Of the version whose weights the engine holds.
   [[nodiscard]] const std::string& engine_id() const {

@@ -268,7 +268,6 @@ void Trainer::run_evaluation() {
   if (params_.eval_every <= 0 || evaluated_step_ == step_) {
     return;
   }
-  evaluated_step_ = step_;
   const PlacedModel placed = trained_->place(model_, trained_->parameters, std::nullopt);
   const auto keep_going = [this](std::size_t /*rows_done*/) {
     ask();
@@ -278,10 +277,12 @@ void Trainer::run_evaluation() {
     hooks_.sample(step_, placed, keep_going);
   }
   if (data_.valid.empty()) {
+    evaluated_step_ = step_;
     return;
   }
   const EvalResult evaluated = evaluate(
       *placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going, group_);
+  evaluated_step_ = step_;  // only now: a checkpoint on the way begins it anew
   if (step_ == 0) {
     result_.eval_loss_before = evaluated.loss;
   }
