@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -108,7 +109,10 @@ def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
         assert [row["step"] for row in shared] == [row["step"] for row in single]
         for ours, theirs in zip(shared, single, strict=True):
             for name in ("train_loss", "eval_loss", "grad_norm", "trained_tokens"):
-                assert ours.get(name) == pytest.approx(theirs.get(name), rel=1e-4), name  # pyright: ignore[reportUnknownMemberType]
+                if theirs.get(name) is None:
+                    assert ours.get(name) is None
+                else:
+                    assert math.isclose(ours[name], theirs[name], rel_tol=1e-4), name
         trained = [row for row in shared if row["train_loss"] is not None]
         assert len(trained) == 4
         assert all(row["ranks"] == 2 and row["tokens_per_second"] > 0 for row in trained)
@@ -127,7 +131,7 @@ def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
 def test_a_killed_rank_ends_the_other_and_the_job_goes_on(build_dir: Path, tmp_path: Path) -> None:
     with hub_with(build_dir, tmp_path, job_retry_seconds="0.1") as hub:
         client = prepare(hub, tmp_path)
-        params = {**LONG, "max_steps": 120, "save_every": 10, "dropout": 0.1}
+        params = {**LONG, "max_steps": 300, "save_every": 10, "dropout": 0.1}
         undisturbed = submit(client, params, name="undisturbed")
         assert client.wait(undisturbed)["state"] == "COMPLETED"
         job_id = submit(client, params, name="disturbed")

@@ -86,7 +86,7 @@ Json run(const Json& settings) {
   params.eval_every = settings.value("eval_every", 0);
   params.max_grad_norm = settings.value("max_grad_norm", 0.0);
   params.grad_accumulation_steps = settings.value("grad_accumulation_steps", 1);
-  params.learning_rate = settings.value("learning_rate", 1e-3);
+  params.learning_rate = settings.value("learning_rate", 1e-4);
   params.epochs = settings.value("epochs", 1);
   params.compat = settings.value("compat", false);
   params.dropout = settings.value("dropout", 0.0);
