@@ -84,10 +84,15 @@ int run_job(const JobArguments& arguments) {
   std::signal(SIGPIPE, SIG_IGN);  // a server that is gone shows as closed standard input
   const auto session = std::make_shared<Session>();
   std::thread(read_until_closed, session).detach();
-  const MemoryReporter memory(kMemoryInterval);
-  const bool succeeded = perform_job(arguments, session->control, base::emit_event);
+  bool succeeded = false;
+  {
+    const MemoryReporter memory(kMemoryInterval);
+    succeeded = perform_job(arguments, session->control, base::emit_event);
+  }
   session->finished = true;
-  return succeeded ? 0 : 1;
+  // Not by returning: from glibc 2.39 on exit() waits for standard input's lock, which the reading
+  // thread holds until the server closes the pipe.
+  std::_Exit(succeeded ? 0 : 1);
 }
 
 }  // namespace hub::api
