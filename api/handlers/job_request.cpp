@@ -91,14 +91,6 @@ Json read_output(
 JobRequest finetune_request(
     hub::Hub& hub, const JsonReader& body, const JobInputs& inputs, const Json& params_json) {
   const FinetuneParams params = FinetuneParams::from_json(params_json, "params");
-  if (params.grad_checkpoint) {
-    throw Error(
-        ErrorCode::kNotImplemented,
-        "'params.grad_checkpoint' must be false: this version cannot recompute activations yet; a "
-        "smaller batch_size or "
-        "max_seq_length saves memory",
-        "params.grad_checkpoint");
-  }
   JobRequest request;
   request.job = new_job("finetune", inputs, body);
   const Json output = read_output(hub, body, inputs, *request.job.id);

@@ -181,6 +181,22 @@ nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {
   return {path, floats(path + ".weight", {width}, false), eps, config_.norm_offset};
 }
 
+std::unordered_map<std::string, mx::array> Weights::traced(const std::string& prefix) const {
+  std::unordered_map<std::string, mx::array> own;
+  const auto opened = opened_.find(std::string());
+  if (!folder_.empty() || opened == opened_.end()) {
+    return own;
+  }
+  bool is_traced = false;
+  for (const auto& [name, array] : opened->second) {
+    if (name.starts_with(prefix)) {
+      own.emplace(name, array);
+      is_traced = is_traced || array.is_tracer();
+    }
+  }
+  return is_traced ? own : std::unordered_map<std::string, mx::array>{};
+}
+
 void Weights::ignore(const std::string& part) {
   std::erase_if(
       unused_, [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });

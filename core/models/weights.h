@@ -42,6 +42,10 @@ class Weights {
   nn::Embedding embedding(const std::string& path, int size, int width);
   nn::RmsNorm rms_norm(const std::string& path, int width, float eps);
 
+  // Of a model made from arrays: those whose names begin with `prefix`, as they were given, when a
+  // gradient function traces one of them; else none. Not of layers that are already handed out.
+  [[nodiscard]] std::unordered_map<std::string, mx::array> traced(const std::string& prefix) const;
+
   // Tensors whose name contains `part` belong to nobody and are no complaint.
   void ignore(const std::string& part);
 

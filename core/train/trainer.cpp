@@ -137,7 +137,8 @@ void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
         stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(draw)));
   }
   const auto loss_sum = [&](const std::vector<mx::array>& parameters) {
-    const PlacedModel placed = trained_->place(model_, parameters, dropout_key);
+    PlacedModel placed = trained_->place(model_, parameters, dropout_key);
+    placed.adapter.recompute = params_.grad_checkpoint;
     return masked_loss_sum(*placed.model, &placed.adapter, batch);
   };
   sum.add(loss_sum, trained_->parameters, batch.trained_tokens);

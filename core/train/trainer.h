@@ -55,8 +55,7 @@ struct TrainData {
 class Trainer {
  public:
   // Rows without a trained token within max_seq_length are left out, which is logged. Throws
-  // kUnprocessable (`no_trained_tokens`) when none is left, kNotImplemented for settings that this
-  // trainer does not have.
+  // kUnprocessable (`no_trained_tokens`) when none is left.
   Trainer(
       const models::LanguageModel& model,
       std::unique_ptr<Trainable> trained,

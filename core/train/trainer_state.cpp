@@ -37,17 +37,6 @@ std::vector<std::size_t> lengths_of(const std::vector<data::Example>& rows, int 
   return lengths;
 }
 
-// The params, if this trainer has what they ask for.
-model_config::FinetuneParams checked(model_config::FinetuneParams params) {
-  if (params.grad_checkpoint) {
-    throw base::Error(
-        base::ErrorCode::kNotImplemented,
-        "grad_checkpoint is not available yet: use a smaller batch_size or max_seq_length",
-        "params.grad_checkpoint");
-  }
-  return params;
-}
-
 void need_rows(const TrainData& data, std::size_t rows, int max_tokens) {
   if (data.train.empty()) {
     throw base::Error(
@@ -70,7 +59,7 @@ Trainer::Trainer(
     TrainHooks hooks)
     : model_(model),
       trained_(std::move(trained)),
-      params_(checked(std::move(params))),
+      params_(std::move(params)),
       batch_size_(batch_size),
       shape_{params_.max_seq_length, pad_multiple(params_), params_.compat},
       hooks_(std::move(hooks)),

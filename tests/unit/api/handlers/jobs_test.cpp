@@ -102,9 +102,6 @@ TEST_F(JobRoutes, WhatCannotWorkIsRefusedAtOnce) {
   EXPECT_EQ(with("type", "paint").param(), "type");
   EXPECT_EQ(with("type", nullptr).param(), "type");
   EXPECT_EQ(with("params", Json{{"rank", 0}}).param(), "params.rank");
-  const auto recomputing = with("params", Json{{"grad_checkpoint", true}});
-  EXPECT_EQ(recomputing.status, 501);
-  EXPECT_EQ(recomputing.param(), "params.grad_checkpoint");
   EXPECT_EQ(with("params", Json{{"speed", 1}}).code(), "unknown_field");
   EXPECT_EQ(with("params", 3).param(), "params");
   EXPECT_EQ(with("colour", "red").param(), "colour");
