@@ -62,4 +62,10 @@ mx::array add_embedding_adapters(
 mx::array add_tied_head_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
 
+// The factors of the linear at `path` when one adapter without dropout and magnitudes covers all
+// rows of x and kernels::adapted() can add them together with the linear's own product; else
+// nullptr.
+const LoraWeights* fusable_adapter(
+    const mx::array& x, const std::string& path, AdapterSpans adapters);
+
 }  // namespace hub::nn
