@@ -36,6 +36,11 @@ void GradientSum::evaluate() const {
   mx::eval(arrays);
 }
 
+std::vector<mx::array> GradientSum::take_mean(const ParameterPacking& packing) {
+  parts_ = packing.pack(parts_);
+  return take_mean();
+}
+
 std::vector<mx::array> GradientSum::take_mean() {
   const mx::array factor(1.0F / static_cast<float>(weight()));
   std::vector<mx::array> gradients = std::exchange(parts_, {});

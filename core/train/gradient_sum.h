@@ -7,6 +7,8 @@
 
 #include <mlx/array.h>
 
+#include "core/train/parameter_packing.h"
+
 namespace hub::train {
 
 namespace mx = mlx::core;
@@ -26,7 +28,10 @@ class GradientSum {
   // Computes what was added so far, which frees the activations of the last batch.
   void evaluate() const;
 
-  // The mean gradient, which it then no longer keeps; requires a batch. Only builds a graph.
+  // The mean gradient, packed, which it then no longer keeps; requires a batch. Only builds a
+  // graph.
+  [[nodiscard]] std::vector<mx::array> take_mean(const ParameterPacking& packing);
+  // The same for each parameter.
   [[nodiscard]] std::vector<mx::array> take_mean();
   // Sum of losses, float32 scalar, and what to divide it by for their mean.
   [[nodiscard]] const mx::array& loss() const { return loss_; }

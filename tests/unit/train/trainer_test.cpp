@@ -393,5 +393,32 @@ TEST_F(TrainerTest, RecomputedActivationsChangeNothingButThePeak) {
   }
 }
 
+// Over an epoch's end, and where a step has several batches or dropout draws, which are not built
+// ahead.
+TEST_F(TrainerTest, BuildingTheNextStepAheadChangesNothing) {
+  auto plain = tiny_params();
+  plain.epochs = 3;
+  plain.eval_every = 2;
+  auto dropping = plain;
+  dropping.dropout = 0.2;
+  auto accumulating = plain;
+  accumulating.grad_accumulation_steps = 2;
+  for (const auto& params : {plain, dropping, accumulating}) {
+    const auto run = [&](bool ahead) {
+      std::vector<double> losses;
+      TrainHooks hooks;
+      hooks.reported = [&](const StepReport& report) { losses.push_back(report.train_loss); };
+      hooks.evaluated = [&](const EvalReport& report) { losses.push_back(report.result.loss); };
+      Trainer training = trainer(params, {counting_rows(10), counting_rows(4)}, 2, hooks);
+      training.set_builds_ahead(ahead);
+      training.run();
+      const auto parameters = flat(training.trained());
+      losses.insert(losses.end(), parameters.begin(), parameters.end());
+      return losses;
+    };
+    EXPECT_EQ(run(true), run(false)) << params.dropout << " " << params.grad_accumulation_steps;
+  }
+}
+
 }  // namespace
 }  // namespace hub::train
