@@ -64,7 +64,8 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       hub.artifacts.absolute(inputs.model.base.folder),
       dataset_path(hub, *inputs.dataset),
       params,
-      budget);
+      budget,
+      hub.device.activations());
   const auto& version = inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
   const auto speed = measured_speed(hub, version.id);
   Json answer = {

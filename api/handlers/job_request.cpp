@@ -32,7 +32,10 @@ JobInputs read_inputs(
 // What the job takes by its estimate. Refuses at once what would not fit even alone.
 std::uint64_t check_memory(hub::Hub& hub, const JobInputs& inputs, const FinetuneParams& params) {
   const hub::FinetuneEstimate estimate(
-      hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, *inputs.dataset), params);
+      hub.artifacts.absolute(inputs.model.base.folder),
+      dataset_path(hub, *inputs.dataset),
+      params,
+      hub.device.activations());
   const std::uint64_t bytes = estimate.process_bytes(params);
   const std::uint64_t budget = hub.ledger.budget_bytes();
   if (bytes <= budget) {

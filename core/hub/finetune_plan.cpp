@@ -8,7 +8,6 @@
 #include "core/data/split.h"
 #include "core/hub/finetune_estimate.h"
 #include "core/model_config/conversion_estimate.h"
-#include "core/model_config/memory_estimate.h"
 
 namespace hub::hub {
 namespace {
@@ -76,10 +75,11 @@ FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
     FinetuneParams params,
-    std::uint64_t budget_bytes) {
+    std::uint64_t budget_bytes,
+    model_config::Activations activations) {
   FinetunePlan plan;
   count_rows(plan, base_folder, dataset_path, params);
-  const FinetuneEstimate estimate(base_folder, dataset_path, params);
+  const FinetuneEstimate estimate(base_folder, dataset_path, params, activations);
   plan.batch_size =
       params.batch_size
           ? *params.batch_size

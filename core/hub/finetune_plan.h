@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/model_config/finetune_params.h"
+#include "core/model_config/memory_estimate.h"
 
 namespace hub::hub {
 
@@ -22,11 +23,13 @@ struct FinetunePlan {
   std::uint64_t estimated_bytes = 0;  // the worker process at its highest
 };
 
-// Tokenizes the data set. Throws what reading a data set or a model folder throws.
+// Tokenizes the data set. `activations`: what the workers compute in (worker_device.h). Throws what
+// reading a data set or a model folder throws.
 FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
     model_config::FinetuneParams params,
-    std::uint64_t budget_bytes);
+    std::uint64_t budget_bytes,
+    model_config::Activations activations);
 
 }  // namespace hub::hub

@@ -18,6 +18,7 @@
 #include "core/hub/model_pool.h"
 #include "core/hub/pull_plan.h"
 #include "core/hub/settings.h"
+#include "core/hub/worker_device.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/jobs/peak_memory.h"
@@ -85,6 +86,7 @@ class Hub {
   jobs::JobQueue queue;
   Garbage garbage;
   MemoryLedger ledger;
+  WorkerDevice device;
   jobs::PeakMemory peaks;
   ModelPool pool;
   JobRunner runner;
