@@ -82,9 +82,11 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
 
 // On CUDA MLX hands work to the device in graphs of up to 1000 MB of inputs, and up to ten of them
 // hold their memory at once. A tenth of that cost no time that showed and saves gigabytes
-// (docs/training.md). Read by MLX when it first uses the device.
+// (docs/training.md). Read by MLX when it first uses the device. Metal's own bounds are lower.
 void bound_work_ahead() {
+#ifndef __APPLE__
   ::setenv("MLX_MAX_MB_PER_BUFFER", "100", 0);
+#endif
 }
 
 int run_job(const JobArguments& arguments) {

@@ -67,6 +67,17 @@ TEST_F(JobRoutes, TheFullFormBecomesAQueuedJobWithAllDefaults) {
   EXPECT_EQ(get("/jobs/" + job["id"].get<std::string>()).json, job);
 }
 
+TEST_F(JobRoutes, RecomputedActivationsAreTakenAndCounted) {
+  const auto estimate = [&](bool recompute) {
+    const Answer answer =
+        with("params", Json{{"grad_checkpoint", recompute}, {"batch_size", 4}, {"method", "dora"}});
+    EXPECT_EQ(answer.status, 202) << answer.response.body;
+    EXPECT_EQ(answer.json["params"]["grad_checkpoint"], recompute);
+    return answer.json["memory"]["estimated_bytes"].get<std::int64_t>();
+  };
+  EXPECT_LT(estimate(true), estimate(false));
+}
+
 TEST_F(JobRoutes, TheFlatFormOfThePlanWorks) {
   const auto file = data_file("flat.jsonl", 2);
   const Json body = {
