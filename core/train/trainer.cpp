@@ -158,18 +158,22 @@ bool Trainer::update(GradientSum& sum) {
     gradients = clip_by_norm(gradients, norm, static_cast<float>(params_.max_grad_norm));
   }
   learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
-  std::vector<mx::array> outputs{sum.loss(), norm};
   std::vector<mx::array> updated;
   std::vector<mx::array> state_before;
+  std::vector<mx::array> outputs;
   if (builds_ahead_) {
     state_before = optimizer_->state();
     updated = apply(gradients, outputs);
-    mx::async_eval(outputs);
-    prepare_next(packing_.unpack(updated));
   } else {
-    outputs.insert(outputs.end(), gradients.begin(), gradients.end());
-    mx::eval(outputs);
+    outputs = gradients;
   }
+  outputs.push_back(sum.loss());
+  outputs.push_back(norm);
+  if (builds_ahead_) {
+    mx::async_eval(outputs);
+    prepare_next(updated);
+  }
+  mx::eval(outputs);
   outputs.clear();
   grad_norm_ = static_cast<double>(norm.item<float>());
   const auto loss = static_cast<double>(mx::array(sum.loss()).item<float>());
@@ -187,17 +191,18 @@ bool Trainer::update(GradientSum& sum) {
     gradients.clear();
     mx::eval(outputs);
   }
-  trained_->parameters = packing_.unpack(updated);
+  trained_->parameters = std::move(updated);
   return true;
 }
 
 std::vector<mx::array> Trainer::apply(
     const std::vector<mx::array>& gradients, std::vector<mx::array>& outputs) {
-  auto updated = optimizer_->update(packing_.pack(trained_->parameters), gradients, learning_rate_);
+  const auto updated =
+      optimizer_->update(packing_.pack(trained_->parameters), gradients, learning_rate_);
   outputs.insert(outputs.end(), updated.begin(), updated.end());
   const auto& kept = optimizer_->state();
   outputs.insert(outputs.end(), kept.begin(), kept.end());
-  return updated;
+  return packing_.unpack(updated);
 }
 
 // A step of several batches evaluates between them, and dropout counts draws.

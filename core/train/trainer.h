@@ -100,7 +100,8 @@ class Trainer {
       GradientSum& sum, std::span<const mx::array> parameters, const Batch& batch, int draw) const;
   // False when the step was not applied.
   bool update(GradientSum& sum);
-  // The packed parameters after the update; they and the optimizer's state are added to `outputs`.
+  // The parameters after the update; what to evaluate for them and the optimizer's next state is
+  // added to `outputs`.
   std::vector<mx::array> apply(
       const std::vector<mx::array>& gradients, std::vector<mx::array>& outputs);
   void prepare_next(const std::vector<mx::array>& parameters);
