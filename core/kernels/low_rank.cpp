@@ -256,15 +256,15 @@ mx::array add_outer(const mx::array& y, const mx::array& z, const mx::array& fac
 mx::array column_sums(const mx::array& x, const mx::array& z) {
   static const auto kernel =
       mx::fast::cuda_kernel("hub_low_rank_sums", {"x", "z"}, {"partial"}, kColumnSums, kHeader);
-  constexpr int kThreads = kSumThreads * kSumGroups;
+  constexpr int threads = kSumThreads * kSumGroups;
   const int rank = z.shape(1);
   const int parts = blocks(x.shape(0), kSumRows);
   const mx::array partial = kernel(
       {x, z},
       {mx::Shape{parts, rank, x.shape(1)}},
       {mx::float32},
-      {blocks(x.shape(1), kVector * kSumThreads) * kThreads, rank / kColumnsAtOnce, parts},
-      {kThreads, 1, 1},
+      {blocks(x.shape(1), kVector * kSumThreads) * threads, rank / kColumnsAtOnce, parts},
+      {threads, 1, 1},
       {{"R", rank}, {"ROWS", kSumRows}, {"THREADS", kSumThreads}, {"GROUPS", kSumGroups}},
       std::nullopt,
       false,

@@ -138,7 +138,7 @@ TEST_F(ChunkedLossTest, NeverHoldsTheLogitsOfAllRows) {
   if (tensor::default_device_is_gpu()) {
     GTEST_SKIP() << "a GPU is given 100 MB and more of work at once: all of this";
   }
-  constexpr auto kAll = static_cast<double>(kRows) * kVocabulary * sizeof(float);
+  constexpr auto all = static_cast<double>(kRows) * kVocabulary * sizeof(float);
   const auto peak = [&](int chunk_rows) {
     const std::uint64_t before = tensor::memory().active;
     auto results = run(chunk_rows);
@@ -146,8 +146,8 @@ TEST_F(ChunkedLossTest, NeverHoldsTheLogitsOfAllRows) {
     mx::eval(results);
     return static_cast<double>(tensor::memory().peak - before);
   };
-  EXPECT_GE(peak(kRows), kAll);
-  EXPECT_LT(peak(64), 0.5 * kAll);
+  EXPECT_GE(peak(kRows), all);
+  EXPECT_LT(peak(64), 0.5 * all);
 }
 
 // Of a head that is trained too, the gradient must not get lost: all rows at once.
