@@ -4,6 +4,10 @@
 
 Every row is longer than --length and cut to it, so that both sides see the same tokens without padding. The first
 step of each run (compilation, page faults) is left out on both sides. tokens/s = batch * (length - 1) / step.
+
+With --shape (for a GPU) the models are random ones of a true size, and PyTorch is a peer too:
+
+    uv run python scripts/bench_training.py --shape 8b --batch 4 --length 512 --layers 16 --steps 12
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
 
+import shape_bench
 from bench_peers import FOUR_BIT, OURS, hub_and_peers, print_machine, turns, write_json
 from hub_client import DEFAULT_MODEL, HubClient, HubError, Json
 from mlx_lm_peer import Peer
@@ -109,6 +114,17 @@ def summary(runs: dict[str, list[Json]], options: argparse.Namespace) -> Json:
     return result
 
 
+def on_a_shape(options: argparse.Namespace, facts: Json) -> int:
+    try:
+        result = shape_bench.run(options)
+    except (RuntimeError, OSError) as error:
+        print(f"bench_training: {error}", file=sys.stderr)
+        return 1
+    shape_bench.show(result, options)
+    write_json(options.json, {"machine": facts, **result})
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -124,8 +140,19 @@ def main() -> int:
     )
     parser.add_argument("--build-dir", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)
+    gpu = parser.add_argument_group("with --shape")
+    gpu.add_argument("--shape", choices=["1b", "3b", "8b", "32b", "70b"])
+    gpu.add_argument("--layers", type=int, default=16, help="with adapters, from the last one")
+    gpu.add_argument("--rank", type=int, default=8)
+    gpu.add_argument("--grad-checkpoint", action="store_true")
+    gpu.add_argument("--memory-limit-gb", type=float, default=0.0, help="of our job")
+    gpu.add_argument("--peers", nargs="+", default=["ours", "mlx-lm", "torch"])
+    gpu.add_argument("--torch-python", default=sys.executable, help="which has PyTorch")
+    gpu.add_argument("--work", type=Path, help="folder for the weights")
     options = parser.parse_args()
     facts = print_machine()
+    if options.shape:
+        return on_a_shape(options, facts)
     rows = make_rows(max(8, 2 * options.batch), options.length)
     try:
         with hub_and_peers(options.build_dir) as (client, peers):

@@ -117,7 +117,8 @@ class Served:
         model = self._fresh_model()
         model.freeze()
         lora = {"rank": params["rank"], "scale": params["scale"], "dropout": 0.0}
-        untyped("mlx_lm.tuner.utils").linear_to_lora_layers(model, len(model.layers), lora)
+        layers = params.get("num_layers", len(model.layers))
+        untyped("mlx_lm.tuner.utils").linear_to_lora_layers(model, layers, lora)
         data = datasets.CacheDataset(datasets.ChatDataset(rows, self.tokenizer, mask_prompt=True))
         reports: list[Json] = []
 
@@ -136,6 +137,7 @@ class Served:
                 steps_per_save=10**9,
                 max_seq_length=params["length"],
                 adapter_file=str(Path(folder) / "adapters.safetensors"),
+                grad_checkpoint=params.get("grad_checkpoint", False),
             )
             optimizer = optimizers.AdamW(learning_rate=params["learning_rate"])
             trainer.train(
@@ -144,6 +146,7 @@ class Served:
         return {
             "step_seconds": [1.0 / float(one["iterations_per_second"]) for one in reports],
             "losses": [float(one["train_loss"]) for one in reports],
+            "peak_bytes": int(float(reports[-1]["peak_memory"]) * 1e9),
         }
 
     def losses(self, rows: list[Any], adapter: str | None) -> Json:

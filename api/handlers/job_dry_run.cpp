@@ -66,7 +66,8 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       dataset_path(hub, *inputs.dataset),
       params,
       budget,
-      hub.rank_hosts.local_ranks(params.data_parallel));
+      hub.rank_hosts.local_ranks(params.data_parallel),
+      hub.device.activations());
   const auto& version = inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
   const auto speed = measured_speed(hub, version.id);
   Json answer = {

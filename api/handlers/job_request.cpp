@@ -32,7 +32,10 @@ JobInputs read_inputs(
 // What the job takes by its estimate. Refuses at once what would not fit even alone.
 std::uint64_t check_memory(hub::Hub& hub, const JobInputs& inputs, const FinetuneParams& params) {
   const hub::FinetuneEstimate estimate(
-      hub.artifacts.absolute(inputs.model.base.folder), dataset_path(hub, *inputs.dataset), params);
+      hub.artifacts.absolute(inputs.model.base.folder),
+      dataset_path(hub, *inputs.dataset),
+      params,
+      hub.device.activations());
   const auto ranks = static_cast<std::uint64_t>(hub.rank_hosts.local_ranks(params.data_parallel));
   const std::uint64_t bytes = estimate.process_bytes(params) * ranks;
   const std::uint64_t budget = hub.ledger.budget_bytes();
@@ -92,14 +95,6 @@ Json read_output(
 JobRequest finetune_request(
     hub::Hub& hub, const JsonReader& body, const JobInputs& inputs, const Json& params_json) {
   const FinetuneParams params = FinetuneParams::from_json(params_json, "params");
-  if (params.grad_checkpoint) {
-    throw Error(
-        ErrorCode::kNotImplemented,
-        "'params.grad_checkpoint' must be false: this version cannot recompute activations yet; a "
-        "smaller batch_size or "
-        "max_seq_length saves memory",
-        "params.grad_checkpoint");
-  }
   hub.rank_hosts.check(params.data_parallel);
   JobRequest request;
   request.job = new_job("finetune", inputs, body);

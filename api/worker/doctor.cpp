@@ -12,6 +12,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/memory_event.h"
 #include "core/base/clock.h"
+#include "core/base/worker_protocol.h"
 #include "core/kernels/cpu_level.h"
 #include "core/kernels/quantized_matmul.h"
 #include "core/kernels/thread_pool.h"
@@ -101,6 +102,11 @@ Json doctor_report() {
   report["memory"] = memory_event();
   report["proof"] = std::move(proof);
   return report;
+}
+
+int run_device() {
+  base::emit_event("device", {{"gpu", tensor::default_device_is_gpu()}});
+  return 0;
 }
 
 int run_doctor() {

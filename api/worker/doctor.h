@@ -16,4 +16,8 @@ base::Json doctor_report();
 // `mlx-hub-worker doctor`: prints the report as one line; 0 when the proof is ok, else 1.
 int run_doctor();
 
+// `mlx-hub-worker device`: the event "device" {"gpu"} (core/base/worker_protocol.h), without
+// computing; returns 0.
+int run_device();
+
 }  // namespace hub::api

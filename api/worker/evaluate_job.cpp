@@ -20,6 +20,7 @@
 #include "core/model_config/memory_estimate.h"
 #include "core/models/language_model.h"
 #include "core/models/model_tensors.h"
+#include "core/train/batch_size.h"
 #include "core/train/evaluate.h"
 
 namespace hub::api {
@@ -54,8 +55,12 @@ int pick_batch_size(
   int size = kLargestBatch;
   while (size > 1 && spec.memory_limit_bytes > 0 &&
          model_config::finetune_bytes(
-             model.config(), model.weight_bytes(), {}, size, static_cast<int>(longest)) >
-             spec.memory_limit_bytes) {
+             model.config(),
+             model.weight_bytes(),
+             {},
+             size,
+             static_cast<int>(longest),
+             train::activations_here()) > spec.memory_limit_bytes) {
     size /= 2;
   }
   return size;

@@ -34,6 +34,7 @@ using model_config::FinetuneParams;
 
 constexpr double kSecondsBetweenProgress = 1.0;
 constexpr std::uint64_t kLargestCache = 1ULL << 30U;
+constexpr std::uint64_t kLargestGpuCache = 4ULL << 30U;
 
 void log_info(const EmitEvent& emit, const std::string& message) {
   emit("log", {{"level", "info"}, {"message", message}});
@@ -103,13 +104,18 @@ train::TrainData load_data(
 // MLX bounds what it keeps, not what it has in all: with so much kept, the peak of the arrays and
 // what is kept beside it stay within the limit.
 void limit_cache(const JobSpec& spec, std::uint64_t peak_bytes) {
-  std::uint64_t bytes = kLargestCache;
+  std::uint64_t bytes = tensor::default_device_is_gpu() ? kLargestGpuCache : kLargestCache;
   if (spec.memory_limit_bytes > 0) {
     const std::uint64_t room =
         spec.memory_limit_bytes > peak_bytes ? spec.memory_limit_bytes - peak_bytes : 0;
-    bytes = std::min(kLargestCache, room);
+    bytes = std::min(bytes, room);
   }
   tensor::set_cache_limit(static_cast<std::size_t>(bytes));
+  // On a GPU, where evaluation runs ahead of the device, no more is allocated than the job was
+  // given; MLX then waits for work to end, and gives back what it keeps.
+  if (tensor::default_device_is_gpu() && spec.memory_limit_bytes > 0) {
+    tensor::set_memory_limit(static_cast<std::size_t>(spec.memory_limit_bytes));
+  }
 }
 
 // Settles params.batch_size and what an automatic one means for the accumulation. The same batches

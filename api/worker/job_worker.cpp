@@ -83,17 +83,32 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
   return false;
 }
 
+// On CUDA MLX hands work to the device in graphs of up to 1000 MB of inputs, and up to ten of them
+// hold their memory at once. A tenth of that cost no time that showed and saves gigabytes
+// (docs/training.md). Read by MLX when it first uses the device. Metal's own bounds are lower.
+void bound_work_ahead() {
+#ifndef __APPLE__
+  ::setenv("MLX_MAX_MB_PER_BUFFER", "100", 0);
+#endif
+}
+
 int run_job(JobArguments arguments) {
+  bound_work_ahead();
   std::signal(SIGPIPE, SIG_IGN);  // a server that is gone shows as closed standard input
   if (arguments.spec_path == "-") {
     std::getline(std::cin, arguments.spec_line.emplace());
   }
   const auto session = std::make_shared<Session>();
   std::thread(read_until_closed, session).detach();
-  const MemoryReporter memory(kMemoryInterval);
-  const bool succeeded = perform_job(arguments, session->control, base::emit_event);
+  bool succeeded = false;
+  {
+    const MemoryReporter memory(kMemoryInterval);
+    succeeded = perform_job(arguments, session->control, base::emit_event);
+  }
   session->finished = true;
-  return succeeded ? 0 : 1;
+  // Not by returning: from glibc 2.39 on exit() waits for standard input's lock, which the reading
+  // thread holds until the server closes the pipe.
+  std::_Exit(succeeded ? 0 : 1);
 }
 
 }  // namespace hub::api

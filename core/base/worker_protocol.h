@@ -13,6 +13,7 @@ namespace hub::base {
 // log. A worker exits when its standard input closes.
 //
 // Events ("type"):
+//   device     {"gpu"}  the only event of `mlx-hub-worker device`
 //   ready      {"socket"?, "weight_bytes", "pid"}  an engine listens, or a job has loaded its model
 //   progress   {"step","total","eta_seconds"}  jobs
 //   metric     {"step","train_loss"?,"eval_loss"?,"learning_rate"?,"iterations_per_second"?,

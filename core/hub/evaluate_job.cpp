@@ -38,8 +38,8 @@ class EvaluateJob final : public JobKind {
     const bool by_default = params.max_seq_length == model_config::EvaluateParams{}.max_seq_length;
     shape.max_seq_length = by_default ? 512 : params.max_seq_length;
     const int batch = params.batch_size.value_or(1);
-    std::uint64_t array_bytes =
-        model_config::finetune_bytes(config, weight_bytes, shape, batch, shape.max_seq_length);
+    std::uint64_t array_bytes = model_config::finetune_bytes(
+        config, weight_bytes, shape, batch, shape.max_seq_length, services_.device.activations());
     if (params.task == "exact_match") {
       const int length =
           std::min(params.max_seq_length + params.max_tokens, config.max_position_embeddings);

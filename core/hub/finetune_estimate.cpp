@@ -8,7 +8,6 @@
 #include "core/data/dataset.h"
 #include "core/data/examples.h"
 #include "core/data/packing.h"
-#include "core/model_config/memory_estimate.h"
 #include "core/model_config/weight_files.h"
 
 namespace hub::hub {
@@ -42,16 +41,22 @@ data::RowSizes row_sizes(
 FinetuneEstimate::FinetuneEstimate(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
-    const FinetuneParams& params)
+    const FinetuneParams& params,
+    model_config::Activations activations)
     : config_(model_config::ModelConfig::load(base_folder)),
       weight_bytes_(model_config::loaded_bytes(model_config::read_weight_files(base_folder))),
-      rows_(row_sizes(base_folder, dataset_path, params)) {}
+      rows_(row_sizes(base_folder, dataset_path, params)),
+      activations_(activations) {}
 
 std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
   const auto batch = rows_.largest_batch(batch_size, params.max_seq_length);
   return model_config::worker_bytes(
       model_config::finetune_bytes(
-          config_, weight_bytes_, params, {.tokens = batch.tokens, .trained = batch.trained}));
+          config_,
+          weight_bytes_,
+          params,
+          {.tokens = batch.tokens, .trained = batch.trained},
+          activations_));
 }
 
 std::uint64_t FinetuneEstimate::process_bytes(const FinetuneParams& params) const {

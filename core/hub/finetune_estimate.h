@@ -6,6 +6,7 @@
 
 #include "core/data/row_sizes.h"
 #include "core/model_config/finetune_params.h"
+#include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
 
 namespace hub::hub {
@@ -14,11 +15,13 @@ namespace hub::hub {
 // the model's headers and tokenizes the data set once, when made. Immutable; thread-safe.
 class FinetuneEstimate {
  public:
-  // Throws what reading a data set or a model folder throws.
+  // `activations`: what the workers compute in (worker_device.h). Throws what reading a data set or
+  // a model folder throws.
   FinetuneEstimate(
       const std::filesystem::path& base_folder,
       const std::filesystem::path& dataset_path,
-      const model_config::FinetuneParams& params);
+      const model_config::FinetuneParams& params,
+      model_config::Activations activations);
 
   // The worker process at its highest, for `params`' batch size; with an automatic one the
   // smallest.
@@ -42,6 +45,7 @@ class FinetuneEstimate {
   model_config::ModelConfig config_;
   std::uint64_t weight_bytes_;
   data::RowSizes rows_;
+  model_config::Activations activations_;
 };
 
 }  // namespace hub::hub

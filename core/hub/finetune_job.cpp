@@ -30,7 +30,8 @@ class FinetuneJob final : public JobKind {
         model_config::FinetuneParams::from_json(JsonReader(spec).value("params"), "params");
     const JobModel model = job_model(services_, job);
     const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
-    const FinetuneEstimate estimate(base_folder, dataset_path(job), params);
+    const FinetuneEstimate estimate(
+        base_folder, dataset_path(job), params, services_.device.activations());
     JobPlan plan;
     // With an automatic batch size the trainer fits itself into what is granted.
     const auto ranks = static_cast<std::uint64_t>(params.data_parallel);

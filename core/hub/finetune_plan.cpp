@@ -10,7 +10,6 @@
 #include "core/data/split.h"
 #include "core/hub/finetune_estimate.h"
 #include "core/model_config/conversion_estimate.h"
-#include "core/model_config/memory_estimate.h"
 
 namespace hub::hub {
 namespace {
@@ -96,11 +95,12 @@ FinetunePlan plan_finetune(
     const std::filesystem::path& dataset_path,
     FinetuneParams params,
     std::uint64_t budget_bytes,
-    int local_ranks) {
+    int local_ranks,
+    model_config::Activations activations) {
   const auto local = static_cast<std::uint64_t>(local_ranks);
   FinetunePlan plan;
   count_rows(plan, base_folder, dataset_path, params);
-  const FinetuneEstimate estimate(base_folder, dataset_path, params);
+  const FinetuneEstimate estimate(base_folder, dataset_path, params, activations);
   if (params.batch_size) {
     plan.batch_size = *params.batch_size;
   } else {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/model_config/finetune_params.h"
+#include "core/model_config/memory_estimate.h"
 
 namespace hub::hub {
 
@@ -24,13 +25,15 @@ struct FinetunePlan {
   std::uint64_t estimated_bytes = 0;  // this machine's worker processes at their highest
 };
 
-// Tokenizes the data set. `local_ranks` of the params' ranks run on this machine. Throws what
+// Tokenizes the data set. `local_ranks` of the params' ranks run on this machine; `activations`: what
+// the workers compute in (worker_device.h). Throws what
 // reading a data set or a model folder throws.
 FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
     model_config::FinetuneParams params,
     std::uint64_t budget_bytes,
-    int local_ranks = 1);
+    int local_ranks,
+    model_config::Activations activations);
 
 }  // namespace hub::hub

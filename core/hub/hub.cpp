@@ -166,7 +166,8 @@ Hub::Hub(Config given)
                .evaluations = evaluations,
                .artifacts = artifacts,
                .integrity = integrity,
-               .ledger = ledger})),
+               .ledger = ledger,
+               .device = device})),
       pulls(pull_options(config, ledger), artifacts),
       host_runner(
           {.database = database, .queue = queue, .events = events, .clock = clock},
@@ -216,6 +217,7 @@ void Hub::check_settings() {
 }
 
 void Hub::start() {
+  device.ask(config.worker_executable);
   register_default_model();
   host_runner.recover();  // before orphans of the device lane are failed
   runner.start();

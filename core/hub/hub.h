@@ -19,6 +19,7 @@
 #include "core/hub/pull_plan.h"
 #include "core/hub/rank_hosts.h"
 #include "core/hub/settings.h"
+#include "core/hub/worker_device.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/jobs/peak_memory.h"
@@ -88,6 +89,7 @@ class Hub {
   Garbage garbage;
   const RankHosts rank_hosts;  // of data-parallel jobs
   MemoryLedger ledger;
+  WorkerDevice device;
   jobs::PeakMemory peaks;
   ModelPool pool;
   JobRunner runner;

@@ -13,6 +13,7 @@
 #include "core/base/json.h"
 #include "core/hub/integrity.h"
 #include "core/hub/memory_ledger.h"
+#include "core/hub/worker_device.h"
 #include "core/jobs/job.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/dataset_registry.h"
@@ -30,6 +31,7 @@ struct JobServices {
   artifacts::ArtifactStore& artifacts;
   Integrity& integrity;
   const MemoryLedger& ledger;
+  const WorkerDevice& device;
 };
 
 // What a worker needs to run a job (api/worker/job_worker.h) and what that takes.

@@ -123,8 +123,13 @@ mx::array cross_entropy(const mx::array& logits, const mx::array& targets) {
             describe(targets)));
   }
   if (!runs_on_cpu()) {
-    const auto picked = mx::take_along_axis(logits, mx::expand_dims(targets, 1), 1);
-    return mx::logsumexp(logits, 1) - mx::squeeze(picked, 1);
+    // MLX reads a logit at whatever index it is given.
+    const mx::array indices = tensor::astype(targets, mx::int32);
+    const mx::array within = mx::clip(indices, mx::array(0), mx::array(logits.shape(1) - 1));
+    return mx::where(
+        mx::equal(within, indices),
+        tensor::cross_entropy(logits, within),
+        mx::array(std::numeric_limits<float>::quiet_NaN()));
   }
   require(logits, mx::float32, 2, "cross_entropy, logits");
   return mx::array::make_arrays(

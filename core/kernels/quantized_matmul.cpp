@@ -5,10 +5,12 @@
 
 #include <fmt/format.h>
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include "core/base/error.h"
 #include "core/kernels/cpu_ops.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/dequantize.h"
 #include "core/kernels/matmul_parts.h"
 #include "core/tensor/ops.h"
 
@@ -159,6 +161,39 @@ int check(const mx::array& x, const QuantizedWeight& w, bool transpose) {
   return columns;
 }
 
+// Rows from which unpacking the weight and a dense product are quicker than MLX's quantized one
+// (docs/training.md, "On a GPU").
+constexpr int kRowsWorthUnpacking = 128;
+
+// x times the unpacked weight; the weight is unpacked no sooner than x is there.
+mx::array multiply_unpacked(const mx::array& x, const QuantizedWeight& w, bool transpose) {
+  const auto parts = mx::depends({w.packed, w.scales, w.biases}, {x});
+  const mx::array dense =
+      dequantize({parts[0], parts[1], parts[2], w.group_size, w.bits}, x.dtype());
+  return mx::matmul(x, transpose ? mx::transpose(dense) : dense);
+}
+
+// For many rows on a GPU. The unpacked weight is not kept for the gradient but made again.
+mx::array dense_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose) {
+  const auto product = [packed = w.packed,
+                        scales = w.scales,
+                        biases = w.biases,
+                        group_size = w.group_size,
+                        bits = w.bits](const mx::array& rows, bool transposed) {
+    return multiply_unpacked(rows, {packed, scales, biases, group_size, bits}, transposed);
+  };
+  const auto forward = [product, transpose](const std::vector<mx::array>& in) {
+    return std::vector<mx::array>{product(in[0], transpose)};
+  };
+  const auto gradient = [product, transpose](
+                            const std::vector<mx::array>& /*primals*/,
+                            const std::vector<mx::array>& cotangents,
+                            const std::vector<mx::array>& /*outputs*/) {
+    return std::vector<mx::array>{product(cotangents[0], !transpose)};
+  };
+  return mx::custom_vjp(forward, gradient)({x})[0];
+}
+
 }  // namespace
 
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose) {
@@ -167,6 +202,9 @@ mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool tr
                    (w.group_size == 32 || w.group_size == 64) &&
                    (w.scales.dtype() == mx::float16 || w.scales.dtype() == mx::float32);
   if (!own) {
+    if (!runs_on_cpu() && x.shape(0) >= kRowsWorthUnpacking) {
+      return dense_matmul(x, w, transpose);
+    }
     return tensor::quantized_matmul(
         x, w.packed, w.scales, w.biases, transpose, w.group_size, w.bits);
   }

@@ -17,12 +17,14 @@ struct QuantizedWeight {
   int bits;                 // own kernel: 4, 8
 };
 
-// transpose: x [M, K] -> x W^T [M, N].  Otherwise: x [M, N] -> x W [M, K].  float32.
+// transpose: x [M, K] -> x W^T [M, N].  Otherwise: x [M, N] -> x W [M, K].  float32 on CPU, the
+// type of x elsewhere.
 //
 // On CPU (groups 32 and 64, 4 and 8 bits, K a multiple of 32) an own threaded kernel computes; an
 // output row then has the same bits whatever the other rows, their number and the number of
-// threads. Everything else goes to MLX's stock operation, without that promise. Differentiable in x
-// (the same operation with the flag flipped). Asking for a gradient of packed, scales or biases
+// threads. On a GPU, many rows are multiplied with the weight unpacked for them alone, forward and
+// backward. Everything else goes to MLX's stock operation, without that promise. Differentiable in
+// x (the same operation with the flag flipped). Asking for a gradient of packed, scales or biases
 // throws base::Error kInvalidArgument, as do shapes or dtypes that do not fit. Builds a graph only;
 // belongs to the thread that owns MLX.
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose = true);

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/kernels/cpu_ops.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/swiglu_cuda.h"
 #include "core/kernels/thread_pool.h"
 
 namespace hub::kernels {
@@ -102,7 +103,7 @@ mx::array swiglu(const mx::array& gate, const mx::array& up) {
             describe(up)));
   }
   if (!runs_on_cpu()) {
-    return gate * mx::sigmoid(gate) * up;
+    return has_swiglu_cuda(gate, up) ? swiglu_cuda(gate, up) : gate * mx::sigmoid(gate) * up;
   }
   require(gate, mx::float32, gate.ndim(), "swiglu, gate");
   require(up, mx::float32, up.ndim(), "swiglu, up");

@@ -10,6 +10,11 @@ namespace hub::model_config {
 namespace {
 
 constexpr std::uint64_t kFloat = 4;  // bytes
+constexpr std::uint64_t kHalf = 2;
+constexpr std::uint64_t kUnpackedAtOnce = 4;        // matrices of a layer, on a GPU
+constexpr std::uint64_t kRunAhead = 2'500'000'000;  // bytes, on a GPU
+constexpr int kLogitsAtOnce = 1 << 26;              // elements, of the loss
+constexpr int kFewestRows = 64;
 constexpr std::uint64_t kPrefillChunk = 256;
 constexpr std::uint64_t kLogitRows = 32;
 constexpr std::uint64_t kProcessBytes = 48'000'000;
@@ -102,6 +107,12 @@ Adapted adapted_of(const LayerShape& layer, const FinetuneParams& params) {
   return adapted;
 }
 
+// True when the output head gets a gradient: the loss then holds the logits of all rows.
+bool trains_head(const ModelConfig& config, const FinetuneParams& params) {
+  const char* head = config.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
+  return params.target_modules && is_target(params, head);
+}
+
 // Of the embedding table and the output head, where they are named.
 std::uint64_t outer_factors(const ModelConfig& config, const FinetuneParams& params) {
   const Widths w(config);
@@ -116,14 +127,23 @@ std::uint64_t outer_factors(const ModelConfig& config, const FinetuneParams& par
   return factors;
 }
 
-AdaptedLayers adapted_layers(const ModelConfig& config, const FinetuneParams& params) {
+// Elements of a token that attention keeps on a GPU and not on a CPU: its result instead of rotated
+// keys and values by head.
+std::int64_t more_of_attention(const ModelConfig& config, const LayerShape& layer) {
+  return std::int64_t{config.num_attention_heads} * config.head_dim - layer.cached;
+}
+
+AdaptedLayers adapted_layers(
+    const ModelConfig& config, const FinetuneParams& params, Activations activations) {
   const int all = config.num_hidden_layers;
   const int first = params.num_layers > 0 ? std::max(all - params.num_layers, 0) : 0;
   AdaptedLayers sum;
   for (int layer = first; layer < all; ++layer) {
     const LayerShape shape = layer_shape(config, layer);
     const Adapted adapted = adapted_of(shape, params);
-    const std::uint64_t kept = static_cast<std::uint64_t>(shape.activations) + adapted.kept;
+    const std::int64_t more =
+        activations == Activations::kHalf ? more_of_attention(config, shape) : 0;
+    const std::uint64_t kept = static_cast<std::uint64_t>(shape.activations + more) + adapted.kept;
     ++sum.count;
     sum.factors += adapted.factors;
     sum.kept += kept;
@@ -133,6 +153,12 @@ AdaptedLayers adapted_layers(const ModelConfig& config, const FinetuneParams& pa
 }
 
 }  // namespace
+
+int loss_chunk_rows(int vocab_size, Activations activations) {
+  const int elements = activations == Activations::kHalf ? 2 * kLogitsAtOnce : kLogitsAtOnce;
+  const int rows = elements / std::max(vocab_size, 1);
+  return std::max(rows / kFewestRows * kFewestRows, kFewestRows);
+}
 
 std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element) {
   std::uint64_t elements = 0;
@@ -152,7 +178,8 @@ std::uint64_t serving_bytes(
 }
 
 std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params) {
-  return adapted_layers(config, params).factors + outer_factors(config, params);
+  return adapted_layers(config, params, Activations::kFloat32).factors +
+         outer_factors(config, params);
 }
 
 // What is trained is A, for full fine-tuning copies of the weights. Two peaks, of which the larger
@@ -161,33 +188,48 @@ std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams
 // 1. The start of the backward pass. Each token keeps, per layer from the first adapted one on, the
 //    layer's activations (layer_shape.cpp counts them), the inputs of the adapted linears, and
 //    `rank` of x A for each, with DoRA its output, too;
-//    and once: the logits with their gradient, 2 V, beside half of the working set, or the working
-//    set of a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits.
-//    With grad_checkpoint a layer keeps H, and one layer at a time everything.
+//    and once: the logits with their gradient beside half of the working set, or the working set of
+//    a layer's backward, 8 (H + I), whichever is larger. Only trained tokens have logits, and only
+//    loss_chunk_rows() of them at once, unless the head is trained. With grad_checkpoint a layer
+//    keeps H, and one layer at a time everything.
 // 2. The update: gradients and new values of everything trained, A + max(A, M) more, and A more
 //    when accumulating.
 //
-// Attention keeps no scores, so nothing grows with the square of the length.
+// Attention keeps no scores, so nothing grows with the square of the length. On a GPU activations
+// and fully trained weights take 2 bytes, logits and their gradient 12 in both types, the head and
+// some of a layer's matrices are unpacked, and evaluation that runs ahead of the device holds up to
+// kRunAhead, at most the working sets of all layers.
 std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
-    const BatchTokens& batch) {
+    const BatchTokens& batch,
+    Activations activations) {
+  const bool half = activations == Activations::kHalf;
+  const std::uint64_t element = half ? kHalf : kFloat;
   const Widths w(config);
-  const AdaptedLayers layers = adapted_layers(config, params);
-  const std::uint64_t factors = layers.factors + outer_factors(config, params);
+  const AdaptedLayers layers = adapted_layers(config, params, activations);
+  const std::uint64_t factors = (params.method == "full" ? element : kFloat) *
+                                (layers.factors + outer_factors(config, params));
   const std::uint64_t sum = params.grad_accumulation_steps > 1 ? factors : 0;
 
   const std::uint64_t kept =
       params.grad_checkpoint ? layers.count * w.H + layers.largest : layers.kept;
-  const std::uint64_t working = 8 * (w.H + w.I);
-  const std::uint64_t logits = 2 * w.V * batch.trained;
-  const std::uint64_t backward =
-      sum + batch.tokens * kept +
-      std::max(batch.tokens * working, logits + batch.tokens * working / 2);
+  const std::uint64_t working = element * batch.tokens * 8 * (w.H + w.I);
+  const std::uint64_t unpacked = half ? kHalf * kUnpackedAtOnce * w.H * w.I : 0;
+  const std::uint64_t head = half ? kHalf * w.H * w.V : 0;
+  const std::uint64_t ahead =
+      half ? std::min(kRunAhead, u64(config.num_hidden_layers) * working) : 0;
+  const std::uint64_t rows =
+      trains_head(config, params)
+          ? batch.trained
+          : std::min(batch.trained, u64(loss_chunk_rows(config.vocab_size, activations)));
+  const std::uint64_t logits = (half ? 2 * (kFloat + kHalf) : 2 * kFloat) * w.V * rows;
+  const std::uint64_t backward = sum + element * batch.tokens * kept + ahead +
+                                 std::max(working + unpacked, head + logits + working / 2);
   const std::uint64_t moments = u64(params.optimizer.moments()) * factors;
   const std::uint64_t update = sum + factors + std::max(factors, moments);
-  return weight_bytes + kFloat * (factors + moments + std::max(backward, update));
+  return weight_bytes + factors + moments + std::max(backward, update);
 }
 
 std::uint64_t finetune_bytes(
@@ -195,9 +237,11 @@ std::uint64_t finetune_bytes(
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
     int batch_size,
-    int seq_length) {
+    int seq_length,
+    Activations activations) {
   const std::uint64_t tokens = u64(batch_size) * u64(seq_length);
-  return finetune_bytes(config, weight_bytes, params, {.tokens = tokens, .trained = tokens});
+  return finetune_bytes(
+      config, weight_bytes, params, {.tokens = tokens, .trained = tokens}, activations);
 }
 
 std::uint64_t worker_bytes(std::uint64_t array_bytes) {

@@ -25,6 +25,14 @@ struct BatchTokens {
   std::uint64_t trained = 0;  // targets that the loss counts: only they get logits
 };
 
+// What a training computes in: float32 activations on a CPU; on a GPU those of the stored half
+// type, with packed weights unpacked for one product at a time.
+enum class Activations : std::uint8_t { kFloat32, kHalf };
+
+// Rows whose logits a training's loss holds at once: a quarter of a GiB of them in float32, on a
+// GPU half a GiB, since each time the head is unpacked anew; at least 64.
+int loss_chunk_rows(int vocab_size, Activations activations);
+
 // Values that a job trains: the factors of the adapted modules, with "full" the weights themselves.
 std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params);
 
@@ -34,7 +42,8 @@ std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
-    const BatchTokens& batch);
+    const BatchTokens& batch,
+    Activations activations = Activations::kFloat32);
 
 // The same for `batch_size` rows of `seq_length` tokens that are all trained.
 std::uint64_t finetune_bytes(
@@ -42,7 +51,8 @@ std::uint64_t finetune_bytes(
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
     int batch_size,
-    int seq_length);
+    int seq_length,
+    Activations activations = Activations::kFloat32);
 
 // The process of a worker whose arrays peak at `array_bytes`: beside them its code, libraries,
 // tokenizer and threads (36 to 47 MB measured on Linux), and what the allocator cannot reuse.

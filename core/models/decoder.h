@@ -1,15 +1,19 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <mlx/array.h>
 #include <mlx/ops.h>
 
 #include "core/models/language_model.h"
 #include "core/models/weights.h"
 #include "core/nn/embedding.h"
+#include "core/nn/recompute.h"
 #include "core/nn/rms_norm.h"
 #include "core/tensor/ops.h"
 
@@ -29,6 +33,7 @@ class Decoder final : public LanguageModel {
         norm_(weights.rms_norm("model.norm", config.hidden_size, config.rms_norm_eps)) {
     layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
     for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+      traced_.push_back(weights.traced(prefix_of(layer)));
       layers_.emplace_back(config, weights, layer);
     }
     if (config.tie_word_embeddings) {
@@ -48,8 +53,9 @@ class Decoder final : public LanguageModel {
     if (config_.embedding_scale != 1.0F) {
       h = mx::multiply(h, mx::array(config_.embedding_scale, h.dtype()));
     }
-    for (const Block& layer : layers_) {
-      h = layer(h, attend, adapters);
+    const bool recomputes = nn::recomputes(adapters);
+    for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+      h = recomputes ? recomputed(layer, h, attend, adapters) : layers_[layer](h, attend, adapters);
     }
     return norm_(h);
   }
@@ -89,9 +95,53 @@ class Decoder final : public LanguageModel {
   [[nodiscard]] std::uint64_t weight_bytes() const override { return weight_bytes_; }
 
  private:
+  using Arrays = std::unordered_map<std::string, mx::array>;  // by name
+
+  static std::string prefix_of(int layer) { return fmt::format("model.layers.{}.", layer); }
+
+  // The block as a function of its arrays: a traced one is made anew from those that it is given,
+  // the others are copied, which copies no values. So it may be called when the model is gone.
+  [[nodiscard]] mx::array recomputed(
+      std::size_t layer,
+      const mx::array& h,
+      const Attend& attend,
+      nn::AdapterSpans adapters) const {
+    const auto index = static_cast<int>(layer);
+    const Arrays& arrays = traced_[layer];
+    std::vector<std::string> names;
+    std::vector<mx::array> trained;
+    for (const auto& [name, array] : arrays) {
+      if (array.is_tracer()) {
+        names.push_back(name);
+        trained.push_back(array);
+      }
+    }
+    if (names.empty()) {
+      const nn::Block block = [own = layers_[layer], attend](
+                                  const mx::array& x,
+                                  nn::AdapterSpans spans,
+                                  const std::vector<mx::array>& /*weights*/) {
+        return own(x, attend, spans);
+      };
+      return nn::run_block(block, prefix_of(index), h, adapters);
+    }
+    const nn::Block block =
+        [config = config_, arrays, names, index, attend](
+            const mx::array& x, nn::AdapterSpans spans, const std::vector<mx::array>& given) {
+          Arrays own = arrays;
+          for (std::size_t i = 0; i < names.size(); ++i) {
+            own.insert_or_assign(names[i], given[i]);
+          }
+          Weights weights(own, config);
+          return Block(config, weights, index)(x, attend, spans);
+        };
+    return nn::run_block(block, prefix_of(index), h, adapters, trained);
+  }
+
   model_config::ModelConfig config_;
   nn::Embedding embed_tokens_;
   std::vector<Block> layers_;
+  std::vector<Arrays> traced_;  // of each layer that has a traced array
   nn::RmsNorm norm_;
   std::optional<nn::Linear> lm_head_;  // absent: tied to embed_tokens_
   std::uint64_t weight_bytes_ = 0;

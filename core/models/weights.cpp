@@ -240,6 +240,22 @@ mx::array Weights::vector(const std::string& name, int size) {
   return floats(name, {size}, false);
 }
 
+std::unordered_map<std::string, mx::array> Weights::traced(const std::string& prefix) const {
+  std::unordered_map<std::string, mx::array> own;
+  const auto opened = opened_.find(std::string());
+  if (!folder_.empty() || opened == opened_.end()) {
+    return own;
+  }
+  bool is_traced = false;
+  for (const auto& [name, array] : opened->second) {
+    if (name.starts_with(prefix)) {
+      own.emplace(name, array);
+      is_traced = is_traced || array.is_tracer();
+    }
+  }
+  return is_traced ? own : std::unordered_map<std::string, mx::array>{};
+}
+
 void Weights::ignore(const std::string& part) {
   std::erase_if(
       unused_, [&](const auto& entry) { return entry.first.find(part) != std::string::npos; });

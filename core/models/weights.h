@@ -49,6 +49,10 @@ class Weights {
   // One tensor of floats.
   mx::array vector(const std::string& name, int size);
 
+  // Of a model made from arrays: those whose names begin with `prefix`, as they were given, when a
+  // gradient function traces one of them; else none. Not of layers that are already handed out.
+  [[nodiscard]] std::unordered_map<std::string, mx::array> traced(const std::string& prefix) const;
+
   // Tensors whose name contains `part` belong to nobody and are no complaint.
   void ignore(const std::string& part);
 

@@ -8,12 +8,13 @@
 namespace hub::nn {
 namespace {
 
-mx::array float32(const mx::array& x) {
-  return tensor::astype(x, mx::float32);
+// What the CPU's kernels take; a GPU attends in the type of the activations.
+mx::array for_kernel(const mx::array& x) {
+  return tensor::astype(x, tensor::compute_dtype(x.dtype()));
 }
 
-std::optional<mx::array> float32(const std::optional<mx::array>& x) {
-  return x ? std::optional(float32(*x)) : std::nullopt;
+std::optional<mx::array> for_kernel(const std::optional<mx::array>& x) {
+  return x ? std::optional(for_kernel(*x)) : std::nullopt;
 }
 
 }  // namespace
@@ -27,7 +28,13 @@ CachedStep cached_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   CachedStep step = kernels::cached_attention(
-      float32(q), float32(k), float32(v), inv_freq, std::move(sequences), shape, float32(sinks));
+      for_kernel(q),
+      for_kernel(k),
+      for_kernel(v),
+      inv_freq,
+      std::move(sequences),
+      shape,
+      for_kernel(sinks));
   step.out = tensor::astype(step.out, q.dtype());
   return step;
 }
@@ -41,7 +48,7 @@ mx::array causal_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   const mx::array out = kernels::causal_attention(
-      float32(q), float32(k), float32(v), inv_freq, lengths, shape, float32(sinks));
+      for_kernel(q), for_kernel(k), for_kernel(v), inv_freq, lengths, shape, for_kernel(sinks));
   return tensor::astype(out, q.dtype());
 }
 

@@ -15,8 +15,8 @@ using kernels::AttentionShape;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 
-// kernels/cached_attention.h for q, k, v and sinks of any float type: the caches and the arithmetic
-// are float32, the result has the type of q.
+// kernels/cached_attention.h for q, k, v and sinks of any float type: on CPU the arithmetic is
+// float32, on a GPU in their types and those of the caches; the result has the type of q.
 CachedStep cached_attention(
     const mx::array& q,
     const mx::array& k,

@@ -6,6 +6,7 @@
 #include <mlx/ops.h>
 
 #include "core/kernels/dense_matmul.h"
+#include "core/kernels/low_rank.h"
 #include "core/kernels/quantized_matmul.h"
 #include "core/tensor/ops.h"
 
@@ -29,6 +30,26 @@ mx::array dense_float32(const mx::array& weight, const std::optional<QuantizedPa
   return tensor::astype(dense, mx::float32);
 }
 
+// x [rows, out] times a dense or packed weight [out, in]: the gradient of a linear's input from
+// that of its output.
+mx::array times_weight(
+    const mx::array& x, const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  if (!parts) {
+    return mx::matmul(x, weight);
+  }
+  if (parts->biases) {
+    return kernels::quantized_matmul(
+        x, {weight, parts->scales, *parts->biases, parts->group_size, parts->bits}, false);
+  }
+  return tensor::quantized_matmul(
+      x, weight, parts->scales, parts->biases, false, parts->group_size, parts->bits, parts->mode);
+}
+
+mx::array times_transposed(
+    const mx::array& x, const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  return parts ? quantized_matmul(x, weight, *parts) : matmul_transposed(x, weight);
+}
+
 }  // namespace
 
 mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
@@ -41,7 +62,7 @@ mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
 
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts) {
-  if (x.dtype() == mx::float32 && parts.biases) {
+  if ((x.dtype() == mx::float32 || tensor::default_device_is_gpu()) && parts.biases) {
     return kernels::quantized_matmul(
         x, {weight, parts.scales, *parts.biases, parts.group_size, parts.bits});
   }
@@ -64,12 +85,26 @@ Linear::Linear(
       bias_(std::move(bias)) {}
 
 mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
-  const mx::array y = add_adapters(project(x), x, path_, adapters);
+  const LoraWeights* fusable = fusable_adapter(x, path_, adapters);
+  const mx::array y = fusable != nullptr ? adapted(x, *fusable, adapters[0].adapter->scale)
+                                         : add_adapters(project(x), x, path_, adapters);
   return bias_ ? mx::add(y, *bias_) : y;
 }
 
 mx::array Linear::project(const mx::array& x) const {
-  return quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+  return times_transposed(x, weight_, quantized_);
+}
+
+// The weight of an adapted linear is frozen: a traced one would get no gradient here.
+mx::array Linear::adapted(const mx::array& x, const LoraWeights& weights, float scale) const {
+  const kernels::FrozenLinear base{
+      [weight = weight_, parts = quantized_](const mx::array& rows) {
+        return times_transposed(rows, weight, parts);
+      },
+      [weight = weight_, parts = quantized_](const mx::array& rows) {
+        return times_weight(rows, weight, parts);
+      }};
+  return kernels::adapted(base, x, weights.a, weights.b, scale);
 }
 
 mx::array Linear::row_norms() const {

@@ -50,6 +50,10 @@ class Linear {
   [[nodiscard]] int out_features() const;
 
  private:
+  // project() with the adapter's product, by kernels::adapted().
+  [[nodiscard]] mx::array adapted(
+      const mx::array& x, const LoraWeights& weights, float scale) const;
+
   std::string path_;  // "model.layers.0.self_attn.q_proj"
   mx::array weight_;  // [out, in], or packed uint32 [out, in * bits / 32]
   std::optional<QuantizedParts> quantized_;

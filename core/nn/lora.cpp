@@ -10,6 +10,8 @@
 
 #include "core/base/error.h"
 #include "core/kernels/dense_matmul.h"
+#include "core/kernels/low_rank.h"
+#include "core/nn/recompute.h"
 #include "core/tensor/ops.h"
 
 namespace hub::nn {
@@ -53,6 +55,26 @@ mx::array low_rank(
   const mx::array input = adapter_input(adapter, x, path);
   const mx::array z = kernels::matmul(kernels::matmul(input, a), b);
   return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
+}
+
+// low_rank() whose float32 copies of half-precision rows are not kept for the gradient.
+mx::array lean_low_rank(
+    const LoraAdapter& adapter,
+    const mx::array& a,
+    const mx::array& b,
+    const mx::array& x,
+    const std::string& path) {
+  if (x.dtype() == mx::float32) {
+    return low_rank(adapter, a, b, x, path);
+  }
+  LoraAdapter settings;
+  settings.scale = adapter.scale;
+  settings.dropout = adapter.dropout;
+  settings.dropout_key = adapter.dropout_key;
+  const auto product = [settings, path](const std::vector<mx::array>& in) {
+    return std::vector<mx::array>{low_rank(settings, in[1], in[2], in[0], path)};
+  };
+  return recomputed(product, {x, a, b})[0];
 }
 
 // y times the gain of each column.
@@ -122,7 +144,8 @@ mx::array add_adapters(
       path,
       adapters,
       [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
-        const mx::array delta = low_rank(adapter, weights.a, weights.b, rows_of(x, rows), path);
+        const mx::array delta =
+            lean_low_rank(adapter, weights.a, weights.b, rows_of(x, rows), path);
         return scaled(mx::add(own, delta), weights.dora);
       });
 }
@@ -153,7 +176,7 @@ mx::array add_tied_head_adapters(
       path,
       adapters,
       [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
-        const mx::array delta = low_rank(
+        const mx::array delta = lean_low_rank(
             adapter,
             mx::contiguous(mx::transpose(weights.b)),
             mx::contiguous(mx::transpose(weights.a)),
@@ -161,6 +184,19 @@ mx::array add_tied_head_adapters(
             path + ".head");  // a mask of its own
         return scaled(mx::add(own, delta), weights.dora);
       });
+}
+
+const LoraWeights* fusable_adapter(
+    const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  if (adapters.size() != 1 || adapters[0].adapter->dropout > 0.0F || adapters[0].begin != 0 ||
+      adapters[0].end != x.shape(0)) {
+    return nullptr;
+  }
+  const auto& layers = adapters[0].adapter->layers;
+  const auto found = layers.find(path);
+  const bool fits = found != layers.end() && !found->second.dora &&
+                    kernels::has_own_low_rank(x, found->second.a, found->second.b);
+  return fits ? &found->second : nullptr;
 }
 
 }  // namespace hub::nn

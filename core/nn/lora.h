@@ -34,6 +34,7 @@ struct LoraAdapter {
       layers;                            // by module path: "model.layers.3.self_attn.q_proj"
   float dropout = 0.0F;                  // training only; on the adapter's input
   std::optional<mx::array> dropout_key;  // [2] uint32; required when dropout > 0
+  bool recompute = false;                // training only: blocks keep no activations (recompute.h)
 };
 
 // Rows [begin, end) of a step use this adapter; rows in no span use the base alone. Spans do not
@@ -83,5 +84,11 @@ mx::array add_embedding_adapters(
 // (y + scale * (dropout(x) B^T) A^T) * gain.
 mx::array add_tied_head_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters);
+
+// The factors of the linear at `path` when one adapter without dropout and magnitudes covers all
+// rows of x and kernels::adapted() can add them together with the linear's own product; else
+// nullptr.
+const LoraWeights* fusable_adapter(
+    const mx::array& x, const std::string& path, AdapterSpans adapters);
 
 }  // namespace hub::nn

@@ -19,7 +19,8 @@ mx::array RmsNorm::operator()(const mx::array& x) const {
   if (x.dtype() == mx::float32 && weight.dtype() == mx::float32) {
     return kernels::rms_norm(x, weight, eps_);
   }
-  return tensor::rms_norm(x, weight, eps_);
+  // A float32 weight would widen everything after it.
+  return tensor::rms_norm(x, tensor::astype(weight, x.dtype()), eps_);
 }
 
 }  // namespace hub::nn

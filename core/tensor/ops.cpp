@@ -4,6 +4,7 @@
 #include <variant>
 
 #include <fmt/format.h>
+#include <mlx/backend/cuda/cuda.h>
 #include <mlx/device.h>
 #include <mlx/fast.h>
 #include <mlx/io.h>
@@ -17,6 +18,10 @@ namespace hub::tensor {
 
 bool default_device_is_gpu() {
   return mx::default_device() == mx::Device::gpu;
+}
+
+bool default_device_is_cuda() {
+  return default_device_is_gpu() && mx::cu::is_available();
 }
 
 mx::Dtype compute_dtype(mx::Dtype stored) {
@@ -61,6 +66,10 @@ mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& of
 
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
   return mx::fast::rms_norm(x, weight, eps);
+}
+
+mx::array cross_entropy(const mx::array& logits, const mx::array& targets) {
+  return mx::fast::cross_entropy(logits, targets);
 }
 
 mx::array quantized_matmul(
@@ -114,6 +123,10 @@ void clear_cache() {
 
 std::size_t set_cache_limit(std::size_t bytes) {
   return mx::set_cache_limit(bytes);
+}
+
+std::size_t set_memory_limit(std::size_t bytes) {
+  return mx::set_memory_limit(bytes);
 }
 
 std::string mlx_version() {

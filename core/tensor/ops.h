@@ -19,6 +19,9 @@ namespace mx = mlx::core;
 // True when MLX's default device is a GPU (Metal or CUDA).
 bool default_device_is_gpu();
 
+// True when that GPU is NVIDIA's.
+bool default_device_is_cuda();
+
 // The type in which a weight stored as `stored` takes part in arithmetic: float32 on CPU (half
 // types are about 20 times slower there, and imprecise), `stored` itself on a GPU. Types that are
 // no floats stay as they are.
@@ -58,6 +61,10 @@ mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& of
 
 // x / sqrt(mean(x^2) + eps) * weight over the last axis.
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
+
+// logsumexp(logits[r]) - logits[r, targets[r]]: logits [R, V] of any float, targets [R] int32
+// within [0, V) -> [R] float32. Fused on a GPU; differentiable in logits.
+mx::array cross_entropy(const mx::array& logits, const mx::array& targets);
 
 // A matrix [rows, columns] in groups of neighbours of a row. Mode "affine": element = scale * q +
 // bias. Modes "mxfp4", "mxfp8", "nvfp4": element = scale * a small float, without biases
@@ -117,6 +124,10 @@ void reset_peak_memory();
 void clear_cache();
 // How much freed memory MLX may keep; 0: none. Returns the previous limit.
 std::size_t set_cache_limit(std::size_t bytes);
+
+// While more than that is in arrays, evaluation waits for work under way before it allocates more,
+// and what is kept of freed memory is given back first. Returns the previous limit.
+std::size_t set_memory_limit(std::size_t bytes);
 
 // "0.32.4", and a name for the default device ("cpu", or what the driver calls the GPU).
 std::string mlx_version();

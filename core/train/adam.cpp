@@ -1,8 +1,11 @@
 // Port of mlx/optimizers/optimizers.py › Adam, AdamW.
 #include <cmath>
+#include <vector>
 
+#include <mlx/compile.h>
 #include <mlx/ops.h>
 
+#include "core/tensor/ops.h"
 #include "core/train/optimizers.h"
 
 namespace hub::train {
@@ -12,6 +15,30 @@ mx::array scalar_like(const mx::array& like, double value) {
 }
 
 namespace {
+
+// {w, g, m, v, b1, 1 - b1, b2, 1 - b2, 1 - lr decay, rate, eps} -> {w, m, v} after a step; with
+// bias correction `shrink` follows, which v's root is multiplied by.
+template <bool corrected>
+std::vector<mx::array> adam_step(const std::vector<mx::array>& in) {
+  const mx::array& gradient = in[1];
+  const mx::array m = in[4] * in[2] + in[5] * gradient;
+  const mx::array v = in[6] * in[3] + in[7] * mx::square(gradient);
+  mx::array root = mx::sqrt(v);
+  if constexpr (corrected) {
+    root = root * in[11];
+  }
+  return {in[0] * in[8] - in[9] * m / (root + in[10]), m, v};
+}
+
+// On a GPU one kernel instead of a dozen.
+template <bool corrected>
+std::vector<mx::array> fused_adam_step(const std::vector<mx::array>& in) {
+  if (!tensor::default_device_is_gpu()) {
+    return adam_step<corrected>(in);
+  }
+  static const auto compiled = mx::compile(adam_step<corrected>, true);
+  return compiled(in);
+}
 
 class Adam final : public Optimizer {
  public:
@@ -27,19 +54,30 @@ class Adam final : public Optimizer {
       const mx::array& gradient,
       const Step& step,
       std::span<mx::array> own) const override {
-    const auto scalar = [&](double value) { return scalar_like(parameter, value); };
-    mx::array& m = own[0];
-    mx::array& v = own[1];
-    m = scalar(params_.beta1) * m + scalar(1.0 - params_.beta1) * gradient;
-    v = scalar(params_.beta2) * v + scalar(1.0 - params_.beta2) * mx::square(gradient);
-
-    const mx::array decayed = parameter * scalar(1.0 - step.learning_rate * step.weight_decay);
-    if (!params_.bias_correction) {
-      return decayed - scalar(step.learning_rate) * m / (mx::sqrt(v) + scalar(params_.eps));
+    double rate = step.learning_rate;
+    if (params_.bias_correction) {
+      rate /= 1.0 - std::pow(params_.beta1, step.number);
     }
-    const double rate = step.learning_rate / (1.0 - std::pow(params_.beta1, step.number));
-    const double shrink = 1.0 / std::sqrt(1.0 - std::pow(params_.beta2, step.number));
-    return decayed - scalar(rate) * m / (mx::sqrt(v) * scalar(shrink) + scalar(params_.eps));
+    std::vector<mx::array> inputs{parameter, gradient, own[0], own[1]};
+    for (const double value :
+         {params_.beta1,
+          1.0 - params_.beta1,
+          params_.beta2,
+          1.0 - params_.beta2,
+          1.0 - step.learning_rate * step.weight_decay,
+          rate,
+          params_.eps}) {
+      inputs.push_back(scalar_like(parameter, value));
+    }
+    if (params_.bias_correction) {
+      const double shrink = 1.0 / std::sqrt(1.0 - std::pow(params_.beta2, step.number));
+      inputs.push_back(scalar_like(parameter, shrink));
+    }
+    auto stepped =
+        params_.bias_correction ? fused_adam_step<true>(inputs) : fused_adam_step<false>(inputs);
+    own[0] = stepped[1];
+    own[1] = stepped[2];
+    return stepped[0];
   }
 
  private:

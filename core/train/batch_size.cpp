@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
-#include "core/model_config/memory_estimate.h"
+#include "core/tensor/ops.h"
 
 namespace hub::train {
 namespace {
@@ -30,7 +30,11 @@ class Estimate {
   [[nodiscard]] std::uint64_t bytes(int batch_size, int length) const {
     const auto batch = rows_.largest_batch(batch_size, length);
     return model_config::finetune_bytes(
-        config_, weight_bytes_, params_, {.tokens = batch.tokens, .trained = batch.trained});
+        config_,
+        weight_bytes_,
+        params_,
+        {.tokens = batch.tokens, .trained = batch.trained},
+        activations_here());
   }
 
   // The longest rows that would fit at this batch size; 0: none.
@@ -51,6 +55,11 @@ class Estimate {
 };
 
 }  // namespace
+
+model_config::Activations activations_here() {
+  return tensor::default_device_is_gpu() ? model_config::Activations::kHalf
+                                         : model_config::Activations::kFloat32;
+}
 
 BatchSizeChoice choose_batch_size(
     const model_config::ModelConfig& config,

@@ -7,6 +7,7 @@
 
 #include "core/data/row_sizes.h"
 #include "core/model_config/finetune_params.h"
+#include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
 
 namespace hub::train {
@@ -17,6 +18,9 @@ struct BatchSizeChoice {
   std::uint64_t estimated_bytes = 0;  // the job's peak with it
   std::string reason;                 // one sentence for the log
 };
+
+// What a training on MLX's default device computes in.
+model_config::Activations activations_here();
 
 // The batch size of a job: the params' own where given, else the largest power of two, up to 8 and
 // up to a sixteenth of the rows with all ranks together (so that an epoch stays a run and not a

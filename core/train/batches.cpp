@@ -57,9 +57,15 @@ int padded_length(
   for (const std::size_t index : indices) {
     longest = std::max(longest, cut_length(sequences[index], shape.max_tokens));
   }
-  const std::size_t multiple = static_cast<std::size_t>(std::max(1, shape.pad_multiple));
   const std::size_t needed = shape.compat ? longest : longest - 1;
-  const std::size_t padded = (needed + multiple - 1) / multiple * multiple;
+  const auto rounded_up = [&](int multiple) {
+    const auto unit = static_cast<std::size_t>(std::max(1, multiple));
+    return (needed + unit - 1) / unit * unit;
+  };
+  if (shape.long_pad_multiple > 0 && needed > BatchShape::kLongBatch) {
+    return static_cast<int>(rounded_up(shape.long_pad_multiple));
+  }
+  const std::size_t padded = rounded_up(shape.pad_multiple);
   const std::size_t limit = static_cast<std::size_t>(std::max(1, shape.max_tokens - 1));
   return static_cast<int>(std::min(padded, std::max(limit, longest - 1)));
 }

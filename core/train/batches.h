@@ -33,6 +33,10 @@ BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch
 struct BatchShape {
   int max_tokens = 2048;  // longer rows lose their end
   int pad_multiple = 32;  // inputs are padded to a multiple: few distinct shapes
+  // Batches longer than kLongBatch are padded to a multiple of this instead, also beyond
+  // max_tokens; 0: as the others. CUDA's fused gradient of attention needs multiples of 128.
+  int long_pad_multiple = 0;
+  static constexpr std::size_t kLongBatch = 256;
   // Only for comparing figures with mlx-lm: its default_loss also trains one pad position after
   // each padded row (mlx-lm issue 1697), and its cross-entropy is MLX's own.
   bool compat = false;

@@ -59,6 +59,11 @@ void GradientSum::all_sum(const ProcessGroup& group, std::span<const mx::array> 
   batches_ = static_cast<std::size_t>(counts[1]);
 }
 
+std::vector<mx::array> GradientSum::take_mean(const ParameterPacking& packing) {
+  parts_ = packing.pack(parts_);
+  return take_mean();
+}
+
 std::vector<mx::array> GradientSum::take_mean() {
   const mx::array factor(1.0F / static_cast<float>(weight()));
   std::vector<mx::array> gradients = std::exchange(parts_, {});

@@ -8,6 +8,7 @@
 #include <mlx/array.h>
 
 #include "core/train/process_group.h"
+#include "core/train/parameter_packing.h"
 
 namespace hub::train {
 
@@ -32,7 +33,10 @@ class GradientSum {
   // the same sums. `parameters` as in add().
   void all_sum(const ProcessGroup& group, std::span<const mx::array> parameters);
 
-  // The mean gradient, which it then no longer keeps; requires a batch. Only builds a graph.
+  // The mean gradient, packed, which it then no longer keeps; requires a batch. Only builds a
+  // graph.
+  [[nodiscard]] std::vector<mx::array> take_mean(const ParameterPacking& packing);
+  // The same for each parameter.
   [[nodiscard]] std::vector<mx::array> take_mean();
   // Sum of losses, float32 scalar, and what to divide it by for their mean.
   [[nodiscard]] const mx::array& loss() const { return loss_; }

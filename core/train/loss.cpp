@@ -1,14 +1,19 @@
 #include "core/train/loss.h"
 
-#include <array>
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/kernels/barrier.h"
 #include "core/kernels/cross_entropy.h"
+#include "core/model_config/memory_estimate.h"
 #include "core/models/attend.h"
 #include "core/tensor/ops.h"
+#include "core/train/batch_size.h"
 
 namespace hub::train {
 namespace {
@@ -27,7 +32,91 @@ mx::array stock_cross_entropy(const mx::array& logits, const mx::array& targets)
   return mx::logsumexp(logits, 1) - mx::squeeze(chosen, 1);
 }
 
+mx::array rows_of(const mx::array& x, int begin, int end) {
+  mx::Shape from(x.ndim(), 0);
+  mx::Shape to = x.shape();
+  from[0] = begin;
+  to[0] = end;
+  return mx::slice(x, from, to);
+}
+
+// The loss over chunks of rows, one after another, and with `with_gradient` its gradient with
+// respect to `hidden`: {loss} or {loss, gradient}.
+class ChunkedLoss {
+ public:
+  ChunkedLoss(Head head, RowLoss loss, mx::array targets, int chunk_rows, bool with_gradient)
+      : head_(std::move(head)),
+        loss_(std::move(loss)),
+        targets_(std::move(targets)),
+        chunk_rows_(chunk_rows),
+        with_gradient_(with_gradient) {}
+
+  std::vector<mx::array> operator()(const std::vector<mx::array>& inputs) const {
+    const mx::array& hidden = inputs[0];
+    std::vector<mx::array> results;  // of the chunk before
+    std::vector<mx::array> gradients;
+    mx::array sum(0.0F);
+    for (int begin = 0; begin < hidden.shape(0); begin += chunk_rows_) {
+      const int end = std::min(begin + chunk_rows_, hidden.shape(0));
+      mx::array rows = rows_of(hidden, begin, end);
+      if (!results.empty()) {  // not before those logits are gone
+        rows = kernels::barrier(mx::depends({rows}, results)[0]);
+      }
+      results = chunk(rows, rows_of(targets_, begin, end));
+      sum = sum + results[0];
+      if (with_gradient_) {
+        gradients.push_back(results[1]);
+      }
+    }
+    return with_gradient_ ? std::vector<mx::array>{sum, mx::concatenate(gradients, 0)}
+                          : std::vector<mx::array>{sum};
+  }
+
+ private:
+  [[nodiscard]] std::vector<mx::array> chunk(
+      const mx::array& rows, const mx::array& targets) const {
+    const auto sum = [&](const std::vector<mx::array>& in) {
+      return std::vector<mx::array>{mx::sum(loss_(head_(in[0]), targets))};
+    };
+    if (!with_gradient_) {
+      return sum({rows});
+    }
+    auto [value, gradient] = mx::value_and_grad(sum, {0})({rows});
+    return {value[0], gradient[0]};
+  }
+
+  Head head_;
+  RowLoss loss_;
+  mx::array targets_;
+  int chunk_rows_;
+  bool with_gradient_;
+};
+
 }  // namespace
+
+mx::array chunked_loss_sum(
+    const Head& head,
+    const RowLoss& loss,
+    const mx::array& hidden,
+    const mx::array& targets,
+    int chunk_rows) {
+  const auto head_is_traced = [&] {
+    return head(mx::zeros({1, hidden.shape(1)}, hidden.dtype())).is_tracer();
+  };
+  if (hidden.shape(0) <= chunk_rows || head_is_traced()) {
+    return mx::sum(loss(head(hidden), targets));
+  }
+  const ChunkedLoss function(head, loss, targets, chunk_rows, hidden.is_tracer());
+  if (!hidden.is_tracer()) {
+    return function({hidden})[0];
+  }
+  const auto gradient = [](const std::vector<mx::array>& /*primals*/,
+                           const std::vector<mx::array>& cotangents,
+                           const std::vector<mx::array>& outputs) {
+    return std::vector<mx::array>{outputs[1] * tensor::astype(cotangents[0], outputs[1].dtype())};
+  };
+  return mx::custom_vjp(function, gradient)({hidden})[0];
+}
 
 mx::array masked_loss_sum(
     const models::LanguageModel& model, const nn::LoraAdapter* adapter, const Batch& batch) {
@@ -39,12 +128,17 @@ mx::array masked_loss_sum(
   const mx::array hidden = model.hidden(batch.inputs, attend, spans);
 
   const mx::array trained = mx::take(hidden, batch.positions, 0);
-  const auto trained_spans = all_rows(adapter, static_cast<int>(batch.trained_tokens));
-  const mx::array logits = tensor::astype(model.logits(trained, trained_spans), mx::float32);
-
-  return mx::sum(
-      batch.compat ? stock_cross_entropy(logits, batch.targets)
-                   : kernels::cross_entropy(logits, batch.targets));
+  const Head head = [&](const mx::array& rows) {
+    const auto spans_of_rows = all_rows(adapter, rows.shape(0));
+    return tensor::astype(model.logits(rows, spans_of_rows), mx::float32);
+  };
+  const RowLoss loss = batch.compat ? stock_cross_entropy : kernels::cross_entropy;
+  return chunked_loss_sum(
+      head,
+      loss,
+      trained,
+      batch.targets,
+      model_config::loss_chunk_rows(model.config().vocab_size, activations_here()));
 }
 
 }  // namespace hub::train

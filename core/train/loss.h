@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include <mlx/array.h>
 
 #include "core/models/language_model.h"
@@ -12,8 +14,24 @@ namespace hub::train {
 // this divided by batch.trained_tokens. The same number as mlx_lm's default_loss, which computes
 // the logits of every position and multiplies the others by 0; here only the trained positions are
 // taken before the output matrix, which saves its product and its gradient for prompts and padding.
-// Requires trained_tokens > 0. Only builds a graph.
+// At most model_config::loss_chunk_rows() rows have logits at a time; under a gradient, theirs is
+// computed beside them, so that neither is kept. Requires trained_tokens > 0. Only builds a graph.
 mx::array masked_loss_sum(
     const models::LanguageModel& model, const nn::LoraAdapter* adapter, const Batch& batch);
+
+// Logits of rows of hidden states [rows, hidden_size] -> [rows, vocab_size] float32. Pure.
+using Head = std::function<mx::array(const mx::array& hidden)>;
+// Losses [rows] float32 of logits for targets [rows] int32.
+using RowLoss = std::function<mx::array(const mx::array& logits, const mx::array& targets)>;
+
+// The sum of `loss` over the logits that `head` makes of `hidden`, `chunk_rows` rows at a time.
+// Differentiable in `hidden`, not in what `head` holds: that must not be traced (else the logits
+// are made all at once).
+mx::array chunked_loss_sum(
+    const Head& head,
+    const RowLoss& loss,
+    const mx::array& hidden,
+    const mx::array& targets,
+    int chunk_rows);
 
 }  // namespace hub::train

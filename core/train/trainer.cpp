@@ -90,21 +90,27 @@ void Trainer::ask() {
 
 void Trainer::step(const StepBatches& batches) {
   GradientSum sum(params_.compat);
+  std::optional<Prepared> prepared = std::exchange(prepared_, std::nullopt);
   std::size_t input_tokens = 0;
   int draws = 0;
   double seconds = 0.0;
   for (const auto& indices : batches) {
     ask();  // may wait: not counted as time of training
     const double start = base::steady_seconds();
-    const Batch batch = make_batch(data_.train, group_.own_rows(indices), shape_);
-    if (batch.rows > 0) {
-      add_batch(sum, batch, dropout_draws_ + draws);
+    if (prepared && prepared->batches == batches) {
+      sum = std::move(prepared->sum);
+      input_tokens = prepared->input_tokens;
+    } else {
+      const Batch batch = make_batch(data_.train, group_.own_rows(indices), shape_);
+      if (batch.rows > 0) {
+        add_batch(sum, trained_->parameters, batch, dropout_draws_ + draws);
+      }
+      draws += trained_->dropout > 0.0F ? 1 : 0;
+      input_tokens += batch.input_tokens;
     }
-    draws += trained_->dropout > 0.0F ? 1 : 0;
     if (batches.size() > 1) {  // frees this batch's activations before the next one's are made
       sum.evaluate();
     }
-    input_tokens += batch.input_tokens;
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
@@ -138,49 +144,96 @@ void Trainer::clear_cache(std::size_t input_tokens) {
   }
 }
 
-void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
+void Trainer::add_batch(
+    GradientSum& sum, std::span<const mx::array> parameters, const Batch& batch, int draw) const {
   std::optional<mx::array> dropout_key;
   if (trained_->dropout > 0.0F) {
     const auto of_rank = (static_cast<std::int64_t>(draw) * group_.size()) + group_.rank();
     dropout_key = mx::random::key(
         stream_seed(params_.seed, kDropoutStream, static_cast<std::uint64_t>(of_rank)));
   }
-  const auto loss_sum = [&](const std::vector<mx::array>& parameters) {
-    const PlacedModel placed = trained_->place(model_, parameters, dropout_key);
+  const auto loss_sum = [&](const std::vector<mx::array>& traced) {
+    PlacedModel placed = trained_->place(model_, traced, dropout_key);
+    placed.adapter.recompute = params_.grad_checkpoint;
     return masked_loss_sum(*placed.model, &placed.adapter, batch);
   };
-  sum.add(loss_sum, trained_->parameters, batch.trained_tokens);
+  sum.add(loss_sum, parameters, batch.trained_tokens);
 }
 
 bool Trainer::update(GradientSum& sum) {
   sum.all_sum(group_, trained_->parameters);
-  std::vector<mx::array> gradients = sum.take_mean();
+  std::vector<mx::array> gradients = sum.take_mean(packing_);
   mx::array norm = global_norm(gradients);
   if (params_.max_grad_norm > 0.0) {
     gradients = clip_by_norm(gradients, norm, static_cast<float>(params_.max_grad_norm));
   }
-  std::vector<mx::array> outputs = gradients;
+  learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
+  std::vector<mx::array> updated;
+  std::vector<mx::array> state_before;
+  std::vector<mx::array> outputs;
+  if (builds_ahead_) {
+    state_before = optimizer_->state();
+    updated = apply(gradients, outputs);
+  } else {
+    outputs = gradients;
+  }
   outputs.push_back(sum.loss());
   outputs.push_back(norm);
+  if (builds_ahead_) {
+    mx::async_eval(outputs);
+    prepare_next(updated);
+  }
   mx::eval(outputs);
   outputs.clear();
-  learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
   // Where the last bit depends on the rank, all must still decide alike.
   grad_norm_ = group_.first(static_cast<double>(norm.item<float>()));
   const auto loss = group_.first(static_cast<double>(mx::array(sum.loss()).item<float>()));
   if (const auto verdict = guard_.look(loss, grad_norm_);
       verdict != DivergenceGuard::Verdict::kGood) {
+    if (builds_ahead_) {
+      prepared_.reset();
+      optimizer_->restore(std::move(state_before), optimizer_->updates() - 1);
+    }
     handle_bad_step(verdict, loss / static_cast<double>(sum.weight()), grad_norm_);
     return false;
   }
-  auto updated = optimizer_->update(trained_->parameters, gradients, learning_rate_);
-  gradients.clear();
-  outputs = updated;
-  const auto& kept = optimizer_->state();
-  outputs.insert(outputs.end(), kept.begin(), kept.end());
-  mx::eval(outputs);
+  if (!builds_ahead_) {
+    updated = apply(gradients, outputs);
+    gradients.clear();
+    mx::eval(outputs);
+  }
   trained_->parameters = std::move(updated);
   return true;
+}
+
+std::vector<mx::array> Trainer::apply(
+    const std::vector<mx::array>& gradients, std::vector<mx::array>& outputs) {
+  const auto updated =
+      optimizer_->update(packing_.pack(trained_->parameters), gradients, learning_rate_);
+  outputs.insert(outputs.end(), updated.begin(), updated.end());
+  const auto& kept = optimizer_->state();
+  outputs.insert(outputs.end(), kept.begin(), kept.end());
+  return packing_.unpack(updated);
+}
+
+// A step of several batches evaluates between them, and dropout counts draws.
+void Trainer::prepare_next(const std::vector<mx::array>& parameters) {
+  const int next = step_ + 1;
+  const int place = next % plan_.steps_an_epoch();
+  if (next >= total_steps() || place == 0 || trained_->dropout > 0.0F) {
+    return;
+  }
+  const StepBatches& batches = epoch_steps_.at(static_cast<std::size_t>(place));
+  if (batches.size() != 1) {
+    return;
+  }
+  const Batch batch = make_batch(data_.train, group_.own_rows(batches.front()), shape_);
+  if (batch.rows == 0) {
+    return;
+  }
+  Prepared ahead{batches, GradientSum(params_.compat), batch.input_tokens};
+  add_batch(ahead.sum, parameters, batch, 0);
+  prepared_ = std::move(ahead);
 }
 
 void Trainer::handle_bad_step(DivergenceGuard::Verdict verdict, double loss, double norm) {

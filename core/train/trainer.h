@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
 #include "core/train/optimizer.h"
+#include "core/train/parameter_packing.h"
 #include "core/train/process_group.h"
 #include "core/train/step_plan.h"
 #include "core/train/train_report.h"
@@ -65,8 +67,7 @@ struct TrainData {
 class Trainer {
  public:
   // Rows without a trained token within max_seq_length are left out, which is logged. Throws
-  // kUnprocessable (`no_trained_tokens`) when none is left, kNotImplemented for settings that this
-  // trainer does not have.
+  // kUnprocessable (`no_trained_tokens`) when none is left.
   Trainer(
       const models::LanguageModel& model,
       std::unique_ptr<Trainable> trained,
@@ -75,6 +76,11 @@ class Trainer {
       int batch_size,
       TrainHooks hooks,
       ProcessGroup group = {});
+
+  // Whether the next step's graph is built while the device computes this one, over parameters that
+  // are not there yet; a step that must not be applied is then undone. Costs the memory of the
+  // optimizer's old state. Same results. Before run(); by default on a GPU, for adapters.
+  void set_builds_ahead(bool builds_ahead) { builds_ahead_ = builds_ahead; }
 
   // Goes on from a state of this very training (`fingerprint` is the caller's to compare), before
   // run(). Throws kUnprocessable when its arrays are not this training's.
@@ -89,14 +95,27 @@ class Trainer {
   [[nodiscard]] int total_steps() const { return plan_.total_steps(); }
 
  private:
+  // The gradient of a step to come, as a graph.
+  struct Prepared {
+    StepBatches batches;  // one
+    GradientSum sum;
+    std::size_t input_tokens;
+  };
+
   [[nodiscard]] TrainState state() const;
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const StepBatches& batches);
   void clear_cache(std::size_t input_tokens);
-  void add_batch(GradientSum& sum, const Batch& batch, int draw) const;
+  void add_batch(
+      GradientSum& sum, std::span<const mx::array> parameters, const Batch& batch, int draw) const;
   // False when the step was not applied.
   bool update(GradientSum& sum);
+  // The parameters after the update; what to evaluate for them and the optimizer's next state is
+  // added to `outputs`.
+  std::vector<mx::array> apply(
+      const std::vector<mx::array>& gradients, std::vector<mx::array>& outputs);
+  void prepare_next(const std::vector<mx::array>& parameters);
   void handle_bad_step(DivergenceGuard::Verdict verdict, double loss, double norm);
   void roll_back(TrainState state);
   [[noreturn]] void fail_diverged(double loss, double norm) const;
@@ -119,7 +138,10 @@ class Trainer {
   TrainData data_;
   StepPlan plan_;
   LrSchedule schedule_;
-  std::unique_ptr<Optimizer> optimizer_;
+  ParameterPacking packing_;
+  std::unique_ptr<Optimizer> optimizer_;  // over packed parameters
+  bool builds_ahead_;
+  std::optional<Prepared> prepared_;
 
   // What changes from step to step changes at a step's end, all together: between two batches of a
   // step a checkpoint is the one of the step before.

@@ -16,8 +16,17 @@ namespace {
 constexpr int kMlxLmPadding = 32;
 
 // On a GPU few distinct shapes save compilations and buffers; on a CPU padding costs its full time.
-int pad_multiple(const model_config::FinetuneParams& params) {
-  return params.compat || tensor::default_device_is_gpu() ? kMlxLmPadding : 8;
+BatchShape batch_shape(const model_config::FinetuneParams& params) {
+  BatchShape shape{.max_tokens = params.max_seq_length, .compat = params.compat};
+  if (params.compat) {
+    shape.pad_multiple = kMlxLmPadding;
+  } else if (tensor::default_device_is_gpu()) {
+    shape.pad_multiple = 32;
+    shape.long_pad_multiple = 128;
+  } else {
+    shape.pad_multiple = 8;
+  }
+  return shape;
 }
 
 TrainData with_trained_tokens(TrainData data, int max_tokens) {
@@ -35,17 +44,6 @@ std::vector<std::size_t> lengths_of(const std::vector<data::Example>& rows, int 
     lengths.push_back(std::min(row.tokens.size(), static_cast<std::size_t>(max_tokens)));
   }
   return lengths;
-}
-
-// The params, if this trainer has what they ask for.
-model_config::FinetuneParams checked(model_config::FinetuneParams params) {
-  if (params.grad_checkpoint) {
-    throw base::Error(
-        base::ErrorCode::kNotImplemented,
-        "grad_checkpoint is not available yet: use a smaller batch_size or max_seq_length",
-        "params.grad_checkpoint");
-  }
-  return params;
 }
 
 void need_rows(const TrainData& data, std::size_t rows, int max_tokens) {
@@ -71,19 +69,22 @@ Trainer::Trainer(
     ProcessGroup group)
     : model_(model),
       trained_(std::move(trained)),
-      params_(checked(std::move(params))),
+      params_(std::move(params)),
       group_(std::move(group)),
       batch_size_(batch_size),
-      shape_{params_.max_seq_length, pad_multiple(params_), params_.compat},
+      shape_(batch_shape(params_)),
       hooks_(std::move(hooks)),
       rows_given_(data.train.size()),
       data_(with_trained_tokens(std::move(data), params_.max_seq_length)),
       plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_ * group_.size()),
       schedule_(params_, plan_.total_steps()),
-      optimizer_(make_optimizer(
-          params_.optimizer,
+      packing_(
           trained_->parameters,
-          weight_decays(params_, trained_->names(), trained_->parameters))),
+          weight_decays(params_, trained_->names(), trained_->parameters),
+          tensor::default_device_is_gpu() && updates_each_value_alone(params_.optimizer)),
+      optimizer_(make_optimizer(
+          params_.optimizer, packing_.pack(trained_->parameters), packing_.decays())),
+      builds_ahead_(tensor::default_device_is_gpu() && params_.method != "full"),
       best_(params_),
       guard_(params_) {
   need_rows(data_, rows_given_, params_.max_seq_length);
@@ -127,7 +128,8 @@ void Trainer::restore(TrainState state) {
 }
 
 void Trainer::go_to(TrainState state) {
-  optimizer_->restore(std::move(state.moments), state.updates);
+  prepared_.reset();
+  optimizer_->restore(packing_.pack_state(state.moments), state.updates);
   trained_->parameters = std::move(state.parameters);
   best_.restore(std::move(state.best));
   guard_.restore(state.guard);
@@ -159,7 +161,7 @@ TrainState Trainer::state() const {
   state.guard = guard_.state();
   state.tokens_since_clear = tokens_since_clear_;
   state.parameters = trained_->parameters;
-  state.moments = optimizer_->state();
+  state.moments = packing_.unpack_state(optimizer_->state());
   return state;
 }
 

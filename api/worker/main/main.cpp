@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
          "The job's specification (JSON); - reads its first line from standard input")
       ->required();
   app.add_subcommand("doctor", "Print what MLX is here, and whether it computes, as JSON");
+  app.add_subcommand("device", "Say in an event whether MLX computes on a GPU here");
   CLI11_PARSE(app, argc, argv);
 
   namespace log = hub::obs::log;
@@ -77,6 +78,9 @@ int run(int argc, char** argv) {
   }
   if (app.got_subcommand("job")) {
     return hub::api::run_job(arguments.job);
+  }
+  if (app.got_subcommand("device")) {
+    return hub::api::run_device();
   }
   return hub::api::run_doctor();
 }

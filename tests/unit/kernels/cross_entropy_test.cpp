@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/cpu_level.h"
+#include "core/tensor/ops.h"
 #include "tests/unit/kernels/kernel_inputs.h"
 
 namespace hub::kernels {
@@ -100,8 +101,10 @@ TEST(CrossEntropy, RefusesWhatDoesNotFit) {
   EXPECT_THROW(cross_entropy(mx::zeros({2, 3}), mx::zeros({3}, mx::int32)), base::Error);
   EXPECT_THROW(cross_entropy(mx::zeros({2, 3}), mx::zeros({2})), base::Error);
   EXPECT_THROW(cross_entropy(mx::zeros({6}), mx::zeros({6}, mx::int32)), base::Error);
-  EXPECT_THROW(
-      cross_entropy(mx::zeros({2, 3}, mx::float16), mx::zeros({2}, mx::int32)), base::Error);
+  if (!tensor::default_device_is_gpu()) {  // which takes half types
+    EXPECT_THROW(
+        cross_entropy(mx::zeros({2, 3}, mx::float16), mx::zeros({2}, mx::int32)), base::Error);
+  }
 }
 
 }  // namespace

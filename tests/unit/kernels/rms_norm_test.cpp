@@ -61,7 +61,9 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(RmsNorm, RefusesWhatDoesNotFit) {
   EXPECT_THROW(rms_norm(mx::zeros({2, 8}), mx::zeros({9}), kEps), base::Error);
   EXPECT_THROW(rms_norm(mx::zeros({8}), mx::zeros({8}), kEps), base::Error);
-  EXPECT_THROW(rms_norm(mx::zeros({2, 8}, mx::float16), mx::zeros({8}), kEps), base::Error);
+  if (!tensor::default_device_is_gpu()) {  // which computes in half types
+    EXPECT_THROW(rms_norm(mx::zeros({2, 8}, mx::float16), mx::zeros({8}), kEps), base::Error);
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/cpu_level.h"
+#include "core/tensor/ops.h"
 #include "tests/unit/kernels/kernel_inputs.h"
 
 namespace hub::kernels {
@@ -66,7 +67,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Swiglu, RefusesWhatDoesNotFit) {
   EXPECT_THROW(swiglu(mx::zeros({2, 3}), mx::zeros({3, 2})), base::Error);
-  EXPECT_THROW(swiglu(mx::zeros({2}, mx::float16), mx::zeros({2}, mx::float16)), base::Error);
+  if (!tensor::default_device_is_gpu()) {  // which computes in half types
+    EXPECT_THROW(swiglu(mx::zeros({2}, mx::float16), mx::zeros({2}, mx::float16)), base::Error);
+  }
 }
 
 }  // namespace

@@ -79,5 +79,77 @@ TEST(MemoryEstimate, TheUpdateCanBeThePeak) {
   EXPECT_EQ(bytes(params, 1, 8), bytes(params, 1, 16));
 }
 
+struct Measured {
+  ModelConfig config;
+  std::uint64_t weights;
+  int num_layers;
+  bool grad_checkpoint;
+  double peak;
+};
+
+ModelConfig llama(int layers, int hidden, int inner, int heads, int vocabulary) {
+  ModelConfig config;
+  config.hidden_size = hidden;
+  config.intermediate_size = inner;
+  config.num_hidden_layers = layers;
+  config.num_attention_heads = heads;
+  config.num_key_value_heads = 8;
+  config.head_dim = 128;
+  config.vocab_size = vocabulary;
+  return config;
+}
+
+// Peaks of the worker on an H200 with 4 x 512 tokens and rank 8.
+TEST(MemoryEstimate, OnAGpuIsWithin15PercentOfMeasuredPeaks) {
+  const ModelConfig eight = llama(32, 4096, 14336, 32, 128256);
+  const ModelConfig thirty_two = llama(64, 5120, 27648, 40, 152064);
+  for (const Measured& run :
+       {Measured{eight, 4'517'404'672, 16, false, 15.538e9},
+        Measured{thirty_two, 18'430'371'840, 16, false, 33.235e9},
+        Measured{thirty_two, 18'430'371'840, -1, true, 27.577e9}}) {
+    FinetuneParams params;
+    params.num_layers = run.num_layers;
+    params.grad_checkpoint = run.grad_checkpoint;
+    const auto estimate = static_cast<double>(finetune_bytes(
+        run.config, run.weights, params, {.tokens = 2048, .trained = 1928}, Activations::kHalf));
+    EXPECT_NEAR(estimate / run.peak, 1.0, 0.15) << run.peak;
+    EXPECT_LT(estimate, 36e9);
+  }
+}
+
+TEST(MemoryEstimate, TheLossHoldsAChunkOfTheLogits) {
+  const FinetuneParams params;
+  const int rows = loss_chunk_rows(small().vocab_size, Activations::kFloat32);
+  EXPECT_EQ(rows % 64, 0);
+  EXPECT_LE(std::uint64_t{4} * 49152 * static_cast<std::uint64_t>(rows), 1ULL << 28U);
+  EXPECT_EQ(loss_chunk_rows(1 << 30, Activations::kFloat32), 64);
+  const auto trained = [&](int count) {
+    return finetune_bytes(
+        small(), kWeights, params, {.tokens = 16, .trained = static_cast<std::uint64_t>(count)});
+  };
+  EXPECT_LT(trained(rows / 2), trained(rows));
+  EXPECT_EQ(trained(rows), trained(2 * rows));
+}
+
+TEST(MemoryEstimate, ATrainedHeadNeedsAllLogitsAtOnce) {
+  const std::uint64_t rows =
+      2 * static_cast<std::uint64_t>(loss_chunk_rows(small().vocab_size, Activations::kFloat32));
+  const auto more_logits = [&](const FinetuneParams& params, const ModelConfig& config) {
+    const auto trained = [&](std::uint64_t count) {
+      return finetune_bytes(config, kWeights, params, {.tokens = 16, .trained = count});
+    };
+    return trained(rows) > trained(rows / 2);
+  };
+  FinetuneParams params;
+  EXPECT_FALSE(more_logits(params, small()));
+  params.target_modules = {"q_proj", "model.embed_tokens"};
+  EXPECT_TRUE(more_logits(params, small()));
+  ModelConfig untied = small();
+  untied.tie_word_embeddings = false;
+  EXPECT_FALSE(more_logits(params, untied));
+  params.target_modules = {"lm_head"};
+  EXPECT_TRUE(more_logits(params, untied));
+}
+
 }  // namespace
 }  // namespace hub::model_config

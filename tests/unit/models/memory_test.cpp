@@ -54,11 +54,12 @@ Trained adapted(const LanguageModel& model, const FinetuneParams& params) {
 }
 
 std::vector<mx::array> step_graph(
-    const LanguageModel& model, const Trained& trained, int batch, int length) {
+    const LanguageModel& model, const Trained& trained, int batch, int length, bool recompute) {
   const mx::array tokens = mx::random::randint(
       0, model.config().vocab_size, {batch * length}, mx::int32, mx::random::key(1));
   const auto loss = [&](const std::vector<mx::array>& factors) {
     nn::LoraAdapter adapter;
+    adapter.recompute = recompute;
     for (std::size_t i = 0; i < trained.paths.size(); ++i) {
       adapter.layers.insert({trained.paths[i], {factors[2 * i], factors[(2 * i) + 1]}});
     }
@@ -95,7 +96,9 @@ std::vector<Case> cases() {
   Case few{2, 64, {}};
   few.params.target_modules = {"self_attn.q_proj"};
   few.params.num_layers = 10;
-  return {all, wide, few};
+  Case recomputing{2, 128, {}};
+  recomputing.params.grad_checkpoint = true;
+  return {all, wide, few, recomputing};
 }
 
 class FinetuneMemory : public ::testing::TestWithParam<std::size_t> {};
@@ -109,14 +112,15 @@ TEST_P(FinetuneMemory, EstimateIsWithin15PercentOfThePeak) {
   const std::uint64_t others = tensor::memory().active - model->weight_bytes();
   const Trained trained = adapted(*model, settings.params);
   tensor::reset_peak_memory();
-  mx::eval(step_graph(*model, trained, settings.batch, settings.length));
+  mx::eval(step_graph(
+      *model, trained, settings.batch, settings.length, settings.params.grad_checkpoint));
   const auto peak = static_cast<double>(tensor::memory().peak - others);
   const auto estimate = static_cast<double>(model_config::finetune_bytes(
       model->config(), model->weight_bytes(), settings.params, settings.batch, settings.length));
   EXPECT_NEAR(estimate / peak, 1.0, 0.15) << "estimated " << estimate << ", measured " << peak;
 }
 
-INSTANTIATE_TEST_SUITE_P(Settings, FinetuneMemory, ::testing::Range<std::size_t>(0, 3));
+INSTANTIATE_TEST_SUITE_P(Settings, FinetuneMemory, ::testing::Range<std::size_t>(0, 4));
 
 }  // namespace
 }  // namespace hub::models

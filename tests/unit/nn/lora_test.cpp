@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/nn/linear.h"
+#include "core/tensor/ops.h"
 
 namespace hub::nn {
 namespace {
@@ -70,6 +71,9 @@ TEST_F(Lora, EachSpanHasItsOwnAndOtherRowsKeepTheirBits) {
 }
 
 TEST_F(Lora, ARowIsTheSameAloneAndBesideOthers) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
   const std::vector<AdapterSpan> all{{&first_, 0, 6}};
   const std::vector<AdapterSpan> one{{&first_, 0, 1}};
   EXPECT_TRUE(same_bits(rows(linear_(x_, all), 4, 5), linear_(rows(x_, 4, 5), one)));
@@ -140,6 +144,27 @@ TEST_F(Lora, DropoutZeroesAShareAndScalesTheRest) {
   const mx::array doubled = mx::equal(dropped, mx::array(2.0F));
   EXPECT_TRUE(mx::all(mx::logical_or(mx::equal(dropped, zeros), doubled)).item<bool>());
   EXPECT_FALSE(same_bits(dropped, add_adapters(zeros, ones, "m", spans)));
+}
+
+TEST(FusableAdapter, IsPlainLoraOverAllRowsWhereTheKernelsAre) {
+  const mx::array x = tensor::astype(random({4, 64}, 1), mx::bfloat16);
+  LoraAdapter plain;
+  plain.layers.insert({"l", LoraWeights{random({64, 8}, 2), random({8, 32}, 3)}});
+  const auto fuses = [&](const LoraAdapter& adapter, int begin = 0, int end = 4) {
+    const std::vector<AdapterSpan> spans{{&adapter, begin, end}};
+    return fusable_adapter(x, "l", spans) != nullptr;
+  };
+  EXPECT_EQ(fuses(plain), tensor::default_device_is_cuda());
+  EXPECT_FALSE(fuses(plain, 1));
+  EXPECT_FALSE(fuses(plain, 0, 3));
+  LoraAdapter other = plain;
+  other.dropout = 0.1F;
+  EXPECT_FALSE(fuses(other));
+  other = plain;
+  other.layers.at("l").dora = Magnitudes{mx::ones({32}), mx::ones({32})};
+  EXPECT_FALSE(fuses(other));
+  EXPECT_FALSE(fuses(LoraAdapter{}));
+  EXPECT_EQ(fusable_adapter(x, "l", {}), nullptr);
 }
 
 }  // namespace

@@ -23,7 +23,9 @@ data::RowSizes rows(std::size_t count, std::size_t length) {
 }
 
 std::uint64_t bytes(const model_config::FinetuneParams& params, int batch_size, int length) {
-  return model_config::finetune_bytes(config(), kWeights, params, batch_size, length);
+  const auto tokens = static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(length);
+  return model_config::finetune_bytes(
+      config(), kWeights, params, {.tokens = tokens, .trained = tokens}, activations_here());
 }
 
 TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {

@@ -120,6 +120,18 @@ TEST(MakeBatchTest, CutsAtTheEndAndStaysWithinTheLimit) {
   EXPECT_EQ(trained_count(rows[0], 10), 9U);
 }
 
+TEST(MakeBatchTest, LongBatchesHaveTheirOwnMultiple) {
+  const std::vector<data::Example> rows = {sequence(1, 300, 1), sequence(2, 200, 1)};
+  const BatchShape shape{.max_tokens = 290, .pad_multiple = 32, .long_pad_multiple = 128};
+  const std::vector<std::size_t> with_long = {0, 1};
+  const Batch batch = make_batch(rows, with_long, shape);
+  EXPECT_EQ(batch.length, 384);  // of 289 inputs
+  EXPECT_EQ(batch.input_tokens, 490U);
+  EXPECT_EQ(values(batch.inputs)[384 + 199], 399);
+  const std::vector<std::size_t> only_short = {1};
+  EXPECT_EQ(make_batch(rows, only_short, shape).length, 224);
+}
+
 TEST(MakeBatchTest, FirstTokenIsNeverATarget) {
   const std::vector<data::Example> rows = {sequence(1, 3, 3)};
   const std::vector<std::size_t> only = {0};

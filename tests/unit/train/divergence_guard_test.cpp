@@ -37,7 +37,8 @@ TEST(DivergenceGuardTest, SkipsThenReturnsThenFails) {
   EXPECT_EQ(guard.state().skipped, 5);
 }
 
-class BadStepsTest : public testing::Test {
+// With and without the next step's graph built ahead.
+class BadStepsTest : public testing::TestWithParam<bool> {
  protected:
   BadStepsTest() {
     params_.epochs = 3;  // of two steps
@@ -58,6 +59,7 @@ class BadStepsTest : public testing::Test {
         params_,
         4,
         hooks_);
+    training.set_builds_ahead(builds_ahead_);
     const TrainResult result = training.run();
     parameters_ = flat(training.trained());
     return result;
@@ -72,6 +74,7 @@ class BadStepsTest : public testing::Test {
     return "none";
   }
 
+  bool builds_ahead_ = GetParam();
   TinyModel model_;
   model_config::FinetuneParams params_ = tiny_params();
   TrainHooks hooks_;
@@ -81,7 +84,7 @@ class BadStepsTest : public testing::Test {
   std::vector<float> parameters_;
 };
 
-TEST_F(BadStepsTest, ABadStepIsLeftOut) {
+TEST_P(BadStepsTest, ABadStepIsLeftOut) {
   const TrainResult result = train([](int batch) { return batch == 2; });
   EXPECT_EQ(result.steps, 6);
   EXPECT_EQ(result.skipped_steps, 1);
@@ -99,7 +102,22 @@ TEST_F(BadStepsTest, ABadStepIsLeftOut) {
   }
 }
 
-TEST_F(BadStepsTest, SeveralInARowReturnToTheCheckpoint) {
+// What was done ahead of a step that is not applied must be undone.
+TEST_P(BadStepsTest, TheRestIsAsWithoutBuildingAhead) {
+  const auto third = [](int batch) { return batch == 2; };
+  train(third);
+  const std::vector<float> got = parameters_;
+  const TrainState state = last_.value();
+  builds_ahead_ = !builds_ahead_;
+  train(third);
+  EXPECT_EQ(got, parameters_);
+  ASSERT_EQ(state.moments.size(), last_->moments.size());
+  for (std::size_t i = 0; i < state.moments.size(); ++i) {
+    EXPECT_EQ(values_of(state.moments[i]), values_of(last_->moments[i])) << i;
+  }
+}
+
+TEST_P(BadStepsTest, SeveralInARowReturnToTheCheckpoint) {
   hooks_.last_checkpoint = [this] { return last_; };
   params_.nonfinite_patience = 2;
   const TrainResult result = train([](int batch) { return batch == 3 || batch == 4; });
@@ -120,7 +138,7 @@ TEST_F(BadStepsTest, SeveralInARowReturnToTheCheckpoint) {
   EXPECT_EQ(last_->guard.rollbacks, 1);
 }
 
-TEST_F(BadStepsTest, ItFailsAfterTheLastReturn) {
+TEST_P(BadStepsTest, ItFailsAfterTheLastReturn) {
   hooks_.last_checkpoint = [this] { return last_; };
   const std::string error = error_of([](int batch) { return batch >= 2; });
   EXPECT_EQ(error.find("training_diverged: the training diverged at step 5 of 6: loss "), 0U)
@@ -129,10 +147,12 @@ TEST_F(BadStepsTest, ItFailsAfterTheLastReturn) {
   EXPECT_EQ(skipped_.size(), 6U);
 }
 
-TEST_F(BadStepsTest, ItFailsWithoutACheckpoint) {
+TEST_P(BadStepsTest, ItFailsWithoutACheckpoint) {
   const std::string error = error_of([](int batch) { return batch >= 1; });
   EXPECT_EQ(error.find("training_diverged: the training diverged at step 4"), 0U) << error;
 }
+
+INSTANTIATE_TEST_SUITE_P(Ahead, BadStepsTest, testing::Bool());
 
 }  // namespace
 }  // namespace hub::train

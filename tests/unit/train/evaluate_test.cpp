@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
+#include "core/tensor/ops.h"
 #include "core/train/loss.h"
 #include "tests/unit/train/tiny_training.h"
 
@@ -15,7 +16,9 @@ TEST(EvaluateTest, IsWeightedByTokensWhateverTheBatches) {
   const BatchShape shape{.max_tokens = 64, .pad_multiple = 8};
   const EvalResult one = evaluate(model.get(), nullptr, rows, 1, shape);
   const EvalResult four = evaluate(model.get(), nullptr, rows, 4, shape);
-  EXPECT_NEAR(one.loss, four.loss, 1e-5);
+  // A GPU's sums depend on the number of rows.
+  const double tolerance = tensor::default_device_is_gpu() ? 2e-4 : 1e-5;
+  EXPECT_NEAR(one.loss, four.loss, tolerance);
   EXPECT_EQ(one.tokens, four.tokens);
   EXPECT_EQ(one.rows, 9U);
 
@@ -25,7 +28,7 @@ TEST(EvaluateTest, IsWeightedByTokensWhateverTheBatches) {
     mx::array loss = masked_loss_sum(model.get(), nullptr, make_batch(rows, only, shape));
     sum += static_cast<double>(loss.item<float>());
   }
-  EXPECT_NEAR(one.loss, sum / static_cast<double>(one.tokens), 1e-5);
+  EXPECT_NEAR(one.loss, sum / static_cast<double>(one.tokens), tolerance);
 }
 
 TEST(EvaluateTest, AnAdapterCounts) {

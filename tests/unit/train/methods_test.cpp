@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/models/model_tensors.h"
+#include "core/tensor/ops.h"
 #include "core/train/full_weights.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/loss.h"
@@ -68,10 +69,11 @@ class MethodTest : public testing::TestWithParam<std::size_t> {
   }
 
   [[nodiscard]] std::pair<double, std::vector<mx::array>> loss_and_gradients(
-      const Batch& batch) const {
+      const Batch& batch, bool recompute = false) const {
     GradientSum sum(false);
     const auto loss = [&](const std::vector<mx::array>& values) {
-      const PlacedModel model = placed(values);
+      PlacedModel model = placed(values);
+      model.adapter.recompute = recompute;
       return masked_loss_sum(*model.model, &model.adapter, batch);
     };
     sum.add(loss, trained_->parameters, batch.trained_tokens);
@@ -111,6 +113,21 @@ TEST_P(MethodTest, LossAndGradientsEqualMlxLm) {
     const auto wanted = case_.at("gradients").at(names_[i]).get<std::vector<double>>();
     EXPECT_NEAR(std::sqrt(squares), wanted[0], 1e-3 * wanted[0] + 1e-6) << names_[i];
     EXPECT_NEAR(projection, wanted[1], 1e-3 * wanted[0] + 1e-6) << names_[i];
+  }
+}
+
+// The same operations in the same order, only twice (arXiv:1604.06174).
+TEST_P(MethodTest, RecomputedActivationsChangeNoBit) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
+  const Batch cut = batch(false);
+  const auto [wanted_loss, wanted] = loss_and_gradients(cut);
+  const auto [loss, gradients] = loss_and_gradients(cut, true);
+  EXPECT_EQ(loss, wanted_loss);
+  ASSERT_EQ(gradients.size(), wanted.size());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    EXPECT_EQ(values_of(gradients[i]), values_of(wanted[i])) << names_[i];
   }
 }
 

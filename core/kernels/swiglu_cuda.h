@@ -1,0 +1,16 @@
+#pragma once
+
+#include <mlx/array.h>
+
+namespace hub::kernels {
+
+namespace mx = mlx::core;
+
+// True where swiglu_cuda() can compute: on CUDA, a multiple of 2048 elements of a half type.
+bool has_swiglu_cuda(const mx::array& gate, const mx::array& up);
+
+// swiglu.h in one kernel forward and one backward, in float32, each result rounded once; the
+// backward pass keeps gate and up alone. Requires has_swiglu_cuda().
+mx::array swiglu_cuda(const mx::array& gate, const mx::array& up);
+
+}  // namespace hub::kernels

@@ -1,0 +1,75 @@
+"""One fine-tuning job run by the worker itself, without a hub: what its events say of time and memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def write_rows(path: Path, rows: int, length: int) -> Path:
+    """Chat rows that are longer than `length` tokens, so that every batch is full."""
+    text = "one two three four five six seven eight nine ten " * (length // 8 + 1)
+    messages = [{"role": "user", "content": "Count."}, {"role": "assistant", "content": text}]
+    path.write_text((json.dumps({"messages": messages}) + "\n") * rows)
+    return path
+
+
+def run_job(
+    worker: Path,
+    model: Path,
+    data: Path,
+    output: Path,
+    params: Json,
+    *,
+    memory_limit_bytes: int = 0,
+    on_step: Callable[[Json], None] | None = None,
+) -> Json:
+    """Raises RuntimeError with the worker's reason when the job fails."""
+    output.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "protocol": 1,
+        "job_id": output.name,
+        "kind": "finetune",
+        "base": {"folder": str(model), "digest": "", "name": model.name},
+        "adapter": None,
+        "dataset": {"path": str(data), "digest": ""},
+        "params": params,
+        "output_folder": str(output),
+        "memory_limit_bytes": memory_limit_bytes,
+    }
+    spec_file = output / "spec.json"
+    spec_file.write_text(json.dumps(spec))
+    result: Json = {"steps": [], "log": [], "peak_bytes": 0, "resident_bytes": 0}
+    # The worker ends when its standard input closes, so it gets a pipe that stays open.
+    with subprocess.Popen(
+        [worker, "job", "--spec", str(spec_file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            event: Json = json.loads(line)
+            if event["type"] == "ready":
+                result["weight_bytes"] = int(event["weight_bytes"])
+            elif event["type"] == "memory":
+                result["active_bytes"] = int(event["active_bytes"])
+                for key in ("peak_bytes", "resident_bytes"):
+                    result[key] = max(int(event[key]), result[key])
+            elif event["type"] == "metric" and "train_loss" in event:
+                result["steps"].append(event)
+                if on_step:
+                    on_step(event)
+            elif event["type"] == "log":
+                result["log"].append(str(event["message"]))
+            elif event["type"] == "error":
+                raise RuntimeError(str(event["message"]))
+    if process.returncode != 0 or "active_bytes" not in result:
+        raise RuntimeError(f"the worker ended with {process.returncode}")
+    result["step_seconds"] = [1.0 / float(one["iterations_per_second"]) for one in result["steps"]]
+    result["losses"] = [float(one["train_loss"]) for one in result["steps"]]
+    return result
