@@ -19,6 +19,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr double kMaxScale = 1e4;
+constexpr double kMaxBeta = 1e4;
 constexpr int kMany = 1'000'000'000;
 // Integers up to here survive every JSON client.
 constexpr std::int64_t kMaxSeed = 9'007'199'254'740'991;
@@ -184,6 +185,45 @@ void read_schedule(const JsonReader& reader, FinetuneParams& params) {
   read_number(reader, "warmup_init", 0.0, 10.0, params.warmup_init);
 }
 
+// What the objective does not have is refused where it would have changed something.
+void check_objective(const JsonReader& reader, const FinetuneParams& params) {
+  const FinetuneParams defaults;
+  const bool dpo = params.objective == "dpo";
+  const bool sft = params.objective == "sft";
+  if (sft && params.beta != defaults.beta) {
+    refuse(reader, "beta", "absent without objective dpo or orpo", reader.value("beta"));
+  }
+  if (!dpo && params.loss_type != defaults.loss_type) {
+    refuse(reader, "loss_type", "sigmoid without objective dpo", reader.value("loss_type"));
+  }
+  if (params.label_smoothing > 0.0 && (!dpo || params.loss_type != "sigmoid")) {
+    refuse(
+        reader,
+        "label_smoothing",
+        "0 without objective dpo and loss_type sigmoid",
+        reader.value("label_smoothing"));
+  }
+  for (const char* key : {"compat", "train_on_prompt"}) {
+    if (!sft && reader.optional_bool(key).value_or(false)) {
+      refuse(
+          reader, key, fmt::format("false with objective {}", params.objective), reader.value(key));
+    }
+  }
+}
+
+void read_objective(const JsonReader& reader, FinetuneParams& params) {
+  read_choice(
+      reader, "objective", std::array<std::string_view, 3>{"sft", "dpo", "orpo"}, params.objective);
+  read_positive(reader, "beta", kMaxBeta, params.beta);
+  read_below(reader, "label_smoothing", 0.5, params.label_smoothing);
+  read_choice(
+      reader,
+      "loss_type",
+      std::array<std::string_view, 3>{"sigmoid", "hinge", "ipo"},
+      params.loss_type);
+  check_objective(reader, params);
+}
+
 void read_num_layers(const JsonReader& reader, int& field) {
   read_int(reader, "num_layers", -1, 4096, field);
   if (field == 0) {
@@ -191,15 +231,7 @@ void read_num_layers(const JsonReader& reader, int& field) {
   }
 }
 
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-}  // namespace
-
-FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
-  const JsonReader reader(json, path);
+void refuse_unknown(const JsonReader& reader) {
   reader.refuse_unknown(
       {"early_stopping_min_delta",
        "save_best",
@@ -211,6 +243,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "alpha",
        "rslora",
        "method",
+       "objective",
+       "beta",
+       "label_smoothing",
+       "loss_type",
        "rank",
        "scale",
        "dropout",
@@ -243,9 +279,22 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "train_on_prompt",
        "compat",
        "seed"});
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+}  // namespace
+
+FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
+  const JsonReader reader(json, path);
+  refuse_unknown(reader);
   FinetuneParams params;
   read_choice(
       reader, "method", std::array<std::string_view, 3>{"lora", "dora", "full"}, params.method);
+  read_objective(reader, params);
   read_int(reader, "rank", 1, 512, params.rank);
   read_scale(reader, params);
   read_below(reader, "dropout", 1.0, params.dropout);
@@ -288,6 +337,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
 Json FinetuneParams::to_json() const {
   Json json = Json::object();
   json["method"] = method;
+  json["objective"] = objective;
+  json["beta"] = beta;
+  json["label_smoothing"] = label_smoothing;
+  json["loss_type"] = loss_type;
   json["rank"] = rank;
   json["scale"] = scale;
   json["alpha"] = or_null(alpha);

@@ -12,7 +12,6 @@
 #include "core/base/error.h"
 #include "core/tensor/ops.h"
 #include "core/train/gradient_clip.h"
-#include "core/train/loss.h"
 #include "core/train/random_stream.h"
 
 namespace hub::train {
@@ -87,18 +86,20 @@ void Trainer::ask() {
 void Trainer::step(const StepBatches& batches) {
   GradientSum sum(params_.compat);
   std::size_t input_tokens = 0;
+  std::size_t trained_tokens = 0;
   int draws = 0;
   double seconds = 0.0;
   for (const auto& indices : batches) {
     ask();  // may wait: not counted as time of training
     const double start = base::steady_seconds();
-    const Batch batch = make_batch(data_.train, indices, shape_);
+    const LossBatch batch = objective_->batch(indices);
     add_batch(sum, batch, dropout_draws_ + draws);
     draws += trained_->dropout > 0.0F ? 1 : 0;
     if (batches.size() > 1) {  // frees this batch's activations before the next one's are made
       sum.evaluate();
     }
     input_tokens += batch.input_tokens;
+    trained_tokens += batch.trained_tokens;
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
@@ -117,7 +118,11 @@ void Trainer::step(const StepBatches& batches) {
   window_.input_tokens += input_tokens;
   window_.loss_sum += static_cast<double>(mx::array(sum.loss()).item<float>());
   window_.loss_weight += sum.weight();
-  window_.trained_tokens += sum.tokens();
+  window_.trained_tokens += trained_tokens;
+  if (sum.others()) {
+    window_.rewards = window_.rewards.value_or(Rewards{});
+    window_.rewards->add(sum.others()->data<float>());
+  }
   window_.seconds += seconds + base::steady_seconds() - start;
 }
 
@@ -130,7 +135,7 @@ void Trainer::clear_cache(std::size_t input_tokens) {
   }
 }
 
-void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
+void Trainer::add_batch(GradientSum& sum, const LossBatch& batch, int draw) const {
   std::optional<mx::array> dropout_key;
   if (trained_->dropout > 0.0F) {
     dropout_key = mx::random::key(
@@ -138,9 +143,9 @@ void Trainer::add_batch(GradientSum& sum, const Batch& batch, int draw) const {
   }
   const auto loss_sum = [&](const std::vector<mx::array>& parameters) {
     const PlacedModel placed = trained_->place(model_, parameters, dropout_key);
-    return masked_loss_sum(*placed.model, &placed.adapter, batch);
+    return batch.sums(placed);
   };
-  sum.add(loss_sum, trained_->parameters, batch.trained_tokens);
+  sum.add(loss_sum, trained_->parameters, batch.weight);
 }
 
 bool Trainer::update(GradientSum& sum) {
@@ -152,6 +157,9 @@ bool Trainer::update(GradientSum& sum) {
   std::vector<mx::array> outputs = gradients;
   outputs.push_back(sum.loss());
   outputs.push_back(norm);
+  if (sum.others()) {
+    outputs.push_back(*sum.others());
+  }
   mx::eval(outputs);
   outputs.clear();
   learning_rate_ = schedule_.at(optimizer_->updates()) * guard_.state().rate_factor;
@@ -246,6 +254,9 @@ void Trainer::report() {
     report.peak_memory_bytes = memory.peak;
     report.active_memory_bytes = memory.active;
     report.cache_memory_bytes = memory.cache;
+    if (window_.rewards) {
+      report.rewards = window_.rewards->mean(static_cast<double>(window_.loss_weight));
+    }
     hooks_.reported(report);
   }
   window_ = {};
@@ -260,8 +271,7 @@ void Trainer::run_evaluation() {
     ask();
     return true;
   };
-  const EvalResult evaluated =
-      evaluate(*placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going);
+  const EvalResult evaluated = evaluate(placed, *held_out_, batch_size_, keep_going);
   evaluated_step_ = step_;
   if (step_ == 0) {
     result_.eval_loss_before = evaluated.loss;

@@ -14,6 +14,7 @@
 #include "core/train/divergence_guard.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
+#include "core/train/objective.h"
 #include "core/train/optimizer.h"
 #include "core/train/step_plan.h"
 #include "core/train/train_report.h"
@@ -50,13 +51,15 @@ struct TrainData {
 };
 
 // Trains an adapter over a fixed base, or a model's own weights. A step is one optimizer update:
-// the mean gradient over `grad_accumulation_steps` batches. Equal arguments give an equal result,
-// bit for bit, on the same machine. Belongs to the thread that owns MLX.
+// the mean gradient over `grad_accumulation_steps` batches, of what params.objective says. Equal
+// arguments give an equal result, bit for bit, on the same machine. Belongs to the thread that owns
+// MLX.
 class Trainer {
  public:
-  // Rows without a trained token within max_seq_length are left out, which is logged. Throws
-  // kUnprocessable (`no_trained_tokens`) when none is left, kNotImplemented for settings that this
-  // trainer does not have.
+  // Rows without a trained token within max_seq_length (pairs without one in each answer) are left
+  // out, which is logged. Throws kUnprocessable (`no_trained_tokens`) when none is left, and
+  // (`dataset_format`) for rows that the objective does not take, kNotImplemented for settings that
+  // this trainer does not have.
   Trainer(
       const models::LanguageModel& model,
       std::unique_ptr<Trainable> trained,
@@ -79,11 +82,12 @@ class Trainer {
 
  private:
   [[nodiscard]] TrainState state() const;
+  [[nodiscard]] bool fit(const std::vector<mx::array>& references) const;
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const StepBatches& batches);
   void clear_cache(std::size_t input_tokens);
-  void add_batch(GradientSum& sum, const Batch& batch, int draw) const;
+  void add_batch(GradientSum& sum, const LossBatch& batch, int draw) const;
   // False when the step was not applied.
   bool update(GradientSum& sum);
   void handle_bad_step(DivergenceGuard::Verdict verdict, double loss, double norm);
@@ -105,6 +109,8 @@ class Trainer {
   TrainHooks hooks_;
   std::size_t rows_given_;  // before those without targets were left out
   TrainData data_;
+  std::unique_ptr<Objective> objective_;  // over data_.train
+  std::unique_ptr<Objective> held_out_;   // over data_.valid
   StepPlan plan_;
   LrSchedule schedule_;
   std::unique_ptr<Optimizer> optimizer_;
