@@ -49,7 +49,9 @@ train::TrainData load_data(
     const JobSpec& spec, const FinetuneParams& params, const EmitEvent& emit) {
   const auto builder = data::ExampleBuilder::load(
       spec.base_folder,
-      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+      {.max_seq_length = params.max_seq_length,
+       .train_on_prompt = params.train_on_prompt,
+       .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(spec.dataset_path);
   auto all = load_examples(files.train, spec.dataset_digest, builder, emit).examples;
   const auto valid_file = spec.valid_path ? spec.valid_path : files.valid;
@@ -203,6 +205,17 @@ double memory_share(const train::StepReport& report) {
                                              static_cast<double>(report.peak_memory_bytes);
 }
 
+// Adds what preference training reports beside its loss; `prefix` "" or "eval_".
+void add_rewards(
+    Json& metric, const std::string& prefix, const std::optional<train::Rewards>& rewards) {
+  if (rewards) {
+    metric[prefix + "reward_chosen"] = rewards->chosen;
+    metric[prefix + "reward_rejected"] = rewards->rejected;
+    metric[prefix + "reward_accuracy"] = rewards->accuracy;
+    metric[prefix + "reward_margin"] = rewards->margin();
+  }
+}
+
 // Turns what the trainer reports into events.
 class Reporter {
  public:
@@ -215,20 +228,21 @@ class Reporter {
 
   void reported(const train::StepReport& report) {
     iterations_per_second_ = report.iterations_per_second;
-    emit_(
-        "metric",
-        {{"step", report.step},
-         {"train_loss", report.train_loss},
-         {"learning_rate", report.learning_rate},
-         {"iterations_per_second", report.iterations_per_second},
-         {"tokens_per_second", report.tokens_per_second},
-         {"input_tokens_per_second", report.input_tokens_per_second},
-         {"trained_tokens", report.trained_tokens},
-         {"grad_norm", report.grad_norm},
-         {"peak_memory_bytes", report.peak_memory_bytes},
-         {"active_memory_bytes", report.active_memory_bytes},
-         {"cache_memory_bytes", report.cache_memory_bytes},
-         {"active_memory_share", memory_share(report)}});
+    Json metric = {
+        {"step", report.step},
+        {"train_loss", report.train_loss},
+        {"learning_rate", report.learning_rate},
+        {"iterations_per_second", report.iterations_per_second},
+        {"tokens_per_second", report.tokens_per_second},
+        {"input_tokens_per_second", report.input_tokens_per_second},
+        {"trained_tokens", report.trained_tokens},
+        {"grad_norm", report.grad_norm},
+        {"peak_memory_bytes", report.peak_memory_bytes},
+        {"active_memory_bytes", report.active_memory_bytes},
+        {"cache_memory_bytes", report.cache_memory_bytes},
+        {"active_memory_share", memory_share(report)}};
+    add_rewards(metric, "", report.rewards);
+    emit_("metric", metric);
     progress(report.step);
   }
 
@@ -266,7 +280,9 @@ class Reporter {
   }
 
   void evaluated(const train::EvalReport& report) {
-    emit_("metric", {{"step", report.step}, {"eval_loss", report.result.loss}});
+    Json metric = {{"step", report.step}, {"eval_loss", report.result.loss}};
+    add_rewards(metric, "eval_", report.result.rewards);
+    emit_("metric", metric);
   }
 
  private:

@@ -25,7 +25,9 @@ struct JobArguments {
 // finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
 //   training starts from; the adapter is written to "output_folder". A "seed" overrides the
 //   params'. result {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
-//           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}
+//           "trained_tokens","seconds","peak_memory_bytes","stop_reason"}. With objective dpo or
+//   orpo the losses are means over pairs, and metrics have "reward_chosen","reward_rejected",
+//   "reward_accuracy","reward_margin"; those of evaluations the same with "eval_" in front
 // evaluate: "params" are EvaluateParams (core/model_config/evaluate_params.h).
 //   result {"rows","seconds"} and, by task, {"loss","perplexity","tokens"},
 //   {"exact_match","normalized_match","generated_tokens"} or

@@ -14,7 +14,8 @@ namespace hub::hub {
 // the model's headers and tokenizes the data set once, when made. Immutable; thread-safe.
 class FinetuneEstimate {
  public:
-  // Throws what reading a data set or a model folder throws.
+  // Throws what reading a data set or a model folder throws, and kUnprocessable (`dataset_format`)
+  // for rows that the objective does not take.
   FinetuneEstimate(
       const std::filesystem::path& base_folder,
       const std::filesystem::path& dataset_path,

@@ -22,7 +22,8 @@ struct FinetunePlan {
   std::uint64_t estimated_bytes = 0;  // the worker process at its highest
 };
 
-// Tokenizes the data set. Throws what reading a data set or a model folder throws.
+// Tokenizes the data set. Throws what reading a data set or a model folder throws, and
+// kUnprocessable (`dataset_format`) for rows that the objective does not take.
 FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,
