@@ -67,7 +67,8 @@ struct TrainOptions {
   std::string data;
   std::optional<std::filesystem::path> config;  // YAML as mlx_lm.lora reads it
   std::optional<std::string> name;
-  std::vector<std::string> settings;  // "key=value"
+  std::optional<std::string> objective;  // sft, dpo, orpo
+  std::vector<std::string> settings;     // "key=value"
   bool watch = false;
   bool dry_run = false;  // only show what the job would take
   bool json = false;

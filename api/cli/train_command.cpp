@@ -92,6 +92,12 @@ MlxLmConfig config_of(const TrainOptions& options) {
 Json job_body(const TrainOptions& options, const MlxLmConfig& config) {
   Json body = {{"type", "finetune"}, {"model", *config.model}, {"dataset", ""}};
   Json params = base::parse_json(config.params, "the configuration");
+  if (options.objective) {
+    params["objective"] = *options.objective;
+    if (*options.objective != "sft") {
+      params.erase("train_on_prompt");  // mlx-lm's default is true, and here it means nothing
+    }
+  }
   for (const std::string& setting : options.settings) {
     auto [key, value] = setting_of(setting);
     const bool of_job = key == "priority" || key == "timeout_seconds";
