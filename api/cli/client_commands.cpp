@@ -143,6 +143,10 @@ void add_train(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
       "JSONL file, folder with train.jsonl, or the name of a registered data set");
   command->add_option("--name", options->name, "name of the result");
   command
+      ->add_option(
+          "--objective", options->objective, "sft (default), dpo or orpo (on preference rows)")
+      ->check(CLI::IsMember({"sft", "dpo", "orpo"}));
+  command
       ->add_option("--set", options->settings, "key=value, for example rank=16 (docs/training.md)")
       ->type_size(1)
       ->expected(1, 64);

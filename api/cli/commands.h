@@ -67,7 +67,8 @@ struct TrainOptions {
   std::string data;
   std::optional<std::filesystem::path> config;  // YAML as mlx_lm.lora reads it
   std::optional<std::string> name;
-  std::vector<std::string> settings;  // "key=value"
+  std::optional<std::string> objective;  // sft, dpo, orpo
+  std::vector<std::string> settings;     // "key=value"
   // Ranks that train together. The rows that `config` gives a step are shared out among them, as
   // mlx.launch's ranks share them.
   std::optional<int> data_parallel;

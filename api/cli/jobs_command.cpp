@@ -68,6 +68,8 @@ std::string metric_text(const Json& metric) {
   add("step", "step {:.0f}");
   add("train_loss", "train_loss {:.4f}");
   add("eval_loss", "eval_loss {:.4f}");
+  add("reward_accuracy", "reward_accuracy {:.2f}");
+  add("eval_reward_accuracy", "eval_reward_accuracy {:.2f}");
   add("iterations_per_second", "{:.2f} it/s");
   add("tokens_per_second", "{:.0f} tok/s");
   return fmt::format("{}", fmt::join(words, "  "));

@@ -1,4 +1,5 @@
-// Reads what mlx_lm/lora.py › CONFIG_DEFAULTS and mlx_lm/tuner/utils.py › build_schedule define.
+// Reads what mlx_lm/lora.py › CONFIG_DEFAULTS and mlx_lm/tuner/utils.py › build_schedule define,
+// and what mlx_lm_lora/train.py › CONFIG_DEFAULTS adds for DPO and ORPO.
 #include "api/cli/mlx_lm_config.h"
 
 #include <algorithm>
@@ -37,6 +38,7 @@ class Mapping {
     result_.model = text("model");
     result_.data = text("data");
     refuse_what_is_not_done_here();
+    objective();
     method();
     optimizer();
     schedule();
@@ -54,6 +56,9 @@ class Mapping {
         {"model",
          "train",
          "fine_tune_type",
+         "train_mode",
+         "beta",
+         "dpo_cpo_loss_type",
          "optimizer",
          "optimizer_config",
          "data",
@@ -138,6 +143,21 @@ class Mapping {
       if (text(key).value_or(usual) != usual) {
         refuse(key, fmt::format("fields have fixed names here: rename yours to '{}'", usual));
       }
+    }
+  }
+
+  void objective() {
+    const std::string mode = text("train_mode").value_or("sft");
+    if (mode != "sft" && mode != "dpo" && mode != "orpo") {
+      refuse("train_mode", fmt::format("must be sft, dpo or orpo, got {}", mode));
+    }
+    compares_answers_ = mode != "sft";
+    if (compares_answers_) {  // elsewhere the settings of preference training mean nothing
+      set("objective", mode);
+      set("beta", reader_.optional_number("beta", 0.0, 1e4).value_or(0.1));
+    }
+    if (mode == "dpo") {
+      set("loss_type", text("dpo_cpo_loss_type").value_or("sigmoid"));
     }
   }
 
@@ -252,7 +272,7 @@ class Mapping {
     set("seed", integer("seed", 0, 0));
     set("max_seq_length", integer("max_seq_length", 8, 2048));
     set("grad_checkpoint", flag("grad_checkpoint"));
-    set("train_on_prompt", !flag("mask_prompt"));
+    set("train_on_prompt", !flag("mask_prompt") && !compares_answers_);
     if (const auto path = text("adapter_path")) {
       const std::filesystem::path folder(*path);
       const std::string last =
@@ -306,6 +326,7 @@ class Mapping {
 
   JsonReader reader_;
   Json params_ = Json::object();
+  bool compares_answers_ = false;  // preference training, which never trains on prompts
   MlxLmConfig result_;
 };
 

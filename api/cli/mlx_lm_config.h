@@ -8,7 +8,8 @@
 
 namespace hub::api {
 
-// A configuration of `mlx_lm.lora --config` (mlx_lm/lora.py, CONFIG_DEFAULTS) as a job of ours.
+// A configuration of `mlx_lm.lora --config` (mlx_lm/lora.py, CONFIG_DEFAULTS) as a job of ours,
+// with mlx-lm-lora's settings of preference training (train_mode, beta, dpo_cpo_loss_type).
 struct MlxLmConfig {
   std::optional<std::string> model;
   std::optional<std::string> data;

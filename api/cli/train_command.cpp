@@ -115,6 +115,12 @@ Json job_body(const TrainOptions& options, const MlxLmConfig& config) {
     share_rows(params, *options.data_parallel);
     params["data_parallel"] = *options.data_parallel;
   }
+  if (options.objective) {
+    params["objective"] = *options.objective;
+    if (*options.objective != "sft") {
+      params.erase("train_on_prompt");  // mlx-lm's default is true, and here it means nothing
+    }
+  }
   for (const std::string& setting : options.settings) {
     auto [key, value] = setting_of(setting);
     const bool of_job = key == "priority" || key == "timeout_seconds";

@@ -18,15 +18,23 @@ using base::JsonReader;
 
 constexpr int kJobsLookedAt = 100;
 
-// Trained tokens a second of the newest finished job on the same version; nullopt when there is
-// none.
-std::optional<double> measured_speed(hub::Hub& hub, const std::string& version_id) {
+// What the job was for; jobs of before there was a choice have none in their params.
+std::string objective_of(const jobs::Job& job) {
+  const Json spec = stored_json(job.spec_json);
+  const auto params = spec.find("params");
+  return params != spec.end() && params->is_object() ? params->value("objective", "sft") : "sft";
+}
+
+// Trained tokens a second of the newest finished job on the same version with the same objective;
+// nullopt when there is none.
+std::optional<double> measured_speed(
+    hub::Hub& hub, const std::string& version_id, const std::string& objective) {
   jobs::JobFilter filter;
   filter.kind = "finetune";
   filter.state = jobs::JobState::kCompleted;
   filter.limit = kJobsLookedAt;
   for (const jobs::Job& job : hub.queue.list(filter)) {
-    if (job.version_id == version_id) {
+    if (job.version_id == version_id && objective_of(job) == objective) {
       const Json metrics = stored_json(job.metrics_json);
       const auto speed = metrics.find("tokens_per_second");
       if (speed != metrics.end() && speed->is_number() && speed->get<double>() > 0.0) {
@@ -69,7 +77,7 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       hub.rank_hosts.local_ranks(params.data_parallel),
       hub.device.activations());
   const auto& version = inputs.model.adapter ? *inputs.model.adapter : inputs.model.base;
-  const auto speed = measured_speed(hub, version.id);
+  const auto speed = measured_speed(hub, version.id, params.objective);
   Json answer = {
       {"parameters", plan.parameters},
       {"trainable_parameters", plan.trainable_parameters},

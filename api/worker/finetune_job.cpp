@@ -9,6 +9,7 @@
 
 #include "api/worker/memory_event.h"
 #include "api/worker/rank_group.h"
+#include "api/worker/training_events.h"
 #include "api/worker/training_samples.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -32,7 +33,6 @@ namespace {
 using base::Json;
 using model_config::FinetuneParams;
 
-constexpr double kSecondsBetweenProgress = 1.0;
 constexpr std::uint64_t kLargestCache = 1ULL << 30U;
 constexpr std::uint64_t kLargestGpuCache = 4ULL << 30U;
 
@@ -69,7 +69,9 @@ train::TrainData load_data(
     const JobSpec& spec, const FinetuneParams& params, const EmitEvent& emit) {
   const auto builder = data::ExampleBuilder::load(
       spec.base_folder,
-      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+      {.max_seq_length = params.max_seq_length,
+       .train_on_prompt = params.train_on_prompt,
+       .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(spec.dataset_path);
   auto all = load_examples(files.train, spec.dataset_digest, builder, emit).examples;
   const auto valid_file = spec.valid_path ? spec.valid_path : files.valid;
@@ -232,97 +234,6 @@ std::optional<train::TrainState> saved_state(
   return std::nullopt;
 }
 
-// How much of the peak is in arrays now; what is low between steps is what steps need for
-// themselves.
-double memory_share(const train::StepReport& report) {
-  return report.peak_memory_bytes == 0 ? 0.0
-                                       : static_cast<double>(report.active_memory_bytes) /
-                                             static_cast<double>(report.peak_memory_bytes);
-}
-
-// Turns what the trainer reports into events.
-class Reporter {
- public:
-  explicit Reporter(const EmitEvent& emit) : emit_(emit) {}
-
-  void started(int step, int total_steps) {
-    total_steps_ = total_steps;
-    progress(step);
-  }
-
-  void reported(const train::StepReport& report) {
-    iterations_per_second_ = report.iterations_per_second;
-    emit_(
-        "metric",
-        {{"step", report.step},
-         {"train_loss", report.train_loss},
-         {"learning_rate", report.learning_rate},
-         {"ranks", report.ranks},
-         {"iterations_per_second", report.iterations_per_second},
-         {"tokens_per_second", report.tokens_per_second},
-         {"input_tokens_per_second", report.input_tokens_per_second},
-         {"trained_tokens", report.trained_tokens},
-         {"grad_norm", report.grad_norm},
-         {"peak_memory_bytes", report.peak_memory_bytes},
-         {"active_memory_bytes", report.active_memory_bytes},
-         {"cache_memory_bytes", report.cache_memory_bytes},
-         {"active_memory_share", memory_share(report)}});
-    progress(report.step);
-  }
-
-  // Also between reports a person sees that it moves.
-  void polled(int step) {
-    if (base::steady_seconds() - last_progress_ >= kSecondsBetweenProgress) {
-      progress(step);
-    }
-  }
-
-  // A figure that is no number has no JSON: it goes as text.
-  void skipped(const train::SkippedStep& skipped) {
-    emit_(
-        "log",
-        {{"level", "warning"},
-         {"message",
-          fmt::format(
-              "step {} is skipped ({} in a row): loss {}, gradient norm {}, learning rate {:g}",
-              skipped.step,
-              skipped.in_a_row,
-              skipped.loss,
-              skipped.grad_norm,
-              skipped.learning_rate)},
-         {"step", skipped.step},
-         {"in_a_row", skipped.in_a_row},
-         {"loss", fmt::format("{}", skipped.loss)},
-         {"grad_norm", fmt::format("{}", skipped.grad_norm)},
-         {"learning_rate", skipped.learning_rate},
-         {"rolls_back", skipped.rolls_back}});
-    emit_(
-        "metric",
-        {{"step", skipped.step},
-         {"skipped_in_a_row", skipped.in_a_row},
-         {"learning_rate", skipped.learning_rate}});
-  }
-
-  void evaluated(const train::EvalReport& report) {
-    emit_("metric", {{"step", report.step}, {"eval_loss", report.result.loss}});
-  }
-
- private:
-  void progress(int step) {
-    last_progress_ = base::steady_seconds();
-    Json data = {{"step", step}, {"total", total_steps_}, {"eta_seconds", nullptr}};
-    if (iterations_per_second_ > 0.0) {
-      data["eta_seconds"] = (total_steps_ - step) / iterations_per_second_;
-    }
-    emit_("progress", data);
-  }
-
-  const EmitEvent& emit_;
-  int total_steps_ = 0;
-  double iterations_per_second_ = 0.0;
-  double last_progress_ = 0.0;
-};
-
 Json optional_json(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
@@ -350,11 +261,11 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   const train::Checkpoints checkpoints(
       spec.output_folder / "checkpoints", *model, extra, params.keep_checkpoints);
   const auto adapter_folder = spec.output_folder / "adapter";
-  Reporter reporter(emit);
+  TrainingEvents events(emit);
 
   train::TrainHooks hooks;
-  hooks.reported = [&](const train::StepReport& report) { reporter.reported(report); };
-  hooks.evaluated = [&](const train::EvalReport& report) { reporter.evaluated(report); };
+  hooks.reported = [&](const train::StepReport& report) { events.reported(report); };
+  hooks.evaluated = [&](const train::EvalReport& report) { events.evaluated(report); };
   std::optional<TrainingSamples> samples;
   if (!params.sample_prompts.empty()) {
     samples.emplace(spec, params, model->config());
@@ -362,7 +273,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
       samples->draw(step, placed, go_on, emit);
     };
   }
-  hooks.skipped = [&](const train::SkippedStep& skipped) { reporter.skipped(skipped); };
+  hooks.skipped = [&](const train::SkippedStep& skipped) { events.skipped(skipped); };
   hooks.last_checkpoint = [&] { return saved_state(state_file, fingerprint, emit); };
   hooks.best = [&](int step, const train::Trainable& trained) {
     checkpoints.save_best(trained);
@@ -370,7 +281,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   };
   hooks.log = [&](const std::string& message) { log_info(emit, message); };
   hooks.poll = [&](int step) {
-    reporter.polled(step);
+    events.polled(step);
     return next_command(group, control);
   };
   hooks.finished = [&](int /*step*/, const train::Trainable& trained) {
@@ -398,7 +309,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     trainer.restore(std::move(*saved));
     log_info(emit, fmt::format("goes on after step {} of {}", step, trainer.total_steps()));
   }
-  reporter.started(trainer.step(), trainer.total_steps());
+  events.started(trainer.step(), trainer.total_steps());
   const train::TrainResult result = trainer.run();
   emit("memory", memory_event());
   return {

@@ -31,7 +31,10 @@ struct JobArguments {
 //   params'. "distributed" is the backend over which params.data_parallel workers of this
 //   specification train together; rank 0 alone writes, reports and takes commands. result
 //   {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
-//           "trained_tokens","seconds","peak_memory_bytes","stop_reason","ranks"}
+//           "trained_tokens","seconds","peak_memory_bytes","stop_reason","ranks"}. With objective
+//   dpo or orpo the losses are means over pairs, and metrics have "reward_chosen",
+//   "reward_rejected","reward_accuracy","reward_margin"; those of evaluations the same with "eval_"
+//   in front
 // evaluate: "params" are EvaluateParams (core/model_config/evaluate_params.h).
 //   result {"rows","seconds"} and, by task, {"loss","perplexity","tokens"},
 //   {"exact_match","normalized_match","generated_tokens"} or

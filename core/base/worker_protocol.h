@@ -17,7 +17,8 @@ namespace hub::base {
 //   ready      {"socket"?, "weight_bytes", "pid"}  an engine listens, or a job has loaded its model
 //   progress   {"step","total","eta_seconds"}  jobs
 //   metric     {"step","train_loss"?,"eval_loss"?,"learning_rate"?,"iterations_per_second"?,
-//               "tokens_per_second"?,"trained_tokens"?,"grad_norm"?,"peak_memory_bytes"?}
+//               "tokens_per_second"?,"trained_tokens"?,"grad_norm"?,"peak_memory_bytes"?,
+//               "reward_accuracy"?,…}
 //   memory     {"active_bytes","cache_bytes","peak_bytes","resident_bytes","device_limit_bytes"?}
 //   work       {"steps","requests"}  engines, once a second: "steps" stands still when it hangs
 //   usage      {"request_id","prompt_tokens","completion_tokens","ttft_seconds","seconds",

@@ -33,10 +33,10 @@ class SpanFinder {
         text_(chat_template.render(
             {.messages = messages_, .tools = tools_, .add_generation_prompt = false})) {}
 
-  RenderedChat find() {
+  RenderedChat find(std::size_t first) {
     RenderedChat result;
     std::size_t floor = 0;  // turns follow one another
-    for (std::size_t turn = 0; turn < messages_.size(); ++turn) {
+    for (std::size_t turn = first; turn < messages_.size(); ++turn) {
       if (messages_[turn]["role"] != "assistant") {
         continue;
       }
@@ -155,8 +155,11 @@ class SpanFinder {
 }  // namespace
 
 RenderedChat render_chat(
-    const text::ChatTemplate& chat_template, const Json& messages, const Json* tools) {
-  return SpanFinder(chat_template, messages, tools).find();
+    const text::ChatTemplate& chat_template,
+    const Json& messages,
+    const Json* tools,
+    std::size_t first) {
+  return SpanFinder(chat_template, messages, tools).find(first);
 }
 
 }  // namespace hub::data

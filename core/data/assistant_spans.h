@@ -32,8 +32,12 @@ struct RenderedChat {
 // be what follows the content in the shorter conversation. Where that fails the turn is not
 // covered, and `problem` says so.
 //
-// Throws kInvalidArgument when the template refuses the whole conversation.
+// Turns before message `first` are no spans. Throws kInvalidArgument when the template refuses the
+// whole conversation.
 RenderedChat render_chat(
-    const text::ChatTemplate& chat_template, const base::Json& messages, const base::Json* tools);
+    const text::ChatTemplate& chat_template,
+    const base::Json& messages,
+    const base::Json* tools,
+    std::size_t first = 0);
 
 }  // namespace hub::data

@@ -93,6 +93,8 @@ std::string_view to_string(RowFormat format) {
       return "choice";
     case RowFormat::kShareGpt:
       return "sharegpt";
+    case RowFormat::kPreference:
+      return "preference";
   }
   return "";
 }

@@ -13,10 +13,18 @@
 namespace hub::data {
 
 // How a row says what is trained: by `messages`; `prompt` and `completion`; `text`; `instruction`
-// and `output`; `conversations`; `prompt`, `choices` and `answer`.
-enum class RowFormat : std::uint8_t { kChat, kCompletion, kText, kAlpaca, kShareGpt, kChoice };
+// and `output`; `conversations`; `prompt`, `choices` and `answer`; `chosen` and `rejected`.
+enum class RowFormat : std::uint8_t {
+  kChat,
+  kCompletion,
+  kText,
+  kAlpaca,
+  kShareGpt,
+  kChoice,
+  kPreference
+};
 
-// "chat", "completion", "text", "alpaca", "sharegpt", "choice"
+// "chat", "completion", "text", "alpaca", "sharegpt", "choice", "preference"
 std::string_view to_string(RowFormat format);
 
 // One good row. `json` is the row itself: an object whose fields have the right shapes.

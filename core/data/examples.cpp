@@ -12,6 +12,7 @@
 #include "core/base/lenient_json.h"
 #include "core/data/assistant_spans.h"
 #include "core/data/chat_shapes.h"
+#include "core/data/preference.h"
 #include "core/data/row_shape.h"
 
 namespace hub::data {
@@ -84,6 +85,19 @@ std::size_t Example::trained_count() const {
   return static_cast<std::size_t>(std::count(trained.begin(), trained.end(), 1));
 }
 
+std::size_t Example::length() const {
+  return rejected ? std::max(tokens.size(), rejected->tokens.size()) : tokens.size();
+}
+
+TokenCount count_tokens(const Example& example) {
+  TokenCount count{.all = example.tokens.size(), .trained = example.trained_count()};
+  if (example.rejected) {
+    count.all += example.rejected->tokens.size();
+    count.trained += example.rejected->trained_count();
+  }
+  return count;
+}
+
 ExampleBuilder::ExampleBuilder(
     std::shared_ptr<const text::Tokenizer> tokenizer,
     std::shared_ptr<const text::ChatTemplate> chat_template,
@@ -107,10 +121,10 @@ Tokens chat_tokens(
     const text::Tokenizer& tokenizer,
     const text::ChatTemplate& chat_template,
     const Json& row,
-    RowFormat format) {
+    const Json& messages,
+    std::size_t first = 0) {
   const auto tools = row_tools(row);
-  RenderedChat chat =
-      render_chat(chat_template, row_messages(row, format), tools ? &*tools : nullptr);
+  RenderedChat chat = render_chat(chat_template, messages, tools ? &*tools : nullptr, first);
   Tokens tokens = mark_spans(tokenizer.encode_with_offsets(chat.text), chat.assistant);
   tokens.problem = std::move(chat.problem);
   return tokens;
@@ -128,18 +142,103 @@ Tokens plain_completion(
   return tokens;
 }
 
+// Cut to the longest length, if then a trained token is left.
+BuiltRow finish(Tokens tokens, const ExampleOptions& options, RowFormat format) {
+  BuiltRow built;
+  Example& example = tokens.example;
+  if (options.train_on_prompt) {
+    std::fill(example.trained.begin(), example.trained.end(), std::uint8_t{1});
+    tokens.problem.clear();
+  }
+  built.problem = std::move(tokens.problem);
+  built.full_length = example.tokens.size();
+  const auto limit = static_cast<std::size_t>(std::max(options.max_seq_length, 0));
+  built.truncated = built.full_length > limit;
+  example.tokens.resize(std::min(built.full_length, limit));
+  example.trained.resize(example.tokens.size());
+  if (!example.trained.empty()) {
+    example.trained[0] = 0;
+  }
+  if (example.trained_count() > 0) {
+    built.example = std::move(example);
+  } else if (built.truncated) {
+    built.problem = fmt::format(
+        "skipped: nothing to train on is left of {} tokens after cutting at max_seq_length {}",
+        built.full_length,
+        limit);
+  } else if (built.problem.empty()) {
+    const bool turns = format == RowFormat::kChat || format == RowFormat::kShareGpt;
+    built.problem = turns ? "skipped: no assistant message has a token to train on"
+                          : "skipped: it has no token to train on";
+  }
+  return built;
+}
+
+// Two answers as one row.
+BuiltRow join(BuiltRow chosen, BuiltRow rejected) {
+  BuiltRow pair;
+  pair.full_length = std::max(chosen.full_length, rejected.full_length);
+  pair.truncated = chosen.truncated || rejected.truncated;
+  for (const auto& [name, half] :
+       {std::pair("chosen", &chosen), std::pair("rejected", &rejected)}) {
+    if (pair.problem.empty() && !half->problem.empty()) {
+      pair.problem = fmt::format("with '{}' as the answer: {}", name, half->problem);
+    }
+  }
+  if (!chosen.example || !rejected.example) {
+    return pair;
+  }
+  if (chosen.example->tokens == rejected.example->tokens) {
+    pair.problem = fmt::format(
+        "skipped: 'chosen' and 'rejected' are the same{}",
+        pair.truncated ? " after cutting at max_seq_length" : "");
+    return pair;
+  }
+  pair.example = *std::move(chosen.example);
+  pair.example->rejected = std::make_shared<const Example>(*std::move(rejected.example));
+  return pair;
+}
+
 }  // namespace
+
+BuiltRow ExampleBuilder::build_pair(const Json& row) const {
+  const auto finished = [this](Tokens tokens) {
+    return finish(std::move(tokens), options_, RowFormat::kPreference);
+  };
+  if (chat_template_ == nullptr) {
+    if (!is_plain_preference(row)) {
+      BuiltRow refused;
+      refused.problem =
+          "the model has no chat template, so it can be trained on 'prompt', 'chosen' and "
+          "'rejected' that are texts without 'system', but not on messages";
+      return refused;
+    }
+    const auto plain = [&](const char* answer) {
+      return finished(plain_completion(*tokenizer_, row.at("prompt"), row.at(answer), eos_));
+    };
+    return join(plain("chosen"), plain("rejected"));
+  }
+  const Json pair = preference_pair(row);
+  const auto chat = [&](const char* answer) {
+    return finished(
+        chat_tokens(*tokenizer_, *chat_template_, row, pair.at(answer), pair.at("shared")));
+  };
+  return join(chat("chosen"), chat("rejected"));
+}
 
 BuiltRow ExampleBuilder::build(const Row& row) const {
   BuiltRow built;
   Tokens tokens;
   try {
     const Json json = base::parse_json(row.json, "the line");
+    if (row.format == RowFormat::kPreference) {
+      return build_pair(json);
+    }
     if (row.format == RowFormat::kText) {
       tokens = all_trained(tokenizer_->encode(json.at("text").get<std::string>(), true));
       append_eos(tokens.example, eos_);
     } else if (chat_template_ != nullptr) {
-      tokens = chat_tokens(*tokenizer_, *chat_template_, json, row.format);
+      tokens = chat_tokens(*tokenizer_, *chat_template_, json, row_messages(json, row.format));
     } else if (row.format == RowFormat::kCompletion) {
       tokens = plain_completion(*tokenizer_, json.at("prompt"), json.at("completion"), eos_);
     } else if (row.format == RowFormat::kChoice) {
@@ -156,36 +255,11 @@ BuiltRow ExampleBuilder::build(const Row& row) const {
     built.problem = error.what();
     return built;
   }
-  Example& example = tokens.example;
-  if (options_.train_on_prompt) {
-    std::fill(example.trained.begin(), example.trained.end(), std::uint8_t{1});
-    tokens.problem.clear();
-  }
-  built.problem = std::move(tokens.problem);
-  built.full_length = example.tokens.size();
-  const auto limit = static_cast<std::size_t>(std::max(options_.max_seq_length, 0));
-  built.truncated = built.full_length > limit;
-  example.tokens.resize(std::min(built.full_length, limit));
-  example.trained.resize(example.tokens.size());
-  if (!example.trained.empty()) {
-    example.trained[0] = 0;
-  }
-  if (example.trained_count() > 0) {
-    built.example = std::move(example);
-  } else if (built.truncated) {
-    built.problem = fmt::format(
-        "skipped: nothing to train on is left of {} tokens after cutting at max_seq_length {}",
-        built.full_length,
-        limit);
-  } else if (built.problem.empty()) {
-    const bool turns = row.format == RowFormat::kChat || row.format == RowFormat::kShareGpt;
-    built.problem = turns ? "skipped: no assistant message has a token to train on"
-                          : "skipped: it has no token to train on";
-  }
-  return built;
+  return finish(std::move(tokens), options_, row.format);
 }
 
 ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder) {
+  check_objective(builder.options().objective, dataset.format());
   ExampleSet set;
   set.problems = dataset.problems;
   set.examples.reserve(dataset.rows.size());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/json.h"
 #include "core/data/dataset.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
@@ -21,20 +22,34 @@ struct Example {
   std::vector<std::uint8_t> trained;
   // Where the second and further of several rows in one begin (packing.h); empty: it is one.
   std::vector<std::size_t> packed{};
+  // Of preference rows: the prompt with the rejected answer, where the above is the prompt with the
+  // chosen one. Else nullptr.
+  std::shared_ptr<const Example> rejected = nullptr;
 
+  // Of the chosen answer alone.
   [[nodiscard]] std::size_t trained_count() const;
+  // Tokens of the longer answer with its prompt; of a row without answers to compare, its own.
+  [[nodiscard]] std::size_t length() const;
 };
+
+// With both answers of preference rows.
+struct TokenCount {
+  std::uint64_t all = 0;
+  std::uint64_t trained = 0;
+};
+TokenCount count_tokens(const Example& example);
 
 struct ExampleOptions {
   int max_seq_length = 2048;     // tokens; longer rows lose their end
   bool train_on_prompt = false;  // true: every token counts
+  std::string objective = {};    // what data sets are for (preference.h); "": anything
 };
 
 // What became of a row.
 struct BuiltRow {
   std::optional<Example> example;  // absent: skipped, and `problem` says why
   std::string problem;             // empty, or why the row is skipped or not trained wholly
-  std::size_t full_length = 0;     // tokens before truncation
+  std::size_t full_length = 0;     // tokens before truncation, of the longer answer
   bool truncated = false;
 };
 
@@ -45,6 +60,8 @@ struct BuiltRow {
 //               plain text, the completion and EOS trained
 //   alpaca:     as a completion; without a chat template after Stanford's Alpaca prompt
 //   choice:     as the completion by the choice that is the answer
+//   preference: as a chat, once with each answer; the turns behind the shared prompt are trained.
+//               Without a chat template, texts as a completion
 //   text:       the text with the tokenizer's own special tokens and EOS; everything trained
 // Token ids are those of mlx-lm's datasets (mlx_lm/tuner/datasets.py).
 class ExampleBuilder {
@@ -68,6 +85,8 @@ class ExampleBuilder {
   [[nodiscard]] const ExampleOptions& options() const { return options_; }
 
  private:
+  [[nodiscard]] BuiltRow build_pair(const base::Json& row) const;
+
   std::shared_ptr<const text::Tokenizer> tokenizer_;
   std::shared_ptr<const text::ChatTemplate> chat_template_;
   std::optional<int> eos_;
@@ -82,6 +101,7 @@ struct ExampleSet {
   std::size_t skipped = 0;  // good lines that gave no example
 };
 
+// Throws kUnprocessable (`dataset_format`) when the builder's objective does not take such rows.
 ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder);
 
 }  // namespace hub::data

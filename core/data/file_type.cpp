@@ -13,7 +13,7 @@ namespace hub::data {
 namespace {
 
 constexpr std::array<std::string_view, 4> kWords{"jsonl", "json", "csv", "parquet"};
-constexpr std::array<std::string_view, 11> kRowFields{
+constexpr std::array<std::string_view, 13> kRowFields{
     "messages",
     "tools",
     "conversations",
@@ -24,6 +24,8 @@ constexpr std::array<std::string_view, 11> kRowFields{
     "output",
     "system",
     "history",
+    "chosen",
+    "rejected",
     "text"};
 constexpr std::string_view kParquetMagic = "PAR1";
 constexpr std::size_t kBeginningBytes = 64U << 10U;

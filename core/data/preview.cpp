@@ -30,22 +30,37 @@ std::vector<PreviewPiece> preview_pieces(
   return pieces;
 }
 
+namespace {
+
+base::Json pieces_json(const Example& example, const ExampleBuilder& builder) {
+  base::Json pieces = base::Json::array();
+  for (PreviewPiece& piece : preview_pieces(example, builder.tokenizer())) {
+    pieces.push_back({{"text", std::move(piece.text)}, {"trained", piece.trained}});
+  }
+  return pieces;
+}
+
+}  // namespace
+
 base::Json preview_row(const Row& row, const ExampleBuilder& builder) {
   const BuiltRow built = builder.build(row);
   base::Json pieces = base::Json::array();
+  base::Json rejected = nullptr;
   if (built.example) {
-    for (PreviewPiece& piece : preview_pieces(*built.example, builder.tokenizer())) {
-      pieces.push_back({{"text", std::move(piece.text)}, {"trained", piece.trained}});
+    pieces = pieces_json(*built.example, builder);
+    if (built.example->rejected) {
+      rejected = pieces_json(*built.example->rejected, builder);
     }
   }
   return {
       {"line", row.line},
       {"format", to_string(row.format)},
       {"tokens", built.full_length},
-      {"trained_tokens", built.example ? built.example->trained_count() : 0},
+      {"trained_tokens", built.example ? count_tokens(*built.example).trained : 0},
       {"truncated", built.truncated},
       {"problem", built.problem.empty() ? base::Json(nullptr) : base::Json(built.problem)},
       {"pieces", std::move(pieces)},
+      {"rejected_pieces", std::move(rejected)},
   };
 }
 

@@ -18,7 +18,10 @@ struct PreviewPiece {
 std::vector<PreviewPiece> preview_pieces(
     const Example& example, const std::shared_ptr<const text::Tokenizer>& tokenizer);
 
-// {"line","format","tokens","trained_tokens","truncated","problem":null|"…","pieces":[{"text","trained"}]}
+// {"line","format","tokens","trained_tokens","truncated","problem":null|"…","pieces":[{"text","trained"}],
+//  "rejected_pieces":null|[{"text","trained"}]}
+// Of a preference row `pieces` have the chosen answer, `tokens` are of the longer one and
+// `trained_tokens` of both.
 base::Json preview_row(const Row& row, const ExampleBuilder& builder);
 
 }  // namespace hub::data

@@ -89,8 +89,9 @@ Report make_report(
     tokens.truncated += built.truncated ? 1 : 0;
     tokens.skipped += built.example ? 0 : 1;
     if (built.example) {
-      tokens.tokens += built.example->tokens.size();
-      tokens.trained_tokens += built.example->trained_count();
+      const TokenCount count = count_tokens(*built.example);
+      tokens.tokens += count.all;
+      tokens.trained_tokens += count.trained;
     }
   }
   tokens.lengths = length_stats(std::move(lengths));

@@ -24,7 +24,7 @@ LengthStats length_stats(std::vector<std::size_t> lengths);
 
 // The part of a report that depends on a model's tokenizer.
 struct TokenReport {
-  LengthStats lengths;        // tokens a row, before truncation
+  LengthStats lengths;        // tokens a row, before truncation, of its longer answer
   std::size_t truncated = 0;  // rows longer than max_seq_length
   std::size_t skipped = 0;    // rows that give no trained token
   std::uint64_t tokens = 0;   // after truncation

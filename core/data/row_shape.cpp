@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/data/chat_shapes.h"
+#include "core/data/preference.h"
 #include "core/text/message_shape.h"
 
 namespace hub::data {
@@ -50,6 +51,9 @@ bool has_all(const Json& row, std::initializer_list<const char*> names, bool nul
 
 // By the names of the fields alone.
 std::optional<RowFormat> format_of(const Json& row, bool nulls_count) {
+  if (has_all(row, {"chosen", "rejected"}, nulls_count)) {
+    return RowFormat::kPreference;
+  }
   if (has_all(row, {"prompt", "completion"}, nulls_count)) {
     return RowFormat::kCompletion;
   }
@@ -79,6 +83,40 @@ void check_tools(const Json& row) {
   }
 }
 
+void check_messages(const Json& messages) {
+  static_cast<void>(text::messages_for_template(messages));
+  refuse_empty_turns(messages);
+}
+
+void check_pair(const Json& row) {
+  const Json pair = preference_pair(row);
+  for (const char* field : {"chosen", "rejected"}) {
+    try {
+      check_messages(pair.at(field));
+    } catch (const base::Error& error) {
+      throw base::Error(
+          error.code(), fmt::format("with '{}' as the answer: {}", field, error.what()), field);
+    }
+  }
+}
+
+[[noreturn]] void refuse_fields(const Json& row) {
+  const bool chosen = has_all(row, {"chosen"}, false);
+  if (chosen || has_all(row, {"rejected"}, false)) {
+    const char* missing = chosen ? "rejected" : "chosen";
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "a preference row needs 'chosen' and 'rejected', and this one has no '{}'; it has {}",
+            missing,
+            field_names(row)),
+        missing);
+  }
+  throw base::Error(
+      base::ErrorCode::kInvalidArgument,
+      fmt::format("{}; this one has {}", wanted_fields(), field_names(row)));
+}
+
 }  // namespace
 
 RowFormat check_row(const Json& row) {
@@ -92,9 +130,7 @@ RowFormat check_row(const Json& row) {
   // Tables write null for a field that a row does not have.
   const auto format = format_of(row, false);
   if (!format) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format("{}; this one has {}", wanted_fields(), field_names(row)));
+    refuse_fields(row);
   }
   check_tools(row);
   const base::JsonReader fields(row);
@@ -113,13 +149,13 @@ RowFormat check_row(const Json& row) {
     case RowFormat::kAlpaca:
       static_cast<void>(alpaca_messages(row));
       break;
-    case RowFormat::kChat:
-    case RowFormat::kShareGpt: {
-      const Json messages = row_messages(row, *format);
-      static_cast<void>(text::messages_for_template(messages));
-      refuse_empty_turns(messages);
+    case RowFormat::kPreference:
+      check_pair(row);
       break;
-    }
+    case RowFormat::kChat:
+    case RowFormat::kShareGpt:
+      check_messages(row_messages(row, *format));
+      break;
   }
   return *format;
 }
@@ -130,7 +166,7 @@ bool may_be_row(const Json& row) {
 
 std::string wanted_fields() {
   return "a row needs 'messages', 'conversations', 'prompt' and 'completion', 'prompt', 'choices' "
-         "and 'answer', 'instruction' and 'output', or 'text'";
+         "and 'answer', 'chosen' and 'rejected', 'instruction' and 'output', or 'text'";
 }
 
 std::string_view fields_of(RowFormat format) {
@@ -147,6 +183,8 @@ std::string_view fields_of(RowFormat format) {
       return "'conversations'";
     case RowFormat::kChoice:
       return "'prompt', 'choices' and 'answer'";
+    case RowFormat::kPreference:
+      return "'chosen' and 'rejected'";
   }
   return "";
 }
@@ -166,6 +204,7 @@ void parse_json_columns(Json& row) {
           base::parse_json(column->get_ref<const std::string&>(), fmt::format("column '{}'", name));
     }
   }
+  parse_message_columns(row);
 }
 
 Json row_messages(const Json& row, RowFormat format) {
@@ -176,6 +215,8 @@ Json row_messages(const Json& row, RowFormat format) {
       return sharegpt_messages(row);
     case RowFormat::kAlpaca:
       return alpaca_messages(row);
+    case RowFormat::kPreference:
+      return preference_pair(row).at("chosen");
     case RowFormat::kChoice:
       return Json::array(
           {{{"role", "user"}, {"content", row.at("prompt")}},

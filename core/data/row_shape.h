@@ -10,7 +10,7 @@
 namespace hub::data {
 
 // The format of a parsed row whose fields have the right shapes; other fields are ignored. The
-// first that fits, in mlx-lm's order with our own formats between: completion, choice, chat,
+// first that fits, in mlx-lm's order with others between: preference, completion, choice, chat,
 // ShareGPT, Alpaca, text. Throws kInvalidArgument naming the field ("messages[1].role").
 RowFormat check_row(const base::Json& row);
 
@@ -23,12 +23,14 @@ std::string wanted_fields();
 std::string_view fields_of(RowFormat format);
 
 // A table's row, where every column is text: turns the text of `messages`, `conversations`, `tools`
-// and `history` into the JSON that it is, and leaves out empty columns that a row need not have.
+// and `history`, and lists of messages in a preference row's other columns, into the JSON that it
+// is, and leaves out empty columns that a row need not have.
 // Throws kInvalidArgument naming the column.
 void parse_json_columns(base::Json& row);
 
 // The messages of a row of any format but text, as OpenAI has them: a completion is the chat [user,
-// assistant], Alpaca's too (chat_shapes.h). `row` has passed check_row().
+// assistant], Alpaca's too (chat_shapes.h); of a preference row those with the chosen answer. `row`
+// has passed check_row().
 base::Json row_messages(const base::Json& row, RowFormat format);
 
 // Which of the row's `choices` is the `answer`: a number from 0, or the choice itself. Throws

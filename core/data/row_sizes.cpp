@@ -5,20 +5,28 @@
 
 namespace hub::data {
 
-RowSizes::RowSizes(std::span<const Example> rows) {
+RowSizes::RowSizes(std::span<const Example> rows) : count_(rows.size()) {
   for (const Example& row : rows) {
-    lengths_.push_back(row.tokens.size());
-    trained_.push_back(row.trained_count());
+    add(row);
+    if (row.rejected) {
+      add(*row.rejected);
+      sequences_a_row_ = 2;
+    }
   }
   std::sort(lengths_.begin(), lengths_.end(), std::greater<>());
   std::sort(trained_.begin(), trained_.end(), std::greater<>());
 }
 
+void RowSizes::add(const Example& sequence) {
+  lengths_.push_back(sequence.tokens.size());
+  trained_.push_back(sequence.trained_count());
+}
+
 RowSizes::Batch RowSizes::largest_batch(
     int batch_size, int max_tokens, std::uint64_t pad_multiple) const {
   const auto cut = static_cast<std::size_t>(std::max(1, max_tokens));
-  const std::size_t rows =
-      std::min(lengths_.size(), static_cast<std::size_t>(std::max(1, batch_size)));
+  const std::size_t rows = std::min(
+      lengths_.size(), sequences_a_row_ * static_cast<std::size_t>(std::max(1, batch_size)));
   const std::uint64_t longest = std::min(this->longest(), cut);
   Batch batch;
   batch.tokens = rows * ((longest + pad_multiple - 1) / pad_multiple * pad_multiple);

@@ -19,15 +19,19 @@ class RowSizes {
     std::uint64_t trained = 0;  // targets that the loss counts
   };
   // No batch of `batch_size` rows, each cut to `max_tokens` and padded to a multiple of
-  // `pad_multiple` of the longest, has more.
+  // `pad_multiple` of the longest, has more. A preference row is two sequences.
   [[nodiscard]] Batch largest_batch(
       int batch_size, int max_tokens, std::uint64_t pad_multiple = 8) const;
 
-  [[nodiscard]] std::size_t count() const { return lengths_.size(); }
+  [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t longest() const { return lengths_.empty() ? 0 : lengths_.front(); }
 
  private:
-  std::vector<std::size_t> lengths_;  // longest first
+  void add(const Example& sequence);
+
+  std::size_t count_;
+  std::size_t sequences_a_row_ = 1;
+  std::vector<std::size_t> lengths_;  // of sequences, longest first
   std::vector<std::size_t> trained_;  // most first
 };
 

@@ -23,7 +23,9 @@ data::RowSizes row_sizes(
     const FinetuneParams& params) {
   const auto builder = data::ExampleBuilder::load(
       base_folder,
-      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+      {.max_seq_length = params.max_seq_length,
+       .train_on_prompt = params.train_on_prompt,
+       .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(dataset_path);
   auto rows = data::build_examples(data::read_dataset(files.train), builder).examples;
   if (params.packing) {  // before some are held out: the same length, and no fewer

@@ -16,7 +16,8 @@ namespace hub::hub {
 class FinetuneEstimate {
  public:
   // `activations`: what the workers compute in (worker_device.h). Throws what reading a data set or
-  // a model folder throws.
+  // a model folder throws, and kUnprocessable (`dataset_format`) for rows that the objective does
+  // not take.
   FinetuneEstimate(
       const std::filesystem::path& base_folder,
       const std::filesystem::path& dataset_path,

@@ -30,7 +30,9 @@ void count_rows(
     const FinetuneParams& params) {
   const auto builder = data::ExampleBuilder::load(
       base_folder,
-      {.max_seq_length = params.max_seq_length, .train_on_prompt = params.train_on_prompt});
+      {.max_seq_length = params.max_seq_length,
+       .train_on_prompt = params.train_on_prompt,
+       .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(dataset_path);
   const data::ExampleSet set = data::build_examples(data::read_dataset(files.train), builder);
   plan.skipped_rows = set.skipped;
@@ -48,8 +50,9 @@ void count_rows(
   }
   plan.rows = trained.size();
   for (const std::size_t row : trained) {
-    plan.tokens += set.examples[row].tokens.size();
-    plan.trained_tokens += set.examples[row].trained_count();
+    const data::TokenCount count = data::count_tokens(set.examples[row]);
+    plan.tokens += count.all;
+    plan.trained_tokens += count.trained;
   }
   plan.packed_rows = plan.rows;
   if (params.packing) {

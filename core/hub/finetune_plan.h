@@ -25,9 +25,9 @@ struct FinetunePlan {
   std::uint64_t estimated_bytes = 0;  // this machine's worker processes at their highest
 };
 
-// Tokenizes the data set. `local_ranks` of the params' ranks run on this machine; `activations`: what
-// the workers compute in (worker_device.h). Throws what
-// reading a data set or a model folder throws.
+// Tokenizes the data set. `local_ranks` of the params' ranks run on this machine; `activations`:
+// what the workers compute in (worker_device.h). Throws what reading a data set or a model folder
+// throws, and kUnprocessable (`dataset_format`) for rows that the objective does not take.
 FinetunePlan plan_finetune(
     const std::filesystem::path& base_folder,
     const std::filesystem::path& dataset_path,

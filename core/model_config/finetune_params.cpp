@@ -19,6 +19,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr double kMaxScale = 1e4;
+constexpr double kMaxBeta = 1e4;
 constexpr std::size_t kMostSamples = 16;
 constexpr std::size_t kLongestSample = 4000;
 constexpr int kMany = 1'000'000'000;
@@ -187,6 +188,45 @@ void read_schedule(const JsonReader& reader, FinetuneParams& params) {
   read_number(reader, "warmup_init", 0.0, 10.0, params.warmup_init);
 }
 
+// What the objective does not have is refused where it would have changed something.
+void check_objective(const JsonReader& reader, const FinetuneParams& params) {
+  const FinetuneParams defaults;
+  const bool dpo = params.objective == "dpo";
+  const bool sft = params.objective == "sft";
+  if (sft && params.beta != defaults.beta) {
+    refuse(reader, "beta", "absent without objective dpo or orpo", reader.value("beta"));
+  }
+  if (!dpo && params.loss_type != defaults.loss_type) {
+    refuse(reader, "loss_type", "sigmoid without objective dpo", reader.value("loss_type"));
+  }
+  if (params.label_smoothing > 0.0 && (!dpo || params.loss_type != "sigmoid")) {
+    refuse(
+        reader,
+        "label_smoothing",
+        "0 without objective dpo and loss_type sigmoid",
+        reader.value("label_smoothing"));
+  }
+  for (const char* key : {"compat", "train_on_prompt"}) {
+    if (!sft && reader.optional_bool(key).value_or(false)) {
+      refuse(
+          reader, key, fmt::format("false with objective {}", params.objective), reader.value(key));
+    }
+  }
+}
+
+void read_objective(const JsonReader& reader, FinetuneParams& params) {
+  read_choice(
+      reader, "objective", std::array<std::string_view, 3>{"sft", "dpo", "orpo"}, params.objective);
+  read_positive(reader, "beta", kMaxBeta, params.beta);
+  read_below(reader, "label_smoothing", 0.5, params.label_smoothing);
+  read_choice(
+      reader,
+      "loss_type",
+      std::array<std::string_view, 3>{"sigmoid", "hinge", "ipo"},
+      params.loss_type);
+  check_objective(reader, params);
+}
+
 void read_num_layers(const JsonReader& reader, int& field) {
   read_int(reader, "num_layers", -1, 4096, field);
   if (field == 0) {
@@ -214,15 +254,7 @@ void read_sample_prompts(const JsonReader& reader, std::vector<std::string>& fie
   field = *value;
 }
 
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-}  // namespace
-
-FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
-  const JsonReader reader(json, path);
+void refuse_unknown(const JsonReader& reader) {
   reader.refuse_unknown(
       {"early_stopping_min_delta",
        "save_best",
@@ -236,6 +268,10 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "alpha",
        "rslora",
        "method",
+       "objective",
+       "beta",
+       "label_smoothing",
+       "loss_type",
        "rank",
        "scale",
        "dropout",
@@ -270,9 +306,17 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
        "train_on_prompt",
        "compat",
        "seed"});
+}
+
+}  // namespace
+
+FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& path) {
+  const JsonReader reader(json, path);
+  refuse_unknown(reader);
   FinetuneParams params;
   read_choice(
       reader, "method", std::array<std::string_view, 3>{"lora", "dora", "full"}, params.method);
+  read_objective(reader, params);
   read_int(reader, "rank", 1, 512, params.rank);
   read_scale(reader, params);
   read_below(reader, "dropout", 1.0, params.dropout);
@@ -291,8 +335,12 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_batch_size(reader, params.batch_size);
   read_int(reader, "max_seq_length", 8, 1 << 20, params.max_seq_length);
   read_flag(reader, "packing", params.packing);
-  if (params.packing && params.compat) {
-    refuse(reader, "packing", "false with compat: mlx-lm has none", true);
+  if (params.packing && (params.compat || params.objective != "sft")) {
+    refuse(
+        reader,
+        "packing",
+        params.compat ? "false with compat: mlx-lm has none" : "false with this objective",
+        true);
   }
   read_int(reader, "epochs", 1, 100'000, params.epochs);
   read_optional_int(reader, "max_steps", 1, kMany, params.max_steps);
@@ -317,57 +365,6 @@ FinetuneParams FinetuneParams::from_json(const Json& json, const std::string& pa
   read_flag(reader, "train_on_prompt", params.train_on_prompt);
   params.seed = static_cast<std::uint64_t>(reader.optional_int("seed", 0, kMaxSeed).value_or(0));
   return params;
-}
-
-Json FinetuneParams::to_json() const {
-  Json json = Json::object();
-  json["method"] = method;
-  json["rank"] = rank;
-  json["scale"] = scale;
-  json["alpha"] = or_null(alpha);
-  json["rslora"] = rslora;
-  json["dropout"] = dropout;
-  json["target_modules"] = or_null(target_modules);
-  json["num_layers"] = num_layers;
-  json["optimizer"] = optimizer.name;
-  json["optimizer_config"] = optimizer.to_json();
-  json["learning_rate"] = learning_rate;
-  json["lr_schedule"] = lr_schedule;
-  json["lr_end"] = lr_end;
-  json["lr_decay_rate"] = or_null(lr_decay_rate);
-  json["lr_decay_steps"] = or_null(lr_decay_steps);
-  json["warmup_steps"] = warmup_steps;
-  json["warmup_init"] = warmup_init;
-  json["weight_decay"] = or_null(weight_decay);
-  json["no_decay"] = no_decay;
-  json["decay_vectors"] = decay_vectors;
-  json["max_grad_norm"] = max_grad_norm;
-  json["batch_size"] = batch_size ? Json(*batch_size) : Json("auto");
-  json["max_seq_length"] = max_seq_length;
-  json["packing"] = packing;
-  json["epochs"] = epochs;
-  json["max_steps"] = or_null(max_steps);
-  json["report_every"] = report_every;
-  json["eval_every"] = eval_every;
-  json["save_every"] = save_every;
-  json["eval_fraction"] = eval_fraction;
-  json["early_stopping_patience"] = or_null(early_stopping_patience);
-  json["early_stopping_min_delta"] = early_stopping_min_delta;
-  json["save_best"] = save_best;
-  json["keep_checkpoints"] = or_null(keep_checkpoints);
-  json["sample_prompts"] = sample_prompts;
-  json["sample_max_tokens"] = sample_max_tokens;
-  json["nonfinite_patience"] = nonfinite_patience;
-  json["nonfinite_rollbacks"] = nonfinite_rollbacks;
-  json["rollback_lr_factor"] = rollback_lr_factor;
-  json["clear_cache_tokens"] = clear_cache_tokens;
-  json["grad_checkpoint"] = grad_checkpoint;
-  json["grad_accumulation_steps"] = grad_accumulation_steps;
-  json["data_parallel"] = data_parallel;
-  json["compat"] = compat;
-  json["train_on_prompt"] = train_on_prompt;
-  json["seed"] = seed;
-  return json;
 }
 
 }  // namespace hub::model_config

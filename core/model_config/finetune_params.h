@@ -13,8 +13,12 @@ namespace hub::model_config {
 // The settings of a fine-tuning job: what POST /jobs accepts under "params" and what the trainer
 // gets. Every field has its default here, its range in from_json() and a line in docs/training.md.
 struct FinetuneParams {
-  std::string method = "lora";  // lora (a quantized base makes it QLoRA), dora, full
-  int rank = 8;                 // 1..512
+  std::string method = "lora";        // lora (a quantized base makes it QLoRA), dora, full
+  std::string objective = "sft";      // sft; dpo and orpo take preference rows (data/preference.h)
+  double beta = 0.1;                  // (0, 1e4]; dpo's beta, orpo's lambda
+  double label_smoothing = 0.0;       // [0, 0.5); dpo with loss_type sigmoid
+  std::string loss_type = "sigmoid";  // of dpo: sigmoid, hinge, ipo (train/preference_loss.h)
+  int rank = 8;                       // 1..512
   double scale = 20.0;          // multiplies (x A) B directly, as in mlx-lm (PEFT: alpha / rank)
   std::optional<double> alpha;  // PEFT's lora_alpha: scale = alpha / rank
   bool rslora = false;          // scale = alpha / sqrt(rank) (arXiv:2312.03732)
@@ -64,7 +68,8 @@ struct FinetuneParams {
   std::uint64_t seed = 0;
 
   // Throws kInvalidArgument naming the field ("params.rank"), the range and what came; refuses
-  // unknown fields. With `compat` the optimizer's fields have mlx-lm's defaults: adam, a constant
+  // unknown fields, and fields of preference training that the objective does not have. With
+  // `compat` the optimizer's fields have mlx-lm's defaults: adam, a constant
   // rate of 1e-5, weight decay on everything.
   static FinetuneParams from_json(const base::Json& json, const std::string& path);
   [[nodiscard]] base::Json to_json() const;

@@ -7,9 +7,70 @@
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
-#include "core/train/loss.h"
 
 namespace hub::train {
+
+EvalResult evaluate(
+    const PlacedModel& placed,
+    Objective& objective,
+    int batch_size,
+    const KeepGoing& keep_going,
+    const ProcessGroup& group) {
+  std::vector<std::size_t> lengths;
+  for (const data::Example& row : objective.rows()) {
+    lengths.push_back(row.length());
+  }
+  EvalResult result;
+  double sum = 0.0;
+  std::size_t weight = 0;
+  Rewards rewards;
+  const auto at_once = static_cast<std::size_t>(batch_size) * static_cast<std::size_t>(group.size());
+  for (const auto& indices : plan_by_length(lengths, at_once)) {
+    if (keep_going && !keep_going(result.rows)) {
+      throw base::Error(base::ErrorCode::kCancelled, "the evaluation was stopped");
+    }
+    result.rows += indices.size();
+    const auto own = group.own_rows(indices);
+    if (own.empty()) {
+      continue;
+    }
+    const LossBatch batch = objective.batch(own);
+    if (batch.weight == 0) {
+      continue;
+    }
+    mx::array sums = batch.sums(placed);
+    mx::eval(sums);
+    const float* values = sums.data<float>();
+    sum += static_cast<double>(values[0]);
+    if (sums.ndim() > 0) {
+      rewards.add(values + 1);
+    }
+    weight += batch.weight;
+    result.tokens += batch.trained_tokens;
+  }
+  sum = group.sum(sum);
+  const auto counts = group.sum(
+      std::vector{static_cast<std::int64_t>(weight), static_cast<std::int64_t>(result.tokens)});
+  weight = static_cast<std::size_t>(counts[0]);
+  result.tokens = static_cast<std::uint64_t>(counts[1]);
+  if (weight == 0) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        "no row of the data set has a trained token within max_seq_length",
+        "dataset",
+        "no_trained_tokens");
+  }
+  result.loss = sum / static_cast<double>(weight);
+  result.perplexity = std::exp(result.loss);
+  if (objective.compares()) {
+    rewards = {
+        .chosen = group.sum(rewards.chosen),
+        .rejected = group.sum(rewards.rejected),
+        .accuracy = group.sum(rewards.accuracy)};
+    result.rewards = rewards.mean(static_cast<double>(weight));
+  }
+  return result;
+}
 
 EvalResult evaluate(
     const models::LanguageModel& model,
@@ -17,41 +78,10 @@ EvalResult evaluate(
     std::span<const data::Example> sequences,
     int batch_size,
     const BatchShape& shape,
-    const KeepGoing& keep_going,
-    const ProcessGroup& group) {
-  std::vector<std::size_t> lengths;
-  for (const data::Example& sequence : sequences) {
-    lengths.push_back(sequence.tokens.size());
-  }
-  EvalResult result;
-  double sum = 0.0;
-  const auto rows = static_cast<std::size_t>(batch_size) * static_cast<std::size_t>(group.size());
-  for (const auto& indices : plan_by_length(lengths, rows)) {
-    if (keep_going && !keep_going(result.rows)) {
-      throw base::Error(base::ErrorCode::kCancelled, "the evaluation was stopped");
-    }
-    const Batch batch = make_batch(sequences, group.own_rows(indices), shape);
-    result.rows += indices.size();
-    if (batch.trained_tokens == 0) {
-      continue;
-    }
-    mx::array loss = masked_loss_sum(model, adapter, batch);
-    sum += static_cast<double>(loss.item<float>());
-    result.tokens += batch.trained_tokens;
-  }
-  sum = group.sum(sum);
-  result.tokens = static_cast<std::uint64_t>(
-      group.sum(std::vector<std::int64_t>{static_cast<std::int64_t>(result.tokens)}).front());
-  if (result.tokens == 0) {
-    throw base::Error(
-        base::ErrorCode::kUnprocessable,
-        "no row of the data set has a trained token within max_seq_length",
-        "dataset",
-        "no_trained_tokens");
-  }
-  result.loss = sum / static_cast<double>(result.tokens);
-  result.perplexity = std::exp(result.loss);
-  return result;
+    const KeepGoing& keep_going) {
+  const auto objective = make_sft_objective(sequences, shape);
+  const PlacedModel placed{&model, adapter == nullptr ? nn::LoraAdapter{} : *adapter, nullptr};
+  return evaluate(placed, *objective, batch_size, keep_going);
 }
 
 }  // namespace hub::train

@@ -12,11 +12,17 @@
 namespace hub::train {
 
 void GradientSum::add(
-    const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t tokens) {
+    const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t weight) {
   const auto loss_of = [&](const std::vector<mx::array>& traced) {
-    const mx::array sum = loss_sum(traced);
-    return std::vector<mx::array>{
-        by_batch_ ? mx::divide(sum, mx::array(static_cast<float>(tokens))) : sum};
+    const mx::array sums = loss_sum(traced);
+    const bool alone = sums.ndim() == 0;
+    const mx::array sum = alone ? sums : mx::squeeze(mx::slice(sums, {0}, {1}));
+    std::vector<mx::array> outputs{
+        by_batch_ ? mx::divide(sum, mx::array(static_cast<float>(weight))) : sum};
+    if (!alone) {  // the gradient is the first output's
+      outputs.push_back(mx::slice(sums, {1}, sums.shape()));
+    }
+    return outputs;
   };
   std::vector<int> all(parameters.size());
   std::iota(all.begin(), all.end(), 0);
@@ -27,13 +33,19 @@ void GradientSum::add(
   }
   parts_ = std::move(gradients);
   loss_ = loss_ + loss[0];
-  tokens_ += tokens;
+  if (loss.size() > 1) {
+    others_ = others_ ? *others_ + loss[1] : loss[1];
+  }
+  weight_ += weight;
   ++batches_;
 }
 
 void GradientSum::evaluate() const {
   std::vector<mx::array> arrays = parts_;
   arrays.push_back(loss_);
+  if (others_) {
+    arrays.push_back(*others_);
+  }
   mx::eval(arrays);
 }
 
@@ -46,16 +58,29 @@ void GradientSum::all_sum(const ProcessGroup& group, std::span<const mx::array> 
       parts_.push_back(mx::zeros_like(parameter));
     }
   }
+  const auto counts = group.sum(
+      {static_cast<std::int64_t>(weight_),
+       static_cast<std::int64_t>(batches_),
+       others_ ? 1 : 0,
+       others_ ? static_cast<std::int64_t>(others_->size()) : 0});
+  if (counts[2] > 0 && !others_) {
+    others_ = mx::zeros({static_cast<int>(counts[3] / counts[2])});
+  }
   evaluate();
   std::vector<mx::array> sums = std::exchange(parts_, {});
   sums.push_back(loss_);
+  if (others_) {
+    sums.push_back(*others_);
+  }
   sums = train::all_sum(group, std::move(sums));
+  if (others_) {
+    others_ = sums.back();
+    sums.pop_back();
+  }
   loss_ = sums.back();
   sums.pop_back();
   parts_ = std::move(sums);
-  const auto counts =
-      group.sum({static_cast<std::int64_t>(tokens_), static_cast<std::int64_t>(batches_)});
-  tokens_ = static_cast<std::size_t>(counts[0]);
+  weight_ = static_cast<std::size_t>(counts[0]);
   batches_ = static_cast<std::size_t>(counts[1]);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,18 +15,20 @@ namespace hub::train {
 
 namespace mx = mlx::core;
 
-// The gradient of one step, gathered over its batches. Every trained token counts the same, so
-// that batches of different sizes are as good as one large batch; with `by_batch` every batch does,
-// as mlx_lm/tuner/trainer.py › train accumulates. Belongs to the thread that owns MLX.
+// The gradient of one step, gathered over its batches. Every trained token (or pair: what batches
+// weigh) counts the same, so that batches of different sizes are as good as one large batch; with
+// `by_batch` every batch does, as mlx_lm/tuner/trainer.py › train accumulates. Belongs to the
+// thread that owns MLX.
 class GradientSum {
  public:
   explicit GradientSum(bool by_batch) : by_batch_(by_batch) {}
 
-  // The summed loss of a batch as a float32 scalar, from parameters that may be traced.
+  // The summed loss of a batch as a float32 scalar, from parameters that may be traced; or float32
+  // [1 + F], with other sums behind it, whose gradient is not asked for.
   using LossSum = std::function<mx::array(const std::vector<mx::array>& parameters)>;
 
   // Only builds a graph.
-  void add(const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t tokens);
+  void add(const LossSum& loss_sum, std::span<const mx::array> parameters, std::size_t weight);
   // Computes what was added so far, which frees the activations of the last batch.
   void evaluate() const;
 
@@ -40,14 +43,16 @@ class GradientSum {
   [[nodiscard]] std::vector<mx::array> take_mean();
   // Sum of losses, float32 scalar, and what to divide it by for their mean.
   [[nodiscard]] const mx::array& loss() const { return loss_; }
-  [[nodiscard]] std::size_t weight() const { return by_batch_ ? batches_ : tokens_; }
-  [[nodiscard]] std::size_t tokens() const { return tokens_; }
+  [[nodiscard]] std::size_t weight() const { return by_batch_ ? batches_ : weight_; }
+  // The other sums, float32 [F]; nullopt where no batch had any.
+  [[nodiscard]] const std::optional<mx::array>& others() const { return others_; }
 
  private:
   bool by_batch_;
   mx::array loss_ = mx::array(0.0F);
   std::vector<mx::array> parts_;  // as the parameters
-  std::size_t tokens_ = 0;
+  std::optional<mx::array> others_;
+  std::size_t weight_ = 0;
   std::size_t batches_ = 0;
 };
 

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/train/evaluate.h"
+#include "core/train/rewards.h"
 
 namespace hub::train {
 
@@ -11,7 +13,7 @@ struct StepReport {
   int step = 0;  // updates done
   int total_steps = 0;
   int ranks = 1;            // processes that train together; tokens are all theirs, memory is not
-  double train_loss = 0.0;  // over trained tokens
+  double train_loss = 0.0;  // over trained tokens, or pairs
   double learning_rate = 0.0;  // of the last update
   double iterations_per_second = 0.0;
   double tokens_per_second = 0.0;        // trained tokens
@@ -21,6 +23,7 @@ struct StepReport {
   std::uint64_t peak_memory_bytes = 0;
   std::uint64_t active_memory_bytes = 0;  // in arrays, now
   std::uint64_t cache_memory_bytes = 0;   // freed, kept for reuse
+  std::optional<Rewards> rewards;         // means over pairs; of preference objectives
 };
 
 // A step that was not applied, since its loss or gradient is no finite number.
@@ -42,7 +45,8 @@ struct EvalReport {
 struct ReportWindow {
   int steps = 0;
   double loss_sum = 0.0;
-  std::uint64_t loss_weight = 0;  // the mean loss is loss_sum / loss_weight
+  std::uint64_t loss_weight = 0;   // the mean loss is loss_sum / loss_weight
+  std::optional<Rewards> rewards;  // sums over pairs
   std::uint64_t trained_tokens = 0;
   std::uint64_t input_tokens = 0;
   double seconds = 0.0;

@@ -19,7 +19,7 @@ using base::Json;
 using base::JsonReader;
 using Tensors = std::unordered_map<std::string, mx::array>;
 
-constexpr int kVersion = 2;  // 1 knew AdamW only
+constexpr int kVersion = 3;  // 1 knew AdamW only, 2 no preference training
 constexpr std::int64_t kMost = INT64_MAX;
 constexpr double kAnything = 1e300;
 // One file holds both, so that they cannot be of different steps: the figures are JSON in bytes.
@@ -27,6 +27,12 @@ constexpr const char* kFigures = "figures";
 
 Json or_null(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
+}
+
+// Sums of the report that is due next; null without pairs.
+Json rewards_json(const std::optional<Rewards>& rewards) {
+  return rewards ? Json::array({rewards->chosen, rewards->rejected, rewards->accuracy})
+                 : Json(nullptr);
 }
 
 Json figures_of(const TrainState& state) {
@@ -46,6 +52,7 @@ Json figures_of(const TrainState& state) {
         {"loss_weight", state.window.loss_weight},
         {"trained_tokens", state.window.trained_tokens},
         {"input_tokens", state.window.input_tokens},
+        {"rewards", rewards_json(state.window.rewards)},
         {"seconds", state.window.seconds}}},
       {"result",
        {{"train_loss", state.result.train_loss},
@@ -67,7 +74,8 @@ Json figures_of(const TrainState& state) {
         {"rate_factor", state.guard.rate_factor}}},
       {"tokens_since_clear", state.tokens_since_clear},
       {"arrays", state.parameters.size()},
-      {"moments", state.moments.size()}};
+      {"moments", state.moments.size()},
+      {"references", state.references.size()}};
 }
 
 int small(const JsonReader& reader, const std::string& name, std::int64_t low = 0) {
@@ -83,6 +91,17 @@ std::uint64_t large(const JsonReader& reader, const std::string& name) {
 double real(const JsonReader& reader, const std::string& name) {
   static_cast<void>(reader.value(name));
   return reader.optional_number(name, -kAnything, kAnything).value();
+}
+
+std::optional<Rewards> rewards_of(const JsonReader& window) {
+  const Json* sums = window.optional_array("rewards");
+  if (sums == nullptr) {
+    return std::nullopt;
+  }
+  return Rewards{
+      .chosen = sums->at(0).get<double>(),
+      .rejected = sums->at(1).get<double>(),
+      .accuracy = sums->at(2).get<double>()};
 }
 
 TrainState state_of(const Json& figures) {
@@ -109,6 +128,7 @@ TrainState state_of(const Json& figures) {
       .steps = small(window, "steps"),
       .loss_sum = real(window, "loss_sum"),
       .loss_weight = large(window, "loss_weight"),
+      .rewards = rewards_of(window),
       .trained_tokens = large(window, "trained_tokens"),
       .input_tokens = large(window, "input_tokens"),
       .seconds = real(window, "seconds")};
@@ -161,6 +181,7 @@ void save_state(const std::filesystem::path& file, const TrainState& state) {
   put(tensors, 'p', state.parameters);
   put(tensors, 'm', state.moments);
   put(tensors, 'b', state.best.parameters);
+  put(tensors, 'r', state.references);
   const std::string text = figures_of(state).dump();
   tensors.insert_or_assign(
       kFigures,
@@ -192,8 +213,10 @@ std::optional<TrainState> load_state(const std::filesystem::path& file) {
     state.parameters = take(tensors, 'p', large(reader, "arrays"));
     state.moments = take(tensors, 'm', large(reader, "moments"));
     state.best.parameters = take(tensors, 'b', large(best, "arrays"));
+    state.references = take(tensors, 'r', large(reader, "references"));
     // Read now: the file is replaced by the next checkpoint.
-    for (auto* arrays : {&state.parameters, &state.moments, &state.best.parameters}) {
+    for (auto* arrays :
+         {&state.parameters, &state.moments, &state.best.parameters, &state.references}) {
       mx::eval(*arrays);
     }
     return state;

@@ -37,6 +37,8 @@ struct TrainState {
   std::uint64_t tokens_since_clear = 0;  // of clear_cache_tokens
   std::vector<mx::array> parameters;
   std::vector<mx::array> moments;  // Optimizer::state()
+  // Objective::references() of the rows to train on and of those held out, where there are any.
+  std::vector<mx::array> references;
 };
 
 // Writes it into one safetensors file, replacing the one before or leaving it as it was. Throws

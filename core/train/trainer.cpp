@@ -12,7 +12,6 @@
 #include "core/base/error.h"
 #include "core/tensor/ops.h"
 #include "core/train/gradient_clip.h"
-#include "core/train/loss.h"
 #include "core/train/random_stream.h"
 
 namespace hub::train {
@@ -92,6 +91,7 @@ void Trainer::step(const StepBatches& batches) {
   GradientSum sum(params_.compat);
   std::optional<Prepared> prepared = std::exchange(prepared_, std::nullopt);
   std::size_t input_tokens = 0;
+  std::size_t trained_tokens = 0;
   int draws = 0;
   double seconds = 0.0;
   for (const auto& indices : batches) {
@@ -100,22 +100,25 @@ void Trainer::step(const StepBatches& batches) {
     if (prepared && prepared->batches == batches) {
       sum = std::move(prepared->sum);
       input_tokens = prepared->input_tokens;
-    } else {
-      const Batch batch = make_batch(data_.train, group_.own_rows(indices), shape_);
-      if (batch.rows > 0) {
-        add_batch(sum, trained_->parameters, batch, dropout_draws_ + draws);
-      }
-      draws += trained_->dropout > 0.0F ? 1 : 0;
+      trained_tokens = prepared->trained_tokens;
+    } else if (const auto own = group_.own_rows(indices); !own.empty()) {
+      const LossBatch batch = objective_->batch(own);
+      add_batch(sum, trained_->parameters, batch, dropout_draws_ + draws);
       input_tokens += batch.input_tokens;
+      trained_tokens += batch.trained_tokens;
     }
+    draws += trained_->dropout > 0.0F ? 1 : 0;
     if (batches.size() > 1) {  // frees this batch's activations before the next one's are made
       sum.evaluate();
     }
     seconds += base::steady_seconds() - start;
   }
   const double start = base::steady_seconds();
-  input_tokens = static_cast<std::size_t>(
-      group_.sum(std::vector{static_cast<std::int64_t>(input_tokens)}).front());
+  const auto counts = group_.sum(
+      std::vector{
+          static_cast<std::int64_t>(input_tokens), static_cast<std::int64_t>(trained_tokens)});
+  input_tokens = static_cast<std::size_t>(counts[0]);
+  trained_tokens = static_cast<std::size_t>(counts[1]);
   const bool applied = update(sum);
   if (!applied && rolled_back_) {
     rolled_back_ = false;
@@ -131,7 +134,11 @@ void Trainer::step(const StepBatches& batches) {
   window_.input_tokens += input_tokens;
   window_.loss_sum += static_cast<double>(mx::array(sum.loss()).item<float>());
   window_.loss_weight += sum.weight();
-  window_.trained_tokens += sum.tokens();
+  window_.trained_tokens += trained_tokens;
+  if (sum.others()) {
+    window_.rewards = window_.rewards.value_or(Rewards{});
+    window_.rewards->add(sum.others()->data<float>());
+  }
   window_.seconds += seconds + base::steady_seconds() - start;
 }
 
@@ -145,7 +152,10 @@ void Trainer::clear_cache(std::size_t input_tokens) {
 }
 
 void Trainer::add_batch(
-    GradientSum& sum, std::span<const mx::array> parameters, const Batch& batch, int draw) const {
+    GradientSum& sum,
+    std::span<const mx::array> parameters,
+    const LossBatch& batch,
+    int draw) const {
   std::optional<mx::array> dropout_key;
   if (trained_->dropout > 0.0F) {
     const auto of_rank = (static_cast<std::int64_t>(draw) * group_.size()) + group_.rank();
@@ -155,9 +165,9 @@ void Trainer::add_batch(
   const auto loss_sum = [&](const std::vector<mx::array>& traced) {
     PlacedModel placed = trained_->place(model_, traced, dropout_key);
     placed.adapter.recompute = params_.grad_checkpoint;
-    return masked_loss_sum(*placed.model, &placed.adapter, batch);
+    return batch.sums(placed);
   };
-  sum.add(loss_sum, parameters, batch.trained_tokens);
+  sum.add(loss_sum, parameters, batch.weight);
 }
 
 bool Trainer::update(GradientSum& sum) {
@@ -179,6 +189,9 @@ bool Trainer::update(GradientSum& sum) {
   }
   outputs.push_back(sum.loss());
   outputs.push_back(norm);
+  if (sum.others()) {
+    outputs.push_back(*sum.others());
+  }
   if (builds_ahead_) {
     mx::async_eval(outputs);
     prepare_next(updated);
@@ -227,11 +240,13 @@ void Trainer::prepare_next(const std::vector<mx::array>& parameters) {
   if (batches.size() != 1) {
     return;
   }
-  const Batch batch = make_batch(data_.train, group_.own_rows(batches.front()), shape_);
-  if (batch.rows == 0) {
+  const auto own = group_.own_rows(batches.front());
+  if (own.empty()) {
     return;
   }
-  Prepared ahead{batches, GradientSum(params_.compat), batch.input_tokens};
+  const LossBatch batch = objective_->batch(own);
+  Prepared ahead{
+      batches, GradientSum(params_.compat), batch.input_tokens, batch.trained_tokens};
   add_batch(ahead.sum, parameters, batch, 0);
   prepared_ = std::move(ahead);
 }
@@ -312,6 +327,9 @@ void Trainer::report() {
     report.peak_memory_bytes = memory.peak;
     report.active_memory_bytes = memory.active;
     report.cache_memory_bytes = memory.cache;
+    if (window_.rewards) {
+      report.rewards = window_.rewards->mean(static_cast<double>(window_.loss_weight));
+    }
     hooks_.reported(report);
   }
   window_ = {};
@@ -333,8 +351,7 @@ void Trainer::run_evaluation() {
     evaluated_step_ = step_;
     return;
   }
-  const EvalResult evaluated = evaluate(
-      *placed.model, &placed.adapter, data_.valid, batch_size_, shape_, keep_going, group_);
+  const EvalResult evaluated = evaluate(placed, *held_out_, batch_size_, keep_going, group_);
   evaluated_step_ = step_;  // only now: a checkpoint on the way begins it anew
   if (step_ == 0) {
     result_.eval_loss_before = evaluated.loss;

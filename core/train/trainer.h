@@ -15,6 +15,7 @@
 #include "core/train/divergence_guard.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
+#include "core/train/objective.h"
 #include "core/train/optimizer.h"
 #include "core/train/parameter_packing.h"
 #include "core/train/process_group.h"
@@ -56,8 +57,9 @@ struct TrainData {
 };
 
 // Trains an adapter over a fixed base, or a model's own weights. A step is one optimizer update:
-// the mean gradient over `grad_accumulation_steps` batches. Equal arguments give an equal result,
-// bit for bit, on the same machine. Belongs to the thread that owns MLX.
+// the mean gradient over `grad_accumulation_steps` batches, of what params.objective says. Equal
+// arguments give an equal result, bit for bit, on the same machine. Belongs to the thread that owns
+// MLX.
 //
 // With several ranks every batch has `batch_size` rows a rank, of which each takes its own; the
 // gradient is the mean over all of them, and every rank does the same update. All members that take
@@ -66,8 +68,9 @@ struct TrainData {
 // gives all ranks the same answer.
 class Trainer {
  public:
-  // Rows without a trained token within max_seq_length are left out, which is logged. Throws
-  // kUnprocessable (`no_trained_tokens`) when none is left.
+  // Rows without a trained token within max_seq_length (pairs without one in each answer) are left
+  // out, which is logged. Throws kUnprocessable (`no_trained_tokens`) when none is left, and
+  // (`dataset_format`) for rows that the objective does not take.
   Trainer(
       const models::LanguageModel& model,
       std::unique_ptr<Trainable> trained,
@@ -100,15 +103,20 @@ class Trainer {
     StepBatches batches;  // one
     GradientSum sum;
     std::size_t input_tokens;
+    std::size_t trained_tokens;
   };
 
   [[nodiscard]] TrainState state() const;
+  [[nodiscard]] bool fit(const std::vector<mx::array>& references) const;
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const StepBatches& batches);
   void clear_cache(std::size_t input_tokens);
   void add_batch(
-      GradientSum& sum, std::span<const mx::array> parameters, const Batch& batch, int draw) const;
+      GradientSum& sum,
+      std::span<const mx::array> parameters,
+      const LossBatch& batch,
+      int draw) const;
   // False when the step was not applied.
   bool update(GradientSum& sum);
   // The parameters after the update; what to evaluate for them and the optimizer's next state is
@@ -136,6 +144,8 @@ class Trainer {
   TrainHooks hooks_;
   std::size_t rows_given_;  // before those without targets were left out
   TrainData data_;
+  std::unique_ptr<Objective> objective_;  // over data_.train
+  std::unique_ptr<Objective> held_out_;   // over data_.valid
   StepPlan plan_;
   LrSchedule schedule_;
   ParameterPacking packing_;

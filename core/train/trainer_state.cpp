@@ -30,10 +30,12 @@ BatchShape batch_shape(const model_config::FinetuneParams& params) {
 }
 
 TrainData with_trained_tokens(TrainData data, int max_tokens) {
-  for (auto* rows : {&data.train, &data.valid}) {
-    std::erase_if(
-        *rows, [&](const data::Example& row) { return trained_count(row, max_tokens) == 0; });
-  }
+  const auto has_none = [max_tokens](const data::Example& row) {
+    return trained_count(row, max_tokens) == 0 ||
+           (row.rejected && trained_count(*row.rejected, max_tokens) == 0);
+  };
+  std::erase_if(data.train, has_none);
+  std::erase_if(data.valid, has_none);
   return data;
 }
 
@@ -41,7 +43,7 @@ std::vector<std::size_t> lengths_of(const std::vector<data::Example>& rows, int 
   std::vector<std::size_t> lengths;
   lengths.reserve(rows.size());
   for (const data::Example& row : rows) {
-    lengths.push_back(std::min(row.tokens.size(), static_cast<std::size_t>(max_tokens)));
+    lengths.push_back(std::min(row.length(), static_cast<std::size_t>(max_tokens)));
   }
   return lengths;
 }
@@ -88,6 +90,9 @@ Trainer::Trainer(
       best_(params_),
       guard_(params_) {
   need_rows(data_, rows_given_, params_.max_seq_length);
+  const PlacedModel start = trained_->place(model_, trained_->parameters, std::nullopt);
+  objective_ = make_objective(params_, data_.train, shape_, start);
+  held_out_ = make_objective(params_, data_.valid, shape_, start);
   if (data_.train.size() < rows_given_) {
     say(fmt::format(
         "{} of {} rows have no trained token within max_seq_length {} and are left out",
@@ -100,10 +105,25 @@ Trainer::Trainer(
   }
 }
 
+// Whether a state has the log-probabilities of the rows that it is to go on with.
+bool Trainer::fit(const std::vector<mx::array>& references) const {
+  std::size_t wanted = 0;
+  for (const auto* objective : {objective_.get(), held_out_.get()}) {
+    if (objective->references()) {
+      const mx::Shape shape{static_cast<int>(objective->rows().size()), 2};
+      if (wanted >= references.size() || references[wanted].shape() != shape) {
+        return false;
+      }
+      ++wanted;
+    }
+  }
+  return references.size() == wanted;
+}
+
 void Trainer::restore(TrainState state) {
   bool fits = state.parameters.size() == trained_->parameters.size() &&
               state.batch_size == batch_size_ && state.step <= total_steps() &&
-              state.optimizer == params_.optimizer.name;
+              state.optimizer == params_.optimizer.name && fit(state.references);
   for (std::size_t i = 0; fits && i < state.parameters.size(); ++i) {
     fits = state.parameters[i].shape() == trained_->parameters[i].shape();
   }
@@ -133,6 +153,12 @@ void Trainer::go_to(TrainState state) {
   trained_->parameters = std::move(state.parameters);
   best_.restore(std::move(state.best));
   guard_.restore(state.guard);
+  auto references = state.references.begin();
+  for (auto* objective : {objective_.get(), held_out_.get()}) {
+    if (objective->references()) {
+      objective->restore(*references++);
+    }
+  }
   tokens_since_clear_ = state.tokens_since_clear;
   step_ = state.step;
   dropout_draws_ = state.dropout_draws;
@@ -162,6 +188,11 @@ TrainState Trainer::state() const {
   state.tokens_since_clear = tokens_since_clear_;
   state.parameters = trained_->parameters;
   state.moments = packing_.unpack_state(optimizer_->state());
+  for (const auto* objective : {objective_.get(), held_out_.get()}) {
+    if (auto references = objective->references()) {
+      state.references.push_back(*std::move(references));
+    }
+  }
   return state;
 }
 

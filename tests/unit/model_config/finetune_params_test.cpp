@@ -25,7 +25,8 @@ TEST(FinetuneParams, EmptyMeansDefaults) {
 // The form that http-api clients send.
 TEST(FinetuneParams, FullFormComesBackAsSent) {
   const Json sent = Json::parse(R"({
-    "method": "dora", "rank": 16, "scale": 10.0, "alpha": 40.0, "rslora": true, "dropout": 0.1,
+    "method": "dora", "objective": "sft", "beta": 0.1, "label_smoothing": 0.0,
+    "loss_type": "sigmoid", "rank": 16, "scale": 10.0, "alpha": 40.0, "rslora": true, "dropout": 0.1,
     "target_modules": ["self_attn.q_proj"], "num_layers": 4,
     "optimizer": "sgd",
     "optimizer_config": {"momentum": 0.5, "dampening": 0.0, "nesterov": true}, "learning_rate": 2e-4,
@@ -42,6 +43,41 @@ TEST(FinetuneParams, FullFormComesBackAsSent) {
     "compat": true,
     "train_on_prompt": true, "seed": 9})");
   EXPECT_EQ(FinetuneParams::from_json(sent, "params").to_json(), sent);
+}
+
+TEST(FinetuneParams, PreferenceTrainingComesBackAsSent) {
+  for (const char* sent :
+       {R"({"objective": "dpo", "beta": 0.5, "label_smoothing": 0.2, "loss_type": "sigmoid"})",
+        R"({"objective": "dpo", "beta": 2.0, "label_smoothing": 0.0, "loss_type": "ipo"})",
+        R"({"objective": "orpo", "beta": 0.3, "label_smoothing": 0.0, "loss_type": "sigmoid"})"}) {
+    const Json fields = Json::parse(sent);
+    const Json back = FinetuneParams::from_json(fields, "params").to_json();
+    for (const auto& [name, value] : fields.items()) {
+      EXPECT_EQ(back.at(name), value) << name << " of " << sent;
+    }
+  }
+}
+
+// Settings that would have no effect, or none that is right.
+TEST(FinetuneParams, ObjectivesRefuseWhatTheyDoNotHave) {
+  const auto field = [](const Json& json) {
+    try {
+      FinetuneParams::from_json(json, "params");
+    } catch (const base::Error& error) {
+      return error.param();
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(field({{"beta", 0.2}}), "params.beta");
+  EXPECT_EQ(field({{"loss_type", "ipo"}}), "params.loss_type");
+  EXPECT_EQ(field({{"objective", "orpo"}, {"loss_type", "hinge"}}), "params.loss_type");
+  EXPECT_EQ(field({{"label_smoothing", 0.1}}), "params.label_smoothing");
+  EXPECT_EQ(
+      field({{"objective", "dpo"}, {"loss_type", "ipo"}, {"label_smoothing", 0.1}}),
+      "params.label_smoothing");
+  EXPECT_EQ(field({{"objective", "dpo"}, {"compat", true}}), "params.compat");
+  EXPECT_EQ(field({{"objective", "orpo"}, {"train_on_prompt", true}}), "params.train_on_prompt");
+  EXPECT_EQ(field({{"objective", "dpo"}, {"train_on_prompt", false}}), "none");
 }
 
 TEST(FinetuneParams, NullsAndAutoMeanAbsent) {
@@ -115,6 +151,10 @@ INSTANTIATE_TEST_SUITE_P(
     Refused,
     ::testing::Values(
         std::pair("method", "\"ia3\""),
+        std::pair("objective", "\"kto\""),
+        std::pair("beta", "0"),
+        std::pair("label_smoothing", "0.5"),
+        std::pair("loss_type", "\"exo\""),
         std::pair("alpha", "0"),
         std::pair("rslora", "true"),
         std::pair("rank", "0"),

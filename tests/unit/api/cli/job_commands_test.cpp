@@ -143,10 +143,15 @@ TEST_F(JobCommands, AConfigurationOfMlxLmIsSentAsAJob) {
   EXPECT_EQ(sent_["params"]["scale"], 2.0);
   EXPECT_EQ(sent_["params"]["rank"], 16) << "the command line comes first";
   EXPECT_EQ(sent_["params"]["optimizer"], "adam") << "then mlx-lm's defaults";
+  EXPECT_EQ(sent_["params"]["train_on_prompt"], true);
   run({"train", "--config", file.string(), "--model", "other", "--data", "more"});
   EXPECT_EQ(sent_["model"], "other");
   EXPECT_EQ(sent_["dataset"], "more");
   EXPECT_FALSE(sent_["params"].contains("data_parallel"));
+  run({"train", "--config", file.string(), "--objective", "dpo", "--set", "beta=0.5"});
+  EXPECT_EQ(sent_["params"]["objective"], "dpo");
+  EXPECT_EQ(sent_["params"]["beta"], 0.5);
+  EXPECT_FALSE(sent_["params"].contains("train_on_prompt")) << "refused with dpo";
 }
 
 TEST_F(JobCommands, RanksShareTheRowsThatAConfigurationGivesAStep) {

@@ -73,6 +73,23 @@ lr_schedule:
   arguments: [1e-5, 1000, 1e-7]
 )";
 
+TEST(MlxLmConfig, MlxLmLorasPreferenceTraining) {
+  const Json dpo =
+      params_of("model: a\ndata: b\ntrain_mode: dpo\nbeta: 0.3\ndpo_cpo_loss_type: ipo\n");
+  EXPECT_EQ(dpo["objective"], "dpo");
+  EXPECT_EQ(dpo["beta"], 0.3);
+  EXPECT_EQ(dpo["loss_type"], "ipo");
+  EXPECT_EQ(dpo["train_on_prompt"], false);
+  const Json orpo = params_of("model: a\ndata: b\ntrain_mode: orpo\ndpo_cpo_loss_type: hinge\n");
+  EXPECT_EQ(orpo["objective"], "orpo");
+  EXPECT_FALSE(orpo.contains("loss_type")) << "orpo has none";
+  const Json sft = params_of("model: a\ndata: b\ntrain_mode: sft\nbeta: 0.3\n");
+  EXPECT_FALSE(sft.contains("objective"));
+  EXPECT_FALSE(sft.contains("beta"));
+  EXPECT_EQ(sft["train_on_prompt"], true);
+  EXPECT_EQ(refused("model: a\ndata: b\ntrain_mode: grpo\n"), "train_mode");
+}
+
 TEST(MlxLmConfig, TheExampleIsReadUnchanged) {
   const MlxLmConfig config = read(kExample);
   EXPECT_EQ(config.model, "mlx-community/Llama-3.2-1B-Instruct");

@@ -64,5 +64,53 @@ TEST_F(DryRun, ADryRunQueuesNothing) {
   EXPECT_EQ(post("/jobs", wrong).param(), "params.rank");
 }
 
+TEST_F(DryRun, PreferencesHaveTheirOwnObjectivesAndSpeeds) {
+  std::string pairs;
+  for (int i = 0; i < 4; ++i) {
+    pairs += R"({"prompt":"q)" + std::to_string(i) + R"(","chosen":"a","rejected":"b c"})" + "\n";
+  }
+  const auto file = files.write("data/imports/pairs.jsonl", pairs);
+  ASSERT_EQ(post("/datasets", {{"name", "pairs"}, {"path", file.string()}}).status, 201);
+  const auto body = [](const char* dataset, const char* objective) {
+    return Json{
+        {"type", "finetune"},
+        {"model", "tiny"},
+        {"dataset", dataset},
+        {"params",
+         {{"objective", objective}, {"batch_size", 2}, {"eval_fraction", 0.0}, {"rank", 4}}},
+        {"dry_run", true}};
+  };
+  const Answer plan = post("/jobs", body("pairs", "dpo"));
+  ASSERT_EQ(plan.status, 200) << plan.response.body;
+  EXPECT_EQ(plan.json["rows"], 4);
+  EXPECT_EQ(plan.json["steps"], 2);
+  EXPECT_EQ(plan.json["params"]["beta"], 0.1);
+  EXPECT_GE(plan.json["trained_tokens"], 4 * 2) << "two answers a row";
+  const Answer sft = post("/jobs", body("others", "sft"));
+  ASSERT_EQ(sft.status, 200) << sft.response.body;
+  EXPECT_GT(plan.json["estimated_bytes"], sft.json["estimated_bytes"]);
+
+  for (const bool dry : {true, false}) {
+    for (const auto& [dataset, objective] :
+         {std::pair("pairs", "sft"), std::pair("others", "dpo"), std::pair("others", "orpo")}) {
+      Json wrong = body(dataset, objective);
+      wrong["dry_run"] = dry;
+      const Answer refused = post("/jobs", wrong);
+      EXPECT_EQ(refused.status, 422) << refused.response.body;
+      EXPECT_EQ(refused.code(), "dataset_format") << refused.response.body;
+      EXPECT_EQ(refused.param(), "dataset");
+    }
+  }
+
+  Json real = body("others", "sft");
+  real.erase("dry_run");
+  const std::string id = post("/jobs", real).json["id"];
+  hub.queue.claim("w", hub.clock.now_ms());
+  hub.queue.record_metric(id, {{"step", 2}, {"tokens_per_second", 4.0}});
+  hub.queue.complete(id, {{"steps", 2}});
+  EXPECT_NE(post("/jobs", body("others", "sft")).json["estimated_seconds"], nullptr);
+  EXPECT_EQ(post("/jobs", body("pairs", "dpo")).json["estimated_seconds"], nullptr);
+}
+
 }  // namespace
 }  // namespace hub::api

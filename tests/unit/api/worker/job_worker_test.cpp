@@ -1,6 +1,7 @@
 #include "api/worker/job_worker.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,45 @@ TEST_F(JobWorkerTest, MetricsCarryWhatTheServerStores) {
   }
   EXPECT_TRUE(has_train);
   EXPECT_TRUE(has_eval);
+}
+
+TEST_F(JobWorkerTest, PreferencesReportRewards) {
+  std::string lines;
+  for (int i = 0; i < 12; ++i) {
+    lines += Json({{"prompt", fmt::format("Say {}.", i)}, {"chosen", "Yes"}, {"rejected", "No, 7"}})
+                 .dump() +
+             "\n";
+  }
+  const auto pairs = folder_.write("pairs.jsonl", lines);
+  spec_["dataset"] = {{"path", pairs.string()}, {"digest", base::sha256_file(pairs)}};
+  spec_["params"]["objective"] = "dpo";
+  spec_["params"]["epochs"] = 3;
+  ASSERT_TRUE(perform()) << events_.back().data.dump();
+  const Json result = events_.back().data;
+  EXPECT_NEAR(result.at("eval_loss_before").get<double>(), std::log(2.0), 1e-6);
+  EXPECT_LT(result.at("eval_loss_after").get<double>(), std::log(2.0));
+  const std::vector<Json> metrics = of("metric");
+  EXPECT_EQ(metrics.front().at("eval_reward_margin"), 0.0);
+  EXPECT_EQ(metrics.back().at("eval_reward_accuracy"), 1.0);
+  for (const Json& metric : metrics) {
+    const std::string prefix = metric.contains("eval_loss") ? "eval_" : "";
+    for (const char* name :
+         {"reward_chosen", "reward_rejected", "reward_accuracy", "reward_margin"}) {
+      EXPECT_TRUE(metric.at(prefix + name).is_number()) << metric.dump();
+    }
+    EXPECT_NEAR(
+        metric.at(prefix + "reward_margin").get<double>(),
+        metric.at(prefix + "reward_chosen").get<double>() -
+            metric.at(prefix + "reward_rejected").get<double>(),
+        1e-9);
+  }
+}
+
+TEST_F(JobWorkerTest, AnObjectiveRefusesRowsOfAnotherKind) {
+  spec_["params"]["objective"] = "dpo";
+  EXPECT_FALSE(perform());
+  EXPECT_EQ(events_.back().type, "error");
+  EXPECT_EQ(events_.back().data.at("reason"), "dataset_format");
 }
 
 TEST_F(JobWorkerTest, EqualSeedsGiveEqualFiles) {

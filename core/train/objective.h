@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/data/examples.h"
+#include "core/model_config/finetune_params.h"
+#include "core/train/batches.h"
+#include "core/train/trainable.h"
+
+namespace hub::train {
+
+namespace mx = mlx::core;
+
+// A batch of rows as an objective sees it.
+struct LossBatch {
+  // The summed loss, a float32 scalar; of preference objectives float32 [4], with the sums of
+  // Rewards' fields behind it, which have no gradient. Only builds a graph.
+  std::function<mx::array(const PlacedModel& placed)> sums;
+  std::size_t weight = 0;          // what to divide the sums by: trained tokens, or pairs
+  std::size_t trained_tokens = 0;  // of both answers of pairs
+  std::size_t input_tokens = 0;    // without padding
+};
+
+// What a training lowers, over rows that it was made for and that outlive it. Belongs to the thread
+// that owns MLX.
+class Objective {
+ public:
+  Objective(std::span<const data::Example> rows, BatchShape shape) : rows_(rows), shape_(shape) {}
+  virtual ~Objective() = default;
+
+  // Whether rows are pairs, whose sums have Rewards behind the loss.
+  [[nodiscard]] virtual bool compares() const { return false; }
+
+  // The rows at `indices`, at least one. May compute what it compares with.
+  [[nodiscard]] virtual LossBatch batch(std::span<const std::size_t> indices) = 0;
+
+  // Log-probabilities under the model that the training began with, as far as they are known:
+  // float32 [rows, 2], chosen and rejected, NaN where not. nullopt for an objective without, or
+  // without rows.
+  [[nodiscard]] virtual std::optional<mx::array> references() const { return std::nullopt; }
+  // Takes over what references() gave in an earlier attempt.
+  virtual void restore(const mx::array& /*references*/) {}
+
+  [[nodiscard]] std::span<const data::Example> rows() const { return rows_; }
+
+ protected:
+  [[nodiscard]] const BatchShape& shape() const { return shape_; }
+
+ private:
+  std::span<const data::Example> rows_;
+  BatchShape shape_;
+};
+
+// Cross-entropy of the trained tokens (loss.h), each of which counts the same. Of preference rows
+// that is the chosen answer.
+std::unique_ptr<Objective> make_sft_objective(
+    std::span<const data::Example> rows, const BatchShape& shape);
+
+// params.objective: sft, or dpo or orpo (preference_loss.h), in which each pair counts the same.
+// `start` is the model as the training begins: dpo's reference, whose log-probabilities are
+// computed when a row is first met and then kept. Throws kUnprocessable (`dataset_format`) for rows
+// without two answers with dpo and orpo, and for rows with two with sft.
+std::unique_ptr<Objective> make_objective(
+    const model_config::FinetuneParams& params,
+    std::span<const data::Example> rows,
+    const BatchShape& shape,
+    const PlacedModel& start);
+
+}  // namespace hub::train

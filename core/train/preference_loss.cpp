@@ -1,0 +1,124 @@
+#include "core/train/preference_loss.h"
+
+#include <cstddef>
+#include <numeric>
+
+#include <mlx/ops.h>
+
+#include "core/kernels/cross_entropy.h"
+#include "core/models/attend.h"
+#include "core/tensor/ops.h"
+
+namespace hub::train {
+namespace {
+
+// P = 1 has no finite odds.
+constexpr float kLargestLogProb = -1e-6F;
+
+mx::array number(double value) {
+  return mx::array(static_cast<float>(value));
+}
+
+// -log s(x), without overflow.
+mx::array softplus_of_minus(const mx::array& x) {
+  return mx::logaddexp(number(0.0), -x);
+}
+
+// -log softmax(logits)[target] of every trained target, in their order: float32 [N].
+mx::array target_losses(const PlacedModel& placed, const Batch& batch) {
+  const models::LanguageModel& model = *placed.model;
+  const auto adapted = [&placed](int rows) {
+    return std::vector<nn::AdapterSpan>{{&placed.adapter, 0, rows}};
+  };
+  const auto attend = models::causal_attend(model.config(), batch.rows, batch.length);
+  const mx::array hidden = model.hidden(batch.inputs, attend, adapted(batch.rows * batch.length));
+  const mx::array trained = mx::take(hidden, batch.positions, 0);
+  const mx::array logits = model.logits(trained, adapted(static_cast<int>(batch.trained_tokens)));
+  return kernels::cross_entropy(tensor::astype(logits, mx::float32), batch.targets);
+}
+
+// {loss, rewards} summed over pairs.
+mx::array sums_of(const mx::array& losses, const mx::array& chosen, const mx::array& rejected) {
+  const mx::array wins = tensor::astype(mx::greater(chosen, rejected), mx::float32);
+  return mx::stack({mx::sum(losses), mx::sum(chosen), mx::sum(rejected), mx::sum(wins)});
+}
+
+}  // namespace
+
+PairBatch make_pair_batch(
+    std::span<const data::Example> rows,
+    std::span<const std::size_t> indices,
+    const BatchShape& shape) {
+  std::vector<data::Example> sequences;
+  sequences.reserve(2 * indices.size());
+  for (const std::size_t index : indices) {
+    sequences.push_back(rows[index]);
+  }
+  for (const std::size_t index : indices) {
+    sequences.push_back(*rows[index].rejected);
+  }
+  std::vector<std::size_t> all(sequences.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  PairBatch pairs{.sequences = make_batch(sequences, all, shape), .targets = {}};
+  for (const data::Example& sequence : sequences) {
+    pairs.targets.push_back(static_cast<int>(trained_count(sequence, shape.max_tokens)));
+  }
+  return pairs;
+}
+
+AnswerLogProbs answer_log_probs(const PlacedModel& placed, const PairBatch& pairs, bool average) {
+  const mx::array losses = target_losses(placed, pairs.sequences);
+  std::vector<mx::array> rows;
+  rows.reserve(pairs.targets.size());
+  int begin = 0;
+  for (const int count : pairs.targets) {
+    const mx::array own = mx::slice(losses, {begin}, {begin + count});
+    rows.push_back(-(average ? mx::mean(own) : mx::sum(own)));
+    begin += count;
+  }
+  const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+  return {
+      .chosen = mx::stack(std::vector<mx::array>(rows.begin(), middle)),
+      .rejected = mx::stack(std::vector<mx::array>(middle, rows.end()))};
+}
+
+mx::array dpo_sums(
+    const AnswerLogProbs& policy,
+    const AnswerLogProbs& reference,
+    const model_config::FinetuneParams& params) {
+  const mx::array beta = number(params.beta);
+  const mx::array chosen = policy.chosen - reference.chosen;
+  const mx::array rejected = policy.rejected - reference.rejected;
+  const mx::array x = chosen - rejected;
+  const auto losses = [&] {
+    if (params.loss_type == "ipo") {
+      return mx::square(x - number(1.0 / (2.0 * params.beta)));
+    }
+    if (params.loss_type == "hinge") {
+      return mx::maximum(number(1.0) - beta * x, number(0.0));
+    }
+    const mx::array likely = softplus_of_minus(beta * x);
+    if (params.label_smoothing == 0.0) {
+      return likely;
+    }
+    return number(1.0 - params.label_smoothing) * likely +
+           number(params.label_smoothing) * softplus_of_minus(-(beta * x));
+  };
+  return sums_of(losses(), mx::stop_gradient(beta * chosen), mx::stop_gradient(beta * rejected));
+}
+
+mx::array orpo_sums(const AnswerLogProbs& policy, double beta) {
+  // log(P / (1 - P)) from log P.
+  const auto log_odds = [](const mx::array& log_prob) {
+    const mx::array below_one = mx::minimum(log_prob, mx::array(kLargestLogProb));
+    return below_one - mx::log(-mx::expm1(below_one));
+  };
+  const mx::array ratio = log_odds(policy.chosen) - log_odds(policy.rejected);
+  const mx::array losses = number(beta) * softplus_of_minus(ratio) - policy.chosen;
+  return sums_of(
+      losses,
+      mx::stop_gradient(number(beta) * policy.chosen),
+      mx::stop_gradient(number(beta) * policy.rejected));
+}
+
+}  // namespace hub::train
