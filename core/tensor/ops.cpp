@@ -1,6 +1,10 @@
 #include "core/tensor/ops.h"
 
+#include <algorithm>
+#include <array>
 #include <exception>
+#include <new>
+#include <string_view>
 #include <variant>
 
 #include <fmt/format.h>
@@ -111,6 +115,18 @@ std::unordered_map<std::string, mx::array> load_safetensors(const std::filesyste
 
 Memory memory() {
   return {mx::get_active_memory(), mx::get_cache_memory(), mx::get_peak_memory()};
+}
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    return true;
+  }
+  // mlx/backend/*/allocator.cpp; the driver's own words behind a failed CUDA or Metal call.
+  const std::string_view what = error.what();
+  return std::ranges::any_of(
+      std::array<std::string_view, 4>{
+          "[malloc] Unable to allocate", "[metal::malloc]", "out of memory", "Insufficient Memory"},
+      [what](std::string_view words) { return what.find(words) != std::string_view::npos; });
 }
 
 void reset_peak_memory() {

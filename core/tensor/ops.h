@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -121,6 +122,8 @@ struct Memory {
 };
 Memory memory();
 void reset_peak_memory();
+// True for what MLX throws when the system or the device has no memory left.
+bool is_out_of_memory(const std::exception& error);
 void clear_cache();
 // How much freed memory MLX may keep; 0: none. Returns the previous limit.
 std::size_t set_cache_limit(std::size_t bytes);

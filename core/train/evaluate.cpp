@@ -24,7 +24,8 @@ EvalResult evaluate(
   double sum = 0.0;
   std::size_t weight = 0;
   Rewards rewards;
-  const auto at_once = static_cast<std::size_t>(batch_size) * static_cast<std::size_t>(group.size());
+  const auto at_once =
+      static_cast<std::size_t>(batch_size) * static_cast<std::size_t>(group.size());
   for (const auto& indices : plan_by_length(lengths, at_once)) {
     if (keep_going && !keep_going(result.rows)) {
       throw base::Error(base::ErrorCode::kCancelled, "the evaluation was stopped");

@@ -8,8 +8,8 @@
 
 #include <mlx/array.h>
 
-#include "core/train/process_group.h"
 #include "core/train/parameter_packing.h"
+#include "core/train/process_group.h"
 
 namespace hub::train {
 

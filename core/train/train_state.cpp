@@ -42,6 +42,7 @@ Json figures_of(const TrainState& state) {
       {"batch_size", state.batch_size},
       {"step", state.step},
       {"dropout_draws", state.dropout_draws},
+      {"rows_at_once", state.rows_at_once},
       {"optimizer", state.optimizer},
       {"updates", state.updates},
       {"learning_rate", state.learning_rate},
@@ -119,6 +120,7 @@ TrainState state_of(const Json& figures) {
   state.batch_size = small(reader, "batch_size", 1);
   state.step = small(reader, "step");
   state.dropout_draws = small(reader, "dropout_draws");
+  state.rows_at_once = small(reader, "rows_at_once", 1);
   state.optimizer = reader.string("optimizer");
   state.updates = small(reader, "updates");
   state.learning_rate = real(reader, "learning_rate");

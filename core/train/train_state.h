@@ -25,6 +25,7 @@ struct TrainState {
   int batch_size = 0;
   int step = 0;           // updates done
   int dropout_draws = 0;  // keys drawn
+  int rows_at_once = 0;   // of a batch: fewer than batch_size once memory ran out
   std::string optimizer;  // its name
   int updates = 0;        // of the optimizer
   double learning_rate = 0.0;

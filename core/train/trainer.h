@@ -111,14 +111,28 @@ class Trainer {
   void save_checkpoint() const;
   void ask();  // polls until it may go on: saves, waits or throws
   void step(const StepBatches& batches);
+  // What a step's batches came to; on this rank.
+  struct Gathered {
+    GradientSum sum;
+    std::size_t input_tokens = 0;
+    std::size_t trained_tokens = 0;
+    int draws = 0;
+    double seconds = 0.0;
+  };
+  [[nodiscard]] Gathered gather(const StepBatches& batches);
+  // Takes fewer rows at once from now on. False when there are no fewer.
+  bool take_fewer_rows();
   void clear_cache(std::size_t input_tokens);
   void add_batch(
       GradientSum& sum,
       std::span<const mx::array> parameters,
       const LossBatch& batch,
       int draw) const;
+  void try_step(const StepBatches& batches);
   // False when the step was not applied.
   bool update(GradientSum& sum);
+  // Takes back an update that was built ahead, and what was built on it.
+  void undo_ahead(std::vector<mx::array> state_before);
   // The parameters after the update; what to evaluate for them and the optimizer's next state is
   // added to `outputs`.
   std::vector<mx::array> apply(
@@ -157,6 +171,7 @@ class Trainer {
   // step a checkpoint is the one of the step before.
   int step_ = 0;
   int dropout_draws_ = 0;
+  int rows_at_once_;             // of a batch: all, until memory ran out
   double seconds_before_ = 0.0;  // of earlier attempts
   double started_ = 0.0;         // of this one
   ReportWindow window_;

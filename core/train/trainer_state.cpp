@@ -87,6 +87,7 @@ Trainer::Trainer(
       optimizer_(make_optimizer(
           params_.optimizer, packing_.pack(trained_->parameters), packing_.decays())),
       builds_ahead_(tensor::default_device_is_gpu() && params_.method != "full"),
+      rows_at_once_(batch_size_),
       best_(params_),
       guard_(params_) {
   need_rows(data_, rows_given_, params_.max_seq_length);
@@ -162,6 +163,8 @@ void Trainer::go_to(TrainState state) {
   tokens_since_clear_ = state.tokens_since_clear;
   step_ = state.step;
   dropout_draws_ = state.dropout_draws;
+  rows_at_once_ =
+      std::min(rows_at_once_, state.rows_at_once);  // memory did not come back by itself
   learning_rate_ = state.learning_rate;
   grad_norm_ = state.grad_norm;
   window_ = state.window;
@@ -175,6 +178,7 @@ TrainState Trainer::state() const {
   state.batch_size = batch_size_;
   state.step = step_;
   state.dropout_draws = dropout_draws_;
+  state.rows_at_once = rows_at_once_;
   state.optimizer = params_.optimizer.name;
   state.updates = optimizer_->updates();
   state.learning_rate = learning_rate_;
