@@ -190,3 +190,21 @@ CASES["gemma4_moe"] = {
     "top_k_experts": 2,
     "moe_intermediate_size": 16,
 }
+# A prompt longer than a chunk of the gated delta rule is in tests/unit/nn/gated_delta_test.cpp.
+CASES["qwen3_5"] = {
+    **SHAPE,
+    "model_type": "qwen3_5_text",
+    "num_hidden_layers": 4,
+    "full_attention_interval": 3,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 12,
+    "linear_conv_kernel_dim": 4,
+    "tie_word_embeddings": False,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 100000.0,
+        "partial_rotary_factor": 0.5,
+    },
+}
