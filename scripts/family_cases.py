@@ -153,8 +153,10 @@ CASES["gpt_oss_mxfp4"] = {
         },
     },
 }
+# Of families whose `rope_parameters` say everything.
+WITHOUT_THETA: dict[str, Any] = {key: SHAPE[key] for key in SHAPE if key != "rope_theta"}
 GEMMA4: dict[str, Any] = {
-    **SHAPE,
+    **WITHOUT_THETA,
     "model_type": "gemma4_text",
     "num_hidden_layers": 6,
     "global_head_dim": 16,
@@ -192,7 +194,7 @@ CASES["gemma4_moe"] = {
 }
 # A prompt longer than a chunk of the gated delta rule is in tests/unit/nn/gated_delta_test.cpp.
 CASES["qwen3_5"] = {
-    **SHAPE,
+    **WITHOUT_THETA,
     "model_type": "qwen3_5_text",
     "num_hidden_layers": 4,
     "full_attention_interval": 3,
