@@ -153,8 +153,10 @@ CASES["gpt_oss_mxfp4"] = {
         },
     },
 }
+# Of families whose `rope_parameters` say everything.
+WITHOUT_THETA: dict[str, Any] = {key: SHAPE[key] for key in SHAPE if key != "rope_theta"}
 GEMMA4: dict[str, Any] = {
-    **SHAPE,
+    **WITHOUT_THETA,
     "model_type": "gemma4_text",
     "num_hidden_layers": 6,
     "global_head_dim": 16,
@@ -189,4 +191,22 @@ CASES["gemma4_moe"] = {
     "num_experts": 5,
     "top_k_experts": 2,
     "moe_intermediate_size": 16,
+}
+# A prompt longer than a chunk of the gated delta rule is in tests/unit/nn/gated_delta_test.cpp.
+CASES["qwen3_5"] = {
+    **WITHOUT_THETA,
+    "model_type": "qwen3_5_text",
+    "num_hidden_layers": 4,
+    "full_attention_interval": 3,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 12,
+    "linear_conv_kernel_dim": 4,
+    "tie_word_embeddings": False,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 100000.0,
+        "partial_rotary_factor": 0.5,
+    },
 }

@@ -10,6 +10,7 @@ same ones. All in float32.
 """
 
 import argparse
+import copy
 import importlib
 import json
 import math
@@ -31,6 +32,11 @@ nn: Any = mlx.nn
 tree: Any = mlx.utils
 tuner: Any = mlx_lm.tuner.utils
 remapped: dict[str, str] = mlx_lm.utils.MODEL_REMAPPING
+
+# Modules of mlx-lm that have another name than their model_type.
+MODULES = {"qwen3_5_text": "qwen3_5"}
+# What mlx-lm puts before the names of a text model that it reads like one that also sees images.
+PREFIX = "language_model."
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden" / "models" / "families"
 SEQUENCES, LENGTH, PROMPT, GREEDY_TOKENS = 2, 24, 5, 20
@@ -108,9 +114,9 @@ def describe(
 def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """The model with our weights, and how each of its tensors is filled."""
     stated: str = config["model_type"]
-    model_type = remapped.get(stated, stated)
+    model_type = MODULES.get(stated, remapped.get(stated, stated))
     module: Any = importlib.import_module(f"mlx_lm.models.{model_type}")
-    model: Any = module.Model(module.ModelArgs.from_dict(dict(config)))
+    model: Any = module.Model(module.ModelArgs.from_dict(copy.deepcopy(config)))
     if hasattr(model, "sanitize") and config.get("tie_word_embeddings"):
         model.sanitize({})  # Gemma finds out here that its embeddings are tied
     scales: dict[str, tuple[int, int]] = {}
@@ -131,8 +137,11 @@ def build(config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
         nn.quantize(model, class_predicate=packing)
     named: list[tuple[str, Any]] = tree.tree_flatten(model.parameters())
     offset = 0.0 if "gemma3" in str(model_type) else 1.0  # its norms multiply by 1 + weight
-    tensors = [describe(name, array, scales, offset) for name, array in sorted(named)]
-    model.load_weights([(tensor["name"], make_tensor(tensor)) for tensor in tensors])
+    tensors = [
+        describe(name.removeprefix(PREFIX), array, scales, offset) for name, array in sorted(named)
+    ]
+    names = [name for name, _ in sorted(named)]
+    model.load_weights([(name, make_tensor(own)) for name, own in zip(names, tensors, strict=True)])
     return model, tensors
 
 
@@ -166,7 +175,15 @@ def add_adapter(model: Any) -> list[str]:
         if "lora_a" in layer:
             layer.unfreeze(keys=["lora_a", "lora_b"])
     filled = [
-        (name, values(name, list(array.shape), 0.0, 0.3 if name.endswith("a") else 0.1))
+        (
+            name,
+            values(
+                name.removeprefix(PREFIX),
+                list(array.shape),
+                0.0,
+                0.3 if name.endswith("a") else 0.1,
+            ),
+        )
         for name, array in factors.items()
     ]
     model.load_weights(filled, strict=False)
@@ -204,9 +221,14 @@ def record_case(name: str, config: dict[str, Any]) -> None:
         "inputs": rows[:, :-1].tolist(),
         "targets": rows[:, 1:].tolist(),
         "greedy": {"prompt": prompt, "tokens": continuation, "smallest_margin": round(margin, 5)},
-        "adapter": {"rank": RANK, "scale": SCALE, "factors": factors},
+        "adapter": {
+            "rank": RANK,
+            "scale": SCALE,
+            "factors": [factor.removeprefix(PREFIX) for factor in factors],
+        },
     }
-    arrays = {"logits": logits, **{factor: slopes[factor] for factor in factors}}
+    arrays = {"logits": logits}
+    arrays |= {factor.removeprefix(PREFIX): slopes[factor] for factor in factors}
     GOLDEN.mkdir(parents=True, exist_ok=True)
     file = GOLDEN / f"{name}.safetensors"
     mx.save_safetensors(str(file), arrays, {"record": json.dumps(record)})

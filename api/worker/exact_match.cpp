@@ -89,8 +89,10 @@ engine::EngineConfig engine_config(
     result.weights_folder = spec.adapter_folder;
   }
   result.max_running = model_config::kAnsweredAtOnce;
-  result.kv_budget_bytes = model_config::kv_bytes_per_token(config) *
-                           static_cast<std::uint64_t>(length) * model_config::kAnsweredAtOnce;
+  const std::uint64_t sequence_bytes =
+      model_config::kv_bytes_per_token(config) * static_cast<std::uint64_t>(length) +
+      model_config::state_bytes_per_sequence(config);
+  result.kv_budget_bytes = sequence_bytes * model_config::kAnsweredAtOnce;
   result.mlx_cache_limit_bytes = 0;
   return result;
 }

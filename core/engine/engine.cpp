@@ -129,9 +129,12 @@ void Engine::Impl::run(std::promise<void>& loaded) {
         .max_running = config_.max_running,
         .prefill_chunk = config_.prefill_chunk,
         .kv_budget_bytes = config_.kv_budget_bytes,
-        .kv_bytes_per_token = token_bytes};
+        .kv_bytes_per_token = token_bytes,
+        .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_)};
+    const std::uint64_t for_tokens =
+        config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
     max_tokens_by_memory_ =
-        static_cast<int>(std::min<std::uint64_t>(config_.kv_budget_bytes / token_bytes, 1U << 30U));
+        static_cast<int>(std::min<std::uint64_t>(for_tokens / token_bytes, 1U << 30U));
     warm_up(*model_, limits_);
   } catch (...) {  // whatever it was goes to the constructor's caller
     model_.reset();

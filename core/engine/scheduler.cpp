@@ -14,7 +14,8 @@ constexpr int kMinPrefillShare = 32;
 constexpr int kSmallestCapacity = 64;
 
 std::uint64_t kv_bytes(const SequenceView& sequence, const StepLimits& limits) {
-  return static_cast<std::uint64_t>(grown_capacity(sequence)) * limits.kv_bytes_per_token;
+  return limits.bytes_per_sequence +
+         static_cast<std::uint64_t>(grown_capacity(sequence)) * limits.kv_bytes_per_token;
 }
 
 // How many of the newest must give way so that the rest fit.

@@ -23,6 +23,7 @@ struct StepLimits {
   int prefill_chunk = 256;  // rows a step that belong to sequences with more than one pending token
   std::uint64_t kv_budget_bytes = 0;
   std::uint64_t kv_bytes_per_token = 0;
+  std::uint64_t bytes_per_sequence = 0;  // beside its tokens': the states of recurrent layers
 };
 
 // The rows of one sequence in a step: its next `rows` pending tokens.

@@ -183,6 +183,14 @@ std::string canonical_config(const ModelConfig& config) {
         {"layer_vocab_size", own.layer_vocab_size},
         {"logit_cap", own.logit_cap}};
   }
+  if (config.linear_attention) {
+    const auto& own = *config.linear_attention;
+    json["linear_attention"] = {
+        {"heads", {own.key_heads, own.value_heads}},
+        {"dims", {own.key_dim, own.value_dim}},
+        {"kernel", own.kernel},
+        {"attention_interval", own.attention_interval}};
+  }
   if (!config.no_rope_layers.empty()) {
     json["no_rope_layers"] = config.no_rope_layers;
   }

@@ -8,6 +8,7 @@
 
 #include "core/model_config/gemma_config.h"
 #include "core/model_config/layer_fields.h"
+#include "core/model_config/qwen3_5_config.h"
 
 namespace hub::model_config {
 namespace {
@@ -229,6 +230,7 @@ constexpr std::array kFamilies{
     FamilyConfig{"gemma4_text", set_gemma4_defaults, read_gemma4},
     FamilyConfig{"qwen3_moe", set_qwen3_defaults, read_qwen3_moe},
     FamilyConfig{"gpt_oss", set_gpt_oss_defaults, read_gpt_oss},
+    FamilyConfig{"qwen3_5_text", set_qwen3_5_defaults, read_qwen3_5},
 };
 
 constexpr auto kModelTypes = [] {

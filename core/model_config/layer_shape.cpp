@@ -167,6 +167,50 @@ LayerShape gemma4_layer(const ModelConfig& config, int layer) {
   return shape;
 }
 
+// core/models/qwen3_5.cpp. Activations of attention: as attention_part, with twice the queries, the
+// gate and what it makes. Of the recurrence (core/nn/gated_delta.cpp): the channels before and
+// after the convolution, its parts and silu; for each value head normed and repeated queries, keys,
+// their products with decay and beta, values and results; and of a chunk of 64 its square matrices.
+LayerShape qwen3_5_layer(const ModelConfig& config, int layer) {
+  const std::int64_t hidden = config.hidden_size;
+  LayerShape shape{{}, {}, 0, 0};
+  if (config.is_recurrent(layer)) {
+    const auto& own = *config.linear_attention;
+    const std::int64_t channels = own.channels();
+    const std::int64_t values = std::int64_t{own.value_heads} * own.value_dim;
+    const std::int64_t keys = std::int64_t{own.value_heads} * own.key_dim;
+    shape.linears = {
+        {"linear_attn.in_proj_qkv", channels, hidden, false, 0},
+        {"linear_attn.in_proj_z", values, hidden, false, 0},
+        {"linear_attn.in_proj_b", own.value_heads, hidden, false, 0},
+        {"linear_attn.in_proj_a", own.value_heads, hidden, false, 0},
+        {"linear_attn.out_proj", hidden, values, false, 1}};
+    shape.others = {
+        {"linear_attn.conv1d.weight", {channels, own.kernel, 1}, {channels, 1, own.kernel}},
+        {"linear_attn.dt_bias", {own.value_heads}},
+        {"linear_attn.A_log", {own.value_heads}},
+        {"linear_attn.norm.weight", {own.value_dim}}};
+    shape.state = (own.kernel - 1) * channels + values * own.key_dim;
+    constexpr std::int64_t kChunk = 64;
+    shape.activations = 2 * hidden + (5 + own.kernel) * channels + 8 * keys + 8 * values +
+                        own.value_heads * (8 * kChunk + 8) + values * own.key_dim / kChunk;
+  } else {
+    ModelConfig normed = config;
+    normed.qk_norm = true;
+    shape = attention_part(normed);
+    std::erase_if(shape.others, [](const TensorShape& tensor) {
+      return tensor.name.find("layernorm") != std::string::npos;  // follow for both kinds
+    });
+    const std::int64_t queries = queries_of(config);
+    shape.linears[0].out = 2 * queries;
+    shape.activations += 4 * queries;
+  }
+  shape.others.push_back({"input_layernorm.weight", {hidden}});
+  shape.others.push_back({"post_attention_layernorm.weight", {hidden}});
+  add_mlp(shape, config);
+  return shape;
+}
+
 }  // namespace
 
 LayerShape layer_shape(const ModelConfig& config, int layer) {
@@ -178,6 +222,9 @@ LayerShape layer_shape(const ModelConfig& config, int layer) {
   }
   if (config.gemma4) {
     return gemma4_layer(config, layer);
+  }
+  if (config.linear_attention) {
+    return qwen3_5_layer(config, layer);
   }
   if (config.model_type == "gpt_oss") {
     LayerShape shape = attention_part(config);
@@ -208,6 +255,9 @@ bool is_dropped(const ModelConfig& config, const std::string& tensor) {
   const auto has = [&](std::string_view part) { return tensor.find(part) != std::string::npos; };
   if (config.tie_word_embeddings && tensor.starts_with("lm_head.")) {
     return true;
+  }
+  if (config.linear_attention) {
+    return has("mtp.");  // heads that predict further tokens
   }
   if (!config.gemma4) {
     return has("self_attn.rotary_emb.inv_freq");

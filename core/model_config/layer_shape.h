@@ -26,6 +26,7 @@ struct LinearShape {
 struct TensorShape {
   std::string name;  // within the layer: "input_layernorm.weight"
   std::vector<std::int64_t> shape;
+  std::vector<std::int64_t> published = {};  // before conversion by mlx-lm, where that differs
 };
 
 // What a layer consists of, as its family's file in core/models asks for it; linears in that order.
@@ -35,6 +36,7 @@ struct LayerShape {
   std::int64_t cached;       // elements of a token that stay in the cache while it is served
   std::int64_t activations;  // elements of a token that wait for the backward pass, beside the
                              // inputs of adapted linears
+  std::int64_t state = 0;    // elements of a sequence that stay, whatever its length
 };
 
 LayerShape layer_shape(const ModelConfig& config, int layer);

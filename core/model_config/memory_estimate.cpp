@@ -168,6 +168,14 @@ std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_elemen
   return elements * u64(bytes_per_element);
 }
 
+std::uint64_t state_bytes_per_sequence(const ModelConfig& config) {
+  std::uint64_t elements = 0;
+  for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+    elements += static_cast<std::uint64_t>(layer_shape(config, layer).state);
+  }
+  return elements * kFloat;
+}
+
 // Transient: a chunk's activations, of which about 16 of the widths H and I are alive at once (MLX
 // builds ahead of the CPU's worker), and the logits of the sequences that get a token.
 std::uint64_t serving_bytes(

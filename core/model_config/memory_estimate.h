@@ -11,6 +11,9 @@ namespace hub::model_config {
 // types (2).
 std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element = 4);
 
+// Bytes of what a sequence keeps whatever its length: the states of recurrent layers, in float32.
+std::uint64_t state_bytes_per_sequence(const ModelConfig& config);
+
 // What an engine needs: the weights as loaded plus `kv_tokens` of cache plus the transient
 // activations of a prefill chunk.
 std::uint64_t serving_bytes(

@@ -111,6 +111,10 @@ bool ModelConfig::is_sparse(int layer) const {
   return experts && !experts->dense_layers.contains(layer);
 }
 
+bool ModelConfig::is_recurrent(int layer) const {
+  return linear_attention && (layer + 1) % linear_attention->attention_interval != 0;
+}
+
 int ModelConfig::head_dim_of(int layer) const {
   return gemma4 && window_of(layer) == 0 ? gemma4->global_head_dim : head_dim;
 }

@@ -84,6 +84,19 @@ struct ModelConfig {
     float logit_cap = 30.0F;         // logits become cap * tanh(logits / cap); 0: they stay
   };
   std::optional<Gemma4> gemma4;
+  // Layers with a gated delta rule (arXiv:2412.06464) where others have attention; absent: none.
+  struct LinearAttention {
+    int key_heads = 16;
+    int value_heads = 64;
+    int key_dim = 192;  // of a head
+    int value_dim = 128;
+    int kernel = 4;              // of the convolution before
+    int attention_interval = 4;  // every so many layers one has attention
+
+    // Queries, keys and values together.
+    [[nodiscard]] int channels() const { return 2 * key_heads * key_dim + value_heads * value_dim; }
+  };
+  std::optional<LinearAttention> linear_attention;
   // What follows from the family alone.
   bool qk_norm = false;          // each head of queries and keys is normed
   bool attention_sinks = false;  // each query head has a score without a value
@@ -102,6 +115,7 @@ struct ModelConfig {
   // What of the above holds for one layer; 0: the layer sees everything before.
   [[nodiscard]] int window_of(int layer) const;
   [[nodiscard]] bool is_sparse(int layer) const;
+  [[nodiscard]] bool is_recurrent(int layer) const;
   [[nodiscard]] int head_dim_of(int layer) const;
   [[nodiscard]] int key_value_heads_of(int layer) const;
   [[nodiscard]] int intermediate_size_of(int layer) const;

@@ -71,7 +71,10 @@ class TensorCheck {
         linear(path + each.name, each);
       }
       for (const TensorShape& tensor : shape.others) {
-        floats(path + tensor.name, tensor.shape);
+        const TensorInfo* found = find(path + tensor.name);
+        const bool published =
+            found != nullptr && !tensor.published.empty() && found->shape == tensor.published;
+        floats(path + tensor.name, published ? tensor.published : tensor.shape);
       }
     }
     const LayerShape outer = outer_shape(config_);

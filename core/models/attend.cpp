@@ -5,6 +5,7 @@
 
 #include <mlx/ops.h>
 
+#include "core/base/error.h"
 #include "core/models/layer_attention.h"
 
 namespace hub::models {
@@ -24,14 +25,62 @@ mx::array grown(const mx::array& rows, int length, int capacity) {
       {mx::slice(rows, mx::Shape{0, 0, 0}, end), mx::zeros(rest, rows.dtype())}, 1);
 }
 
+nn::DeltaHeads heads_of(const ModelConfig::LinearAttention& shape) {
+  return {shape.key_heads, shape.value_heads, shape.key_dim, shape.value_dim};
+}
+
+nn::DeltaState empty_state(const ModelConfig::LinearAttention& shape) {
+  return nn::empty_delta_state(heads_of(shape), shape.kernel);
+}
+
+// Rows [begin, end) of a step's.
+nn::DeltaRows part_of(const nn::DeltaRows& rows, int begin, int end) {
+  const auto part = [&](const mx::array& x) {
+    return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{end, x.shape(1)});
+  };
+  return {part(rows.qkv), rows.conv, part(rows.log_decay), part(rows.beta)};
+}
+
+// Each sequence's rows go on from its own state.
+mx::array recur_cached(
+    int layer,
+    const nn::DeltaRows& rows,
+    std::span<const SequenceRows> sequences,
+    const nn::DeltaHeads& heads) {
+  std::vector<mx::array> parts;
+  int done = 0;
+  for (const SequenceRows& sequence : sequences) {
+    parts.push_back(
+        nn::delta_step(
+            part_of(rows, done, done + sequence.rows), sequence.cache->state(layer), heads));
+    done += sequence.rows;
+  }
+  return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
+}
+
+// Of a model without recurrent layers it is not asked for.
+nn::DeltaHeads heads_of(const ModelConfig& config) {
+  return config.linear_attention ? heads_of(*config.linear_attention) : nn::DeltaHeads{};
+}
+
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config) {
+KvCache::KvCache(const ModelConfig& config) : linear_attention_(config.linear_attention) {
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
-    const int heads =
-        config.key_value_layer_of(layer) == layer ? config.key_value_heads_of(layer) : 0;
+    const bool keeps_keys =
+        config.key_value_layer_of(layer) == layer && !config.is_recurrent(layer);
+    const int heads = keeps_keys ? config.key_value_heads_of(layer) : 0;
     const mx::Shape empty{heads, 0, config.head_dim_of(layer)};
     layers_.push_back({mx::zeros(empty, mx::float32), mx::zeros(empty, mx::float32)});
+    if (config.is_recurrent(layer)) {
+      states_.insert({layer, empty_state(*linear_attention_)});
+    }
+  }
+}
+
+void KvCache::forget_states() {
+  for (auto& [layer, state] : states_) {
+    state = empty_state(*linear_attention_);
   }
 }
 
@@ -51,6 +100,13 @@ void KvCache::reserve(int rows) {
 }
 
 void KvCache::trim(int length) {
+  if (!states_.empty() && length < length_) {
+    if (length > 0) {
+      throw base::Error(
+          base::ErrorCode::kInternal, "the state of a recurrent layer cannot go back");
+    }
+    forget_states();
+  }
   length_ = std::clamp(length, 0, length_);
 }
 
@@ -58,6 +114,9 @@ std::uint64_t KvCache::bytes() const {
   std::uint64_t bytes = 0;
   for (const Layer& layer : layers_) {
     bytes += layer.keys.nbytes() + layer.values.nbytes();
+  }
+  for (const auto& [layer, state] : states_) {
+    bytes += state.conv.nbytes() + state.delta.nbytes();
   }
   return bytes;
 }
@@ -68,16 +127,20 @@ std::vector<mx::array> KvCache::arrays() const {
     all.push_back(layer.keys);
     all.push_back(layer.values);
   }
+  for (const auto& [layer, state] : states_) {
+    all.push_back(state.conv);
+    all.push_back(state.delta);
+  }
   return all;
 }
 
 Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
-  return Attend([layers = attention_of_layers(config), sequences](
-                    int layer,
-                    const mx::array& q,
-                    const mx::array& k,
-                    const mx::array& v,
-                    const Attend::Sinks& sinks) {
+  const auto attend = [layers = attention_of_layers(config), sequences](
+                          int layer,
+                          const mx::array& q,
+                          const mx::array& k,
+                          const mx::array& v,
+                          const Attend::Sinks& sinks) {
     std::vector<nn::CachedRows> parts;
     for (const SequenceRows& sequence : sequences) {
       // Moved, not copied: an array that nobody else holds is written in place.
@@ -93,19 +156,28 @@ Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> se
       kept.values = std::move(step.caches[i].values);
     }
     return step.out;
-  });
+  };
+  const auto recur = [heads = heads_of(config), sequences](int layer, const nn::DeltaRows& rows) {
+    return recur_cached(layer, rows, sequences, heads);
+  };
+  return {attend, recur};
 }
 
 Attend causal_attend(const ModelConfig& config, std::vector<int> lengths) {
-  return Attend([layers = attention_of_layers(config), lengths = std::move(lengths)](
-                    int layer,
-                    const mx::array& q,
-                    const mx::array& k,
-                    const mx::array& v,
-                    const Attend::Sinks& sinks) {
+  const auto attend = [layers = attention_of_layers(config), lengths](
+                          int layer,
+                          const mx::array& q,
+                          const mx::array& k,
+                          const mx::array& v,
+                          const Attend::Sinks& sinks) {
     const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
     return nn::causal_attention(q, k, v, inv_freq, lengths, shape, sinks);
-  });
+  };
+  const auto recur = [heads = heads_of(config), lengths = std::move(lengths)](
+                         int /*layer*/, const nn::DeltaRows& rows) {
+    return nn::delta_whole(rows, lengths, heads);
+  };
+  return {attend, recur};
 }
 
 Attend causal_attend(const ModelConfig& config, int batch, int length) {

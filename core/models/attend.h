@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -10,8 +12,10 @@
 
 namespace hub::models {
 
-// Keys and values of one sequence, all layers. Grows geometrically; a row is written once and never
-// moves until growth. Belongs to the thread that owns MLX.
+// What a model keeps of one sequence: keys and values of the layers with attention, the state of
+// those with a recurrence. Keys and values grow geometrically; a row is written once and never
+// moves until growth. A state has one size whatever the length, and cannot go back. Belongs to the
+// thread that owns MLX.
 class KvCache {
  public:
   explicit KvCache(const model_config::ModelConfig& config);
@@ -24,7 +28,7 @@ class KvCache {
 
   // Makes room for `rows` more tokens.
   void reserve(int rows);
-  // Forgets rows from `length` on.
+  // Forgets rows from `length` on. With recurrent layers: all rows or none, else throws kInternal.
   void trim(int length);
   [[nodiscard]] int length() const { return length_; }
   [[nodiscard]] std::uint64_t bytes() const;
@@ -32,12 +36,17 @@ class KvCache {
   // For the attend functions: the arrays of a layer, replaced after each step, and the step's
   // commit.
   [[nodiscard]] Layer& layer(int index) { return layers_[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] nn::DeltaState& state(int index) { return states_.at(index); }
   void advance(int rows) { length_ += rows; }
   // Every array, to be evaluated together with a step's result.
   [[nodiscard]] std::vector<mx::array> arrays() const;
 
  private:
+  void forget_states();
+
   std::vector<Layer> layers_;
+  std::map<int, nn::DeltaState> states_;  // of the recurrent layers
+  std::optional<model_config::ModelConfig::LinearAttention> linear_attention_;
   int length_ = 0;
   int capacity_ = 0;
 };
@@ -49,14 +58,15 @@ struct SequenceRows {
 };
 
 // Serving: the step's rows are those of `sequences`, one after another; each attends causally to
-// its own cache. Reserve before the forward; call advance() on each cache after it. An output row
+// its own cache, and a recurrence goes on from its own state. Reserve before the forward; call
+// advance() on each cache after it. An output row
 // depends on its own sequence alone, and not on how its prompt was cut into chunks. `sequences`
 // must outlive the returned function.
 Attend cached_attend(
     const model_config::ModelConfig& config, std::span<const SequenceRows> sequences);
 
 // Training: rows are sequences of `lengths` tokens, one after another, each at positions 0 …
-// length - 1, causal; differentiable. Padding goes at the end of a sequence.
+// length - 1, causal, from empty states; differentiable. Padding goes at the end of a sequence.
 Attend causal_attend(const model_config::ModelConfig& config, std::vector<int> lengths);
 // The same for `batch` sequences of `length` tokens.
 Attend causal_attend(const model_config::ModelConfig& config, int batch, int length);

@@ -36,9 +36,7 @@ class Decoder final : public LanguageModel {
       traced_.push_back(weights.traced(prefix_of(layer)));
       layers_.emplace_back(config, weights, layer);
     }
-    if (config.tie_word_embeddings) {
-      weights.ignore("lm_head.");
-    } else {
+    if (!config.tie_word_embeddings) {
       lm_head_ = weights.linear("lm_head", config.hidden_size, config.vocab_size, false);
     }
     weights.finish();

@@ -14,6 +14,7 @@
 #include "core/base/json.h"
 #include "core/model_config/model_config.h"
 #include "core/nn/embedding.h"
+#include "core/nn/gated_delta.h"
 #include "core/nn/linear.h"
 #include "core/nn/switch_linear.h"
 
@@ -23,15 +24,17 @@ namespace mx = mlx::core;
 
 // Attention of one layer: queries [rows, heads * head_dim], keys and values [rows, kv_heads *
 // head_dim], all before the rotary embedding -> [rows, heads * head_dim]. `sinks` [heads]: a score
-// more for each head, without a value. The caller decides what the rows are: one training batch or
-// many requests (attend.h).
+// more for each head, without a value. Layers that mix rows by a recurrence instead call recur().
+// The caller decides what the rows are: one training batch or many requests (attend.h).
 class Attend {
  public:
   using Sinks = std::optional<mx::array>;
+  using Recurrence = std::function<mx::array(int layer, const nn::DeltaRows& rows)>;
   using Function = std::function<mx::array(
       int layer, const mx::array& q, const mx::array& k, const mx::array& v, const Sinks& sinks)>;
 
-  explicit Attend(Function function) : function_(std::move(function)) {}
+  Attend(Function function, Recurrence recurrence)
+      : function_(std::move(function)), recurrence_(std::move(recurrence)) {}
 
   mx::array operator()(
       int layer,
@@ -42,8 +45,14 @@ class Attend {
     return function_(layer, q, k, v, sinks);
   }
 
+  // The gated delta rule of one layer (nn/gated_delta.h) -> [rows, value heads * value_dim].
+  [[nodiscard]] mx::array recur(int layer, const nn::DeltaRows& rows) const {
+    return recurrence_(layer, rows);
+  }
+
  private:
   Function function_;
+  Recurrence recurrence_;
 };
 
 // A decoder. All functions only build graphs and belong to the one thread that owns MLX.

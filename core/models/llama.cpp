@@ -14,8 +14,6 @@ namespace hub::models {
 
 std::unique_ptr<LanguageModel> make_llama(
     const model_config::ModelConfig& config, Weights weights) {
-  // What mlx_lm/models/llama.py › sanitize drops.
-  weights.ignore("self_attn.rotary_emb.inv_freq");
   return std::make_unique<Decoder<TransformerBlock<Attention, Mlp>>>(config, std::move(weights));
 }
 

@@ -12,6 +12,7 @@
 #include "core/models/llama.h"
 #include "core/models/model_tensors.h"
 #include "core/models/phi3.h"
+#include "core/models/qwen3_5.h"
 #include "core/models/qwen3_moe.h"
 #include "core/models/weights.h"
 
@@ -21,7 +22,7 @@ namespace {
 using MakeModel = std::unique_ptr<LanguageModel> (*)(const model_config::ModelConfig&, Weights);
 
 // One line a family; the names are those of model_config::known_model_types().
-constexpr std::array<std::pair<std::string_view, MakeModel>, 10> kFamilies{{
+constexpr std::array<std::pair<std::string_view, MakeModel>, 11> kFamilies{{
     {"llama", make_llama},
     {"mistral", make_llama},
     {"smollm3", make_llama},
@@ -32,6 +33,7 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 10> kFamilies{{
     {"gemma4_text", make_gemma4},
     {"qwen3_moe", make_qwen3_moe},
     {"gpt_oss", make_gpt_oss},
+    {"qwen3_5_text", make_qwen3_5},
 }};
 
 std::unique_ptr<LanguageModel> make_family(

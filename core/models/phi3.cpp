@@ -71,7 +71,6 @@ class Mlp {
 }  // namespace
 
 std::unique_ptr<LanguageModel> make_phi3(const ModelConfig& config, Weights weights) {
-  weights.ignore("self_attn.rotary_emb.inv_freq");
   return std::make_unique<Decoder<TransformerBlock<Attention, Mlp>>>(config, std::move(weights));
 }
 

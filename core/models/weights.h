@@ -48,15 +48,22 @@ class Weights {
 
   // One tensor of floats.
   mx::array vector(const std::string& name, int size);
+  // The weights [channels, kernel] of a convolution of each channel by itself, which lie at
+  // `<path>.weight` as MLX's [channels, kernel, 1] or PyTorch's [channels, 1, kernel].
+  mx::array depthwise(const std::string& path, int channels, int kernel);
 
   // Of a model made from arrays: those whose names begin with `prefix`, as they were given, when a
   // gradient function traces one of them; else none. Not of layers that are already handed out.
   [[nodiscard]] std::unordered_map<std::string, mx::array> traced(const std::string& prefix) const;
 
-  // Tensors whose name contains `part` belong to nobody and are no complaint.
-  void ignore(const std::string& part);
+  // Whether such a tensor is there and not taken.
+  [[nodiscard]] bool has(const std::string& name, const mx::Shape& shape) const;
 
-  // Throws kUnprocessable naming every tensor that is missing, misshaped or unused.
+  // Norms that are taken from now on multiply by their weight plus this.
+  void set_norm_offset(float offset) { norm_offset_ = offset; }
+
+  // Throws kUnprocessable naming every tensor that is missing, misshaped or unused, but for those
+  // that mlx-lm drops (model_config::is_dropped()).
   void finish();
 
   // Bytes of everything handed out, as it lies in memory.
@@ -76,7 +83,7 @@ class Weights {
   mx::array integers(const std::string& name, const mx::Shape& shape, std::string_view dtype);
   // `integers`: their type in safetensors' spelling; empty: floats.
   mx::array tensor(const std::string& name, const mx::Shape& shape, std::string_view integers);
-  const model_config::TensorInfo* find(const std::string& name);
+  [[nodiscard]] const model_config::TensorInfo* find(const std::string& name) const;
   mx::array load(const std::string& name);
 
   std::filesystem::path folder_;  // empty: made from arrays
@@ -87,6 +94,7 @@ class Weights {
   std::unordered_map<std::string, const model_config::WeightFile*> unused_;
   std::vector<std::string> problems_;
   std::uint64_t bytes_ = 0;
+  float norm_offset_;
 };
 
 }  // namespace hub::models

@@ -34,10 +34,11 @@ std::vector<int> tokens_of(const StreamState& stream) {
   return tokens;
 }
 
-class Windows : public ::testing::TestWithParam<std::string> {};
+class Caches : public ::testing::TestWithParam<std::string> {};
 
-// Two requests at once, both longer than the window, against mlx-lm's rotating cache.
-TEST_P(Windows, SequencesGoOnBeyondThem) {
+// Two requests at once, both longer than a window where there is one, against mlx-lm's caches:
+// rotating, shared by layers, or with the state of a recurrence.
+TEST_P(Caches, TwoRequestsAtOnceAreMlxLms) {
   const models::FamilyCase golden(GetParam());
   const auto model = golden.load();
   const StepLimits limits{
@@ -63,9 +64,10 @@ TEST_P(Windows, SequencesGoOnBeyondThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Cases, Windows, ::testing::Values("llama_sliding", "gemma3", "gpt_oss"), [](const auto& each) {
-      return each.param;
-    });
+    Cases,
+    Caches,
+    ::testing::Values("llama_sliding", "gemma3", "gpt_oss", "gemma4", "qwen3_5"),
+    [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace hub::engine

@@ -98,6 +98,16 @@ TEST(PlanStep, KvBudgetHoldsBackInOrder) {
   EXPECT_EQ(plan_step(running, small, limits).admit, 1);
 }
 
+TEST(PlanStep, StatesOfSequencesCountToo) {
+  StepLimits limits = roomy();
+  const std::vector<SequenceView> waiting = {prompt(10), prompt(10)};
+  EXPECT_EQ(plan_step({}, waiting, limits).admit, 2);
+  limits.bytes_per_sequence = 600'000;
+  EXPECT_EQ(plan_step({}, waiting, limits).admit, 1);
+  const std::vector<SequenceView> running = {kDecoding, kDecoding};
+  EXPECT_EQ(plan_step(running, {}, limits).preempt, 1);
+}
+
 TEST(PlanStep, ASequenceAloneAlwaysRuns) {
   StepLimits limits = roomy();
   limits.kv_budget_bytes = 100;

@@ -243,7 +243,7 @@ TEST_P(Families, AnAdapterSurvivesItsFolder) {
 TEST_P(Families, FieldsThatChangeResultsAreInTheDigest) {
   const std::string whole = model_config::canonical_config(model_->config());
   for (const auto& [key, value] : case_.config().items()) {
-    if (!value.is_number()) {
+    if (!value.is_number() || value == 0) {
       continue;
     }
     base::Json changed = case_.config();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 
+#include "core/base/error.h"
 #include "core/model_config/tensor_check.h"
 #include "tests/unit/models/family_case.h"
 #include "tests/unit/models/forward.h"
@@ -48,6 +49,7 @@ TEST(Qwen3Moe, ExpertsMayLieOneByOne) {
   EXPECT_EQ(
       problems,
       std::vector<std::string>{"missing: model.layers.0.mlp.experts.2.up_proj.weight [16, 32]"});
+  EXPECT_THROW(static_cast<void>(load_model(folder.path())), base::Error);
 }
 
 }  // namespace

@@ -1,0 +1,62 @@
+#include "core/models/qwen3_5.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <mlx/ops.h>
+
+#include "core/base/error.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/tensor_check.h"
+#include "tests/unit/models/family_case.h"
+#include "tests/unit/models/forward.h"
+
+namespace hub::models {
+namespace {
+
+// As published before conversion by mlx-lm (mlx_lm/models/qwen3_5.py › sanitize): norms as their
+// distance from 1, convolutions as PyTorch has them, and heads that nobody uses.
+test::Tensors published(const test::Tensors& tensors) {
+  test::Tensors result;
+  for (const auto& [name, tensor] : tensors) {
+    const bool is_norm = name.ends_with("layernorm.weight") || name == "model.norm.weight" ||
+                         name.ends_with("q_norm.weight") || name.ends_with("k_norm.weight");
+    const bool is_convolution = name.ends_with("conv1d.weight");
+    result.insert(
+        {name,
+         is_norm          ? mx::subtract(tensor, mx::array(1.0F))
+         : is_convolution ? mx::contiguous(mx::swapaxes(tensor, 1, 2))
+                          : tensor});
+  }
+  result.insert({"mtp.norm.weight", mx::ones({4})});
+  return result;
+}
+
+TEST(Qwen35, FoldersMayBeAsPublished) {
+  const FamilyCase golden("qwen3_5");
+  const test::TempDir folder;
+  test::write_model(folder.path(), golden.config(), published(golden.tensors()));
+  EXPECT_NO_THROW(model_config::check_model_folder(folder.path()));
+  const std::vector<int> tokens = golden.sequences("inputs")[0];
+  const mx::array logits = forward(*load_model(folder.path()), tokens);
+  EXPECT_LE(relative_error(logits, forward(*golden.load(), tokens)), 1e-5F);
+}
+
+TEST(Qwen35, ACacheHasStatesThatCannotGoBack) {
+  const FamilyCase golden("qwen3_5");
+  const auto model = golden.load();
+  const std::vector<int> tokens = golden.sequences("inputs")[0];
+  KvCache cache(model->config());
+  EXPECT_EQ(cache.bytes(), model_config::state_bytes_per_sequence(model->config()));
+  const mx::array first = step(*model, {tokens}, {&cache});
+  EXPECT_EQ(
+      cache.bytes(),
+      model_config::state_bytes_per_sequence(model->config()) +
+          64 * model_config::kv_bytes_per_token(model->config()));
+  EXPECT_THROW(cache.trim(3), base::Error);
+  cache.trim(cache.length());
+  cache.trim(0);
+  EXPECT_TRUE(same_bits(step(*model, {tokens}, {&cache}), first));
+}
+
+}  // namespace
+}  // namespace hub::models
