@@ -20,6 +20,7 @@ class Poisoned final : public Trainable {
   Poisoned(TrainableAdapter adapter, std::function<bool(int)> is_bad)
       : adapter_(std::move(adapter)), is_bad_(std::move(is_bad)) {
     parameters = adapter_.parameters;
+    dropout = adapter_.dropout;
   }
   [[nodiscard]] std::vector<std::string> names() const override { return adapter_.names(); }
   [[nodiscard]] PlacedModel place(

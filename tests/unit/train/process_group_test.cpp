@@ -206,7 +206,14 @@ TEST_F(RanksTest, AlsoWithClippingAccumulationAndMomentumAlone) {
 // 7 rows in batches of 6: the last has one row, so two of three ranks have none in it.
 TEST_F(RanksTest, ARankWithoutRowsInABatchStillTakesPart) {
   expect_equal_to_one_process(
-      {{"batch_size", 2}, {"rows", 7}, {"epochs", 3}, {"held_out", 1}, {"eval_every", 3}}, 3);
+      {{"batch_size", 2},
+       {"rows", 7},
+       {"epochs", 3},
+       {"held_out", 1},
+       {"eval_every", 3},
+       {"optimizer", "sgd"},
+       {"learning_rate", 0.5}},
+      3);
 }
 
 TEST_F(RanksTest, ABadBatchOfOneRankSkipsTheStepOnAll) {
