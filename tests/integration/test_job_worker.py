@@ -103,3 +103,13 @@ def test_a_missing_specification_is_an_error_event(build_dir: Path, tmp_path: Pa
     worker = Worker(build_dir, tmp_path / "none.json")
     assert worker.wait_for("error")["code"] == "not_found"
     assert worker.process.wait(timeout=30) == 1
+
+
+def test_device_says_whether_it_computes_on_a_gpu(build_dir: Path) -> None:
+    def output_of(command: str) -> dict[str, Any]:
+        program = [build_dir / "mlx-hub-worker", command]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    event = output_of("device")
+    assert event == {"v": 1, "type": "device", "gpu": output_of("doctor")["gpu"]}
