@@ -54,6 +54,15 @@ def main() -> None:
     shared = [[{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]]
     share_type = pa.list_(pa.struct([("from", pa.string()), ("value", pa.string())]))
     write("sharegpt", {"conversations": pa.array(shared, share_type)})
+    answers = [[MESSAGES[0][0], {"role": "assistant", "content": text}] for text in ("good", "bad")]
+    ultrafeedback = {  # as HuggingFaceH4/ultrafeedback_binarized has its columns
+        "prompt": ["q0"],
+        "messages": pa.array([answers[0]], pa.list_(TURN)),
+        "chosen": pa.array([answers[0]], pa.list_(TURN)),
+        "rejected": pa.array([answers[1]], pa.list_(TURN)),
+        "score_chosen": [8.0],
+    }
+    write("preference", ultrafeedback)
     write("json_text", {"messages": [json.dumps(MESSAGES[0]), "[1"], "tools": ["", None]})
     write("other_columns", {"question": ["q"], "answer": ["a"]})
     write("numbers", {"prompt": [1], "completion": ["a"]})

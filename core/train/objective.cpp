@@ -167,10 +167,10 @@ std::unique_ptr<Objective> make_objective(
     const model_config::FinetuneParams& params,
     std::span<const data::Example> rows,
     const BatchShape& shape,
-    const PlacedModel& start) {
+    const std::function<PlacedModel()>& start) {
   check_rows(rows, params.objective);
   if (params.objective == "dpo") {
-    return std::make_unique<DpoObjective>(rows, shape, params, start);
+    return std::make_unique<DpoObjective>(rows, shape, params, start());
   }
   if (params.objective == "orpo") {
     return std::make_unique<OrpoObjective>(rows, shape, params.beta);

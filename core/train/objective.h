@@ -64,13 +64,14 @@ std::unique_ptr<Objective> make_sft_objective(
     std::span<const data::Example> rows, const BatchShape& shape);
 
 // params.objective: sft, or dpo or orpo (preference_loss.h), in which each pair counts the same.
-// `start` is the model as the training begins: dpo's reference, whose log-probabilities are
-// computed when a row is first met and then kept. Throws kUnprocessable (`dataset_format`) for rows
-// without two answers with dpo and orpo, and for rows with two with sft.
+// `start` gives the model as the training begins: dpo's reference, whose log-probabilities are
+// computed when a row is first met and then kept; others do not call it. Throws kUnprocessable
+// (`dataset_format`) for rows without two answers with dpo and orpo, and for rows with two with
+// sft.
 std::unique_ptr<Objective> make_objective(
     const model_config::FinetuneParams& params,
     std::span<const data::Example> rows,
     const BatchShape& shape,
-    const PlacedModel& start);
+    const std::function<PlacedModel()>& start);
 
 }  // namespace hub::train

@@ -91,7 +91,7 @@ Trainer::Trainer(
       best_(params_),
       guard_(params_) {
   need_rows(data_, rows_given_, params_.max_seq_length);
-  const PlacedModel start = trained_->place(model_, trained_->parameters, std::nullopt);
+  const auto start = [this] { return trained_->place(model_, trained_->parameters, std::nullopt); };
   objective_ = make_objective(params_, data_.train, shape_, start);
   held_out_ = make_objective(params_, data_.valid, shape_, start);
   if (data_.train.size() < rows_given_) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "core/data/parquet_reader.h"
+#include "core/data/preference.h"
 #include "core/data/split.h"
 #include "tests/unit/data/fixture.h"
 
@@ -49,6 +50,16 @@ TEST(Parquet, ConversationsAreListsOfStructsOverSeveralRowGroups) {
         R"({"messages":[{"role":"user","content":"q4"},{"role":"assistant","content":"a4 😀"}]})");
     EXPECT_EQ(dataset.digest, base::sha256_file(golden(name)));
   }
+}
+
+TEST(Parquet, PreferencesAsUltraFeedbackHasThem) {
+  const Dataset dataset = read_golden_file("preference");
+  ASSERT_EQ(dataset.format(), "preference");
+  const Json pair = preference_pair(Json::parse(dataset.rows[0].json));
+  EXPECT_EQ(pair["shared"], 1U);
+  EXPECT_EQ(pair["chosen"].back(), message("assistant", "good"));
+  EXPECT_EQ(pair["rejected"].back(), message("assistant", "bad"));
+  EXPECT_EQ(pair["rejected"].size(), 2U);
 }
 
 TEST(Parquet, NullsAndEmptyListsAreProblemsOfTheirRow) {

@@ -18,7 +18,8 @@ class ObjectiveTest : public testing::Test {
   std::unique_ptr<Objective> make(
       const std::string& objective, std::span<const data::Example> rows) {
     params_.objective = objective;
-    return make_objective(params_, rows, {.max_tokens = 64, .pad_multiple = 8}, base());
+    return make_objective(
+        params_, rows, {.max_tokens = 64, .pad_multiple = 8}, [this] { return base(); });
   }
   [[nodiscard]] PlacedModel base() const { return {&model_.get(), {}, nullptr}; }
 
@@ -80,7 +81,17 @@ TEST_F(ObjectiveTest, AnUntrainedModelHasNoRewards) {
   EXPECT_EQ(result.rewards->margin(), 0.0);
   EXPECT_EQ(result.rewards->accuracy, 0.0);
   EXPECT_EQ(result.rows, 5U);
-  EXPECT_FALSE(evaluate(model_.get(), nullptr, pairs, 2, {}).rewards) << "the chosen answers' loss";
+}
+
+TEST_F(ObjectiveTest, CrossEntropyOfPairsIsThatOfTheChosenAnswers) {
+  const auto pairs = separable_pairs(5);
+  auto chosen = pairs;
+  for (data::Example& row : chosen) {
+    row.rejected = nullptr;
+  }
+  const EvalResult result = evaluate(model_.get(), nullptr, pairs, 2, {});
+  EXPECT_NEAR(result.loss, evaluate(model_.get(), nullptr, chosen, 2, {}).loss, 1e-5);
+  EXPECT_FALSE(result.rewards);
 }
 
 TEST_F(ObjectiveTest, OrposLossIsALikelihoodAndAnOddsRatio) {

