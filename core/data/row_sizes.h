@@ -21,7 +21,7 @@ class RowSizes {
   // No batch of `batch_size` rows, each cut to `max_tokens` and padded to a multiple of
   // `pad_multiple` of the longest, has more. A preference row is two sequences.
   [[nodiscard]] Batch largest_batch(
-      int batch_size, int max_tokens, std::uint64_t pad_multiple = 8) const;
+      int batch_size, int max_tokens, std::uint64_t pad_multiple) const;
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t longest() const { return lengths_.empty() ? 0 : lengths_.front(); }

@@ -51,7 +51,8 @@ FinetuneEstimate::FinetuneEstimate(
       activations_(activations) {}
 
 std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
-  const auto batch = rows_.largest_batch(batch_size, params.max_seq_length);
+  const auto batch =
+      rows_.largest_batch(batch_size, params.max_seq_length, model_config::padding(activations_));
   return model_config::worker_bytes(
       model_config::finetune_bytes(
           config_,

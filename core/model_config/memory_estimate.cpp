@@ -160,6 +160,10 @@ int loss_chunk_rows(int vocab_size, Activations activations) {
   return std::max(rows / kFewestRows * kFewestRows, kFewestRows);
 }
 
+std::uint64_t padding(Activations activations) {
+  return activations == Activations::kHalf ? 128 : 8;
+}
+
 std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element) {
   std::uint64_t elements = 0;
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {

@@ -36,6 +36,9 @@ enum class Activations : std::uint8_t { kFloat32, kHalf };
 // GPU half a GiB, since each time the head is unpacked anew; at least 64.
 int loss_chunk_rows(int vocab_size, Activations activations);
 
+// Multiple to which a training pads its longest batches (train/trainer_state.cpp).
+std::uint64_t padding(Activations activations);
+
 // Values that a job trains: the factors of the adapted modules, with "full" the weights themselves.
 std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params);
 

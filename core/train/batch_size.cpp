@@ -28,13 +28,14 @@ class Estimate {
       : config_(config), weight_bytes_(weight_bytes), params_(params), rows_(rows) {}
 
   [[nodiscard]] std::uint64_t bytes(int batch_size, int length) const {
-    const auto batch = rows_.largest_batch(batch_size, length);
+    const auto activations = activations_here();
+    const auto batch = rows_.largest_batch(batch_size, length, model_config::padding(activations));
     return model_config::finetune_bytes(
         config_,
         weight_bytes_,
         params_,
         {.tokens = batch.tokens, .trained = batch.trained},
-        activations_here());
+        activations);
   }
 
   // The longest rows that would fit at this batch size; 0: none.

@@ -23,9 +23,16 @@ data::RowSizes rows(std::size_t count, std::size_t length) {
 }
 
 std::uint64_t bytes(const model_config::FinetuneParams& params, int batch_size, int length) {
-  const auto tokens = static_cast<std::uint64_t>(batch_size) * static_cast<std::uint64_t>(length);
+  const auto count = static_cast<std::uint64_t>(batch_size);
+  const auto trained = static_cast<std::uint64_t>(length);
+  const std::uint64_t unit = model_config::padding(activations_here());
+  const std::uint64_t padded = (trained + unit - 1) / unit * unit;
   return model_config::finetune_bytes(
-      config(), kWeights, params, {.tokens = tokens, .trained = tokens}, activations_here());
+      config(),
+      kWeights,
+      params,
+      {.tokens = count * padded, .trained = count * trained},
+      activations_here());
 }
 
 TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {
