@@ -101,13 +101,16 @@ void ConversionCheck::load_texts() {
   if (!spec_.dataset_path.empty()) {
     const auto builder = data::ExampleBuilder::load(
         spec_.base_folder, {.max_seq_length = model_config::kCheckTextTokens});
-    const auto set = load_examples(
-        data::dataset_files(spec_.dataset_path).train, spec_.dataset_digest, builder, emit_);
-    for (const data::Example& example : set.examples) {
-      if (texts_.size() < model_config::kCheckTexts) {
-        texts_.push_back(example.tokens);
-      }
-    }
+    load_examples(
+        data::dataset_files(spec_.dataset_path).train,
+        spec_.dataset_digest,
+        builder,
+        emit_,
+        [this](const data::Example& example) {
+          if (texts_.size() < model_config::kCheckTexts) {
+            texts_.push_back(example.tokens);
+          }
+        });
     return;
   }
   const auto tokenizer = text::Tokenizer::load(spec_.base_folder);

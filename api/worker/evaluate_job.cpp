@@ -186,7 +186,7 @@ Json measure_examples(
   // The data set's digest is that of its training file.
   const bool is_train = file == data::dataset_files(spec.dataset_path).train;
   const auto examples =
-      cut(load_examples(file, is_train ? spec.dataset_digest : "", builder, emit).examples, params);
+      cut(load_examples(file, is_train ? spec.dataset_digest : "", builder, emit), params);
   control.check();
   RowProgress progress(examples.size(), control, emit);
   Json result = params.task == "exact_match"

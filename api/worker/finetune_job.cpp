@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/data/example_store.h"
 #include "core/data/packing.h"
 #include "core/data/split.h"
 #include "core/model_config/finetune_params.h"
@@ -49,20 +50,40 @@ FinetuneParams read_params(const JobSpec& spec) {
   return params;
 }
 
-std::vector<data::Example> packed(
-    std::vector<data::Example> rows, const FinetuneParams& params, const EmitEvent& emit) {
+// The rows of a file, tokenized into one beside the job's results: memory does not grow with them.
+data::Examples stored_examples(
+    const std::filesystem::path& file,
+    const std::string& expected_digest,
+    const data::ExampleBuilder& builder,
+    const JobSpec& spec,
+    const EmitEvent& emit) {
+  std::filesystem::create_directories(spec.output_folder);
+  auto store = std::make_shared<data::ExampleStore>(spec.output_folder);
+  load_examples(file, expected_digest, builder, emit, [&store](const data::Example& example) {
+    store->add(example);
+  });
+  store->finish();
+  return data::Examples(std::move(store));
+}
+
+data::Examples packed(data::Examples rows, const FinetuneParams& params, const EmitEvent& emit) {
   if (!params.packing) {
     return rows;
   }
-  auto result = data::pack_rows(rows, params.max_seq_length);
+  std::vector<std::size_t> lengths;
+  lengths.reserve(rows.size());
+  for (const data::RowCounts& row : rows.counts()) {
+    lengths.push_back(row.tokens);
+  }
+  data::Examples joined = rows.join(data::pack_rows(lengths, params.max_seq_length));
   log_info(
       emit,
       fmt::format(
           "{} rows are packed into {} of at most {} tokens",
           rows.size(),
-          result.size(),
+          joined.size(),
           params.max_seq_length));
-  return result;
+  return joined;
 }
 
 train::TrainData load_data(
@@ -73,33 +94,25 @@ train::TrainData load_data(
        .train_on_prompt = params.train_on_prompt,
        .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(spec.dataset_path);
-  auto all = load_examples(files.train, spec.dataset_digest, builder, emit).examples;
+  auto all = stored_examples(files.train, spec.dataset_digest, builder, spec, emit);
   const auto valid_file = spec.valid_path ? spec.valid_path : files.valid;
   if (valid_file) {
     return {
         packed(std::move(all), params, emit),
-        load_examples(*valid_file, "", builder, emit).examples};
+        stored_examples(*valid_file, "", builder, spec, emit)};
   }
   if (params.eval_every == 0) {
     return {packed(std::move(all), params, emit), {}};
   }
   const data::Split split = data::split_rows(all.size(), params.eval_fraction, params.seed);
-  train::TrainData result;
-  for (const std::size_t row : split.train) {
-    result.train.push_back(std::move(all[row]));
-  }
-  for (const std::size_t row : split.eval) {
-    result.valid.push_back(std::move(all[row]));
-  }
   log_info(
       emit,
       fmt::format(
           "{} rows to train on, {} held out by seed {}",
-          result.train.size(),
-          result.valid.size(),
+          split.train.size(),
+          split.eval.size(),
           params.seed));
-  result.train = packed(std::move(result.train), params, emit);
-  return result;
+  return {packed(all.pick(split.train), params, emit), all.pick(split.eval)};
 }
 
 // Freed activations are reused from step to step, so that pages need not be zeroed anew each time.
@@ -129,8 +142,9 @@ void settle_batches(
     const train::TrainData& data,
     std::optional<int> earlier,
     const EmitEvent& emit) {
-  std::vector<data::Example> rows = data.train;
-  rows.insert(rows.end(), data.valid.begin(), data.valid.end());
+  std::vector<data::RowCounts> rows = data.train.counts();
+  const std::vector<data::RowCounts> held_out = data.valid.counts();
+  rows.insert(rows.end(), held_out.begin(), held_out.end());
   const auto choice = train::choose_batch_size(
       model.config(),
       model.weight_bytes(),

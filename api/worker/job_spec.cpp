@@ -79,25 +79,25 @@ JobSpec JobSpec::load(const std::filesystem::path& file) {
   return from_json(base::parse_json(base::read_file(file), "job specification"));
 }
 
-data::ExampleSet load_examples(
+void load_examples(
     const std::filesystem::path& file,
     const std::string& expected_digest,
     const data::ExampleBuilder& builder,
-    const EmitEvent& emit) {
-  const data::Dataset dataset = data::read_dataset(file);
-  if (expected_digest.size() == kDigestDigits && dataset.digest != expected_digest) {
+    const EmitEvent& emit,
+    const data::TakeExample& take) {
+  const data::ExampleReport report = data::read_examples(file, builder, take);
+  if (expected_digest.size() == kDigestDigits && report.digest != expected_digest) {
     throw base::Error(
         base::ErrorCode::kConflict,
         fmt::format(
             "{} changed since it was registered: its SHA-256 is {}, registered was {}",
             file.filename().string(),
-            dataset.digest,
+            report.digest,
             expected_digest),
         "dataset",
         "dataset_changed");
   }
-  data::ExampleSet set = data::build_examples(dataset, builder);
-  const auto& problems = set.problems.first();
+  const auto& problems = report.problems.first();
   for (std::size_t i = 0; i < std::min(problems.size(), kShownProblems); ++i) {
     emit(
         "log",
@@ -113,11 +113,11 @@ data::ExampleSet load_examples(
         fmt::format(
             "{}: {} examples, {} cut to {} tokens, {} lines with problems",
             file.filename().string(),
-            set.examples.size(),
-            set.truncated,
+            report.examples,
+            report.truncated,
             builder.options().max_seq_length,
-            set.problems.count())}});
-  if (set.examples.empty()) {
+            report.problems.count())}});
+  if (report.examples == 0) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,
         fmt::format(
@@ -128,7 +128,18 @@ data::ExampleSet load_examples(
         "dataset",
         "empty_dataset");
   }
-  return set;
+}
+
+std::vector<data::Example> load_examples(
+    const std::filesystem::path& file,
+    const std::string& expected_digest,
+    const data::ExampleBuilder& builder,
+    const EmitEvent& emit) {
+  std::vector<data::Example> examples;
+  load_examples(file, expected_digest, builder, emit, [&examples](data::Example example) {
+    examples.push_back(std::move(example));
+  });
+  return examples;
 }
 
 }  // namespace hub::api

@@ -38,10 +38,18 @@ struct JobSpec {
   static JobSpec load(const std::filesystem::path& file);
 };
 
-// The data set as examples; what could not be used goes out as "log" events. Throws kConflict
-// (`dataset_changed`) when the file is not the one that was registered (`expected_digest`),
-// kUnprocessable (`empty_dataset`) when nothing is usable.
-data::ExampleSet load_examples(
+// The data set as examples, one by one; what could not be used goes out as "log" events. Throws
+// kConflict (`dataset_changed`) when the file is not the one that was registered
+// (`expected_digest`), kUnprocessable (`empty_dataset`) when nothing is usable: after the last one.
+void load_examples(
+    const std::filesystem::path& file,
+    const std::string& expected_digest,
+    const data::ExampleBuilder& builder,
+    const EmitEvent& emit,
+    const data::TakeExample& take);
+
+// All at once.
+std::vector<data::Example> load_examples(
     const std::filesystem::path& file,
     const std::string& expected_digest,
     const data::ExampleBuilder& builder,

@@ -1,7 +1,6 @@
 #include "api/worker/multiple_choice.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,9 +29,8 @@ double log_likelihood(
     const nn::LoraAdapter* adapter,
     const data::Example& example,
     int max_seq_length) {
-  const std::array<std::size_t, 1> only{0};
-  const train::Batch batch = train::make_batch(
-      std::span(&example, 1), only, {.max_tokens = max_seq_length, .pad_multiple = 8});
+  const train::Batch batch =
+      train::make_batch(std::span(&example, 1), {.max_tokens = max_seq_length, .pad_multiple = 8});
   train::mx::array loss = train::masked_loss_sum(model, adapter, batch);
   return -static_cast<double>(loss.item<float>());
 }

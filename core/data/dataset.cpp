@@ -105,14 +105,31 @@ void Problems::add(std::size_t line, std::string message) {
   }
 }
 
+void Problems::add(const Problems& more) {
+  for (const Problem& problem : more.first_) {
+    if (first_.size() < kMaxProblems) {
+      first_.push_back(problem);
+    }
+  }
+  count_ += more.count_;
+}
+
 std::string_view Dataset::format() const {
-  return rows.empty() ? "none" : to_string(rows.front().format);
+  return row_format ? to_string(*row_format) : "none";
 }
 
 Dataset read_dataset(const std::filesystem::path& file, const ReadLimits& limits) {
+  std::vector<Row> rows;
+  Dataset dataset = read_rows(file, [&rows](Row row) { rows.push_back(std::move(row)); }, limits);
+  dataset.rows = std::move(rows);
+  return dataset;
+}
+
+Dataset read_rows(
+    const std::filesystem::path& file, const TakeRow& take, const ReadLimits& limits) {
   const File handle = open_file(file);
   Dataset dataset;
-  RowCollector rows(dataset, limits);
+  RowCollector rows(dataset, take, limits);
   std::unique_ptr<FileReader> reader;
   base::Sha256 digest;
   std::vector<char> chunk(kChunkBytes);

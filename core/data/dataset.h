@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ class Problems {
   static constexpr std::size_t kMaxProblems = 100;
 
   void add(std::size_t line, std::string message);
+  void add(const Problems& more);
   [[nodiscard]] const std::vector<Problem>& first() const { return first_; }
   [[nodiscard]] std::size_t count() const { return count_; }
 
@@ -62,13 +64,15 @@ struct ReadLimits {
 
 // A file that was read whole. All its rows have one format.
 struct Dataset {
-  std::vector<Row> rows;
+  std::vector<Row> rows;  // empty when they went to a TakeRow
+  std::size_t row_count = 0;
+  std::optional<RowFormat> row_format{};  // absent: there is no good row
   Problems problems;
   FileType file_type = FileType::kJsonl;
   std::string digest;  // SHA-256 of the file's bytes
   std::uint64_t bytes = 0;
 
-  // That of the rows, or "none" when there is no good one.
+  // The format's name, or "none".
   [[nodiscard]] std::string_view format() const;
 };
 
@@ -79,6 +83,14 @@ struct Dataset {
 // file or broken as a whole: a CSV header without known columns, an array that does not end, a
 // Parquet file cut off.
 Dataset read_dataset(const std::filesystem::path& file, const ReadLimits& limits = {});
+
+// Gets every good row, in order.
+using TakeRow = std::function<void(Row row)>;
+
+// The same, but hands the rows over one by one: memory does not grow with the file, but for
+// Parquet, whose library reads a row group at once. What `take` throws ends the reading.
+Dataset read_rows(
+    const std::filesystem::path& file, const TakeRow& take, const ReadLimits& limits = {});
 
 // The files behind a data set's path: a file alone, or a folder with a file named train and, as in
 // mlx-lm, valid and test; each .jsonl, .json, .csv or .parquet.

@@ -85,17 +85,15 @@ std::size_t Example::trained_count() const {
   return static_cast<std::size_t>(std::count(trained.begin(), trained.end(), 1));
 }
 
-std::size_t Example::length() const {
-  return rejected ? std::max(tokens.size(), rejected->tokens.size()) : tokens.size();
-}
-
-TokenCount count_tokens(const Example& example) {
-  TokenCount count{.all = example.tokens.size(), .trained = example.trained_count()};
+RowCounts counts_of(const Example& example) {
+  RowCounts counts;
+  counts.tokens = example.tokens.size();
+  counts.trained = example.trained_count();
   if (example.rejected) {
-    count.all += example.rejected->tokens.size();
-    count.trained += example.rejected->trained_count();
+    counts.rejected_tokens = example.rejected->tokens.size();
+    counts.rejected_trained = example.rejected->trained_count();
   }
-  return count;
+  return counts;
 }
 
 ExampleBuilder::ExampleBuilder(
@@ -258,23 +256,42 @@ BuiltRow ExampleBuilder::build(const Row& row) const {
   return finish(std::move(tokens), options_, row.format);
 }
 
-ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder) {
-  check_objective(builder.options().objective, dataset.format());
-  ExampleSet set;
-  set.problems = dataset.problems;
-  set.examples.reserve(dataset.rows.size());
-  for (const Row& row : dataset.rows) {
+ExampleReport read_examples(
+    const std::filesystem::path& file, const ExampleBuilder& builder, const TakeExample& take) {
+  ExampleReport report;
+  Problems of_rows;
+  bool is_checked = false;
+  const auto build = [&](const Row& row) {
+    if (!is_checked) {  // all rows of a file have one format
+      check_objective(builder.options().objective, to_string(row.format));
+      is_checked = true;
+    }
     BuiltRow built = builder.build(row);
-    set.truncated += built.truncated ? 1 : 0;
+    report.truncated += built.truncated ? 1 : 0;
     if (!built.problem.empty()) {
-      set.problems.add(row.line, std::move(built.problem));
+      of_rows.add(row.line, std::move(built.problem));
     }
     if (built.example) {
-      set.examples.push_back(*std::move(built.example));
+      ++report.examples;
+      take(*std::move(built.example));
     } else {
-      ++set.skipped;
+      ++report.skipped;
     }
+  };
+  Dataset dataset = read_rows(file, build);
+  if (!is_checked) {
+    check_objective(builder.options().objective, dataset.format());
   }
+  report.problems = std::move(dataset.problems);
+  report.problems.add(of_rows);
+  report.digest = std::move(dataset.digest);
+  return report;
+}
+
+ExampleSet read_examples(const std::filesystem::path& file, const ExampleBuilder& builder) {
+  ExampleSet set;
+  set.report = read_examples(
+      file, builder, [&set](Example example) { set.examples.push_back(std::move(example)); });
   return set;
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,16 +30,20 @@ struct Example {
 
   // Of the chosen answer alone.
   [[nodiscard]] std::size_t trained_count() const;
-  // Tokens of the longer answer with its prompt; of a row without answers to compare, its own.
-  [[nodiscard]] std::size_t length() const;
 };
 
-// With both answers of preference rows.
-struct TokenCount {
-  std::uint64_t all = 0;
-  std::uint64_t trained = 0;
+// How long a row is, and how much of it is trained.
+struct RowCounts {
+  std::size_t tokens = 0;  // of preference rows the prompt with the chosen answer
+  std::size_t trained = 0;
+  std::size_t rejected_tokens = 0;  // of preference rows the prompt with the rejected one; else 0
+  std::size_t rejected_trained = 0;
+
+  [[nodiscard]] std::size_t longest() const { return std::max(tokens, rejected_tokens); }
+  [[nodiscard]] std::size_t all_tokens() const { return tokens + rejected_tokens; }
+  [[nodiscard]] std::size_t all_trained() const { return trained + rejected_trained; }
 };
-TokenCount count_tokens(const Example& example);
+RowCounts counts_of(const Example& example);
 
 struct ExampleOptions {
   int max_seq_length = 2048;     // tokens; longer rows lose their end
@@ -93,15 +99,29 @@ class ExampleBuilder {
   ExampleOptions options_;
 };
 
-// The examples of a data set in the order of its lines, and what could not be used.
-struct ExampleSet {
-  std::vector<Example> examples;
+// What became of a data set's rows.
+struct ExampleReport {
+  std::size_t examples = 0;
   Problems problems;  // of the file and of its rows
   std::size_t truncated = 0;
   std::size_t skipped = 0;  // good lines that gave no example
+  std::string digest;       // SHA-256 of the file's bytes
 };
 
-// Throws kUnprocessable (`dataset_format`) when the builder's objective does not take such rows.
-ExampleSet build_examples(const Dataset& dataset, const ExampleBuilder& builder);
+using TakeExample = std::function<void(Example example)>;
+
+// The examples of a file in the order of its lines, one by one, so that memory does not grow with
+// it. Throws as read_rows() does, and kUnprocessable (`dataset_format`) when the builder's
+// objective does not take such rows.
+ExampleReport read_examples(
+    const std::filesystem::path& file, const ExampleBuilder& builder, const TakeExample& take);
+
+struct ExampleSet {
+  std::vector<Example> examples;
+  ExampleReport report;
+};
+
+// All at once.
+ExampleSet read_examples(const std::filesystem::path& file, const ExampleBuilder& builder);
 
 }  // namespace hub::data

@@ -5,31 +5,19 @@
 #include <numeric>
 
 namespace hub::data {
-namespace {
 
-void append(Example& packed, const Example& row) {
-  const std::size_t begin = packed.tokens.size();
-  packed.tokens.insert(packed.tokens.end(), row.tokens.begin(), row.tokens.end());
-  packed.trained.insert(packed.trained.end(), row.trained.begin(), row.trained.end());
-  if (begin > 0 && !row.tokens.empty()) {
-    packed.packed.push_back(begin);
-    packed.trained[begin] = 0;  // nothing of its own row precedes it
-  }
-}
-
-}  // namespace
-
-std::vector<Example> pack_rows(const std::vector<Example>& rows, int max_tokens) {
-  std::vector<std::size_t> order(rows.size());
+std::vector<std::vector<std::size_t>> pack_rows(
+    std::span<const std::size_t> lengths, int max_tokens) {
+  std::vector<std::size_t> order(lengths.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t left, std::size_t right) {
-    return rows[left].tokens.size() > rows[right].tokens.size();
+    return lengths[left] > lengths[right];
   });
   const auto limit = static_cast<std::size_t>(std::max(1, max_tokens));
-  std::vector<Example> packed;
+  std::vector<std::vector<std::size_t>> packed;
   std::multimap<std::size_t, std::size_t> room;  // tokens that still fit -> index into `packed`
-  for (const std::size_t index : order) {
-    const std::size_t length = rows[index].tokens.size();
+  for (const std::size_t row : order) {
+    const std::size_t length = lengths[row];
     std::size_t place = packed.size();
     std::size_t left = limit > length ? limit - length : 0;
     if (const auto best = room.lower_bound(std::max<std::size_t>(1, length)); best != room.end()) {
@@ -39,12 +27,29 @@ std::vector<Example> pack_rows(const std::vector<Example>& rows, int max_tokens)
     } else {
       packed.emplace_back();
     }
-    append(packed[place], rows[index]);
+    packed[place].push_back(row);
     if (left > 0) {
       room.emplace(left, place);
     }
   }
   return packed;
+}
+
+std::vector<RowCounts> packed_counts(std::span<const RowCounts> rows, int max_tokens) {
+  std::vector<std::size_t> lengths;
+  lengths.reserve(rows.size());
+  for (const RowCounts& row : rows) {
+    lengths.push_back(row.tokens);
+  }
+  std::vector<RowCounts> result;
+  for (const auto& list : pack_rows(lengths, max_tokens)) {
+    RowCounts& sum = result.emplace_back();
+    for (const std::size_t row : list) {
+      sum.tokens += rows[row].tokens;
+      sum.trained += rows[row].trained;
+    }
+  }
+  return result;
 }
 
 }  // namespace hub::data

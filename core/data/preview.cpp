@@ -56,7 +56,7 @@ base::Json preview_row(const Row& row, const ExampleBuilder& builder) {
       {"line", row.line},
       {"format", to_string(row.format)},
       {"tokens", built.full_length},
-      {"trained_tokens", built.example ? count_tokens(*built.example).trained : 0},
+      {"trained_tokens", built.example ? counts_of(*built.example).all_trained() : 0},
       {"truncated", built.truncated},
       {"problem", built.problem.empty() ? base::Json(nullptr) : base::Json(built.problem)},
       {"pieces", std::move(pieces)},

@@ -89,9 +89,9 @@ Report make_report(
     tokens.truncated += built.truncated ? 1 : 0;
     tokens.skipped += built.example ? 0 : 1;
     if (built.example) {
-      const TokenCount count = count_tokens(*built.example);
-      tokens.tokens += count.all;
-      tokens.trained_tokens += count.trained;
+      const RowCounts count = counts_of(*built.example);
+      tokens.tokens += count.all_tokens();
+      tokens.trained_tokens += count.all_trained();
     }
   }
   tokens.lengths = length_stats(std::move(lengths));

@@ -63,25 +63,30 @@ void RowCollector::problem(std::size_t line, std::string message) {
 
 void RowCollector::keep(std::size_t line, const Json& row, std::string text) {
   const RowFormat format = check_row(row);
-  if (!dataset_.rows.empty() && dataset_.rows.front().format != format) {
-    const Row& first = dataset_.rows.front();
+  if (dataset_.row_count == 0) {
+    dataset_.row_format = format;
+    first_line_ = line;
+  }
+  const RowFormat wanted = dataset_.row_format.value_or(format);
+  if (wanted != format) {
     problem(
         line,
         fmt::format(
             "a row of format '{}' in a data set of format '{}' (since {} {}): it needs {}",
             to_string(format),
-            to_string(first.format),
+            to_string(wanted),
             place_,
-            first.line,
-            fields_of(first.format)));
+            first_line_,
+            fields_of(wanted)));
     return;
   }
-  if (dataset_.rows.size() >= limits_.rows) {
+  if (dataset_.row_count >= limits_.rows) {
     throw base::Error(
         base::ErrorCode::kTooLarge,
         fmt::format("the data set has more than {} rows", limits_.rows));
   }
-  dataset_.rows.push_back({.format = format, .line = line, .json = std::move(text)});
+  ++dataset_.row_count;
+  take_({.format = format, .line = line, .json = std::move(text)});
 }
 
 }  // namespace hub::data

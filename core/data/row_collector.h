@@ -8,12 +8,14 @@
 
 namespace hub::data {
 
-// Where a file's reader puts what it finds, row by row: checks each row and keeps it, or says why
-// not. All rows of a file have the first good one's format. Throws kTooLarge when there are more
-// rows than `limits` allow.
+// Where a file's reader puts what it finds, row by row: checks each row and hands it on, or says
+// why not. All rows of a file have the first good one's format. Throws kTooLarge when there are
+// more rows than `limits` allow.
 class RowCollector {
  public:
-  RowCollector(Dataset& dataset, const ReadLimits& limits) : dataset_(dataset), limits_(limits) {}
+  // Counts in `dataset`, whose rows stay as they are.
+  RowCollector(Dataset& dataset, const TakeRow& take, const ReadLimits& limits)
+      : dataset_(dataset), take_(take), limits_(limits) {}
 
   // A row as JSON text. `line`: where it begins.
   void add(std::size_t line, std::string_view text);
@@ -29,6 +31,8 @@ class RowCollector {
   void keep(std::size_t line, const base::Json& row, std::string text);
 
   Dataset& dataset_;
+  const TakeRow& take_;
+  std::size_t first_line_ = 0;  // of the first good row
   const ReadLimits& limits_;
   std::string_view place_ = "line";
 };

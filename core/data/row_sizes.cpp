@@ -5,21 +5,18 @@
 
 namespace hub::data {
 
-RowSizes::RowSizes(std::span<const Example> rows) : count_(rows.size()) {
-  for (const Example& row : rows) {
-    add(row);
-    if (row.rejected) {
-      add(*row.rejected);
+RowSizes::RowSizes(std::span<const RowCounts> rows) : count_(rows.size()) {
+  for (const RowCounts& row : rows) {
+    lengths_.push_back(row.tokens);
+    trained_.push_back(row.trained);
+    if (row.rejected_tokens > 0) {
+      lengths_.push_back(row.rejected_tokens);
+      trained_.push_back(row.rejected_trained);
       sequences_a_row_ = 2;
     }
   }
   std::sort(lengths_.begin(), lengths_.end(), std::greater<>());
   std::sort(trained_.begin(), trained_.end(), std::greater<>());
-}
-
-void RowSizes::add(const Example& sequence) {
-  lengths_.push_back(sequence.tokens.size());
-  trained_.push_back(sequence.trained_count());
 }
 
 RowSizes::Batch RowSizes::largest_batch(

@@ -12,7 +12,7 @@ namespace hub::data {
 // How long a data set's rows are, in tokens: what a training's memory depends on.
 class RowSizes {
  public:
-  explicit RowSizes(std::span<const Example> rows);
+  explicit RowSizes(std::span<const RowCounts> rows);
 
   struct Batch {
     std::uint64_t tokens = 0;   // inputs with their padding
@@ -27,8 +27,6 @@ class RowSizes {
   [[nodiscard]] std::size_t longest() const { return lengths_.empty() ? 0 : lengths_.front(); }
 
  private:
-  void add(const Example& sequence);
-
   std::size_t count_;
   std::size_t sequences_a_row_ = 1;
   std::vector<std::size_t> lengths_;  // of sequences, longest first

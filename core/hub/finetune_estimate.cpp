@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/data/dataset.h"
-#include "core/data/examples.h"
+#include "core/data/example_source.h"
 #include "core/data/packing.h"
 #include "core/model_config/weight_files.h"
 
@@ -27,13 +27,14 @@ data::RowSizes row_sizes(
        .train_on_prompt = params.train_on_prompt,
        .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(dataset_path);
-  auto rows = data::build_examples(data::read_dataset(files.train), builder).examples;
+  std::vector<data::RowCounts> rows;
+  const auto count = [&rows](const data::Example& row) { rows.push_back(data::counts_of(row)); };
+  data::read_examples(files.train, builder, count);
   if (params.packing) {  // before some are held out: the same length, and no fewer
-    rows = data::pack_rows(rows, params.max_seq_length);
+    rows = data::packed_counts(rows, params.max_seq_length);
   }
   if (files.valid) {
-    auto valid = data::build_examples(data::read_dataset(*files.valid), builder).examples;
-    rows.insert(rows.end(), valid.begin(), valid.end());
+    data::read_examples(*files.valid, builder, count);
   }
   return data::RowSizes(rows);
 }

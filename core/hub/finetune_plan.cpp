@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/data/dataset.h"
-#include "core/data/examples.h"
+#include "core/data/example_source.h"
 #include "core/data/packing.h"
 #include "core/data/split.h"
 #include "core/hub/finetune_estimate.h"
@@ -34,35 +34,29 @@ void count_rows(
        .train_on_prompt = params.train_on_prompt,
        .objective = params.objective});
   const data::DatasetFiles files = data::dataset_files(dataset_path);
-  const data::ExampleSet set = data::build_examples(data::read_dataset(files.train), builder);
-  plan.skipped_rows = set.skipped;
-  std::vector<std::size_t> trained(set.examples.size());
-  for (std::size_t i = 0; i < trained.size(); ++i) {
-    trained[i] = i;
-  }
+  std::vector<data::RowCounts> rows;
+  const auto count = [&rows](const data::Example& row) { rows.push_back(data::counts_of(row)); };
+  plan.skipped_rows = data::read_examples(files.train, builder, count).skipped;
   if (files.valid) {
-    plan.eval_rows =
-        data::build_examples(data::read_dataset(*files.valid), builder).examples.size();
+    const auto pass = [](const data::Example& /*row*/) {};
+    plan.eval_rows = data::read_examples(*files.valid, builder, pass).examples;
   } else if (params.eval_every > 0) {
-    data::Split split = data::split_rows(trained.size(), params.eval_fraction, params.seed);
-    trained = std::move(split.train);
+    const data::Split split = data::split_rows(rows.size(), params.eval_fraction, params.seed);
     plan.eval_rows = split.eval.size();
-  }
-  plan.rows = trained.size();
-  for (const std::size_t row : trained) {
-    const data::TokenCount count = data::count_tokens(set.examples[row]);
-    plan.tokens += count.all;
-    plan.trained_tokens += count.trained;
-  }
-  plan.packed_rows = plan.rows;
-  if (params.packing) {
-    std::vector<data::Example> rows;
-    rows.reserve(trained.size());
-    for (const std::size_t row : trained) {
-      rows.push_back(set.examples[row]);
+    std::vector<data::RowCounts> trained;
+    trained.reserve(split.train.size());
+    for (const std::size_t row : split.train) {
+      trained.push_back(rows[row]);
     }
-    plan.packed_rows = data::pack_rows(rows, params.max_seq_length).size();
+    rows = std::move(trained);
   }
+  plan.rows = rows.size();
+  for (const data::RowCounts& row : rows) {
+    plan.tokens += row.all_tokens();
+    plan.trained_tokens += row.all_trained();
+  }
+  plan.packed_rows =
+      params.packing ? data::packed_counts(rows, params.max_seq_length).size() : plan.rows;
 }
 
 struct Batches {

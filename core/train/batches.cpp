@@ -49,13 +49,10 @@ std::size_t cut_length(const data::Example& sequence, int max_tokens) {
 }
 
 // Inputs of the batch: one less than its longest row (its last token is only a target), rounded up.
-int padded_length(
-    std::span<const data::Example> sequences,
-    std::span<const std::size_t> indices,
-    const BatchShape& shape) {
+int padded_length(std::span<const data::Example> sequences, const BatchShape& shape) {
   std::size_t longest = 2;
-  for (const std::size_t index : indices) {
-    longest = std::max(longest, cut_length(sequences[index], shape.max_tokens));
+  for (const data::Example& sequence : sequences) {
+    longest = std::max(longest, cut_length(sequence, shape.max_tokens));
   }
   const std::size_t needed = shape.compat ? longest : longest - 1;
   const auto rounded_up = [&](int multiple) {
@@ -114,19 +111,16 @@ BatchPlan plan_by_length(std::span<const std::size_t> lengths, std::size_t batch
   return plan;
 }
 
-Batch make_batch(
-    std::span<const data::Example> sequences,
-    std::span<const std::size_t> indices,
-    const BatchShape& shape) {
-  const int length = padded_length(sequences, indices, shape);
+Batch make_batch(std::span<const data::Example> sequences, const BatchShape& shape) {
+  const int length = padded_length(sequences, shape);
   const auto width = static_cast<std::size_t>(length);
-  std::vector<int> inputs(indices.size() * width, 0);
+  std::vector<int> inputs(sequences.size() * width, 0);
   std::vector<int> positions;
   std::vector<int> targets;
   std::vector<int> parts;
   std::size_t input_tokens = 0;
-  for (std::size_t row = 0; row < indices.size(); ++row) {
-    const data::Example& sequence = sequences[indices[row]];
+  for (std::size_t row = 0; row < sequences.size(); ++row) {
+    const data::Example& sequence = sequences[row];
     const std::size_t tokens = cut_length(sequence, shape.max_tokens);
     const std::size_t begin = row * width;
     for (std::size_t t = 0; t < std::min(tokens, width); ++t) {
@@ -146,7 +140,7 @@ Batch make_batch(
     }
   }
   return {
-      static_cast<int>(indices.size()),
+      static_cast<int>(sequences.size()),
       length,
       std::move(parts),
       int_array(inputs),

@@ -55,10 +55,7 @@ struct Batch {
   bool compat = false;             // BatchShape::compat
 };
 
-Batch make_batch(
-    std::span<const data::Example> sequences,
-    std::span<const std::size_t> indices,
-    const BatchShape& shape);
+Batch make_batch(std::span<const data::Example> sequences, const BatchShape& shape);
 
 // Trained tokens of a row that survive the cut to `max_tokens`.
 std::size_t trained_count(const data::Example& sequence, int max_tokens);

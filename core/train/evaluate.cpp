@@ -17,8 +17,8 @@ EvalResult evaluate(
     const KeepGoing& keep_going,
     const ProcessGroup& group) {
   std::vector<std::size_t> lengths;
-  for (const data::Example& row : objective.rows()) {
-    lengths.push_back(row.length());
+  for (const data::RowCounts& row : objective.rows().counts()) {
+    lengths.push_back(row.longest());
   }
   EvalResult result;
   double sum = 0.0;
@@ -76,7 +76,7 @@ EvalResult evaluate(
 EvalResult evaluate(
     const models::LanguageModel& model,
     const nn::LoraAdapter* adapter,
-    std::span<const data::Example> sequences,
+    const data::Examples& sequences,
     int batch_size,
     const BatchShape& shape,
     const KeepGoing& keep_going) {

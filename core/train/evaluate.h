@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 
 #include "core/models/language_model.h"
 #include "core/nn/lora.h"
@@ -32,7 +31,7 @@ using KeepGoing = std::function<bool(std::size_t rows_done)>;
 EvalResult evaluate(
     const models::LanguageModel& model,
     const nn::LoraAdapter* adapter,
-    std::span<const data::Example> sequences,
+    const data::Examples& sequences,
     int batch_size,
     const BatchShape& shape,
     const KeepGoing& keep_going = {});

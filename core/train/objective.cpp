@@ -21,7 +21,7 @@ class SftObjective final : public Objective {
   using Objective::Objective;
 
   LossBatch batch(std::span<const std::size_t> indices) override {
-    Batch sequences = make_batch(rows(), indices, shape());
+    Batch sequences = make_batch(rows().get(indices), shape());
     LossBatch result{
         .sums = {},
         .weight = sequences.trained_tokens,
@@ -44,13 +44,13 @@ LossBatch counted(const PairBatch& pairs) {
 
 class OrpoObjective final : public Objective {
  public:
-  OrpoObjective(std::span<const data::Example> rows, const BatchShape& shape, double beta)
+  OrpoObjective(const data::Examples& rows, const BatchShape& shape, double beta)
       : Objective(rows, shape), beta_(beta) {}
 
   [[nodiscard]] bool compares() const override { return true; }
 
   LossBatch batch(std::span<const std::size_t> indices) override {
-    PairBatch pairs = make_pair_batch(rows(), indices, shape());
+    PairBatch pairs = make_pair_batch(rows().get(indices), shape());
     LossBatch result = counted(pairs);
     result.sums = [pairs = std::move(pairs), beta = beta_](const PlacedModel& placed) {
       return orpo_sums(answer_log_probs(placed, pairs, true), beta);
@@ -65,7 +65,7 @@ class OrpoObjective final : public Objective {
 class DpoObjective final : public Objective {
  public:
   DpoObjective(
-      std::span<const data::Example> rows,
+      const data::Examples& rows,
       const BatchShape& shape,
       model_config::FinetuneParams params,
       PlacedModel start)
@@ -77,7 +77,7 @@ class DpoObjective final : public Objective {
   [[nodiscard]] bool compares() const override { return true; }
 
   LossBatch batch(std::span<const std::size_t> indices) override {
-    PairBatch pairs = make_pair_batch(rows(), indices, shape());
+    PairBatch pairs = make_pair_batch(rows().get(indices), shape());
     learn(pairs, indices);
     LossBatch result = counted(pairs);
     result.sums =
@@ -138,10 +138,10 @@ class DpoObjective final : public Objective {
   std::vector<float> known_;  // two a row: chosen, rejected; NaN: not computed yet
 };
 
-void check_rows(std::span<const data::Example> rows, const std::string& objective) {
+void check_rows(const data::Examples& rows, const std::string& objective) {
   const bool wants_pairs = objective != "sft";
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    if ((rows[row].rejected != nullptr) != wants_pairs) {
+    if ((rows.counts(row).rejected_tokens > 0) != wants_pairs) {
       throw base::Error(
           base::ErrorCode::kUnprocessable,
           fmt::format(
@@ -158,14 +158,13 @@ void check_rows(std::span<const data::Example> rows, const std::string& objectiv
 
 }  // namespace
 
-std::unique_ptr<Objective> make_sft_objective(
-    std::span<const data::Example> rows, const BatchShape& shape) {
+std::unique_ptr<Objective> make_sft_objective(const data::Examples& rows, const BatchShape& shape) {
   return std::make_unique<SftObjective>(rows, shape);
 }
 
 std::unique_ptr<Objective> make_objective(
     const model_config::FinetuneParams& params,
-    std::span<const data::Example> rows,
+    const data::Examples& rows,
     const BatchShape& shape,
     const std::function<PlacedModel()>& start) {
   check_rows(rows, params.objective);

@@ -5,11 +5,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <mlx/array.h>
 
-#include "core/data/examples.h"
+#include "core/data/example_source.h"
 #include "core/model_config/finetune_params.h"
 #include "core/train/batches.h"
 #include "core/train/trainable.h"
@@ -28,11 +29,11 @@ struct LossBatch {
   std::size_t input_tokens = 0;    // without padding
 };
 
-// What a training lowers, over rows that it was made for and that outlive it. Belongs to the thread
+// What a training lowers, over rows that it was made for. Belongs to the thread
 // that owns MLX.
 class Objective {
  public:
-  Objective(std::span<const data::Example> rows, BatchShape shape) : rows_(rows), shape_(shape) {}
+  Objective(data::Examples rows, BatchShape shape) : rows_(std::move(rows)), shape_(shape) {}
   virtual ~Objective() = default;
 
   // Whether rows are pairs, whose sums have Rewards behind the loss.
@@ -48,20 +49,19 @@ class Objective {
   // Takes over what references() gave in an earlier attempt.
   virtual void restore(const mx::array& /*references*/) {}
 
-  [[nodiscard]] std::span<const data::Example> rows() const { return rows_; }
+  [[nodiscard]] const data::Examples& rows() const { return rows_; }
 
  protected:
   [[nodiscard]] const BatchShape& shape() const { return shape_; }
 
  private:
-  std::span<const data::Example> rows_;
+  data::Examples rows_;
   BatchShape shape_;
 };
 
 // Cross-entropy of the trained tokens (loss.h), each of which counts the same. Of preference rows
 // that is the chosen answer.
-std::unique_ptr<Objective> make_sft_objective(
-    std::span<const data::Example> rows, const BatchShape& shape);
+std::unique_ptr<Objective> make_sft_objective(const data::Examples& rows, const BatchShape& shape);
 
 // params.objective: sft, or dpo or orpo (preference_loss.h), in which each pair counts the same.
 // `start` gives the model as the training begins: dpo's reference, whose log-probabilities are
@@ -70,7 +70,7 @@ std::unique_ptr<Objective> make_sft_objective(
 // sft.
 std::unique_ptr<Objective> make_objective(
     const model_config::FinetuneParams& params,
-    std::span<const data::Example> rows,
+    const data::Examples& rows,
     const BatchShape& shape,
     const std::function<PlacedModel()>& start);
 

@@ -1,7 +1,6 @@
 #include "core/train/preference_loss.h"
 
 #include <cstddef>
-#include <numeric>
 
 #include <mlx/ops.h>
 
@@ -45,21 +44,14 @@ mx::array sums_of(const mx::array& losses, const mx::array& chosen, const mx::ar
 
 }  // namespace
 
-PairBatch make_pair_batch(
-    std::span<const data::Example> rows,
-    std::span<const std::size_t> indices,
-    const BatchShape& shape) {
+PairBatch make_pair_batch(std::span<const data::Example> rows, const BatchShape& shape) {
   std::vector<data::Example> sequences;
-  sequences.reserve(2 * indices.size());
-  for (const std::size_t index : indices) {
-    sequences.push_back(rows[index]);
+  sequences.reserve(2 * rows.size());
+  sequences.insert(sequences.end(), rows.begin(), rows.end());
+  for (const data::Example& row : rows) {
+    sequences.push_back(*row.rejected);
   }
-  for (const std::size_t index : indices) {
-    sequences.push_back(*rows[index].rejected);
-  }
-  std::vector<std::size_t> all(sequences.size());
-  std::iota(all.begin(), all.end(), std::size_t{0});
-  PairBatch pairs{.sequences = make_batch(sequences, all, shape), .targets = {}};
+  PairBatch pairs{.sequences = make_batch(sequences, shape), .targets = {}};
   for (const data::Example& sequence : sequences) {
     pairs.targets.push_back(static_cast<int>(trained_count(sequence, shape.max_tokens)));
   }

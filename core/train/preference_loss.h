@@ -21,11 +21,8 @@ struct PairBatch {
                              // sequences.targets
 };
 
-// `rows` at `indices`, each with both answers (data::Example::rejected).
-PairBatch make_pair_batch(
-    std::span<const data::Example> rows,
-    std::span<const std::size_t> indices,
-    const BatchShape& shape);
+// `rows`, each with both answers (data::Example::rejected).
+PairBatch make_pair_batch(std::span<const data::Example> rows, const BatchShape& shape);
 
 // Log-probabilities of both answers of B pairs, given their prompts: float32 [B] each.
 struct AnswerLogProbs {

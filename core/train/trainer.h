@@ -52,8 +52,8 @@ struct TrainHooks {
 };
 
 struct TrainData {
-  std::vector<data::Example> train;
-  std::vector<data::Example> valid;  // may be empty: then nothing is evaluated
+  data::Examples train;
+  data::Examples valid;  // may be empty: then nothing is evaluated
 };
 
 // Trains an adapter over a fixed base, or a model's own weights. A step is one optimizer update:

@@ -29,21 +29,28 @@ BatchShape batch_shape(const model_config::FinetuneParams& params) {
   return shape;
 }
 
-TrainData with_trained_tokens(TrainData data, int max_tokens) {
-  const auto has_none = [max_tokens](const data::Example& row) {
-    return trained_count(row, max_tokens) == 0 ||
-           (row.rejected && trained_count(*row.rejected, max_tokens) == 0);
-  };
-  std::erase_if(data.train, has_none);
-  std::erase_if(data.valid, has_none);
-  return data;
+// The rows, or pairs, that have a trained token in each sequence after the cut.
+data::Examples trainable(const data::Examples& rows, int max_tokens) {
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    data::RowCounts counts = rows.counts(i);
+    if (counts.longest() > static_cast<std::size_t>(max_tokens)) {
+      const data::Example row = rows.get(i);
+      counts.trained = trained_count(row, max_tokens);
+      counts.rejected_trained = row.rejected ? trained_count(*row.rejected, max_tokens) : 0;
+    }
+    if (counts.trained > 0 && (counts.rejected_tokens == 0 || counts.rejected_trained > 0)) {
+      kept.push_back(i);
+    }
+  }
+  return kept.size() == rows.size() ? rows : rows.pick(kept);
 }
 
-std::vector<std::size_t> lengths_of(const std::vector<data::Example>& rows, int max_tokens) {
+std::vector<std::size_t> lengths_of(const data::Examples& rows, int max_tokens) {
   std::vector<std::size_t> lengths;
   lengths.reserve(rows.size());
-  for (const data::Example& row : rows) {
-    lengths.push_back(std::min(row.length(), static_cast<std::size_t>(max_tokens)));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    lengths.push_back(std::min(rows.counts(i).longest(), static_cast<std::size_t>(max_tokens)));
   }
   return lengths;
 }
@@ -77,7 +84,9 @@ Trainer::Trainer(
       shape_(batch_shape(params_)),
       hooks_(std::move(hooks)),
       rows_given_(data.train.size()),
-      data_(with_trained_tokens(std::move(data), params_.max_seq_length)),
+      data_{
+          trainable(data.train, params_.max_seq_length),
+          trainable(data.valid, params_.max_seq_length)},
       plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_ * group_.size()),
       schedule_(params_, plan_.total_steps()),
       packing_(

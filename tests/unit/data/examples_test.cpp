@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "core/base/file.h"
 #include "tests/unit/data/fixture.h"
 
 namespace hub::data {
@@ -155,21 +156,23 @@ TEST(Examples, WhatTheTemplateRefusesIsTheRowsProblem) {
 TEST(Examples, ASetKeepsTheOrderAndCountsWhatItLeavesOut) {
   const Json longer = {
       {"messages", {message("user", "q"), message("assistant", std::string(400, 'x'))}}};
-  const Dataset dataset = read_lines(
+  const std::string bytes =
       R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"one"}]})"
       "\nbroken\n"
       R"({"messages":[{"role":"user","content":"q"}]})"
       "\n" +
-      longer.dump());
-  const ExampleSet set =
-      build_examples(dataset, builder_with(template_of(kTemplate), {.max_seq_length = 30}));
-  ASSERT_EQ(set.examples.size(), 2U);
-  EXPECT_EQ(trained_text(set.examples[0], *small_tokenizer()), "one<|eot_id|>");
-  EXPECT_EQ(set.skipped, 1U);
-  EXPECT_EQ(set.truncated, 1U);
-  ASSERT_EQ(set.problems.count(), 2U);
-  EXPECT_EQ(set.problems.first()[0].line, 2U);
-  EXPECT_EQ(set.problems.first()[1].line, 3U);
+      longer.dump();
+  const auto [examples, report] =
+      examples_of(bytes, builder_with(template_of(kTemplate), {.max_seq_length = 30}));
+  ASSERT_EQ(examples.size(), 2U);
+  EXPECT_EQ(report.examples, 2U);
+  EXPECT_EQ(report.digest, base::sha256_hex(bytes));
+  EXPECT_EQ(trained_text(examples[0], *small_tokenizer()), "one<|eot_id|>");
+  EXPECT_EQ(report.skipped, 1U);
+  EXPECT_EQ(report.truncated, 1U);
+  ASSERT_EQ(report.problems.count(), 2U);
+  EXPECT_EQ(report.problems.first()[0].line, 2U);
+  EXPECT_EQ(report.problems.first()[1].line, 3U);
 }
 
 // The same conversation in every way of writing it gives the same tokens, of which the same are

@@ -34,6 +34,12 @@ inline Dataset read_lines(const std::string& bytes, const ReadLimits& limits = {
   return read_dataset(folder.path() / "data.jsonl", limits);
 }
 
+inline ExampleSet examples_of(const std::string& bytes, const ExampleBuilder& builder) {
+  const TempFolder folder;
+  folder.write("data.jsonl", bytes);
+  return read_examples(folder.path() / "data.jsonl", builder);
+}
+
 inline Row row_of(const Json& json) {
   return read_lines(json.dump()).rows.at(0);
 }

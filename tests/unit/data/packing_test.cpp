@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 
+#include "core/data/example_source.h"
+
 namespace hub::data {
 namespace {
 
@@ -25,56 +27,62 @@ Example row(int first, std::size_t length) {
 
 TEST(PackRows, FillsTheFullestRowThatHasRoom) {
   // 7 opens a row with room for 3, 6 one with 4, 4 fits the second to the end, 2 the first.
-  const auto packed = pack_rows({row(0, 2), row(10, 6), row(20, 7), row(30, 4)}, 10);
-  ASSERT_EQ(packed.size(), 2U);
-  EXPECT_THAT(packed[0].tokens, ElementsAre(20, 21, 22, 23, 24, 25, 26, 0, 1));
-  EXPECT_THAT(packed[0].packed, ElementsAre(7U));
-  EXPECT_THAT(packed[0].trained, ElementsAre(0, 1, 1, 1, 1, 1, 1, 0, 1));
-  EXPECT_THAT(packed[1].tokens, ElementsAre(10, 11, 12, 13, 14, 15, 30, 31, 32, 33));
-  EXPECT_THAT(packed[1].packed, ElementsAre(6U));
+  const std::vector<std::size_t> lengths{2, 6, 7, 4};
+  const auto lists = pack_rows(lengths, 10);
+  ASSERT_EQ(lists.size(), 2U);
+  EXPECT_THAT(lists[0], ElementsAre(2U, 0U));
+  EXPECT_THAT(lists[1], ElementsAre(1U, 3U));
+  const Examples rows = std::vector{row(0, 2), row(10, 6), row(20, 7), row(30, 4)};
+  const Examples joined = rows.join(lists);
+  const Example first = joined.get(0);
+  EXPECT_THAT(first.tokens, ElementsAre(20, 21, 22, 23, 24, 25, 26, 0, 1));
+  EXPECT_THAT(first.packed, ElementsAre(7U));
+  EXPECT_THAT(first.trained, ElementsAre(0, 1, 1, 1, 1, 1, 1, 0, 1));
+  EXPECT_EQ(joined.counts(0).tokens, 9U);
+  EXPECT_EQ(joined.counts(0).trained, 7U);
+  EXPECT_THAT(joined.get(1).packed, ElementsAre(6U));
 }
 
 TEST(PackRows, LosesNothingAndKeepsTheLimit) {
-  std::vector<Example> rows;
-  std::size_t tokens = 0;
-  std::size_t trained = 0;
+  std::vector<std::size_t> lengths;
   for (std::size_t i = 0; i < 200; ++i) {
-    rows.push_back(row(static_cast<int>(1000 * i), 1 + (i * 37) % 61));
-    tokens += rows.back().tokens.size();
-    trained += rows.back().trained_count();
+    lengths.push_back(1 + (i * 37) % 61);
   }
-  const auto packed = pack_rows(rows, 64);
-  std::vector<int> all;
-  std::size_t still_trained = 0;
-  std::size_t parts = 0;
-  for (const Example& example : packed) {
-    EXPECT_LE(example.tokens.size(), 64U);
-    EXPECT_EQ(example.tokens.size(), example.trained.size());
-    all.insert(all.end(), example.tokens.begin(), example.tokens.end());
-    still_trained += example.trained_count();
-    parts += example.packed.size() + 1;
-    for (const std::size_t begin : example.packed) {
-      EXPECT_EQ(example.tokens[begin] % 1000, 0) << "a part begins where a row does";
-      EXPECT_EQ(example.trained[begin], 0);
+  const auto tokens = std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
+  const auto lists = pack_rows(lengths, 64);
+  std::vector<std::size_t> all;
+  for (const auto& list : lists) {
+    std::size_t sum = 0;
+    for (const std::size_t index : list) {
+      sum += lengths[index];
+      all.push_back(index);
     }
+    EXPECT_LE(sum, 64U);
   }
-  EXPECT_EQ(all.size(), tokens);
-  EXPECT_EQ(still_trained, trained);
-  EXPECT_EQ(parts, rows.size());
-  EXPECT_LE(packed.size(), (tokens + 63) / 64 + 3);  // best fit decreasing wastes little
   std::sort(all.begin(), all.end());
-  EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end()) << "a token came twice";
+  std::vector<std::size_t> wanted(lengths.size());
+  std::iota(wanted.begin(), wanted.end(), std::size_t{0});
+  EXPECT_EQ(all, wanted);
+  EXPECT_LE(lists.size(), (tokens + 63) / 64 + 3);  // best fit decreasing wastes little
 }
 
 TEST(PackRows, ALongerRowStaysAlone) {
-  const auto packed = pack_rows({row(0, 3), row(10, 12)}, 10);
-  ASSERT_EQ(packed.size(), 2U);
-  EXPECT_EQ(packed[0].tokens.size(), 12U);
-  EXPECT_THAT(packed[0].packed, IsEmpty());
+  const auto lists = pack_rows(std::vector<std::size_t>{3, 12}, 10);
+  ASSERT_EQ(lists.size(), 2U);
+  EXPECT_THAT(lists[0], ElementsAre(1U));
 }
 
 TEST(PackRows, NothingBecomesNothing) {
   EXPECT_THAT(pack_rows({}, 10), IsEmpty());
+}
+
+TEST(PackRows, CountsAreTheJoinedRows) {
+  const std::vector<RowCounts> counts{{2, 1, 0, 0}, {6, 5, 0, 0}, {7, 6, 0, 0}, {4, 3, 0, 0}};
+  const auto sums = packed_counts(counts, 10);
+  ASSERT_EQ(sums.size(), 2U);
+  EXPECT_EQ(sums[0].tokens, 9U);
+  EXPECT_EQ(sums[0].trained, 7U);
+  EXPECT_EQ(sums[1].tokens, 10U);
 }
 
 }  // namespace

@@ -138,7 +138,7 @@ TEST(Preference, OnlyTheAnswersAreTrained) {
   EXPECT_EQ(trained_text(*built.example, *small_tokenizer()), "zwei<|eot_id|>");
   EXPECT_EQ(trained_text(*built.example->rejected, *small_tokenizer()), "drei vier<|eot_id|>");
   EXPECT_EQ(built.full_length, built.example->rejected->tokens.size());
-  EXPECT_EQ(built.example->length(), built.full_length);
+  EXPECT_EQ(counts_of(*built.example).longest(), built.full_length);
 }
 
 TEST(Preference, WithoutAChatTemplateTextsArePlain) {
@@ -202,7 +202,7 @@ TEST(Preference, ReportPreviewAndSizesCountBothAnswers) {
   EXPECT_EQ(report["tokens"]["trained"], trained);
   EXPECT_EQ(report["tokens"]["max"], rejected.tokens.size());
 
-  const RowSizes sizes(std::vector<Example>{chosen, chosen});
+  const RowSizes sizes(std::vector<RowCounts>{counts_of(chosen), counts_of(chosen)});
   EXPECT_EQ(sizes.count(), 2U);
   EXPECT_EQ(sizes.largest_batch(1, 1000, 1).tokens, 2 * rejected.tokens.size());
   EXPECT_EQ(sizes.largest_batch(1, 1000, 1).trained, 2 * rejected.trained_count());
@@ -210,11 +210,11 @@ TEST(Preference, ReportPreviewAndSizesCountBothAnswers) {
 }
 
 TEST(Preference, AnObjectiveTakesItsOwnRowsOnly) {
-  const Dataset pairs = read_lines(R"({"prompt":"q","chosen":"a","rejected":"b"})");
-  const Dataset texts = read_lines(R"({"text":"a"})");
-  const auto error_of = [](const Dataset& dataset, const std::string& objective) {
+  const std::string pairs = R"({"prompt":"q","chosen":"a","rejected":"b"})";
+  const std::string texts = R"({"text":"a"})";
+  const auto error_of = [](const std::string& rows, const std::string& objective) {
     const auto builder = builder_with(template_of(kTemplate), {.objective = objective});
-    return thrown_by([&] { build_examples(dataset, builder); });
+    return thrown_by([&] { examples_of(rows, builder); });
   };
   const base::Error sft = error_of(pairs, "sft");
   EXPECT_EQ(sft.code(), base::ErrorCode::kUnprocessable);
@@ -225,9 +225,9 @@ TEST(Preference, AnObjectiveTakesItsOwnRowsOnly) {
     EXPECT_EQ(error.reason(), "dataset_format");
     EXPECT_THAT(error.what(), HasSubstr("the data set's rows are of format 'text'"));
     const auto builder = builder_with(template_of(kTemplate), {.objective = objective});
-    EXPECT_EQ(build_examples(pairs, builder).examples.size(), 1U);
+    EXPECT_EQ(examples_of(pairs, builder).examples.size(), 1U);
   }
-  EXPECT_EQ(build_examples(pairs, builder_with(template_of(kTemplate))).examples.size(), 1U);
+  EXPECT_EQ(examples_of(pairs, builder_with(template_of(kTemplate))).examples.size(), 1U);
 }
 
 }  // namespace

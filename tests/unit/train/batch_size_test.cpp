@@ -19,7 +19,7 @@ model_config::ModelConfig config() {
 data::RowSizes rows(std::size_t count, std::size_t length) {
   const data::Example row{
       .tokens = std::vector<int>(length, 1), .trained = std::vector<std::uint8_t>(length, 1)};
-  return data::RowSizes(std::vector<data::Example>(count, row));
+  return data::RowSizes(std::vector<data::RowCounts>(count, data::counts_of(row)));
 }
 
 std::uint64_t bytes(const model_config::FinetuneParams& params, int batch_size, int length) {

@@ -98,7 +98,7 @@ TEST(BatchPlanTest, EvaluationIsInLengthOrder) {
 TEST(MakeBatchTest, ShiftsAndPadsToAMultiple) {
   const std::vector<data::Example> rows = {sequence(1, 4, 2), sequence(2, 6, 1)};
   const std::vector<std::size_t> both = {0, 1};
-  const Batch batch = make_batch(rows, both, {.max_tokens = 100, .pad_multiple = 4});
+  const Batch batch = make_batch(picked(rows, both), {.max_tokens = 100, .pad_multiple = 4});
   EXPECT_EQ(batch.rows, 2);
   EXPECT_EQ(batch.length, 8);
   EXPECT_EQ(
@@ -113,7 +113,7 @@ TEST(MakeBatchTest, ShiftsAndPadsToAMultiple) {
 TEST(MakeBatchTest, CutsAtTheEndAndStaysWithinTheLimit) {
   const std::vector<data::Example> rows = {sequence(1, 50, 49)};
   const std::vector<std::size_t> only = {0};
-  const Batch batch = make_batch(rows, only, {.max_tokens = 10, .pad_multiple = 32});
+  const Batch batch = make_batch(picked(rows, only), {.max_tokens = 10, .pad_multiple = 32});
   EXPECT_EQ(batch.length, 9);
   EXPECT_EQ(values(batch.targets).back(), 109);
   EXPECT_EQ(batch.trained_tokens, 9U);
@@ -124,25 +124,25 @@ TEST(MakeBatchTest, LongBatchesHaveTheirOwnMultiple) {
   const std::vector<data::Example> rows = {sequence(1, 300, 1), sequence(2, 200, 1)};
   const BatchShape shape{.max_tokens = 290, .pad_multiple = 32, .long_pad_multiple = 128};
   const std::vector<std::size_t> with_long = {0, 1};
-  const Batch batch = make_batch(rows, with_long, shape);
+  const Batch batch = make_batch(picked(rows, with_long), shape);
   EXPECT_EQ(batch.length, 384);  // of 289 inputs
   EXPECT_EQ(batch.input_tokens, 490U);
   EXPECT_EQ(values(batch.inputs)[384 + 199], 399);
   const std::vector<std::size_t> only_short = {1};
-  EXPECT_EQ(make_batch(rows, only_short, shape).length, 224);
+  EXPECT_EQ(make_batch(picked(rows, only_short), shape).length, 224);
 }
 
 TEST(MakeBatchTest, FirstTokenIsNeverATarget) {
   const std::vector<data::Example> rows = {sequence(1, 3, 3)};
   const std::vector<std::size_t> only = {0};
-  EXPECT_EQ(make_batch(rows, only, {}).trained_tokens, 2U);
+  EXPECT_EQ(make_batch(picked(rows, only), {}).trained_tokens, 2U);
   EXPECT_EQ(trained_count(rows[0], 100), 2U);
 }
 
 TEST(MakeBatchTest, RowWithoutTrainedTokensAddsNone) {
   const std::vector<data::Example> rows = {sequence(1, 5, 0), sequence(2, 1, 1)};
   const std::vector<std::size_t> both = {0, 1};
-  const Batch batch = make_batch(rows, both, {});
+  const Batch batch = make_batch(picked(rows, both), {});
   EXPECT_EQ(batch.trained_tokens, 0U);
   EXPECT_EQ(batch.rows, 2);
 }
@@ -152,9 +152,12 @@ TEST(MakeBatchTest, CompatTrainsOnePadAfterEachRowThatIsPadded) {
   const std::vector<std::size_t> both = {0, 1};
   BatchShape shape{.max_tokens = 100, .pad_multiple = 8, .compat = true};
   // mlx-lm pads 8 tokens to 1 + 8, so that even the longest row has a pad target.
-  EXPECT_EQ(values(make_batch(rows, both, shape).targets), (std::vector<int>{102, 103, 0, 207, 0}));
+  EXPECT_EQ(
+      values(make_batch(picked(rows, both), shape).targets),
+      (std::vector<int>{102, 103, 0, 207, 0}));
   shape.max_tokens = 8;  // now the longest row is not padded
-  EXPECT_EQ(values(make_batch(rows, both, shape).targets), (std::vector<int>{102, 103, 0, 207}));
+  EXPECT_EQ(
+      values(make_batch(picked(rows, both), shape).targets), (std::vector<int>{102, 103, 0, 207}));
 }
 
 }  // namespace

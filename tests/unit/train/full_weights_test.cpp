@@ -79,7 +79,7 @@ TEST(FullWeightsTest, ExpertsAndSinksHaveGradients) {
   params.method = "full";
   const TrainableWeights trained = make_full_weights(arrays, params);
   const auto rows = counting_rows(2);
-  const Batch batch = make_batch(rows, std::vector<std::size_t>{0, 1}, {.pad_multiple = 8});
+  const Batch batch = make_batch(picked(rows, std::vector<std::size_t>{0, 1}), {.pad_multiple = 8});
   const auto loss = [&](const std::vector<mx::array>& values) {
     const PlacedModel placed = trained.place(*model, values, std::nullopt);
     return masked_loss_sum(*placed.model, &placed.adapter, batch);
@@ -165,7 +165,8 @@ class NodesTest : public testing::TestWithParam<const char*> {
       trained = fresh(*model, params);
     }
     const auto rows = counting_rows(2);
-    const Batch batch = make_batch(rows, std::vector<std::size_t>{0, 1}, {.pad_multiple = 8});
+    const Batch batch =
+        make_batch(picked(rows, std::vector<std::size_t>{0, 1}), {.pad_multiple = 8});
     const auto loss = [&](const std::vector<mx::array>& values) {
       const PlacedModel placed = trained->place(*model, values, std::nullopt);
       return masked_loss_sum(*placed.model, &placed.adapter, batch);

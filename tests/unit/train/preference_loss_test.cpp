@@ -135,8 +135,8 @@ TEST_P(PreferenceLossTest, PairsCountTheSameInAnyBatches) {
 TEST_P(PreferenceLossTest, LogProbabilitiesAreTrls) {
   const std::vector<std::size_t> all = {0, 1, 2, 3, 4};
   const bool average = params_.objective == "orpo" || params_.loss_type == "ipo";
-  const AnswerLogProbs ours =
-      answer_log_probs(placed(trained_->parameters), make_pair_batch(pairs_, all, shape_), average);
+  const AnswerLogProbs ours = answer_log_probs(
+      placed(trained_->parameters), make_pair_batch(picked(pairs_, all), shape_), average);
   auto got = values_of(ours.chosen);
   const auto rejected = values_of(ours.rejected);
   got.insert(got.end(), rejected.begin(), rejected.end());

@@ -88,7 +88,7 @@ TEST_F(PreferenceTrainingTest, LearnsToPreferTheChosenAnswers) {
     EXPECT_EQ(reports.back().rewards->accuracy, 1.0);
     std::uint64_t trained = 0;
     for (const data::Example& pair : pairs) {
-      trained += data::count_tokens(pair).trained;
+      trained += data::counts_of(pair).all_trained();
     }
     EXPECT_EQ(result.trained_tokens, 10 * trained) << "of both answers";
   }

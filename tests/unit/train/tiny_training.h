@@ -6,7 +6,7 @@
 
 #include <mlx/transforms.h>
 
-#include "core/data/examples.h"
+#include "core/data/example_source.h"
 #include "core/model_config/finetune_params.h"
 #include "core/models/language_model.h"
 #include "core/train/lora.h"
@@ -42,6 +42,11 @@ inline std::vector<data::Example> counting_rows(std::size_t count) {
     rows.push_back(example);
   }
   return rows;
+}
+
+inline std::vector<data::Example> picked(
+    const std::vector<data::Example>& rows, const std::vector<std::size_t>& indices) {
+  return data::Examples(rows).get(indices);
 }
 
 inline model_config::FinetuneParams tiny_params() {
