@@ -30,7 +30,7 @@ Example sequence_of(const std::uint32_t* tokens, std::uint32_t count) {
   sequence.trained.reserve(count);
   for (std::uint32_t i = 0; i < count; ++i) {
     sequence.tokens.push_back(static_cast<int>(tokens[i] & ~kTrained));
-    sequence.trained.push_back((tokens[i] & kTrained) != 0 ? 1 : 0);
+    sequence.trained.push_back(static_cast<std::uint8_t>(tokens[i] >> 31U));
   }
   return sequence;
 }

@@ -80,7 +80,7 @@ TEST(JobSpecTest, NamesWhatIsMissingOrUnknown) {
 
 class LoadExamplesTest : public testing::Test {
  protected:
-  data::ExampleSet load(const std::string& lines, const std::string& digest = "") {
+  std::vector<data::Example> load(const std::string& lines, const std::string& digest = "") {
     const auto file = folder_.write("rows.jsonl", lines);
     return load_examples(file, digest, builder_, [this](std::string_view type, const Json& data) {
       EXPECT_EQ(type, "log");
@@ -99,7 +99,7 @@ TEST_F(LoadExamplesTest, UsesTheGoodLinesAndReportsTheOthers) {
   const auto set = load(
       "{\"prompt\": \"Say yes.\", \"completion\": \"Yes\"}\n"
       "{broken\n");
-  EXPECT_EQ(set.examples.size(), 1U);
+  EXPECT_EQ(set.size(), 1U);
   EXPECT_NE(logged_.find("warning: rows.jsonl line 2: "), std::string::npos) << logged_;
   EXPECT_NE(logged_.find("info: rows.jsonl: 1 examples"), std::string::npos) << logged_;
 }
