@@ -110,8 +110,8 @@ LayerShape gemma3_layer(const ModelConfig& config) {
   return shape;
 }
 
-// core/models/gemma4.cpp. Activations: as gemma3_layer, and of the layer's own input its gate, the
-// steps of gelu, the input and the projection.
+// core/models/gemma4.cpp. Activations: the inputs of the norms, gate and up with five steps of gelu
+// between, and of the layer's own input its gate, the steps of gelu, the input and the projection.
 LayerShape gemma4_layer(const ModelConfig& config, int layer) {
   const auto& own = *config.gemma4;
   const std::int64_t hidden = config.hidden_size;
@@ -129,7 +129,7 @@ LayerShape gemma4_layer(const ModelConfig& config, int layer) {
        {"self_attn.q_norm.weight", {head}},
        {"layer_scalar", {1}}},
       has_keys ? 2 * keys : 0,
-      4 * hidden + 2 * queries + 6 * keys + 5 * inner};
+      4 * hidden + 2 * queries + 6 * keys + 7 * inner};
   if (has_keys) {
     shape.linears.push_back({"self_attn.k_proj", keys, hidden, false, 0});
     shape.others.push_back({"self_attn.k_norm.weight", {head}});
