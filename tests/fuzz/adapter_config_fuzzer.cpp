@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/model_config/adapter_check.h"
+#include "core/model_config/adapter_config.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/scratch_folder.h"
 
