@@ -9,6 +9,7 @@
 #include "core/hub/gguf_import.h"
 #include "core/hub/local_model.h"
 #include "core/hub/peft_import.h"
+#include "core/model_config/adapter_check.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/tensor_check.h"
 #include "core/peft/import_adapter.h"

@@ -15,6 +15,7 @@
 #include "core/base/json_reader.h"
 #include "core/hub/archive_manifest.h"
 #include "core/hub/model_archive.h"
+#include "core/model_config/adapter_check.h"
 #include "core/model_config/content_digest.h"
 #include "core/model_config/tensor_check.h"
 

@@ -7,7 +7,7 @@
 #include "core/base/json_reader.h"
 #include "core/hub/local_model.h"
 #include "core/hub/scratch_folder.h"
-#include "core/model_config/tensor_check.h"
+#include "core/model_config/adapter_check.h"
 #include "core/peft/import_adapter.h"
 
 namespace hub::hub {

@@ -13,7 +13,7 @@
 #include "core/hf/download.h"
 #include "core/hub/local_model.h"
 #include "core/hub/rate.h"
-#include "core/model_config/tensor_check.h"
+#include "core/model_config/adapter_check.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {

@@ -148,6 +148,9 @@ void check(
             describe(beta),
             describe(state)));
   }
+  for (const auto* input : {&q, &k, &v, &g, &beta, &state}) {
+    require(*input, mx::float32, input->ndim(), "gated_delta_step");
+  }
 }
 
 }  // namespace
@@ -196,9 +199,6 @@ DeltaStep gated_delta_step(
     return composed_gated_delta_step(q, k, v, g, beta, state, heads);
   }
   check(q, k, v, g, beta, state, heads);
-  for (const auto* input : {&q, &k, &v, &g, &beta, &state}) {
-    require(*input, mx::float32, input->ndim(), "gated_delta_step");
-  }
   const auto all = mx::array::make_arrays(
       {v.shape(), state.shape()},
       {mx::float32, mx::float32},

@@ -110,8 +110,8 @@ LayerShape gemma3_layer(const ModelConfig& config) {
   return shape;
 }
 
-// core/models/gemma4.cpp. Activations: as gemma3_layer, and of the layer's own input its gate, the
-// steps of gelu, the input and the projection.
+// core/models/gemma4.cpp. Activations: the inputs of the norms, gate and up with five steps of gelu
+// between, and of the layer's own input its gate, the steps of gelu, the input and the projection.
 LayerShape gemma4_layer(const ModelConfig& config, int layer) {
   const auto& own = *config.gemma4;
   const std::int64_t hidden = config.hidden_size;
@@ -129,7 +129,7 @@ LayerShape gemma4_layer(const ModelConfig& config, int layer) {
        {"self_attn.q_norm.weight", {head}},
        {"layer_scalar", {1}}},
       has_keys ? 2 * keys : 0,
-      4 * hidden + 2 * queries + 6 * keys + 5 * inner};
+      4 * hidden + 2 * queries + 6 * keys + 7 * inner};
   if (has_keys) {
     shape.linears.push_back({"self_attn.k_proj", keys, hidden, false, 0});
     shape.others.push_back({"self_attn.k_norm.weight", {head}});
@@ -191,9 +191,9 @@ LayerShape qwen3_5_layer(const ModelConfig& config, int layer) {
         {"linear_attn.A_log", {own.value_heads}},
         {"linear_attn.norm.weight", {own.value_dim}}};
     shape.state = (own.kernel - 1) * channels + values * own.key_dim;
-    constexpr std::int64_t kChunk = 64;
+    constexpr std::int64_t chunk = 64;
     shape.activations = 2 * hidden + (5 + own.kernel) * channels + 8 * keys + 8 * values +
-                        own.value_heads * (8 * kChunk + 8) + values * own.key_dim / kChunk;
+                        own.value_heads * (8 * chunk + 8) + values * own.key_dim / chunk;
   } else {
     ModelConfig normed = config;
     normed.qk_norm = true;
@@ -270,9 +270,9 @@ bool is_dropped(const ModelConfig& config, const std::string& tensor) {
     }
   }
   int layer = -1;
-  constexpr std::string_view kLayers = "model.layers.";
-  if (tensor.starts_with(kLayers)) {
-    std::from_chars(tensor.data() + kLayers.size(), tensor.data() + tensor.size(), layer);
+  constexpr std::string_view prefix = "model.layers.";
+  if (tensor.starts_with(prefix)) {
+    std::from_chars(tensor.data() + prefix.size(), tensor.data() + tensor.size(), layer);
   }
   const bool keys_or_values =
       has(".self_attn.k_proj") || has(".self_attn.v_proj") || has(".self_attn.k_norm");
@@ -281,13 +281,13 @@ bool is_dropped(const ModelConfig& config, const std::string& tensor) {
 }
 
 std::string unstacked_expert(const std::string& path, int expert) {
-  constexpr std::string_view kStack = ".switch_mlp.";
-  const std::size_t at = path.find(kStack);
+  constexpr std::string_view stack = ".switch_mlp.";
+  const std::size_t at = path.find(stack);
   if (at == std::string::npos) {
     return path;
   }
   return fmt::format(
-      "{}.experts.{}.{}", path.substr(0, at), expert, path.substr(at + kStack.size()));
+      "{}.experts.{}.{}", path.substr(0, at), expert, path.substr(at + stack.size()));
 }
 
 }  // namespace hub::model_config

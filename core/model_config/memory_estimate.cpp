@@ -27,13 +27,16 @@ std::uint64_t u64(int value) {
 // Widths in elements, by the letters of the formulas below.
 struct Widths {
   explicit Widths(const ModelConfig& config)
-      : H(u64(config.hidden_size)), I(u64(config.intermediate_size)), V(u64(config.vocab_size)) {
+      : H(u64(config.hidden_size)), I(0), V(u64(config.vocab_size)) {
+    for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
+      I = std::max(I, u64(config.intermediate_size_of(layer)));
+    }
     if (config.experts) {
       I = std::max(I, u64(config.experts->per_token) * u64(config.experts->intermediate_size));
     }
   }
   std::uint64_t H;  // the residual stream
-  std::uint64_t I;  // the MLP's inner width, of all experts of a token together
+  std::uint64_t I;  // the widest MLP's inner width, of all experts of a token together
   std::uint64_t V;  // the vocabulary
 };
 

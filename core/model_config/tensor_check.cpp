@@ -5,15 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/base/file.h"
-#include "core/base/json_reader.h"
 #include "core/model_config/layer_shape.h"
 #include "core/model_config/quantization.h"
 
@@ -226,7 +222,13 @@ class TensorCheck {
   std::vector<std::string> problems_;
 };
 
-// At most kMostNamed in words, and how many more there are.
+}  // namespace
+
+std::vector<std::string> tensor_problems(
+    const ModelConfig& config, const std::vector<WeightFile>& files) {
+  return TensorCheck(config, files).run();
+}
+
 std::string listed(const std::vector<std::string>& problems) {
   if (problems.size() <= kMostNamed) {
     return fmt::format("{}", fmt::join(problems, "; "));
@@ -235,102 +237,6 @@ std::string listed(const std::vector<std::string>& problems) {
       "{}; and {} more",
       fmt::join(problems.begin(), problems.begin() + kMostNamed, "; "),
       problems.size() - kMostNamed);
-}
-
-// adapter_config.json as the trainer of this project writes it says which contents it was trained
-// on; "" when it does not.
-std::string stated_base(const std::filesystem::path& folder) {
-  const base::Json json = base::parse_json(
-      base::read_file(folder / "adapter_config.json", 16U << 20U), "adapter_config.json");
-  const auto own = json.find("mlx_model_hub");
-  if (own == json.end() || !own->is_object()) {
-    return {};
-  }
-  const auto digest = own->find("base_digest");
-  return digest != own->end() && digest->is_string() ? digest->get<std::string>() : std::string();
-}
-
-}  // namespace
-
-std::vector<std::string> tensor_problems(
-    const ModelConfig& config, const std::vector<WeightFile>& files) {
-  return TensorCheck(config, files).run();
-}
-
-std::vector<std::string> adapter_problems(
-    const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base) {
-  std::vector<std::string> problems;
-  if (adapter.fine_tune_type == "full") {
-    return problems;  // whole tensors show whether they fit where they replace the base's
-  }
-  if (adapter.num_layers > base.num_hidden_layers) {
-    problems.push_back(
-        fmt::format(
-            "'num_layers' is {}, but the model has {}",
-            adapter.num_layers,
-            base.num_hidden_layers));
-  }
-  const int first =
-      adapter.num_layers > 0 ? std::max(base.num_hidden_layers - adapter.num_layers, 0) : 0;
-  std::set<std::string> known;
-  const auto check = [&](const std::string& name, const Shape& shape) {
-    known.insert(name);
-    const TensorInfo* tensor = tensors.find(name);
-    if (tensor == nullptr) {
-      problems.push_back(fmt::format("missing: {} [{}]", name, fmt::join(shape, ", ")));
-    } else if (tensor->shape != shape || !is_float(tensor->dtype)) {
-      problems.push_back(
-          fmt::format(
-              "{} is {}, wanted [{}] of floats", name, tensor->describe(), fmt::join(shape, ", ")));
-    }
-  };
-  const auto names = [&adapter](const std::string& name) {
-    return adapter.keys &&
-           std::find(adapter.keys->begin(), adapter.keys->end(), name) != adapter.keys->end();
-  };
-  const auto check_module =
-      [&](const std::string& path, std::int64_t in, std::int64_t out, std::int64_t rows) {
-        check(path + ".lora_a", {in, adapter.rank});
-        check(path + ".lora_b", {adapter.rank, out});
-        if (adapter.fine_tune_type == "dora") {
-          check(path + ".m", {rows});
-        }
-      };
-  const auto check_experts = [&](const std::string& path, const LinearShape& linear) {
-    check(path + ".lora_a", {linear.experts, adapter.rank, linear.in});
-    check(path + ".lora_b", {linear.experts, linear.out, adapter.rank});
-    if (adapter.fine_tune_type == "dora") {
-      problems.push_back(path + " has experts, which take no magnitudes (dora)");
-    }
-  };
-  for (int layer = 0; layer < base.num_hidden_layers; ++layer) {
-    for (const LinearShape& linear : layer_shape(base, layer).linears) {
-      const std::string path = fmt::format("{}{}.{}", kLayers, layer, linear.name);
-      if (names(path) || (layer >= first && (!adapter.keys || names(linear.name)))) {
-        if (linear.experts > 0) {
-          check_experts(path, linear);
-        } else {
-          check_module(path, linear.in, linear.out, linear.out);
-        }
-      }
-    }
-  }
-  if (names("model.embed_tokens")) {
-    check_module("model.embed_tokens", base.vocab_size, base.hidden_size, base.vocab_size);
-  }
-  if (names("lm_head") && !base.tie_word_embeddings) {
-    check_module("lm_head", base.hidden_size, base.vocab_size, base.vocab_size);
-  }
-  if (known.empty()) {
-    problems.emplace_back("adapter_config.json names no layer of this model");
-  }
-  for (const TensorInfo& tensor : tensors.tensors) {
-    if (!known.contains(tensor.name)) {
-      problems.push_back(
-          fmt::format("{} belongs to no layer that adapter_config.json names", tensor.name));
-    }
-  }
-  return problems;
 }
 
 void check_model_folder(const std::filesystem::path& folder) {
@@ -365,32 +271,6 @@ void check_model_folder(const std::filesystem::path& folder) {
         fmt::format("{} cannot be used as a model: {}", folder.string(), listed(problems)),
         {},
         reason);
-  }
-}
-
-void check_adapter_folder(
-    const std::filesystem::path& folder, const ModelConfig& base, const std::string& base_digest) {
-  const AdapterConfig config = AdapterConfig::load(folder);
-  const std::string trained_on = stated_base(folder);
-  if (!trained_on.empty() && trained_on != base_digest) {
-    throw base::Error(
-        base::ErrorCode::kUnprocessable,
-        fmt::format(
-            "{}: the adapter was trained on contents with digest {}, the base has {}",
-            folder.string(),
-            trained_on,
-            base_digest),
-        "base",
-        "adapter_mismatch");
-  }
-  const auto problems =
-      adapter_problems(config, SafetensorsHeader::read(folder / "adapters.safetensors"), base);
-  if (!problems.empty()) {
-    throw base::Error(
-        base::ErrorCode::kUnprocessable,
-        fmt::format("{}: the adapter does not fit its base: {}", folder.string(), listed(problems)),
-        "base",
-        "adapter_does_not_fit");
   }
 }
 

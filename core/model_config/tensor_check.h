@@ -1,11 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "core/model_config/adapter_config.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/weight_files.h"
 
@@ -19,20 +17,12 @@ namespace hub::model_config {
 std::vector<std::string> tensor_problems(
     const ModelConfig& config, const std::vector<WeightFile>& files);
 
-// The same of an adapter's tensors and the model it goes on: factors that are missing, belong to no
-// linear that adapter_config.json names, or have other shapes.
-std::vector<std::string> adapter_problems(
-    const AdapterConfig& adapter, const SafetensorsHeader& tensors, const ModelConfig& base);
+// Such lines as one text: the first hundred, and how many more there are.
+std::string listed(const std::vector<std::string>& problems);
 
 // A model folder looked at as a whole: config.json, generation_config.json, the shard index, every
 // safetensors header, and what they say of each other. Throws kUnprocessable naming everything that
 // is wrong; reason "unsupported_architecture" when that is among it, else "model_invalid".
 void check_model_folder(const std::filesystem::path& folder);
-
-// The same of an adapter folder over `base`. `base_digest` is what the base's contents are: an
-// adapter that says it was trained on others is refused, reason "adapter_mismatch"; everything else
-// that is wrong has reason "adapter_does_not_fit".
-void check_adapter_folder(
-    const std::filesystem::path& folder, const ModelConfig& base, const std::string& base_digest);
 
 }  // namespace hub::model_config

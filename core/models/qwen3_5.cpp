@@ -174,12 +174,14 @@ class DecoderLayer {
 std::unique_ptr<LanguageModel> make_qwen3_5(const ModelConfig& config, Weights weights) {
   // As published, norms are stored as their distance from 1, and convolutions as PyTorch's; mlx-lm
   // tells by the latter (sanitize).
-  const auto& shape = *config.linear_attention;
+  ModelConfig own = config;
+  const auto& shape = *own.linear_attention;
   if (weights.has(
           "model.layers.0.linear_attn.conv1d.weight", {shape.channels(), 1, shape.kernel})) {
-    weights.set_norm_offset(1.0F);
+    own.norm_offset = 1.0F;
+    weights.set_norm_offset(own.norm_offset);
   }
-  return std::make_unique<Decoder<DecoderLayer>>(config, std::move(weights));
+  return std::make_unique<Decoder<DecoderLayer>>(own, std::move(weights));
 }
 
 }  // namespace hub::models

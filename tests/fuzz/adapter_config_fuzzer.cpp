@@ -5,7 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/model_config/tensor_check.h"
+#include "core/model_config/adapter_check.h"
+#include "core/model_config/adapter_config.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "tests/fuzz/scratch_folder.h"
 

@@ -11,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/kernels/cross_entropy.h"
+#include "core/model_config/adapter_check.h"
 #include "core/model_config/content_digest.h"
 #include "core/model_config/layer_shape.h"
 #include "core/model_config/tensor_check.h"
