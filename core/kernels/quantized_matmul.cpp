@@ -197,11 +197,14 @@ mx::array dense_matmul(const mx::array& x, const QuantizedWeight& w, bool transp
 }  // namespace
 
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose) {
-  check(x, w, transpose);
+  const int columns = check(x, w, transpose);
   const bool own = runs_on_cpu() && (w.bits == 4 || w.bits == 8) &&
                    (w.group_size == 32 || w.group_size == 64) &&
                    (w.scales.dtype() == mx::float16 || w.scales.dtype() == mx::float32);
   if (!own) {
+    if (x.shape(0) == 0) {  // nothing to compute, which not every kernel of MLX takes
+      return mx::zeros({0, transpose ? w.packed.shape(0) : columns}, x.dtype());
+    }
     if (!runs_on_cpu() && x.shape(0) >= kRowsWorthUnpacking) {
       return dense_matmul(x, w, transpose);
     }
