@@ -40,11 +40,11 @@ mx::array rows_of(const mx::array& x, int begin, int end) {
   return mx::slice(x, from, to);
 }
 
-// The loss over chunks of rows, one after another, and with `with_gradient` its gradient with
-// respect to `hidden`: {loss} or {loss, gradient}.
-class ChunkedLoss {
+// The losses of chunks of rows, one chunk after another, and with `with_gradient` the gradient of
+// each row's with respect to that row of `hidden`: {losses} or {losses, gradients}.
+class ChunkedLosses {
  public:
-  ChunkedLoss(Head head, RowLoss loss, mx::array targets, int chunk_rows, bool with_gradient)
+  ChunkedLosses(Head head, RowLoss loss, mx::array targets, int chunk_rows, bool with_gradient)
       : head_(std::move(head)),
         loss_(std::move(loss)),
         targets_(std::move(targets)),
@@ -54,8 +54,8 @@ class ChunkedLoss {
   std::vector<mx::array> operator()(const std::vector<mx::array>& inputs) const {
     const mx::array& hidden = inputs[0];
     std::vector<mx::array> results;  // of the chunk before
+    std::vector<mx::array> losses;
     std::vector<mx::array> gradients;
-    mx::array sum(0.0F);
     for (int begin = 0; begin < hidden.shape(0); begin += chunk_rows_) {
       const int end = std::min(begin + chunk_rows_, hidden.shape(0));
       mx::array rows = rows_of(hidden, begin, end);
@@ -63,26 +63,30 @@ class ChunkedLoss {
         rows = kernels::barrier(mx::depends({rows}, results)[0]);
       }
       results = chunk(rows, rows_of(targets_, begin, end));
-      sum = sum + results[0];
+      losses.push_back(results[0]);
       if (with_gradient_) {
         gradients.push_back(results[1]);
       }
     }
-    return with_gradient_ ? std::vector<mx::array>{sum, mx::concatenate(gradients, 0)}
-                          : std::vector<mx::array>{sum};
+    std::vector<mx::array> outputs{mx::concatenate(losses, 0)};
+    if (with_gradient_) {
+      outputs.push_back(mx::concatenate(gradients, 0));
+    }
+    return outputs;
   }
 
  private:
   [[nodiscard]] std::vector<mx::array> chunk(
       const mx::array& rows, const mx::array& targets) const {
-    const auto sum = [&](const std::vector<mx::array>& in) {
-      return std::vector<mx::array>{mx::sum(loss_(head_(in[0]), targets))};
-    };
     if (!with_gradient_) {
-      return sum({rows});
+      return {loss_(head_(rows), targets)};
     }
-    auto [value, gradient] = mx::value_and_grad(sum, {0})({rows});
-    return {value[0], gradient[0]};
+    const auto sum = [&](const std::vector<mx::array>& in) {
+      const mx::array losses = loss_(head_(in[0]), targets);
+      return std::vector<mx::array>{mx::sum(losses), losses};  // the gradient is the first's
+    };
+    auto [values, gradient] = mx::value_and_grad(sum, {0})({rows});
+    return {values[1], gradient[0]};
   }
 
   Head head_;
@@ -94,7 +98,7 @@ class ChunkedLoss {
 
 }  // namespace
 
-mx::array chunked_loss_sum(
+mx::array chunked_losses(
     const Head& head,
     const RowLoss& loss,
     const mx::array& hidden,
@@ -104,21 +108,22 @@ mx::array chunked_loss_sum(
     return head(mx::zeros({1, hidden.shape(1)}, hidden.dtype())).is_tracer();
   };
   if (hidden.shape(0) <= chunk_rows || head_is_traced()) {
-    return mx::sum(loss(head(hidden), targets));
+    return loss(head(hidden), targets);
   }
-  const ChunkedLoss function(head, loss, targets, chunk_rows, hidden.is_tracer());
+  const ChunkedLosses function(head, loss, targets, chunk_rows, hidden.is_tracer());
   if (!hidden.is_tracer()) {
     return function({hidden})[0];
   }
   const auto gradient = [](const std::vector<mx::array>& /*primals*/,
                            const std::vector<mx::array>& cotangents,
                            const std::vector<mx::array>& outputs) {
-    return std::vector<mx::array>{outputs[1] * tensor::astype(cotangents[0], outputs[1].dtype())};
+    const mx::array by_row = mx::expand_dims(cotangents[0], 1);
+    return std::vector<mx::array>{outputs[1] * tensor::astype(by_row, outputs[1].dtype())};
   };
   return mx::custom_vjp(function, gradient)({hidden})[0];
 }
 
-mx::array masked_loss_sum(
+mx::array target_losses(
     const models::LanguageModel& model, const nn::LoraAdapter* adapter, const Batch& batch) {
   if (batch.trained_tokens == 0) {
     throw base::Error(base::ErrorCode::kInternal, "a loss over no trained token was asked for");
@@ -133,12 +138,17 @@ mx::array masked_loss_sum(
     return tensor::astype(model.logits(rows, spans_of_rows), mx::float32);
   };
   const RowLoss loss = batch.compat ? stock_cross_entropy : kernels::cross_entropy;
-  return chunked_loss_sum(
+  return chunked_losses(
       head,
       loss,
       trained,
       batch.targets,
       model_config::loss_chunk_rows(model.config().vocab_size, activations_here()));
+}
+
+mx::array masked_loss_sum(
+    const models::LanguageModel& model, const nn::LoraAdapter* adapter, const Batch& batch) {
+  return mx::sum(target_losses(model, adapter, batch));
 }
 
 }  // namespace hub::train

@@ -1,7 +1,9 @@
 #include "core/train/objective.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <utility>
 
@@ -72,7 +74,8 @@ class DpoObjective final : public Objective {
       : Objective(rows, shape),
         params_(std::move(params)),
         start_(std::move(start)),
-        known_(2 * rows.size(), std::numeric_limits<float>::quiet_NaN()) {}
+        known_(2 * rows.size(), std::numeric_limits<float>::quiet_NaN()),
+        shared_(rows.size(), false) {}
 
   [[nodiscard]] bool compares() const override { return true; }
 
@@ -98,16 +101,45 @@ class DpoObjective final : public Objective {
     mx::array values = mx::contiguous(references);
     mx::eval(values);
     known_.assign(values.data<float>(), values.data<float>() + values.size());
+    for (std::size_t row = 0; row < shared_.size(); ++row) {
+      shared_[row] = is_known(row);
+    }
+  }
+
+  void share(std::span<const std::size_t> rows, const ProcessGroup& group) override {
+    const auto is_shared = [this](std::size_t row) -> bool { return shared_[row]; };
+    if (group.size() == 1 || std::all_of(rows.begin(), rows.end(), is_shared)) {
+      return;
+    }
+    // Sums of bits of which one rank has all.
+    std::vector<std::int64_t> bits(2 * rows.size(), 0);
+    const auto own = group.own_rows(rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (std::find(own.begin(), own.end(), rows[i]) != own.end()) {
+        bits[2 * i] = std::bit_cast<std::uint32_t>(known_[2 * rows[i]]);
+        bits[2 * i + 1] = std::bit_cast<std::uint32_t>(known_[2 * rows[i] + 1]);
+      }
+    }
+    bits = group.sum(std::move(bits));
+    const auto value = [&bits](std::size_t i) {
+      return std::bit_cast<float>(static_cast<std::uint32_t>(bits[i]));
+    };
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      known_[2 * rows[i]] = value(2 * i);
+      known_[2 * rows[i] + 1] = value(2 * i + 1);
+      shared_[rows[i]] = true;
+    }
   }
 
  private:
+  [[nodiscard]] bool is_known(std::size_t row) const { return !std::isnan(known_[2 * row]); }
   [[nodiscard]] bool averages() const { return params_.loss_type == "ipo"; }
 
   // The batch in which a row is first met decides the last bits of its figures, also after a
   // restart: those that are known stay.
   void learn(const PairBatch& pairs, std::span<const std::size_t> indices) {
-    const auto is_known = [this](std::size_t index) { return !std::isnan(known_[2 * index]); };
-    if (std::all_of(indices.begin(), indices.end(), is_known)) {
+    if (std::all_of(
+            indices.begin(), indices.end(), [this](std::size_t row) { return is_known(row); })) {
       return;
     }
     AnswerLogProbs computed = answer_log_probs(start_, pairs, averages());
@@ -136,6 +168,7 @@ class DpoObjective final : public Objective {
   model_config::FinetuneParams params_;
   PlacedModel start_;
   std::vector<float> known_;  // two a row: chosen, rejected; NaN: not computed yet
+  std::vector<bool> shared_;  // known to every rank; equal on all
 };
 
 void check_rows(const data::Examples& rows, const std::string& objective) {

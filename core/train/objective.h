@@ -13,6 +13,7 @@
 #include "core/data/example_source.h"
 #include "core/model_config/finetune_params.h"
 #include "core/train/batches.h"
+#include "core/train/process_group.h"
 #include "core/train/trainable.h"
 
 namespace hub::train {
@@ -48,6 +49,9 @@ class Objective {
   [[nodiscard]] virtual std::optional<mx::array> references() const { return std::nullopt; }
   // Takes over what references() gave in an earlier attempt.
   virtual void restore(const mx::array& /*references*/) {}
+  // Tells every rank what each has learned of its own of `rows` (ProcessGroup::own_rows()), which
+  // all of them have met: so all go on, and save, with the same. A collective.
+  virtual void share(std::span<const std::size_t> /*rows*/, const ProcessGroup& /*group*/) {}
 
   [[nodiscard]] const data::Examples& rows() const { return rows_; }
 

@@ -4,9 +4,8 @@
 
 #include <mlx/ops.h>
 
-#include "core/kernels/cross_entropy.h"
-#include "core/models/attend.h"
 #include "core/tensor/ops.h"
+#include "core/train/loss.h"
 
 namespace hub::train {
 namespace {
@@ -21,19 +20,6 @@ mx::array number(double value) {
 // -log s(x), without overflow.
 mx::array softplus_of_minus(const mx::array& x) {
   return mx::logaddexp(number(0.0), -x);
-}
-
-// -log softmax(logits)[target] of every trained target, in their order: float32 [N].
-mx::array target_losses(const PlacedModel& placed, const Batch& batch) {
-  const models::LanguageModel& model = *placed.model;
-  const auto adapted = [&placed](int rows) {
-    return std::vector<nn::AdapterSpan>{{&placed.adapter, 0, rows}};
-  };
-  const auto attend = models::causal_attend(model.config(), batch.rows, batch.length);
-  const mx::array hidden = model.hidden(batch.inputs, attend, adapted(batch.rows * batch.length));
-  const mx::array trained = mx::take(hidden, batch.positions, 0);
-  const mx::array logits = model.logits(trained, adapted(static_cast<int>(batch.trained_tokens)));
-  return kernels::cross_entropy(tensor::astype(logits, mx::float32), batch.targets);
 }
 
 // {loss, rewards} summed over pairs.
@@ -59,7 +45,7 @@ PairBatch make_pair_batch(std::span<const data::Example> rows, const BatchShape&
 }
 
 AnswerLogProbs answer_log_probs(const PlacedModel& placed, const PairBatch& pairs, bool average) {
-  const mx::array losses = target_losses(placed, pairs.sequences);
+  const mx::array losses = target_losses(*placed.model, &placed.adapter, pairs.sequences);
   std::vector<mx::array> rows;
   rows.reserve(pairs.targets.size());
   int begin = 0;

@@ -82,6 +82,9 @@ void Trainer::step(const StepBatches& batches) {
 
 void Trainer::try_step(const StepBatches& batches) {
   Gathered gathered = gather(batches);
+  for (const auto& indices : batches) {
+    objective_->share(indices, group_);
+  }
   const double start = base::steady_seconds();
   const auto counts = group_.sum(
       std::vector{

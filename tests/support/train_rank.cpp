@@ -14,7 +14,9 @@
 #include "core/base/json_reader.h"
 #include "core/train/gradient_buckets.h"
 #include "core/train/process_group.h"
+#include "core/train/train_state.h"
 #include "core/train/trainer.h"
+#include "tests/unit/train/pairs.h"
 #include "tests/unit/train/poisoned.h"
 #include "tests/unit/train/tiny_training.h"
 
@@ -72,6 +74,33 @@ void record(TrainHooks& hooks, Json& seen) {
   hooks.skipped = [&seen](const SkippedStep& step) { seen["skipped"].push_back(step.step); };
 }
 
+// The training up to step `settings.resume_at`, where rank 0 saves it and all stop.
+void interrupt(
+    TrainHooks hooks, const ProcessGroup& group, const Json& settings, const auto& make) {
+  bool saved = false;
+  hooks.checkpoint = [&](const TrainState& state, const Trainable& /*trained*/) {
+    saved = true;
+    if (group.leads()) {
+      save_state(settings.at("state_file").get<std::string>(), state);
+    }
+  };
+  hooks.poll = [&](int step) {
+    if (step < settings.at("resume_at").get<int>()) {
+      return Command::kContinue;
+    }
+    return saved ? Command::kStop : Command::kCheckpoint;
+  };
+  try {
+    Trainer trainer = make(hooks);
+    trainer.run();
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kCancelled) {
+      throw;
+    }
+  }
+  static_cast<void>(group.sum(1.0));  // the file is written
+}
+
 Json run(const Json& settings) {
   const ProcessGroup group =
       ::getenv("MLX_RANK") == nullptr ? ProcessGroup() : ProcessGroup::join("ring");
@@ -105,17 +134,30 @@ Json run(const Json& settings) {
   if (group.rank() == 1) {
     batch_size = settings.value("batch_size_of_rank_1", batch_size);
   }
-  const auto rows = counting_rows(settings.at("rows").get<std::size_t>());
-  const auto held_out = counting_rows(settings.value("held_out", std::size_t{0}));
-  Trainer trainer(
-      model.get(),
-      trained(model.get(), params, settings, group.rank()),
-      {rows, held_out},
-      params,
-      batch_size,
-      hooks,
-      group);
+  params.objective = settings.value("objective", std::string("sft"));
+  const auto rows_of = [&params](std::size_t count) {
+    return params.objective == "sft" ? counting_rows(count) : separable_pairs(count);
+  };
+  const auto rows = rows_of(settings.at("rows").get<std::size_t>());
+  const auto held_out = rows_of(settings.value("held_out", std::size_t{0}));
+  const auto make = [&](const TrainHooks& chosen) {
+    return Trainer(
+        model.get(),
+        trained(model.get(), params, settings, group.rank()),
+        {rows, held_out},
+        params,
+        batch_size,
+        chosen,
+        group);
+  };
+  if (settings.contains("resume_at")) {
+    interrupt({}, group, settings, make);
+  }
+  Trainer trainer = make(hooks);
   seen["before"] = flat(trainer.trained());
+  if (settings.contains("resume_at")) {
+    trainer.restore(load_state(settings.at("state_file").get<std::string>()).value());
+  }
   try {
     const TrainResult result = trainer.run();
     seen["steps"] = result.steps;

@@ -113,7 +113,7 @@ class ChunkedLossTest : public testing::Test {
       // Not the sum itself, so that its own gradient is not 1.
       return std::vector<mx::array>{
           mx::array(0.5F) *
-          chunked_loss_sum(head, kernels::cross_entropy, in[0], targets_, chunk_rows)};
+          mx::sum(chunked_losses(head, kernels::cross_entropy, in[0], targets_, chunk_rows))};
     };
     auto [value, gradient] = mx::value_and_grad(loss, {0})({hidden_});
     return {value[0], gradient[0]};
@@ -131,6 +131,30 @@ TEST_F(ChunkedLossTest, LossAndGradientEqualThoseOfAllRowsAtOnce) {
       chunked[0].item<float>(), whole[0].item<float>(), 1e-6F * std::abs(whole[0].item<float>()));
   mx::array difference = mx::max(mx::abs(chunked[1] - whole[1]));
   mx::array largest = mx::max(mx::abs(whole[1]));
+  EXPECT_GT(largest.item<float>(), 0.1F);
+  EXPECT_LE(difference.item<float>(), 1e-6F * largest.item<float>());
+}
+
+// As preference training weighs them: each row's loss has a factor of its own.
+TEST_F(ChunkedLossTest, EachRowHasItsOwnGradient) {
+  const auto weighted = [&](int chunk_rows) {
+    const Head head = [weight = weight_](const mx::array& rows) {
+      return nn::matmul_transposed(rows, weight);
+    };
+    const auto loss = [&](const std::vector<mx::array>& in) {
+      const mx::array losses =
+          chunked_losses(head, kernels::cross_entropy, in[0], targets_, chunk_rows);
+      EXPECT_EQ(losses.shape(), mx::Shape{kRows});
+      return std::vector<mx::array>{mx::sum(mx::sin(mx::arange(kRows)) * mx::square(losses))};
+    };
+    auto [value, gradient] = mx::value_and_grad(loss, {0})({hidden_});
+    mx::eval(value[0], gradient[0]);
+    return gradient[0];
+  };
+  const mx::array whole = weighted(kRows);
+  const mx::array chunked = weighted(96);
+  mx::array difference = mx::max(mx::abs(chunked - whole));
+  mx::array largest = mx::max(mx::abs(whole));
   EXPECT_GT(largest.item<float>(), 0.1F);
   EXPECT_LE(difference.item<float>(), 1e-6F * largest.item<float>());
 }
@@ -156,7 +180,7 @@ TEST_F(ChunkedLossTest, ATracedHeadGetsItsGradient) {
   const auto loss = [&](const std::vector<mx::array>& in) {
     const Head head = [&](const mx::array& rows) { return nn::matmul_transposed(rows, in[0]); };
     return std::vector<mx::array>{
-        chunked_loss_sum(head, kernels::cross_entropy, hidden_, targets_, 96)};
+        mx::sum(chunked_losses(head, kernels::cross_entropy, hidden_, targets_, 96))};
   };
   const auto gradient = mx::value_and_grad(loss, {0})({weight_}).second;
   EXPECT_GT(mx::max(mx::abs(gradient[0])).item<float>(), 0.0F);

@@ -118,6 +118,8 @@ class RanksTest : public testing::Test {
     }
   }
 
+  test::TempDir folder_;
+
  private:
   static pid_t start(std::vector<std::string> command, std::vector<std::string> environment) {
     const auto pointers = [](std::vector<std::string>& strings) {
@@ -143,8 +145,6 @@ class RanksTest : public testing::Test {
   [[nodiscard]] std::string result_file(int rank) const {
     return (folder_.path() / fmt::format("result{}.json", rank)).string();
   }
-
-  test::TempDir folder_;
 };
 
 TEST(ProcessGroupTest, AloneItIsTheFirstOfOne) {
@@ -214,6 +214,42 @@ TEST_F(RanksTest, ARankWithoutRowsInABatchStillTakesPart) {
        {"optimizer", "sgd"},
        {"learning_rate", 0.5}},
       3);
+}
+
+TEST_F(RanksTest, PreferencesTrainAsInOneProcess) {
+  for (const char* objective : {"dpo", "orpo"}) {
+    SCOPED_TRACE(objective);
+    expect_equal_to_one_process(
+        {{"objective", objective},
+         {"batch_size", 2},
+         {"rows", 11},
+         {"epochs", 2},
+         {"held_out", 3},
+         {"eval_every", 2},
+         {"optimizer", "sgd"},
+         {"learning_rate", 0.5}});
+  }
+}
+
+// In every epoch other ranks get the rows: what one of them learned of a row is all of theirs.
+TEST_F(RanksTest, DpoGoesOnWithTheSameBits) {
+  Json settings = {
+      {"objective", "dpo"},
+      {"batch_size", 1},
+      {"rows", 9},
+      {"epochs", 3},
+      {"held_out", 3},
+      {"eval_every", 2},
+      {"learning_rate", 1e-2}};
+  const auto whole = train(settings, 2);
+  settings["state_file"] = (folder_.path() / "state.safetensors").string();
+  for (const int step : {3, 7}) {
+    settings["resume_at"] = step;
+    const auto parts = train(settings, 2);
+    expect_equal_ranks(parts);
+    EXPECT_EQ(parts[0]["steps"], whole[0]["steps"]);
+    EXPECT_EQ(parts[0]["after"], whole[0]["after"]) << "stopped after step " << step;
+  }
 }
 
 TEST_F(RanksTest, ABadBatchOfOneRankSkipsTheStepOnAll) {
