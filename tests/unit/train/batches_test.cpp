@@ -8,6 +8,7 @@
 #include <mlx/transforms.h>
 
 #include "core/data/split.h"
+#include "tests/unit/train/tiny_training.h"
 
 namespace hub::train {
 namespace {

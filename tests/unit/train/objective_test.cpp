@@ -15,8 +15,7 @@ namespace {
 
 class ObjectiveTest : public testing::Test {
  protected:
-  std::unique_ptr<Objective> make(
-      const std::string& objective, std::span<const data::Example> rows) {
+  std::unique_ptr<Objective> make(const std::string& objective, const data::Examples& rows) {
     params_.objective = objective;
     return make_objective(
         params_, rows, {.max_tokens = 64, .pad_multiple = 8}, [this] { return base(); });
