@@ -212,12 +212,12 @@ TEST_F(RanksTest, ARankWithoutRowsInABatchStillTakesPart) {
        {"held_out", 1},
        {"eval_every", 3},
        {"optimizer", "sgd"},
-       {"learning_rate", 0.5}},
+       {"learning_rate", 0.02}},  // with much more it diverges, and with it the last bits
       3);
 }
 
 TEST_F(RanksTest, PreferencesTrainAsInOneProcess) {
-  for (const char* objective : {"dpo", "orpo"}) {
+  for (const auto& [objective, rate] : {std::pair{"dpo", 0.1}, {"orpo", 0.02}}) {
     SCOPED_TRACE(objective);
     expect_equal_to_one_process(
         {{"objective", objective},
@@ -227,7 +227,7 @@ TEST_F(RanksTest, PreferencesTrainAsInOneProcess) {
          {"held_out", 3},
          {"eval_every", 2},
          {"optimizer", "sgd"},
-         {"learning_rate", 0.5}});
+         {"learning_rate", rate}});
   }
 }
 
