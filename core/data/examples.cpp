@@ -104,7 +104,7 @@ ExampleBuilder::ExampleBuilder(
     : tokenizer_(std::move(tokenizer)),
       chat_template_(std::move(chat_template)),
       eos_(eos),
-      options_(options) {}
+      options_(std::move(options)) {}
 
 ExampleBuilder ExampleBuilder::load(
     const std::filesystem::path& folder, const ExampleOptions& options) {

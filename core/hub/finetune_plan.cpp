@@ -111,7 +111,9 @@ FinetunePlan plan_finetune(
   plan.estimated_bytes = estimate.process_bytes(params) * local;
   const std::uint64_t an_epoch = ceil_div(
       ceil_div(
-          plan.packed_rows, static_cast<std::uint64_t>(plan.batch_size * params.data_parallel)),
+          plan.packed_rows,
+          static_cast<std::uint64_t>(plan.batch_size) *
+              static_cast<std::uint64_t>(params.data_parallel)),
       static_cast<std::uint64_t>(params.grad_accumulation_steps));
   const auto all = static_cast<std::int64_t>(an_epoch) * params.epochs;
   plan.steps = params.max_steps ? std::min<std::int64_t>(all, *params.max_steps) : all;

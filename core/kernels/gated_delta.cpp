@@ -39,15 +39,15 @@ float dot(const float* left, const float* right, int size) {
 
 struct DeltaArguments {
   DeltaHeads heads;
-  int rows;
-  const float* q;
-  const float* k;
-  const float* v;
-  const float* g;
-  const float* beta;
-  const float* state;
-  float* out;
-  float* new_state;
+  int rows = 0;
+  const float* q = nullptr;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  const float* g = nullptr;
+  const float* beta = nullptr;
+  const float* state = nullptr;
+  float* out = nullptr;
+  float* new_state = nullptr;
 };
 
 // One value head: each row of its state goes through all tokens by itself.

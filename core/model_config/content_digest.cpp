@@ -110,58 +110,30 @@ std::string digest_or_empty(const std::string& text) {
   return text.empty() ? std::string() : base::sha256_hex(text);
 }
 
-}  // namespace
+SortedJson canonical(const ModelConfig::RopeScaling& scaling) {
+  SortedJson json = {{"type", scaling.type}, {"factor", scaling.factor}};
+  if (scaling.type != "linear") {
+    json["original_max_position_embeddings"] = scaling.original_max_position_embeddings;
+  }
+  if (scaling.type == "llama3") {
+    json["low_freq_factor"] = scaling.low_freq_factor;
+    json["high_freq_factor"] = scaling.high_freq_factor;
+  }
+  if (scaling.type == "longrope") {
+    json["long_factor"] = scaling.long_factor;
+  }
+  if (scaling.type == "proportional") {
+    json["rotated_part"] = scaling.rotated_part;
+  }
+  if (scaling.type == "yarn") {
+    json["beta"] = {scaling.beta_fast, scaling.beta_slow};
+    json["mscale"] = {scaling.mscale, scaling.mscale_all_dim};
+  }
+  return json;
+}
 
-std::string canonical_config(const ModelConfig& config) {
-  SortedJson json = {
-      {"attention_bias", config.attention_bias},
-      {"eos_token_ids", config.eos_token_ids},
-      {"head_dim", config.head_dim},
-      {"hidden_size", config.hidden_size},
-      {"intermediate_size", config.intermediate_size},
-      {"max_position_embeddings", config.max_position_embeddings},
-      {"mlp_bias", config.mlp_bias},
-      {"model_type", config.model_type},
-      {"num_attention_heads", config.num_attention_heads},
-      {"num_hidden_layers", config.num_hidden_layers},
-      {"num_key_value_heads", config.num_key_value_heads},
-      {"rms_norm_eps", config.rms_norm_eps},
-      {"rope_theta", config.rope_theta},
-      {"rope_traditional", config.rope_traditional},
-      {"tie_word_embeddings", config.tie_word_embeddings},
-      {"vocab_size", config.vocab_size},
-  };
-  if (config.rope_scaling) {
-    const auto& scaling = *config.rope_scaling;
-    json["rope_scaling"] = {{"type", scaling.type}, {"factor", scaling.factor}};
-    if (scaling.type != "linear") {
-      json["rope_scaling"]["original_max_position_embeddings"] =
-          scaling.original_max_position_embeddings;
-    }
-    if (scaling.type == "llama3") {
-      json["rope_scaling"]["low_freq_factor"] = scaling.low_freq_factor;
-      json["rope_scaling"]["high_freq_factor"] = scaling.high_freq_factor;
-    }
-    if (scaling.type == "longrope") {
-      json["rope_scaling"]["long_factor"] = scaling.long_factor;
-    }
-    if (scaling.type == "proportional") {
-      json["rope_scaling"]["rotated_part"] = scaling.rotated_part;
-    }
-    if (scaling.type == "yarn") {
-      json["rope_scaling"]["beta"] = {scaling.beta_fast, scaling.beta_slow};
-      json["rope_scaling"]["mscale"] = {scaling.mscale, scaling.mscale_all_dim};
-    }
-  }
-  if (config.rotary_dim > 0) {
-    json["rotary_dim"] = config.rotary_dim;
-  }
-  if (config.rope_local_theta) {
-    json["rope_local_theta"] = *config.rope_local_theta;
-  }
-  if (config.attention_scale) {
-    json["attention_scale"] = *config.attention_scale;
-  }
+// What only some families have.
+void add_families_own(SortedJson& json, const ModelConfig& config) {
   if (config.experts) {
     const auto& experts = *config.experts;
     json["experts"] = {
@@ -191,6 +163,42 @@ std::string canonical_config(const ModelConfig& config) {
         {"kernel", own.kernel},
         {"attention_interval", own.attention_interval}};
   }
+}
+
+}  // namespace
+
+std::string canonical_config(const ModelConfig& config) {
+  SortedJson json = {
+      {"attention_bias", config.attention_bias},
+      {"eos_token_ids", config.eos_token_ids},
+      {"head_dim", config.head_dim},
+      {"hidden_size", config.hidden_size},
+      {"intermediate_size", config.intermediate_size},
+      {"max_position_embeddings", config.max_position_embeddings},
+      {"mlp_bias", config.mlp_bias},
+      {"model_type", config.model_type},
+      {"num_attention_heads", config.num_attention_heads},
+      {"num_hidden_layers", config.num_hidden_layers},
+      {"num_key_value_heads", config.num_key_value_heads},
+      {"rms_norm_eps", config.rms_norm_eps},
+      {"rope_theta", config.rope_theta},
+      {"rope_traditional", config.rope_traditional},
+      {"tie_word_embeddings", config.tie_word_embeddings},
+      {"vocab_size", config.vocab_size},
+  };
+  if (config.rope_scaling) {
+    json["rope_scaling"] = canonical(*config.rope_scaling);
+  }
+  if (config.rotary_dim > 0) {
+    json["rotary_dim"] = config.rotary_dim;
+  }
+  if (config.rope_local_theta) {
+    json["rope_local_theta"] = *config.rope_local_theta;
+  }
+  if (config.attention_scale) {
+    json["attention_scale"] = *config.attention_scale;
+  }
+  add_families_own(json, config);
   if (!config.no_rope_layers.empty()) {
     json["no_rope_layers"] = config.no_rope_layers;
   }

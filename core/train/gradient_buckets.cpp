@@ -37,6 +37,7 @@ std::vector<mx::array> all_sum(
   }
   for (const auto& bucket : plan_buckets(sizes, bucket_bytes)) {
     std::vector<mx::array> flat;
+    flat.reserve(bucket.size());
     for (const std::size_t i : bucket) {
       flat.push_back(mx::reshape(tensor::astype(arrays[i], mx::float32), {-1}));
     }

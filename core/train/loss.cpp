@@ -85,7 +85,7 @@ class ChunkedLosses {
       const mx::array losses = loss_(head_(in[0]), targets);
       return std::vector<mx::array>{mx::sum(losses), losses};  // the gradient is the first's
     };
-    auto [values, gradient] = mx::value_and_grad(sum, {0})({rows});
+    auto [values, gradient] = mx::value_and_grad(sum, std::vector<int>{0})({rows});
     return {values[1], gradient[0]};
   }
 

@@ -88,6 +88,7 @@ std::vector<mx::array> by_part(
   std::vector<std::vector<mx::array>> changed;
   for (std::size_t part = 0; part < parts; ++part) {
     std::vector<mx::array> arrays;
+    arrays.reserve(count);
     for (std::size_t run = 0; run < count; ++run) {
       arrays.push_back(state[(run * parts) + part]);
     }

@@ -30,7 +30,7 @@ BatchShape batch_shape(const model_config::FinetuneParams& params) {
 }
 
 // The rows, or pairs, that have a trained token in each sequence after the cut.
-data::Examples trainable(const data::Examples& rows, int max_tokens) {
+data::Examples trainable(data::Examples rows, int max_tokens) {
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     data::RowCounts counts = rows.counts(i);
@@ -43,7 +43,10 @@ data::Examples trainable(const data::Examples& rows, int max_tokens) {
       kept.push_back(i);
     }
   }
-  return kept.size() == rows.size() ? rows : rows.pick(kept);
+  if (kept.size() < rows.size()) {
+    rows = rows.pick(kept);
+  }
+  return rows;
 }
 
 std::vector<std::size_t> lengths_of(const data::Examples& rows, int max_tokens) {
@@ -85,8 +88,8 @@ Trainer::Trainer(
       hooks_(std::move(hooks)),
       rows_given_(data.train.size()),
       data_{
-          trainable(data.train, params_.max_seq_length),
-          trainable(data.valid, params_.max_seq_length)},
+          trainable(std::move(data.train), params_.max_seq_length),
+          trainable(std::move(data.valid), params_.max_seq_length)},
       plan_(lengths_of(data_.train, params_.max_seq_length), params_, batch_size_ * group_.size()),
       schedule_(params_, plan_.total_steps()),
       packing_(

@@ -44,9 +44,9 @@ TEST(PackRows, FillsTheFullestRowThatHasRoom) {
 }
 
 TEST(PackRows, LosesNothingAndKeepsTheLimit) {
-  std::vector<std::size_t> lengths;
-  for (std::size_t i = 0; i < 200; ++i) {
-    lengths.push_back(1 + (i * 37) % 61);
+  std::vector<std::size_t> lengths(200);
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    lengths[i] = 1 + (i * 37) % 61;
   }
   const auto tokens = std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
   const auto lists = pack_rows(lengths, 64);

@@ -28,6 +28,7 @@ std::shared_ptr<StreamState> add(StepLoop& loop, std::vector<int> prompt, std::s
 
 std::vector<int> tokens_of(const StreamState& stream) {
   std::vector<int> tokens;
+  tokens.reserve(stream.events.size());
   for (const TokenEvent& event : stream.events) {
     tokens.push_back(event.token);
   }

@@ -81,10 +81,10 @@ TEST(MemoryEstimate, TheUpdateCanBeThePeak) {
 
 struct Measured {
   ModelConfig config;
-  std::uint64_t weights;
-  int num_layers;
-  bool grad_checkpoint;
-  double peak;
+  std::uint64_t weights = 0;
+  int num_layers = 0;
+  bool grad_checkpoint = false;
+  double peak = 0.0;
 };
 
 ModelConfig llama(int layers, int hidden, int inner, int heads, int vocabulary) {

@@ -1,6 +1,5 @@
 #include "core/model_config/safetensors_header.h"
 
-#include <ctime>
 #include <string>
 
 #include <fmt/format.h>
@@ -16,11 +15,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// What this process computed since then, however busy the machine is.
-double processor_seconds(std::clock_t since) {
-  return static_cast<double>(std::clock() - since) / CLOCKS_PER_SEC;
-}
 
 constexpr const char* kTwoTensors = R"({"__metadata__":{"format":"mlx"},
   "b":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},
@@ -123,9 +117,9 @@ TEST(SafetensorsHeader, OverlappingTensorsAreRefused) {
       HasSubstr("'b' begins at byte 2"));
 }
 
-// A header of a few megabytes that a naive reader needs gigabytes or minutes for.
-TEST(SafetensorsHeader, BombsAreRefusedQuickly) {
-  const std::clock_t started = std::clock();
+// Headers of a few megabytes that a naive reader needs gigabytes or hours for: the tests' own time
+// limit (cmake/modules.cmake) ends one that does.
+TEST(SafetensorsHeader, BombsAreRefused) {
   std::string many = "{";
   for (int i = 0; i < 300'000; ++i) {
     many += fmt::format(R"("{}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
@@ -148,7 +142,6 @@ TEST(SafetensorsHeader, BombsAreRefusedQuickly) {
   }
   metadata.back() = '}';
   EXPECT_THAT(refusal(metadata + "}", ""), HasSubstr("more than a header's entry has"));
-  EXPECT_LT(processor_seconds(started), 20.0);
 }
 
 TEST(SafetensorsHeader, ATensorNamedTwiceIsRefused) {
@@ -160,7 +153,7 @@ TEST(SafetensorsHeader, ATensorNamedTwiceIsRefused) {
       HasSubstr("'a' is named twice"));
 }
 
-TEST(SafetensorsHeader, ManyTensorsAreReadQuickly) {
+TEST(SafetensorsHeader, ManyTensorsAreRead) {
   std::string header = "{";
   for (int i = 0; i < 100'000; ++i) {
     header += fmt::format(
@@ -170,10 +163,7 @@ TEST(SafetensorsHeader, ManyTensorsAreReadQuickly) {
   const test::TempDir folder;
   const auto file =
       folder.write("m.safetensors", safetensors_bytes(header, std::string(100'000, 'x')));
-  const std::clock_t started = std::clock();
   EXPECT_EQ(SafetensorsHeader::read(file).tensors.size(), 100'000U);
-  EXPECT_LT(processor_seconds(started), 10.0)
-      << "the time must not grow with the square of their number";
 }
 
 TEST(SafetensorsHeader, AFileThatIsNotThere) {

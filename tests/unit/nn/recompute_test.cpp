@@ -138,7 +138,7 @@ TEST(Recompute, RefusesABlockThatHidesATrainedArray) {
     };
     return std::vector<mx::array>{mx::sum(run_block(block, "layers.0.", in[0] + in[0], spans))};
   };
-  EXPECT_THROW(mx::value_and_grad(loss, {0})({random({2, 3}, 1)}), base::Error);
+  EXPECT_THROW(mx::value_and_grad(loss, std::vector<int>{0})({random({2, 3}, 1)}), base::Error);
 }
 
 }  // namespace

@@ -122,7 +122,7 @@ TEST(FullWeightsTest, RefusesPackedExperts) {
   params.target_modules = {"input_layernorm"};
   const TrainableWeights trained = make_full_weights(arrays, params);
   const auto model = models::load_model(folder.path());
-  EXPECT_NO_THROW(trained.place(*model, trained.parameters, std::nullopt));
+  EXPECT_NO_THROW(static_cast<void>(trained.place(*model, trained.parameters, std::nullopt)));
 }
 
 // With the last layer alone in training, no gradient is computed under it: the graph of a deeper

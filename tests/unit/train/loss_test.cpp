@@ -115,7 +115,7 @@ class ChunkedLossTest : public testing::Test {
           mx::array(0.5F) *
           mx::sum(chunked_losses(head, kernels::cross_entropy, in[0], targets_, chunk_rows))};
     };
-    auto [value, gradient] = mx::value_and_grad(loss, {0})({hidden_});
+    auto [value, gradient] = mx::value_and_grad(loss, std::vector<int>{0})({hidden_});
     return {value[0], gradient[0]};
   }
 
@@ -147,7 +147,7 @@ TEST_F(ChunkedLossTest, EachRowHasItsOwnGradient) {
       EXPECT_EQ(losses.shape(), mx::Shape{kRows});
       return std::vector<mx::array>{mx::sum(mx::sin(mx::arange(kRows)) * mx::square(losses))};
     };
-    auto [value, gradient] = mx::value_and_grad(loss, {0})({hidden_});
+    auto [value, gradient] = mx::value_and_grad(loss, std::vector<int>{0})({hidden_});
     mx::eval(value[0], gradient[0]);
     return gradient[0];
   };
@@ -182,7 +182,7 @@ TEST_F(ChunkedLossTest, ATracedHeadGetsItsGradient) {
     return std::vector<mx::array>{
         mx::sum(chunked_losses(head, kernels::cross_entropy, hidden_, targets_, 96))};
   };
-  const auto gradient = mx::value_and_grad(loss, {0})({weight_}).second;
+  const auto gradient = mx::value_and_grad(loss, std::vector<int>{0})({weight_}).second;
   EXPECT_GT(mx::max(mx::abs(gradient[0])).item<float>(), 0.0F);
 }
 

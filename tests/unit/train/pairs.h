@@ -26,13 +26,13 @@ inline std::vector<data::Example> separable_pairs(std::size_t count) {
   for (std::size_t row = 0; row < count; ++row) {
     const auto number = static_cast<int>(row);
     const std::vector<int> prompt = {5 + number % 7, 60 + number % 11, 30 + number % 3};
-    std::vector<int> chosen;
-    std::vector<int> rejected;
-    for (int i = 0; i < 2 + number % 3; ++i) {
-      chosen.push_back((3 * number + i) % 40);
+    std::vector<int> chosen(static_cast<std::size_t>(2 + number % 3));
+    std::vector<int> rejected(static_cast<std::size_t>(2 + number % 4));
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      chosen[i] = (3 * number + static_cast<int>(i)) % 40;
     }
-    for (int i = 0; i < 2 + number % 4; ++i) {
-      rejected.push_back(50 + (2 * number + i) % 40);
+    for (std::size_t i = 0; i < rejected.size(); ++i) {
+      rejected[i] = 50 + (2 * number + static_cast<int>(i)) % 40;
     }
     data::Example pair = answered(prompt, chosen);
     pair.rejected = std::make_shared<const data::Example>(answered(prompt, rejected));

@@ -124,6 +124,7 @@ class RanksTest : public testing::Test {
   static pid_t start(std::vector<std::string> command, std::vector<std::string> environment) {
     const auto pointers = [](std::vector<std::string>& strings) {
       std::vector<char*> result;
+      result.reserve(strings.size() + 1);
       for (std::string& text : strings) {
         result.push_back(text.data());
       }
