@@ -189,6 +189,13 @@ Base load_base(const JobSpec& spec, const FinetuneParams& params) {
 std::unique_ptr<train::Trainable> start_training(
     const JobSpec& spec, const FinetuneParams& params, const Base& base, const EmitEvent& emit) {
   const models::LanguageModel& model = *base.model;
+  if (params.grad_checkpoint && model.config().gemma4) {  // its layers share keys and values
+    throw base::Error(
+        base::ErrorCode::kNotImplemented,
+        "grad_checkpoint is not available for gemma4_text: a smaller batch_size or max_seq_length "
+        "saves memory, too",
+        "params.grad_checkpoint");
+  }
   if (base.tensors) {
     return std::make_unique<train::TrainableWeights>(
         train::make_full_weights(base.tensors, params));
