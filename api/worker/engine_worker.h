@@ -10,9 +10,9 @@ namespace hub::api {
 struct EngineArguments {
   std::filesystem::path model_folder;
   std::optional<std::filesystem::path> weights_folder{};  // engine::EngineConfig
-  std::string name;                                     // the model's name, echoed in answers
-  std::filesystem::path socket;                         // a Unix socket
-  std::optional<std::uint64_t> kv_budget_bytes;         // absent: engine::EngineConfig's defaults
+  std::string name;                                       // the model's name, echoed in answers
+  std::filesystem::path socket;                           // a Unix socket
+  std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
 };
 
