@@ -80,8 +80,10 @@ TEST_F(PreferenceTrainingTest, LearnsToPreferTheChosenAnswers) {
     ASSERT_TRUE(evaluations.front().result.rewards && evaluations.back().result.rewards);
     const Rewards before = *evaluations.front().result.rewards;
     const Rewards after = *evaluations.back().result.rewards;
+    // Most pairs: which remain after forty steps depends on the kernels' rounding.
     EXPECT_LT(before.accuracy, 0.9);
     EXPECT_GE(after.accuracy, 0.8);
+    EXPECT_GT(after.accuracy, before.accuracy);
     EXPECT_GT(after.margin(), before.margin() + 0.05);
     EXPECT_LT(*result.eval_loss_after, *result.eval_loss_before);
     ASSERT_TRUE(reports.back().rewards);
