@@ -212,7 +212,8 @@ TEST_F(RanksTest, ARankWithoutRowsInABatchStillTakesPart) {
        {"held_out", 1},
        {"eval_every", 3},
        {"optimizer", "sgd"},
-       {"learning_rate", 0.5}},
+       {"learning_rate", 0.5},
+       {"max_grad_norm", 0.05}},
       3);
 }
 
