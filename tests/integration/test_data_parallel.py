@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import pytest
@@ -71,16 +72,15 @@ def rank_pid(folder: Path, rank: int) -> int:
     raise AssertionError(f"no rank {rank} runs")
 
 
-def adapter(hub: HubProcess, job_id: str) -> dict[str, mx.array]:
+def adapter(hub: HubProcess, job_id: str) -> dict[str, Any]:
     file = hub.data_dir / "jobs" / job_id / "output" / "adapter" / "adapters.safetensors"
-    loaded = mx.load(str(file))
-    assert isinstance(loaded, dict)
-    return loaded
+    tensors: Any = mx.load(str(file))
+    return tensors
 
 
-def largest_difference(left: dict[str, mx.array], right: dict[str, mx.array]) -> float:
+def largest_difference(left: dict[str, Any], right: dict[str, Any]) -> float:
     assert left.keys() == right.keys()
-    return max(float(mx.abs(left[name] - right[name]).max()) for name in left)
+    return max(float((left[name] - right[name]).abs().max().item()) for name in left)
 
 
 def metrics(client: HubClient, job_id: str) -> list[Json]:
@@ -118,10 +118,9 @@ def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
         assert all(row["ranks"] == 2 and row["tokens_per_second"] > 0 for row in trained)
         assert {row["ranks"] for row in single if row["train_loss"] is not None} == {1}
         assert largest_difference(adapter(hub, both), adapter(hub, alone)) < TOLERANCE
-        start = {name: mx.zeros_like(value) for name, value in adapter(hub, both).items()}
         learned = {name: v for name, v in adapter(hub, both).items() if name.endswith("lora_b")}
-        moved = largest_difference(learned, {name: start[name] for name in learned})
-        assert moved > 100 * TOLERANCE
+        start = {name: mx.zeros_like(value) for name, value in learned.items()}
+        assert largest_difference(learned, start) > 100 * TOLERANCE
         assert client.job(both)["result"]["details"]["ranks"] == 2
         assert "rank 1 of 2" in client.request("GET", f"/jobs/{both}/logs?rank=1").text
         assert not of_kind(workers_of(tmp_path), "job")

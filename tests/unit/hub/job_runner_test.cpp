@@ -11,123 +11,13 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 
-#include "core/base/error.h"
-#include "core/db/migrations.h"
 #include "core/model_config/memory_estimate.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/hub/job_runner_fixture.h"
 
 namespace hub::hub {
 namespace {
 
-using jobs::Job;
-using jobs::JobState;
 using testing::HasSubstr;
-
-// A kind that only passes on what it is given.
-class EchoKind final : public JobKind {
- public:
-  explicit EchoKind(std::uint64_t bytes) : bytes_(bytes) {}
-  JobPlan plan(const Job& job, const std::filesystem::path& /*output_folder*/) override {
-    if (job.model == "unplannable") {
-      throw base::Error(base::ErrorCode::kConflict, "the base is not ready");
-    }
-    return {
-        .worker_spec = job.spec_json,
-        .ranks = job.model == "two ranks" ? 2 : 1,
-        .estimated_bytes = bytes_,
-        .memory_key = job.model == "learns" ? "kind echo" : ""};
-  }
-  std::optional<jobs::JobResult> finish(const Job& job, const base::Json& /*result*/) override {
-    if (job.model == "no room" && tries_++ < 1) {
-      throw base::Error(base::ErrorCode::kUnavailable, "the disk is full");
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::uint64_t bytes_;
-  int tries_ = 0;
-};
-
-class JobRunnerTest : public testing::Test {
- protected:
-  JobRunnerTest()
-      : database_(migrated(folder_.path() / "hub.db")),
-        events_(database_),
-        queue_(database_, clock_),
-        peaks_(database_, clock_),
-        pool_(
-            {.worker_executable = "/nothing",
-             .runtime_folder = folder_.path(),
-             .log_folder = folder_.path(),
-             .kv_budget_bytes = 1,
-             .max_running = 1,
-             .threads = 0,
-             .load_timeout_seconds = 1},
-            ledger_) {}
-
-  static std::filesystem::path migrated(const std::filesystem::path& file) {
-    db::migrate(file, 0);
-    return file;
-  }
-
-  // A runner whose worker is this shell script ($3 is the specification's file).
-  void run_worker(std::string_view script, std::uint64_t bytes = 1000) {
-    std::map<std::string, std::unique_ptr<JobKind>> kinds;
-    kinds["finetune"] = std::make_unique<EchoKind>(bytes);
-    options_.worker_executable = folder_.write_script("worker", script);
-    runner_ = std::make_unique<JobRunner>(
-        options_,
-        JobRunner::Collaborators{database_, queue_, events_, pool_, peaks_, clock_},
-        std::move(kinds));
-    runner_->start();
-  }
-
-  Job submit(const std::string& model = "m", std::optional<std::int64_t> timeout = std::nullopt) {
-    jobs::NewJob job;
-    job.kind = "finetune";
-    job.model = model;
-    job.timeout_seconds = timeout;
-    return queue_.enqueue(job);
-  }
-
-  // The job once `done` holds; gives up after 20 s.
-  Job wait_until(const std::string& id, const std::function<bool(const Job&)>& done) {
-    for (int i = 0; i < 2000; ++i) {
-      const Job job = queue_.get(id);
-      if (done(job)) {
-        return job;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return queue_.get(id);
-  }
-  std::multiset<std::string> event_types(const std::string& id) {
-    std::multiset<std::string> types;
-    for (const auto& event : events_.after(0, id)) {
-      types.insert(event.type);
-    }
-    return types;
-  }
-  Job wait_for_end(const std::string& id) {
-    return wait_until(id, [](const Job& job) { return jobs::is_ended(job.state); });
-  }
-
-  test::TempDir folder_;
-  base::SystemClock clock_;
-  db::Pool database_;
-  jobs::EventLog events_;
-  jobs::JobQueue queue_;
-  JobRunner::Options options_{
-      .worker_executable = {},
-      .jobs_folder = folder_.path() / "jobs",
-      .max_attempts = 2,
-      .retry_seconds = 0.05};
-  MemoryLedger ledger_{1U << 20U};
-  jobs::PeakMemory peaks_;
-  ModelPool pool_;
-  std::unique_ptr<JobRunner> runner_;
-};
 
 constexpr std::string_view kGood = R"sh(
 echo '{"v":1,"type":"progress","step":3,"total":5,"eta_seconds":1.5}'
@@ -273,71 +163,6 @@ echo '{"v":1,"type":"result","steps":2}'
   std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
   const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
   EXPECT_LT(text.find("\"pause\""), text.find("\"resume\"")) << text;
-}
-
-constexpr std::string_view kTwoGoodRanks = R"sh(
-echo "{\"v\":1,\"type\":\"metric\",\"step\":1,\"rank\":\"$MLX_RANK\"}"
-echo '{"v":1,"type":"memory","resident_bytes":200,"peak_bytes":3000}'
-grep -o '"distributed": "[a-z]*"' "$3" >&2
-if [ "$MLX_RANK" = 0 ]; then
-  read -r line
-  echo '{"v":1,"type":"memory","resident_bytes":250,"peak_bytes":3500}'
-  echo '{"v":1,"type":"result","steps":5}'
-fi
-exit 0
-)sh";
-
-TEST_F(JobRunnerTest, OfSeveralRanksTheFirstSpeaksAndAllCountAsMemory) {
-  run_worker(kTwoGoodRanks);
-  const Job job = submit("two ranks");
-  // By then rank 1 has said what it takes, and waits for nobody.
-  const auto other = folder_.path() / "jobs" / job.id / "log.rank1.txt";
-  wait_until(job.id, [&](const Job&) {
-    std::ifstream log(other);
-    const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
-    return text.find("\"distributed\": \"auto\"") != std::string::npos;
-  });
-  EXPECT_EQ(ledger_.reserved_bytes(), 2000U) << "twice the estimate";
-  wait_until(job.id, [&](const Job&) { return event_types(job.id).count("job.memory") > 0; });
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  runner_->set_resting(true);  // a command, for rank 0 alone
-  const Job ended = wait_for_end(job.id);
-  EXPECT_EQ(ended.state, JobState::kCompleted) << ended.reason;
-  EXPECT_EQ(event_types(job.id).count("job.metric"), 1U);
-  EXPECT_THAT(ended.metrics_json, HasSubstr(R"("rank":"0")"));
-  EXPECT_EQ(ended.peak_bytes, 6500) << "3,500 and 3,000";
-}
-
-TEST_F(JobRunnerTest, ARankThatDiesEndsTheOthersAndTheJobIsTriedAgain) {
-  run_worker(R"sh(
-echo '{"v":1,"type":"progress","step":3,"total":5}'
-[ "$MLX_RANK" = 1 ] && sleep 0.2 && kill -9 $$
-exec sleep 1000
-)sh");
-  const Job ended = wait_for_end(submit("two ranks").id);
-  EXPECT_EQ(ended.state, JobState::kFailed);
-  EXPECT_EQ(ended.attempt, 2);
-  EXPECT_THAT(
-      ended.reason, testing::AllOf(HasSubstr("the worker of rank 1 ended"), HasSubstr("signal 9")));
-}
-
-TEST_F(JobRunnerTest, TheReasonOfAnyRankIsTheJobs) {
-  run_worker(R"sh(
-[ "$MLX_RANK" = 0 ] && exec sleep 1000
-echo '{"v":1,"type":"error","code":"unprocessable","message":"no row here"}'
-exit 1
-)sh");
-  EXPECT_EQ(wait_for_end(submit("two ranks").id).reason, "no row here");
-}
-
-TEST_F(JobRunnerTest, RanksThatDoNotFindEachOtherTryAgain) {
-  run_worker(R"sh(
-echo '{"v":1,"type":"error","code":"unavailable","message":"port taken","reason":"ranks_not_connected"}'
-exit 1
-)sh");
-  const Job ended = wait_for_end(submit("two ranks").id);
-  EXPECT_EQ(ended.attempt, 2);
-  EXPECT_THAT(ended.reason, HasSubstr("port taken; given up after 2 attempts"));
 }
 
 TEST_F(JobRunnerTest, LearnsWhatAJobReallyTook) {
