@@ -144,9 +144,9 @@ class JobWatch {
         line_.report(report);
       }
     } else if (type == "job.sample") {
-      line_.note(
+      line_.report(
           fmt::format(
-              "step {}: {} → {}",
+              "step {}  {} → {}",
               static_cast<std::int64_t>(number(data, "step", 0)),
               Json(text(data, "prompt")).dump(),
               Json(text(data, "text")).dump()));

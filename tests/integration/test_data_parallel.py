@@ -121,7 +121,7 @@ def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
         learned = {name: v for name, v in adapter(hub, both).items() if name.endswith("lora_b")}
         start = {name: mx.zeros_like(value) for name, value in learned.items()}
         assert largest_difference(learned, start) > 100 * TOLERANCE
-        assert client.job(both)["result"]["details"]["ranks"] == 2
+        assert client.job(both)["details"]["ranks"] == 2
         assert "rank 1 of 2" in client.request("GET", f"/jobs/{both}/logs?rank=1").text
         assert not of_kind(workers_of(tmp_path), "job")
         client.close()
@@ -229,7 +229,7 @@ def test_ranks_on_hosts_of_a_hostfile(build_dir: Path, tmp_path: Path) -> None:
         job_id = submit(client, {**LONG, "max_steps": 5})
         job = client.wait(job_id)
         assert job["state"] == "COMPLETED", job
-        assert job["result"]["details"]["ranks"] == 2
+        assert job["details"]["ranks"] == 2
         host, group = notes.read_text().split()
         assert host == "mac2" and is_gone(int(group))
         # A connection that breaks: the job is tried again, and nothing of it goes on there.

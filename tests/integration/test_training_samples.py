@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 from hub_client import HubClient, HubProcess, Json
-from support.transfers import run_cli
 from tiny_models import make_tiny_model, write_rows
 
 PROMPTS = ["Count from 3.", "Count from 5."]
@@ -42,9 +41,9 @@ def greedy(client: HubClient, model: str, prompt: str) -> str:
 
 
 def test_samples_are_what_the_model_would_answer(
-    hub: tuple[HubProcess, HubClient], build_dir: Path
+    hub: tuple[HubProcess, HubClient],
 ) -> None:
-    process, client = hub
+    _, client = hub
     job = train(client, "sampled", sample_prompts=PROMPTS, sample_max_tokens=8)
     assert job["state"] == "COMPLETED", job["reason"]
     samples = client.call("GET", f"/jobs/{job['id']}/samples")["data"]
@@ -62,8 +61,6 @@ def test_samples_are_what_the_model_would_answer(
     page = client.call("GET", f"/jobs/{job['id']}/samples?limit=4")
     rest = client.call("GET", f"/jobs/{job['id']}/samples?limit=4&cursor={page['next_cursor']}")
     assert page["data"] + rest["data"] == samples
-    watched = run_cli(build_dir, process, "jobs", "watch", str(job["id"]))
-    assert "step 6: " in watched.stdout + watched.stderr
 
 
 def test_samples_change_nothing_else(hub: tuple[HubProcess, HubClient]) -> None:

@@ -73,8 +73,9 @@ class WatchCommand : public Commands {
                throw std::runtime_error("connection lost");
              }
              send("3", "job.metric", {{"step", 2}, {"train_loss", 1.25}});
+             send("4", "job.sample", {{"step", 2}, {"prompt", "Who?"}, {"text", "Me."}});
              ended_ = true;
-             send("4", "job.completed", Json::object());
+             send("5", "job.completed", Json::object());
            });
          })});
   }
@@ -87,7 +88,10 @@ class WatchCommand : public Commands {
 TEST_F(WatchCommand, PrintsALineAReportAndGoesOnAfterALostConnection) {
   serve_job("COMPLETED", "");
   EXPECT_EQ(run({"jobs", "watch", "j1"}), 0);
-  EXPECT_EQ(err_.str(), "step 1  train_loss 1.5000  9 tok/s\nstep 2  train_loss 1.2500\n");
+  EXPECT_EQ(
+      err_.str(),
+      "step 1  train_loss 1.5000  9 tok/s\nstep 2  train_loss 1.2500\nstep 2  \"Who?\" → "
+      "\"Me.\"\n");
   EXPECT_THAT(out_.str(), HasSubstr("completed: model facts version 1"));
   EXPECT_EQ(last_ids_, (std::vector<std::string>{"", "2"}));
 }
@@ -109,9 +113,9 @@ TEST_F(WatchCommand, PrintsEventsAndTheJobAsJsonLines) {
   for (std::string line; std::getline(lines, line);) {
     parsed.push_back(Json::parse(line));
   }
-  ASSERT_EQ(parsed.size(), 5U);
+  ASSERT_EQ(parsed.size(), 6U);
   EXPECT_EQ(parsed[1]["data"]["train_loss"], 1.5);
-  EXPECT_EQ(parsed[4]["state"], "CANCELLED");
+  EXPECT_EQ(parsed[5]["state"], "CANCELLED");
 }
 
 TEST_F(WatchCommand, ListsAndCancels) {
