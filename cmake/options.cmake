@@ -9,6 +9,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g1")
 
 set(HUB_SANITIZE "" CACHE STRING "Comma separated sanitizers, for example address,undefined")
 option(HUB_COVERAGE "Compile with gcov counters" OFF)
+option(HUB_PCH "Precompile the large headers: with clang a third of the time of a build without optimisation" OFF)
 option(HUB_FUZZ "Build the fuzzers of tests/fuzz (needs clang; scripts/fuzz)" OFF)
 
 find_program(CCACHE_PROGRAM ccache)
@@ -19,6 +20,9 @@ endif()
 
 add_library(hub_options INTERFACE)
 target_compile_options(hub_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wswitch-enum)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  target_compile_options(hub_options INTERFACE -Wno-deprecated-declarations) # libstdc++ uses what it deprecates itself
+endif()
 target_include_directories(hub_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(hub_options INTERFACE HUB_VERSION="${PROJECT_VERSION}")
 if(HUB_SANITIZE)

@@ -178,6 +178,7 @@ class HubProcess:
     def start(self) -> None:
         if not self._program.exists():
             raise HubError(f"{self._program} is missing: run scripts/setup")
+        self.url = ""  # of one that was killed
         published = self.data_dir / "server.json"
         command = [
             self._program,

@@ -31,19 +31,13 @@ step() {
 }
 
 # The locked cmake, ctest and ninja ahead of what the system may have.
-with_build_tools() { PATH="$root/.venv/bin:$PATH" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$root "$@"; }
+with_build_tools() {
+  PATH="$root/.venv/bin:$PATH" CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$root CCACHE_SLOPPINESS=pch_defines,time_macros "$@"
+}
 
 # uv: the one on PATH, else the one that setup put into build/tools.
 find_uv() {
   if command -v uv >/dev/null; then command -v uv; elif [[ -x build/tools/uv/bin/uv ]]; then echo "$root/build/tools/uv/bin/uv"; fi
-}
-
-# build_and_test PRESET: builds with another preset and runs the C++ unit tests there; counters of earlier runs go.
-build_and_test() {
-  [[ -f build/$1/build.ninja ]] || with_build_tools cmake --preset "$1" || return 1
-  with_build_tools cmake --build --preset "$1" || return 1
-  find "build/$1" -name '*.gcda' -delete
-  .venv/bin/ctest --preset "$1" --quiet --output-log "build/$1/tests.log" || { tail -n 80 "build/$1/tests.log" && return 1; }
 }
 
 # as_root command…: the system's package manager needs root; sudo asks for it.

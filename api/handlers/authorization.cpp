@@ -148,30 +148,57 @@ std::string made_id(const Response& response) {
   return json.is_object() && id != json.end() && id->is_string() ? id->get<std::string>() : "";
 }
 
-// What was done is done, whether or not the log can be written.
-void write_audit(registry::AuditLog& audit, registry::AuditEntry entry) {
-  const std::string request_id = entry.request_id;
-  try {
-    audit.add(std::move(entry));
-  } catch (const base::Error& error) {
-    obs::log::error("audit_failed", {{"request_id", request_id}, {"error", error.what()}});
+// A call's entry: written before its handler runs, so that a kill between a change and its entry
+// cannot lose who made it, and finished with the answer. A log that cannot be written stops no
+// call.
+class AuditedCall {
+ public:
+  AuditedCall(registry::AuditLog& log, const Request& request)
+      : log_(log), entry_(entry_of(request, registry::AuditLog::kBegun, {})) {
+    guarded([this] { begun_ = log_.begin(entry_); });
   }
-}
 
-Response audited(registry::AuditLog& audit, const Handler& handler, const Request& request) {
+  void finish(int status, std::string code, std::string made = {}) {
+    if (entry_.subject.empty()) {
+      entry_.subject = std::move(made);
+    }
+    entry_.status = status;
+    entry_.code = std::move(code);
+    guarded([this] {
+      if (begun_) {
+        log_.finish(*begun_, entry_.subject, entry_.status, entry_.code);
+      } else {
+        log_.add(entry_);
+      }
+    });
+  }
+
+ private:
+  template <typename Write>
+  void guarded(const Write& write) {
+    try {
+      write();
+    } catch (const base::Error& error) {
+      obs::log::error("audit_failed", {{"request_id", entry_.request_id}, {"error", error.what()}});
+    }
+  }
+
+  registry::AuditLog& log_;
+  registry::AuditEntry entry_;
+  std::optional<std::int64_t> begun_;
+};
+
+Response audited(registry::AuditLog& log, const Handler& handler, const Request& request) {
+  AuditedCall call(log, request);
   try {
     Response response = handler(request);
-    registry::AuditEntry entry = entry_of(request, response.status, {});
-    if (entry.subject.empty()) {
-      entry.subject = made_id(response);
-    }
-    write_audit(audit, std::move(entry));
+    call.finish(response.status, {}, made_id(response));
     return response;
   } catch (const Error& error) {
-    write_audit(audit, entry_of(request, status_of(error.code()), error.reason()));
+    call.finish(status_of(error.code()), error.reason());
     throw;
   } catch (...) {
-    write_audit(audit, entry_of(request, 500, "internal_error"));
+    call.finish(500, "internal_error");
     throw;
   }
 }

@@ -117,7 +117,7 @@ class JsonArrayReader final : public FileReader {
       while (is_space(element_.back())) {
         element_.pop_back();
       }
-      rows_.add(first_line_, element_);
+      rows_.add_text(first_line_, element_);
     }
     element_.clear();
     too_long_ = false;

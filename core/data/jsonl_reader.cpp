@@ -44,7 +44,7 @@ class JsonlReader final : public FileReader {
       rows_.problem(
           number_, fmt::format("the line is longer than {} bytes", rows_.limits().line_bytes));
     } else if (line_.find_first_not_of(" \t\r") != std::string::npos) {
-      rows_.add(number_, line_);
+      rows_.add_text(number_, line_);
     }
     line_.clear();
     too_long_ = false;

@@ -29,7 +29,7 @@ std::string text_problem(std::string_view text) {
 
 }  // namespace
 
-void RowCollector::add(std::size_t line, std::string_view text) {
+void RowCollector::add_text(std::size_t line, std::string_view text) {
   if (std::string wrong = text_problem(text); !wrong.empty()) {
     problem(line, std::move(wrong));
     return;

@@ -18,7 +18,7 @@ class RowCollector {
       : dataset_(dataset), take_(take), limits_(limits) {}
 
   // A row as JSON text. `line`: where it begins.
-  void add(std::size_t line, std::string_view text);
+  void add_text(std::size_t line, std::string_view text);
   // A row made of columns.
   void add(std::size_t line, const base::Json& row);
   void problem(std::size_t line, std::string message);

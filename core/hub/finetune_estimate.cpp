@@ -1,12 +1,9 @@
 #include "core/hub/finetune_estimate.h"
 
-#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "core/data/dataset.h"
-#include "core/data/example_source.h"
 #include "core/data/packing.h"
 #include "core/model_config/weight_files.h"
 
@@ -17,39 +14,38 @@ using model_config::FinetuneParams;
 
 constexpr int kShortestProposal = 64;
 
-data::RowSizes row_sizes(
-    const std::filesystem::path& base_folder,
-    const std::filesystem::path& dataset_path,
-    const FinetuneParams& params) {
-  const auto builder = data::ExampleBuilder::load(
-      base_folder,
-      {.max_seq_length = params.max_seq_length,
-       .train_on_prompt = params.train_on_prompt,
-       .objective = params.objective});
-  const data::DatasetFiles files = data::dataset_files(dataset_path);
-  std::vector<data::RowCounts> rows;
-  const auto count = [&rows](const data::Example& row) { rows.push_back(data::counts_of(row)); };
-  data::read_examples(files.train, builder, count);
-  if (params.packing) {  // before some are held out: the same length, and no fewer
-    rows = data::packed_counts(rows, params.max_seq_length);
+data::RowSizes row_sizes(const FinetuneRows& rows, const FinetuneParams& params) {
+  // Packed before some are held out: the same length, and no fewer.
+  std::vector<data::RowCounts> all =
+      params.packing ? data::packed_counts(rows.train, params.max_seq_length) : rows.train;
+  if (rows.valid) {
+    all.insert(all.end(), rows.valid->begin(), rows.valid->end());
   }
-  if (files.valid) {
-    data::read_examples(*files.valid, builder, count);
-  }
-  return data::RowSizes(rows);
+  return data::RowSizes(all);
 }
 
 }  // namespace
 
 FinetuneEstimate::FinetuneEstimate(
     const std::filesystem::path& base_folder,
-    const std::filesystem::path& dataset_path,
+    const FinetuneRows& rows,
     const FinetuneParams& params,
     model_config::Activations activations)
     : config_(model_config::ModelConfig::load(base_folder)),
       weight_bytes_(model_config::loaded_bytes(model_config::read_weight_files(base_folder))),
-      rows_(row_sizes(base_folder, dataset_path, params)),
+      rows_(row_sizes(rows, params)),
       activations_(activations) {}
+
+FinetuneEstimate::FinetuneEstimate(
+    const std::filesystem::path& base_folder,
+    const std::filesystem::path& dataset_path,
+    const FinetuneParams& params,
+    model_config::Activations activations)
+    : FinetuneEstimate(
+          base_folder,
+          count_finetune_rows(base_folder, dataset_path, params),
+          params,
+          activations) {}
 
 std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
   const auto batch =

@@ -5,19 +5,26 @@
 #include <string>
 
 #include "core/data/row_sizes.h"
+#include "core/hub/finetune_rows.h"
 #include "core/model_config/finetune_params.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
 
 namespace hub::hub {
 
-// What a LoRA job takes, from the rows of its data set as the model's tokenizer cuts them. Reads
-// the model's headers and tokenizes the data set once, when made. Immutable; thread-safe.
+// What a fine-tuning job takes, from the sizes of its rows. Reads the model's headers when made.
+// Immutable; thread-safe.
 class FinetuneEstimate {
  public:
-  // `activations`: what the workers compute in (worker_device.h). Throws what reading a data set or
-  // a model folder throws, and kUnprocessable (`dataset_format`) for rows that the objective does
-  // not take.
+  // `activations`: what the workers compute in (worker_device.h). Throws what reading a model
+  // folder throws.
+  FinetuneEstimate(
+      const std::filesystem::path& base_folder,
+      const FinetuneRows& rows,
+      const model_config::FinetuneParams& params,
+      model_config::Activations activations);
+
+  // Tokenizes the data set for its rows (count_finetune_rows).
   FinetuneEstimate(
       const std::filesystem::path& base_folder,
       const std::filesystem::path& dataset_path,

@@ -4,11 +4,10 @@
 #include <bit>
 #include <vector>
 
-#include "core/data/dataset.h"
-#include "core/data/example_source.h"
 #include "core/data/packing.h"
 #include "core/data/split.h"
 #include "core/hub/finetune_estimate.h"
+#include "core/hub/finetune_rows.h"
 #include "core/model_config/conversion_estimate.h"
 
 namespace hub::hub {
@@ -23,32 +22,18 @@ std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
 }
 
 // As api/worker/finetune_job.cpp parts them.
-void count_rows(
-    FinetunePlan& plan,
-    const std::filesystem::path& base_folder,
-    const std::filesystem::path& dataset_path,
-    const FinetuneParams& params) {
-  const auto builder = data::ExampleBuilder::load(
-      base_folder,
-      {.max_seq_length = params.max_seq_length,
-       .train_on_prompt = params.train_on_prompt,
-       .objective = params.objective});
-  const data::DatasetFiles files = data::dataset_files(dataset_path);
-  std::vector<data::RowCounts> rows;
-  const auto count = [&rows](const data::Example& row) { rows.push_back(data::counts_of(row)); };
-  plan.skipped_rows = data::read_examples(files.train, builder, count).skipped;
-  if (files.valid) {
-    const auto pass = [](const data::Example& /*row*/) {};
-    plan.eval_rows = data::read_examples(*files.valid, builder, pass).examples;
+void count_rows(FinetunePlan& plan, const FinetuneRows& all, const FinetuneParams& params) {
+  std::vector<data::RowCounts> rows = all.train;
+  plan.skipped_rows = all.skipped;
+  if (all.valid) {
+    plan.eval_rows = all.valid->size();
   } else if (params.eval_every > 0) {
     const data::Split split = data::split_rows(rows.size(), params.eval_fraction, params.seed);
     plan.eval_rows = split.eval.size();
-    std::vector<data::RowCounts> trained;
-    trained.reserve(split.train.size());
+    rows.clear();
     for (const std::size_t row : split.train) {
-      trained.push_back(rows[row]);
+      rows.push_back(all.train[row]);
     }
-    rows = std::move(trained);
   }
   plan.rows = rows.size();
   for (const data::RowCounts& row : rows) {
@@ -96,8 +81,9 @@ FinetunePlan plan_finetune(
     model_config::Activations activations) {
   const auto local = static_cast<std::uint64_t>(local_ranks);
   FinetunePlan plan;
-  count_rows(plan, base_folder, dataset_path, params);
-  const FinetuneEstimate estimate(base_folder, dataset_path, params, activations);
+  const FinetuneRows rows = count_finetune_rows(base_folder, dataset_path, params);
+  count_rows(plan, rows, params);
+  const FinetuneEstimate estimate(base_folder, rows, params, activations);
   if (params.batch_size) {
     plan.batch_size = *params.batch_size;
   } else {

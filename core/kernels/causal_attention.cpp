@@ -15,6 +15,7 @@
 #include "core/kernels/causal_gradient.h"
 #include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/equal_lengths.h"
 #include "core/tensor/ops.h"
 
 namespace hub::kernels {
@@ -221,28 +222,17 @@ mx::array composed_causal_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   check(q, k, v, inv_freq, lengths, shape, sinks);
-  // Neighbours of one length go through MLX's attention together.
-  std::vector<mx::array> parts;
-  int row = 0;
-  for (std::size_t begin = 0; begin < lengths.size();) {
-    std::size_t end = begin + 1;
-    while (end < lengths.size() && lengths[end] == lengths[begin]) {
-      ++end;
-    }
-    const int batch = static_cast<int>(end - begin);
-    const int rows = batch * lengths[begin];
-    parts.push_back(composed_batch(
+  return in_batches_of_equal_length(lengths, [&](int row, int batch, int length) {
+    const int rows = batch * length;
+    return composed_batch(
         rows_of(q, row, rows),
         rows_of(k, row, rows),
         rows_of(v, row, rows),
         inv_freq,
         batch,
         shape,
-        sinks));
-    row += rows;
-    begin = end;
-  }
-  return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
+        sinks);
+  });
 }
 
 mx::array causal_attention(

@@ -170,7 +170,7 @@ void set_gemma4_defaults(ModelConfig& config) {
   config.max_position_embeddings = 131072;
   config.rms_norm_eps = 1e-6F;
   config.sliding_window = 512;
-  config.gemma4.emplace();
+  config.gemma4 = ModelConfig::Gemma4();
 }
 
 void read_gemma4(ModelConfig& config, Fields& fields) {

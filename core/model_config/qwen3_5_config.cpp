@@ -48,7 +48,7 @@ void set_qwen3_5_defaults(ModelConfig& config) {
   config.rms_norm_eps = 1e-6F;
   config.rope_theta = 100000.0F;
   config.tie_word_embeddings = false;
-  config.linear_attention.emplace();
+  config.linear_attention = ModelConfig::LinearAttention();
 }
 
 void read_qwen3_5(ModelConfig& config, Fields& fields) {

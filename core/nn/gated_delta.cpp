@@ -8,6 +8,7 @@
 
 #include <mlx/ops.h>
 
+#include "core/kernels/equal_lengths.h"
 #include "core/kernels/rms_norm.h"
 #include "core/nn/lora.h"
 #include "core/tensor/ops.h"
@@ -223,24 +224,14 @@ mx::array delta_step(const DeltaRows& rows, DeltaState& state, const DeltaHeads&
 
 mx::array delta_whole(
     const DeltaRows& rows, const std::vector<int>& lengths, const DeltaHeads& heads) {
-  std::vector<mx::array> parts;
-  int row = 0;
-  for (std::size_t begin = 0; begin < lengths.size();) {
-    std::size_t end = begin + 1;
-    while (end < lengths.size() && lengths[end] == lengths[begin]) {
-      ++end;
-    }
-    const int batch = static_cast<int>(end - begin);
-    const Rows own{row, row + batch * lengths[begin]};
-    parts.push_back(delta_batch(
+  return kernels::in_batches_of_equal_length(lengths, [&](int row, int batch, int length) {
+    const Rows own{row, row + batch * length};
+    return delta_batch(
         {rows_of(rows.qkv, own), rows.conv, rows_of(rows.log_decay, own), rows_of(rows.beta, own)},
         batch,
-        lengths[begin],
-        heads));
-    row = own.end;
-    begin = end;
-  }
-  return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
+        length,
+        heads);
+  });
 }
 
 }  // namespace hub::nn

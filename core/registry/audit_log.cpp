@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <SQLiteCpp/Database.h>
+
 #include "core/db/statement.h"
 
 namespace hub::registry {
@@ -15,7 +17,32 @@ constexpr std::size_t kLongestText = 300;  // paths are the client's
 
 }  // namespace
 
+std::int64_t AuditLog::begin(AuditEntry entry) {
+  entry.status = kBegun;
+  entry.code.clear();
+  return write_with_waiting(std::move(entry));
+}
+
+void AuditLog::finish(
+    std::int64_t id, const std::string& subject, int status, const std::string& code) {
+  pool_.write([&](Connection& connection) {
+    Statement(
+        connection,
+        "UPDATE audit_log SET subject = ?2, status = ?3, code = ?4 WHERE id = ?1 AND status = ?5",
+        id,
+        subject.substr(0, kLongestText),
+        status,
+        code,
+        kBegun)
+        .run();
+  });
+}
+
 void AuditLog::add(AuditEntry entry) {
+  write_with_waiting(std::move(entry));
+}
+
+std::int64_t AuditLog::write_with_waiting(AuditEntry entry) {
   std::vector<AuditEntry> entries;
   {
     const std::lock_guard lock(mutex_);
@@ -23,7 +50,7 @@ void AuditLog::add(AuditEntry entry) {
   }
   entry.time_ms = entry.time_ms == 0 ? clock_.now_ms() : entry.time_ms;
   entries.push_back(std::move(entry));
-  write(entries);
+  return write(entries);
 }
 
 void AuditLog::add_later(AuditEntry entry) {
@@ -34,8 +61,9 @@ void AuditLog::add_later(AuditEntry entry) {
   }
 }
 
-void AuditLog::write(const std::vector<AuditEntry>& entries) {
-  pool_.write([&entries](Connection& connection) {
+std::int64_t AuditLog::write(const std::vector<AuditEntry>& entries) {
+  std::int64_t last = 0;
+  pool_.write([&](Connection& connection) {
     for (const AuditEntry& entry : entries) {
       Statement(
           connection,
@@ -53,7 +81,9 @@ void AuditLog::write(const std::vector<AuditEntry>& entries) {
           entry.request_id)
           .run();
     }
+    last = connection.getLastInsertRowid();
   });
+  return last;
 }
 
 void AuditLog::flush() {

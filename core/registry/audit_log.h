@@ -21,17 +21,27 @@ struct AuditEntry {
   std::string route{};    // the pattern: "/models/{id}"
   std::string path{};     // as called
   std::string subject{};  // id of what was made, or what the path names
-  int status = 0;         // HTTP's
+  int status = 0;         // HTTP's; kBegun while there is no answer
   std::string code{};     // of the error
   std::string request_id{};
 };
 
-// The log of who changed what. Rows are only added, and removed by age. Thread-safe.
+// The log of who changed what. Rows are only added, finished once, and removed by age. Thread-safe.
 class AuditLog {
  public:
   AuditLog(db::Pool& pool, const base::Clock& clock) : pool_(pool), clock_(clock) {}
 
-  // `time_ms` is set here unless given.
+  // HTTP's "Processing": the call began and has no answer. One that stays so after a restart was
+  // cut off by the server's end, with or without its change.
+  static constexpr int kBegun = 102;
+
+  // Writes the entry of a call that is about to run, so that no change is without one, and returns
+  // its id for finish(). `time_ms` is set here unless given; `status` and `code` are ignored.
+  std::int64_t begin(AuditEntry entry);
+  // How it ended.
+  void finish(std::int64_t id, const std::string& subject, int status, const std::string& code);
+
+  // An entry of a call that has ended. `time_ms` is set here unless given.
   void add(AuditEntry entry);
   // As add(), without touching the database now: written with the next add() or list(), for threads
   // that must not block. Beyond 1000 waiting entries the newest are dropped, so that a flood of
@@ -53,7 +63,10 @@ class AuditLog {
   std::int64_t prune(std::int64_t older_than_ms);
 
  private:
-  void write(const std::vector<AuditEntry>& entries);
+  // The id of the last one.
+  std::int64_t write(const std::vector<AuditEntry>& entries);
+  // What waits and then `entry`.
+  std::int64_t write_with_waiting(AuditEntry entry);
 
   db::Pool& pool_;
   const base::Clock& clock_;

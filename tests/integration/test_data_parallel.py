@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import mlx.core as mx
 import pytest
 from chaos import of_kind, workers_of
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
-from tiny_models import make_tiny_model, write_rows
+from support.tiny_hub import hub_with, register_tiny_model, step, wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -31,37 +30,11 @@ LONG: Json = {
 }
 
 
-def hub_with(build_dir: Path, folder: Path, **settings: str) -> HubProcess:
-    data_dir = folder / "data"
-    data_dir.mkdir()
-    environment = {f"MLX_HUB_{name.upper()}": value for name, value in settings.items()}
-    return HubProcess(build_dir, data_dir, ("--allow-path", str(folder)), environment)
-
-
-def prepare(hub: HubProcess, folder: Path) -> HubClient:
-    client = HubClient(hub.url)
-    model = make_tiny_model(folder / "tiny")
-    client.call("POST", "/models", json={"name": "tiny", "base_model": str(model)})
-    client.upload_dataset("rows", write_rows(folder / "rows.jsonl"))
-    return client
-
-
 def submit(client: HubClient, params: Json, model: str = "tiny", name: str | None = None) -> str:
     job: Json = {"type": "finetune", "model": model, "dataset": "rows", "params": params}
     if name is not None:
         job["output"] = {"name": name}
     return str(client.submit(job)["id"])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
-def step(client: HubClient, job_id: str) -> int:
-    return int((client.job(job_id)["progress"] or {"step": 0})["step"])
 
 
 def rank_pid(folder: Path, rank: int) -> int:
@@ -90,7 +63,7 @@ def metrics(client: HubClient, job_id: str) -> list[Json]:
 
 def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
     with hub_with(build_dir, tmp_path) as hub:
-        client = prepare(hub, tmp_path)
+        client = register_tiny_model(hub, tmp_path)
         params: Json = {
             "rank": 4,
             "max_steps": 4,
@@ -129,7 +102,7 @@ def test_two_processes_train_as_one(build_dir: Path, tmp_path: Path) -> None:
 
 def test_a_killed_rank_ends_the_other_and_the_job_goes_on(build_dir: Path, tmp_path: Path) -> None:
     with hub_with(build_dir, tmp_path, job_retry_seconds="0.1") as hub:
-        client = prepare(hub, tmp_path)
+        client = register_tiny_model(hub, tmp_path)
         params = {**LONG, "max_steps": 300, "save_every": 10, "dropout": 0.1}
         undisturbed = submit(client, params, name="undisturbed")
         assert client.wait(undisturbed)["state"] == "COMPLETED"
@@ -154,7 +127,7 @@ def test_cancel_and_rest_reach_all_ranks(build_dir: Path, tmp_path: Path) -> Non
     sensor = tmp_path / "sensor"
     sensor.write_text("60")
     with hub_with(build_dir, tmp_path, temperature_sensor=str(sensor)) as hub:
-        client = prepare(hub, tmp_path)
+        client = register_tiny_model(hub, tmp_path)
         job_id = submit(client, LONG)
         wait_for(lambda: step(client, job_id) > 3)
         sensor.write_text("97")
@@ -178,7 +151,7 @@ def test_cancel_and_rest_reach_all_ranks(build_dir: Path, tmp_path: Path) -> Non
 
 def test_a_killed_hub_leaves_no_rank(build_dir: Path, tmp_path: Path) -> None:
     with hub_with(build_dir, tmp_path) as hub:
-        client = prepare(hub, tmp_path)
+        client = register_tiny_model(hub, tmp_path)
         job_id = submit(client, LONG)
         wait_for(lambda: step(client, job_id) > 3)
         os.kill(rank_pid(tmp_path, 1), signal.SIGSTOP)  # it cannot see its pipe close
@@ -223,7 +196,7 @@ def test_ranks_on_hosts_of_a_hostfile(build_dir: Path, tmp_path: Path) -> None:
     )
     settings = {"hostfile": str(hostfile), "ssh": str(program), "job_retry_seconds": "0.1"}
     with hub_with(build_dir, tmp_path, **settings) as hub:
-        client = prepare(hub, tmp_path)
+        client = register_tiny_model(hub, tmp_path)
         with pytest.raises(HubError, match="must be at most 2"):
             submit(client, {**LONG, "data_parallel": 3})
         job_id = submit(client, {**LONG, "max_steps": 5})

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from hub_client import DEFAULT_MODEL, HubProcess, Json
+from support.gguf_files import write_llama
 
 ORIGIN = "https://app.example.org"
 COMPLETION = {"model": DEFAULT_MODEL, "prompt": "Hello", "max_tokens": 2}
@@ -186,6 +190,35 @@ def test_the_audit_log_tells_who_did_what(keyed: Keyed) -> None:
     assert entry["status"] == 404
     entry = by_request[refused.headers["x-request-id"]]
     assert (entry["actor"]["name"], entry["status"]) == ("read", 403)
+
+
+def test_a_call_that_a_kill_cuts_off_stays_in_the_audit_log(
+    build_dir: Path, tmp_path: Path
+) -> None:
+    """The entry is written before the change, so that nobody's change is ever without one."""
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "large.gguf"
+    write_llama(file, {}, more_tokens=100_000)
+    process = HubProcess(build_dir, tmp_path / "data", ("--allow-path", str(tmp_path)))
+    with process:
+        body = {"name": "cut", "base_model": str(file)}
+        with ThreadPoolExecutor(1) as pool:
+            call = pool.submit(httpx.post, f"{process.url}/models", json=body, timeout=60)
+            deadline = time.monotonic() + 30
+            begun: list[Any] = []
+            while not begun:
+                assert not call.done() and time.monotonic() < deadline
+                log = httpx.get(f"{process.url}/audit").json()["data"]
+                begun = [entry for entry in log if entry["status"] == 102]
+            os.kill(process.pid, signal.SIGKILL)
+            with pytest.raises(httpx.TransportError):
+                call.result()
+        process.start()
+        entry = httpx.get(f"{process.url}/audit").json()["data"][0]
+        assert (entry["route"], entry["status"], entry["id"]) == ("/models", 102, begun[0]["id"])
+        assert httpx.get(f"{process.url}/models/cut").status_code == 404
+        assert httpx.post(f"{process.url}/models", json=body, timeout=60).status_code == 201
+        assert httpx.get(f"{process.url}/audit").json()["data"][0]["status"] == 201
 
 
 def test_addresses_and_allowed_names_are_answered_others_not(keyed: Keyed) -> None:

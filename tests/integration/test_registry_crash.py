@@ -67,7 +67,6 @@ def test_what_is_ready_after_a_kill_is_whole(build_dir: Path, tmp_path: Path) ->
     data.mkdir()
     hub = HubProcess(build_dir, data, ("--allow-path", str(tmp_path)))
     for number in range(ROUNDS):
-        hub.url = ""
         hub.start()
         stop = threading.Event()
         busy = threading.Thread(target=keep_busy, args=(hub.url, sources, number, stop))

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from chaos import of_kind, workers_of
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
-from tiny_models import make_tiny_model, write_rows
+from support.tiny_hub import hub_with, register_tiny_model, step, wait_for
+from tiny_models import make_tiny_model
 
 LONG: Json = {
     "rank": 2,
@@ -24,31 +24,10 @@ LONG: Json = {
 }
 
 
-def hub_with(build_dir: Path, folder: Path, **settings: str) -> HubProcess:
-    data_dir = folder / "data"
-    data_dir.mkdir()
-    environment = {f"MLX_HUB_{name.upper()}": value for name, value in settings.items()}
-    return HubProcess(build_dir, data_dir, ("--allow-path", str(folder)), environment)
-
-
 def start_job(hub: HubProcess, folder: Path) -> tuple[HubClient, str]:
-    client = HubClient(hub.url)
-    model = make_tiny_model(folder / "tiny")
-    client.call("POST", "/models", json={"name": "tiny", "base_model": str(model)})
-    client.upload_dataset("rows", write_rows(folder / "rows.jsonl"))
+    client = register_tiny_model(hub, folder)
     job = {"type": "finetune", "model": "tiny", "dataset": "rows", "params": LONG}
     return client, str(client.submit(job)["id"])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-
-
-def step(client: HubClient, job_id: str) -> int:
-    return int((client.job(job_id)["progress"] or {"step": 0})["step"])
 
 
 def event_types(client: HubClient, path: str, last: str) -> list[str]:

@@ -41,6 +41,7 @@ def write_llama(
     other: GGMLQuantizationType = GGMLQuantizationType.Q4_1,
     sentencepiece: bool = False,
     seed: int = 0,
+    more_tokens: int = 0,
 ) -> None:
     """Matrices are of type `other` unless `kinds` names theirs by a part of the name."""
     chance = np.random.default_rng(seed)
@@ -54,7 +55,7 @@ def write_llama(
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(100000.0)
-    tokens = TOKENS
+    tokens = [*TOKENS, *(f"more{index}" for index in range(more_tokens))]
     types = [3, 3, 2] + [1] * (len(tokens) - 3)
     if sentencepiece:
         writer.add_tokenizer_model("llama")

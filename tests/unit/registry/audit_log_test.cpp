@@ -53,6 +53,23 @@ TEST(AuditLog, EntriesForLaterAreThereWhenSomebodyLooksOrWrites) {
   EXPECT_EQ(log.list({.key_id = refused.key_id}).size(), 1U);
 }
 
+TEST(AuditLog, ACallThatBeganIsThereWithItsEndOrWithout) {
+  test::Storage storage;
+  AuditLog log(storage.pool, storage.clock);
+  const auto first = log.begin(entry("/cut off"));
+  const auto second = log.begin(entry("/answered"));
+  EXPECT_GT(second, first);
+  log.finish(second, "made", 409, "model_exists");
+  log.finish(second, "again", 200, "");  // an end is final
+  const auto all = AuditLog(storage.pool, storage.clock).list({});
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].subject, "made");
+  EXPECT_EQ(all[0].status, 409);
+  EXPECT_EQ(all[0].code, "model_exists");
+  EXPECT_EQ(all[1].path, "/cut off");
+  EXPECT_EQ(all[1].status, AuditLog::kBegun);
+}
+
 TEST(AuditLog, AFloodOfRefusalsIsBounded) {
   test::Storage storage;
   AuditLog log(storage.pool, storage.clock);
