@@ -16,7 +16,10 @@ endif()
 function(hub_precompile TARGET)
   if(TARGET hub_pch)
     target_precompile_headers(${TARGET} REUSE_FROM hub_pch)
-    target_compile_options(${TARGET} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+    # ccache preprocesses without it and has to find what it includes.
+    target_include_directories(${TARGET} SYSTEM PRIVATE $<TARGET_PROPERTY:hub_pch,INCLUDE_DIRECTORIES>)
+    # -fPIC for programs, too: the header was compiled for libraries.
+    target_compile_options(${TARGET} PRIVATE -fPIC "SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endfunction()
 

@@ -203,7 +203,7 @@ TEST_P(MethodTest, TheSavedResultMeansTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(
     Methods, MethodTest, testing::Range<std::size_t>(0, 16), [](const auto& tested) {
-      const base::Json all = golden("methods/methods.json");
+      static const base::Json all = golden("methods/methods.json");
       return all.at("cases").at(tested.param).at("name").template get<std::string>();
     });
 

@@ -176,7 +176,7 @@ TEST_P(PreferenceLossTest, GradientsAgreeWithFiniteDifferences) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, PreferenceLossTest, testing::Range<std::size_t>(0, 7), [](const auto& tested) {
-      const base::Json all = golden("preference.json");
+      static const base::Json all = golden("preference.json");
       return all.at("cases").at(tested.param).at("name").template get<std::string>();
     });
 
