@@ -6,6 +6,7 @@
 #include <mlx/array.h>
 #include <mlx/ops.h>
 
+#include "core/models/expert_order.h"
 #include "core/models/weights.h"
 #include "core/nn/swiglu.h"
 #include "core/nn/switch_linear.h"
@@ -48,10 +49,15 @@ class SwitchGlu {
   // x [rows, width], experts [rows, k] -> [rows, k, width]
   mx::array operator()(
       const mx::array& x, const mx::array& experts, nn::AdapterSpans adapters) const {
-    const mx::array row = mx::expand_dims(x, 1);
-    const mx::array inner =
-        activation_(gate_proj(row, experts, adapters), up_proj(row, experts, adapters));
-    return down_proj(inner, experts, adapters);
+    if (!ExpertOrder::pays(experts, adapters)) {
+      return ordered(mx::expand_dims(x, 1), experts, adapters, false);
+    }
+    const ExpertOrder order(experts);
+    std::vector<nn::AdapterSpan> spans;
+    if (!adapters.empty()) {
+      spans.push_back({adapters[0].adapter, 0, order.experts().shape(0)});
+    }
+    return order.by_row(ordered(order.by_expert(x), order.experts(), spans, true));
   }
 
   [[nodiscard]] std::vector<const nn::SwitchLinear*> switch_linears() const {
@@ -61,6 +67,13 @@ class SwitchGlu {
   nn::SwitchLinear gate_proj, up_proj, down_proj;
 
  private:
+  [[nodiscard]] mx::array ordered(
+      const mx::array& x, const mx::array& experts, nn::AdapterSpans adapters, bool sorted) const {
+    const mx::array inner =
+        activation_(gate_proj(x, experts, adapters, sorted), up_proj(x, experts, adapters, sorted));
+    return down_proj(inner, experts, adapters, sorted);
+  }
+
   Activation activation_;
 };
 

@@ -26,11 +26,12 @@ SwitchLinear::SwitchLinear(std::string path, Weight weight, std::optional<mx::ar
     : path_(std::move(path)), weight_(std::move(weight)), bias_(std::move(bias)) {}
 
 mx::array SwitchLinear::operator()(
-    const mx::array& x, const mx::array& experts, AdapterSpans adapters) const {
+    const mx::array& x, const mx::array& experts, AdapterSpans adapters, bool sorted) const {
   const auto* packed = std::get_if<tensor::PackedMatrices>(&weight_);
-  mx::array y = packed != nullptr
-                    ? tensor::gather_quantized_matmul(x, *packed, experts)
-                    : tensor::gather_matmul(x, transposed(std::get<mx::array>(weight_)), experts);
+  mx::array y =
+      packed != nullptr
+          ? tensor::gather_quantized_matmul(x, *packed, experts, sorted)
+          : tensor::gather_matmul(x, transposed(std::get<mx::array>(weight_)), experts, sorted);
   if (bias_) {
     y = mx::add(y, mx::take(*bias_, experts, 0));
   }
@@ -42,9 +43,10 @@ mx::array SwitchLinear::operator()(
         const mx::array chosen = rows_of(experts, rows);
         const mx::array input = adapter_input(adapter, rows_of(x, rows), path_);
         const mx::array z = tensor::gather_matmul(
-            tensor::gather_matmul(input, transposed(factors.a), chosen),
+            tensor::gather_matmul(input, transposed(factors.a), chosen, sorted),
             transposed(factors.b),
-            chosen);
+            chosen,
+            sorted);
         const mx::array delta = mx::multiply(z, mx::array(adapter.scale));
         return mx::add(own, tensor::astype(delta, own.dtype()));
       });

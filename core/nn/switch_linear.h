@@ -22,8 +22,12 @@ class SwitchLinear {
 
   // x [rows, m, in], experts [rows, k]: row r's j-th output is that of expert experts[r, j], on
   // x[r, j] or, when m = 1, on x[r, 0] -> [rows, k, out]. An output row depends on neither the rows
-  // beside it nor their number (CPU).
-  mx::array operator()(const mx::array& x, const mx::array& experts, AdapterSpans adapters) const;
+  // beside it nor their number (CPU). `sorted`: m = k = 1, and the experts ascend.
+  mx::array operator()(
+      const mx::array& x,
+      const mx::array& experts,
+      AdapterSpans adapters,
+      bool sorted = false) const;
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int experts() const;

@@ -13,8 +13,10 @@ namespace mx = mlx::core;
 
 // x [rows, m, in] with m = 1 or k, weight [matrices, in, out], choice [rows, k] uint32 or int32:
 // result[r, j] = x[r, m == 1 ? 0 : j] weight[choice[r, j]] -> [rows, k, out]. Differentiable in x
-// and weight.
-mx::array gather_matmul(const mx::array& x, const mx::array& weight, const mx::array& choice);
+// and weight. `sorted`: m = k = 1 and `choice` ascends, which MLX's GPUs multiply a matrix at a
+// time; the gradient of weight of many rows needs it on CUDA (MLX 0.32.4 fails otherwise).
+mx::array gather_matmul(
+    const mx::array& x, const mx::array& weight, const mx::array& choice, bool sorted = false);
 
 // The same with packed matrices [matrices, out, in * bits / 32] uint32, each transposed: what
 // mlx_lm/models/switch_layers.py › QuantizedSwitchLinear computes. `mode` is "affine" (scales and
@@ -29,6 +31,9 @@ struct PackedMatrices {
   std::string mode;
 };
 mx::array gather_quantized_matmul(
-    const mx::array& x, const PackedMatrices& matrices, const mx::array& choice);
+    const mx::array& x,
+    const PackedMatrices& matrices,
+    const mx::array& choice,
+    bool sorted = false);
 
 }  // namespace hub::tensor
