@@ -21,8 +21,8 @@ constexpr int kWidth = 16;
 constexpr int kOut = 8;
 constexpr int kRank = 2;
 
-mx::array normal(mx::Shape shape, std::uint64_t seed) {
-  return mx::random::normal(std::move(shape), mx::float32, mx::random::key(seed));
+mx::array normal(const mx::Shape& shape, std::uint64_t seed) {
+  return mx::random::normal(shape, mx::float32, mx::random::key(seed));
 }
 
 // kChoices different experts of each row.
