@@ -1,6 +1,11 @@
 #include "api/worker/blas_info.h"
 
+#include <cstdlib>
+
 #include <dlfcn.h>
+#include <unistd.h>
+
+#include "core/kernels/cpu_level.h"
 
 namespace hub::api {
 
@@ -37,6 +42,18 @@ BlasInfo blas_info() {
     info.threads = threads != nullptr ? threads() : 0;
   }
   return info;
+}
+
+void begin_with_fitting_blas_kernels(char** argv) {
+  constexpr auto variable = "OPENBLAS_CORETYPE";
+  const auto best = kernels::available_cpu_levels().back();
+  if (std::getenv(variable) != nullptr || best == kernels::CpuLevel::kPortable ||
+      blas_info().core != "Prescott") {
+    return;
+  }
+  ::setenv(variable, best == kernels::CpuLevel::kAvx512 ? "SkylakeX" : "Haswell", 1);
+  ::execv("/proc/self/exe", argv);
+  ::unsetenv(variable);  // it goes on, slower
 }
 
 void set_blas_threads(int threads) {

@@ -16,6 +16,12 @@ struct BlasInfo {
 
 BlasInfo blas_info();
 
+// OpenBLAS takes processors that it does not know by their model for ones of before AVX
+// ("Prescott"), with a fraction of the speed. Where these are not: begins this program anew, same
+// process and arguments, with OPENBLAS_CORETYPE set to what fits, which OpenBLAS reads when it is
+// loaded. Returns in every other case, also when somebody set OPENBLAS_CORETYPE. First in main().
+void begin_with_fitting_blas_kernels(char** argv);
+
 // Threads for OpenBLAS; nothing happens with another BLAS. Not while one of its routines runs.
 void set_blas_threads(int threads);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -113,3 +114,23 @@ def test_device_says_whether_it_computes_on_a_gpu(build_dir: Path) -> None:
 
     event = output_of("device")
     assert event == {"v": 1, "type": "device", "gpu": output_of("doctor")["gpu"]}
+
+
+def test_openblas_gets_kernels_that_fit_the_processor(build_dir: Path) -> None:
+    """OpenBLAS takes processors that it does not know for ones without AVX."""
+
+    def report(**environment: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [build_dir / "mlx-hub-worker", "doctor"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, **environment},
+        )
+        return json.loads(done.stdout)
+
+    if not report()["blas"]["openblas"] or "avx2" not in report()["cpu_levels"]:
+        pytest.skip("no OpenBLAS, or a processor without AVX2")
+    assert report()["blas"]["core"] != "Prescott"
+    assert report(OPENBLAS_CORETYPE="Prescott")["blas"]["core"] == "Prescott"

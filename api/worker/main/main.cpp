@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    hub::api::begin_with_fitting_blas_kernels(argv);
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "mlx-hub-worker: " << error.what() << '\n';
