@@ -34,5 +34,8 @@ if(HUB_SANITIZE)
 endif()
 if(HUB_COVERAGE)
   target_compile_options(hub_options INTERFACE --coverage)
+  if(CMAKE_CXX_COMPILER_ID MATCHES "Clang") # without it also what the precompiled header brings is counted
+    target_compile_options(hub_options INTERFACE "-fprofile-filter-files=/(core|api)/")
+  endif()
   target_link_options(hub_options INTERFACE --coverage)
 endif()

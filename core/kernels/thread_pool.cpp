@@ -136,10 +136,16 @@ void ThreadPool::wait_for_work(std::uint64_t seen) {
 
 void ThreadPool::work() {
   std::uint64_t seen = 0;
-  while (!stopping_.load(std::memory_order_relaxed)) {
-    if (!run_one(seen)) {
-      wait_for_work(seen);
+  for (;;) {
+    if (run_one(seen)) {
+      continue;
     }
+    // After `seen` was loaded: if that is stop()'s last state, what was stored before is visible;
+    // looked at earlier, a stop in between would be slept through.
+    if (stopping_.load(std::memory_order_relaxed)) {
+      return;
+    }
+    wait_for_work(seen);
   }
 }
 
