@@ -58,6 +58,7 @@ std::vector<fs::path> usable_files(const fs::path& source) {
 
 std::vector<std::int64_t> sizes_of(const std::vector<fs::path>& files) {
   std::vector<std::int64_t> sizes;
+  sizes.reserve(files.size());
   for (const fs::path& file : files) {
     std::error_code error;
     const auto size = fs::file_size(file, error);
@@ -222,6 +223,7 @@ std::vector<StoredFile> ArtifactStore::scan_folder(
   const std::vector<std::int64_t> sizes = sizes_of(sources);
   ByteCount count(progress, std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
   std::vector<StoredFile> files;
+  files.reserve(sources.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     files.push_back(take_digest(sources[i], count.next(sizes[i])));
   }

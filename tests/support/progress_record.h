@@ -23,6 +23,7 @@ class ProgressRecord {
 
   [[nodiscard]] std::vector<std::string> stages() const {
     std::vector<std::string> names;
+    names.reserve(heard_.size());
     for (const auto& [stage, pairs] : heard_) {
       names.push_back(stage);
     }

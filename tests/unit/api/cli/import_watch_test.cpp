@@ -53,7 +53,7 @@ class ImportWatchTest : public test::Commands {
     const std::lock_guard lock(mutex_);
     ++polls_;
     polled_.notify_all();
-    const auto row = [this](const std::string& id, const char* stage, int done) {
+    const auto row = [](const std::string& id, const char* stage, int done) {
       return Json{
           {"request_id", id},
           {"name", "mine"},

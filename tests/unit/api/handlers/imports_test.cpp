@@ -60,7 +60,7 @@ TEST_F(ImportRoutes, ARunningImportIsListed) {
     entry.report(hub::ImportStage::kConverting, 5, 20);
     const Json rows = imports();
     ASSERT_THAT(rows, SizeIs(1));
-    const Json row = rows[0];
+    const Json& row = rows[0];
     const std::string started = row["started_at"];
     EXPECT_EQ(started, base::rfc3339(hub.imports.list()[0].started_at_ms));
     EXPECT_EQ(
