@@ -27,8 +27,7 @@ Response list_imports(hub::Hub& hub, const Request& request) {
   for (const hub::ImportState& state : hub.imports.list()) {
     data.push_back(import_json(state));
   }
-  return json_answer(
-      200, {{"object", "list"}, {"data", std::move(data)}, {"next_cursor", nullptr}});
+  return list_response(std::move(data), std::nullopt);
 }
 
 }  // namespace

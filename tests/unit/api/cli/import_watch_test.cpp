@@ -66,7 +66,6 @@ class ImportWatchTest : public test::Commands {
     return json_response(
         200,
         Json{
-            {"object", "list"},
             {"data",
              {row("another", "copying", 3'000'000), row(request_id_, "converting", 1'000'000)}},
             {"next_cursor", nullptr}}

@@ -23,7 +23,6 @@ class ImportRoutes : public test::HandlerFixture {
   Json imports() {
     const Answer answer = get("/imports");
     EXPECT_EQ(answer.status, 200) << answer.response.body;
-    EXPECT_EQ(answer.json["object"], "list");
     EXPECT_EQ(answer.json["next_cursor"], nullptr);
     return answer.json["data"];
   }
