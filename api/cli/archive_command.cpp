@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/commands.h"
+#include "api/cli/import_watch.h"
 #include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -76,7 +77,9 @@ int import_archive_command(
   if (!std::filesystem::is_regular_file(file)) {
     throw Error(ErrorCode::kNotFound, fmt::format("there is no file {}", file.string()));
   }
-  const Json model = client.upload("/models/import", name, file);
+  const Json model = watch_import(client, console, json, [&](const std::string& request_id) {
+    return client.upload("/models/import", name, file, request_id);
+  });
   if (json) {
     console.out << model.dump(2) << std::endl;
   } else {

@@ -126,6 +126,7 @@ struct ImportOptions {
   bool reference = false;  // leave the files where they are
   bool json = false;
 };
+// Shows how far it is (import_watch.h), unless `json`.
 int import_command(HubClient& client, Console& console, const ImportOptions& options);
 
 // Writes the model's archive to `file`, which must not exist: to a name beside it until it is
@@ -136,7 +137,7 @@ int export_command(
     const std::string& model,
     const std::filesystem::path& file,
     bool json);
-// Uploads an archive; `name` "" keeps its own.
+// Uploads an archive; `name` "" keeps its own. Shows how far the hub is with it, unless `json`.
 int import_archive_command(
     HubClient& client,
     Console& console,

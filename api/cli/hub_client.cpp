@@ -73,6 +73,12 @@ net::HttpRequest with_body(net::HttpRequest request, const Json& body) {
   return request;
 }
 
+void set_request_id(net::HttpRequest& request, const std::string& id) {
+  if (!id.empty()) {
+    request.headers.emplace_back("X-Request-Id", id);
+  }
+}
+
 }  // namespace
 
 void throw_refusal(int status, std::string_view body) {
@@ -125,9 +131,11 @@ Json HubClient::post(const std::string& path, const Json& body) {
   return call(with_body(request("POST", path), body));
 }
 
-Json HubClient::post_slowly(const std::string& path, const Json& body) {
+Json HubClient::post_slowly(
+    const std::string& path, const Json& body, const std::string& request_id) {
   net::HttpRequest post = with_body(request("POST", path), body);
   post.timeout = std::chrono::milliseconds(0);
+  set_request_id(post, request_id);
   return call(post);
 }
 
@@ -136,9 +144,13 @@ void HubClient::remove(const std::string& path) {
 }
 
 Json HubClient::upload(
-    const std::string& path, const std::string& name, const std::filesystem::path& file) {
+    const std::string& path,
+    const std::string& name,
+    const std::filesystem::path& file,
+    const std::string& request_id) {
   net::HttpRequest post = request("POST", path);
   post.timeout = std::chrono::milliseconds(0);
+  set_request_id(post, request_id);
   post.stall_timeout = std::chrono::minutes(10);
   post.form = {
       {.name = "name", .value = name, .file = {}}, {.name = "file", .value = {}, .file = file}};

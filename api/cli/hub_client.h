@@ -24,11 +24,16 @@ class HubClient {
   // running?".
   base::Json get(const std::string& path);
   base::Json post(const std::string& path, const base::Json& body);
-  // As post(), for what may take as long as it takes (copying gigabytes).
-  base::Json post_slowly(const std::string& path, const base::Json& body);
+  // As post(), for what may take as long as it takes (copying gigabytes). `request_id`, unless "",
+  // is what the hub calls it by.
+  base::Json post_slowly(
+      const std::string& path, const base::Json& body, const std::string& request_id = {});
   void remove(const std::string& path);
   base::Json upload(
-      const std::string& path, const std::string& name, const std::filesystem::path& file);
+      const std::string& path,
+      const std::string& name,
+      const std::filesystem::path& file,
+      const std::string& request_id = {});
   // Hands the body of an answer over as it arrives; `take` throws to stop. Throws as get();
   // kUnavailable when the answer breaks off.
   void download(const std::string& path, const std::function<void(std::string_view)>& take);
@@ -48,6 +53,8 @@ class HubClient {
   // Calls end with kCancelled within about a second once it becomes true.
   void cancel_with(const std::atomic<bool>& cancelled) { cancelled_ = &cancelled; }
   [[nodiscard]] const std::string& url() const { return url_; }
+  // A client of the same hub, for another thread; nothing cancels its calls.
+  [[nodiscard]] HubClient another() const { return HubClient(url_, key_); }
 
  private:
   [[nodiscard]] net::HttpRequest request(const std::string& method, const std::string& path) const;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/commands.h"
+#include "api/cli/import_watch.h"
 #include "api/server/uri.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -162,7 +163,10 @@ int import_command(HubClient& client, Console& console, const ImportOptions& opt
   if (options.base) {
     body["base"] = *options.base;
   }
-  const Json model = client.post_slowly("/models", body);
+  const Json model =
+      watch_import(client, console, options.json, [&](const std::string& request_id) {
+        return client.post_slowly("/models", body, request_id);
+      });
   if (options.json) {
     console.out << model.dump(2) << std::endl;
     return 0;

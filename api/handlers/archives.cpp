@@ -56,6 +56,13 @@ Response import_model(hub::Hub& hub, const Request& request, const Commit& commi
     file = hub.roots.resolve(body.string("path"), "path");
     options.name = body.optional_string("name");
   }
+  hub::ImportTable::Entry entry(
+      hub.imports,
+      request.request_id,
+      options.name.value_or(""),
+      request.body_file.empty() ? file.string() : request.file_name);
+  options.watch = entry.watch(*request.cancelled);
+  options.on_name = [&entry](const std::string& name) { entry.set_name(name); };
   Response response;
   options.insert = [&](const std::function<registry::Model()>& rows) {
     response = commit([&] { return json_answer(201, model_json(hub, rows())); });

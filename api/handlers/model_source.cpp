@@ -29,13 +29,26 @@ std::string tag_of(const VersionPlace& place) {
   return fmt::format("v{}", place.number);
 }
 
+void copy_in(
+    hub::Hub& hub,
+    const fs::path& source,
+    const VersionPlace& place,
+    const hub::ImportWatch& watch) {
+  hub.artifacts.import_folder(
+      source, place.model_id, tag_of(place), hub::watch_stage(watch, hub::ImportStage::kCopying));
+}
+
 // Copies the folder into the store; `describe` then reads the copy, so that what is recorded is
 // what lies there.
 template <typename Describe>
 registry::NewVersion stored(
-    hub::Hub& hub, const fs::path& source, const VersionPlace& place, const Describe& describe) {
+    hub::Hub& hub,
+    const fs::path& source,
+    const VersionPlace& place,
+    const hub::ImportWatch& watch,
+    const Describe& describe) {
   const std::string tag = tag_of(place);
-  hub.artifacts.import_folder(source, place.model_id, tag);
+  copy_in(hub, source, place, watch);
   const std::string folder = artifacts::ArtifactStore::relative_folder(place.model_id, tag);
   try {
     registry::NewVersion version = describe(hub.artifacts.absolute(folder));
@@ -44,12 +57,17 @@ registry::NewVersion stored(
     return version;
   } catch (...) {
     hub.artifacts.remove(place.model_id, tag);
+    hub.artifacts.collect_garbage();
     throw;
   }
 }
 
 registry::NewVersion version_of_registered(
-    hub::Hub& hub, const std::string& base_model, Storage storage, const VersionPlace& place) {
+    hub::Hub& hub,
+    const std::string& base_model,
+    Storage storage,
+    const VersionPlace& place,
+    const hub::ImportWatch& watch) {
   const auto parsed = registry::parse_model_value(base_model);
   const auto model = parsed ? hub.models.find_model(parsed->model.name) : std::nullopt;
   if (!model) {
@@ -79,8 +97,7 @@ registry::NewVersion version_of_registered(
   version.files = source.files;
   if (storage == Storage::kCopy && !source.by_reference) {
     // The store keeps each file once: this makes links, and the source may be removed later.
-    hub.artifacts.import_folder(
-        hub.artifacts.absolute(source.folder), place.model_id, tag_of(place));
+    copy_in(hub, hub.artifacts.absolute(source.folder), place, watch);
     version.folder = artifacts::ArtifactStore::relative_folder(place.model_id, tag_of(place));
   } else {
     version.by_reference = true;
@@ -95,7 +112,7 @@ registry::NewVersion version_of_gguf(
     const std::string& path,
     Storage storage,
     const VersionPlace& place,
-    const std::atomic<bool>& stopping) {
+    const hub::ImportWatch& watch) {
   const fs::path file = hub.roots.resolve(path, "base_model");
   if (!fs::is_regular_file(file)) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is no file", path), "base_model");
@@ -107,12 +124,7 @@ registry::NewVersion version_of_gguf(
         "storage");
   }
   return hub::import_gguf(
-      hub.artifacts,
-      file,
-      hub.config.data_dir / "downloads",
-      place.model_id,
-      tag_of(place),
-      stopping);
+      hub.artifacts, file, hub.config.data_dir / "downloads", place.model_id, tag_of(place), watch);
 }
 
 registry::NewVersion version_of_peft(
@@ -120,7 +132,8 @@ registry::NewVersion version_of_peft(
     const fs::path& folder,
     Storage storage,
     const VersionPlace& place,
-    const std::string& base) {
+    const std::string& base,
+    const hub::ImportWatch& watch) {
   if (storage == Storage::kReference) {
     throw Error(
         ErrorCode::kInvalidArgument,
@@ -133,7 +146,8 @@ registry::NewVersion version_of_peft(
       hub.resolver.resolve(base).base,
       hub.config.data_dir / "downloads",
       place.model_id,
-      tag_of(place));
+      tag_of(place),
+      watch);
 }
 
 }  // namespace
@@ -154,7 +168,8 @@ registry::NewVersion version_of_folder(
     const std::string& path,
     Storage storage,
     const VersionPlace& place,
-    const std::optional<std::string>& base) {
+    const std::optional<std::string>& base,
+    const hub::ImportWatch& watch) {
   const fs::path folder = hub.roots.resolve_folder(path, "path");
   const bool is_adapter =
       fs::exists(folder / "adapter_config.json") && !fs::exists(folder / "config.json");
@@ -171,8 +186,9 @@ registry::NewVersion version_of_folder(
         "base");
   }
   if (is_adapter && peft::is_peft_folder(folder)) {
-    return version_of_peft(hub, folder, storage, place, *base);
+    return version_of_peft(hub, folder, storage, place, *base, watch);
   }
+  const auto verifying = hub::watch_stage(watch, hub::ImportStage::kVerifying);
   if (is_adapter) {
     const registry::ResolvedModel resolved = hub.resolver.resolve(*base);
     model_config::check_adapter_folder(
@@ -180,19 +196,17 @@ registry::NewVersion version_of_folder(
         model_config::ModelConfig::load(hub.artifacts.absolute(resolved.base.folder)),
         resolved.base.digest);
     const auto describe = [&](const fs::path& where) {
-      return hub::describe_local_adapter(where, resolved.base);
+      return hub::describe_local_adapter(where, resolved.base, {}, verifying);
     };
-    return storage == Storage::kCopy ? stored(hub, folder, place, describe) : describe(folder);
+    return storage == Storage::kCopy ? stored(hub, folder, place, watch, describe)
+                                     : describe(folder);
   }
   // Looked at before gigabytes are copied.
   model_config::check_model_folder(folder);
-  return storage == Storage::kCopy
-             ? stored(
-                   hub,
-                   folder,
-                   place,
-                   [](const fs::path& where) { return hub::describe_local_model(where); })
-             : hub::describe_local_model(folder);
+  const auto describe = [&verifying](const fs::path& where) {
+    return hub::describe_local_model(where, {}, verifying);
+  };
+  return storage == Storage::kCopy ? stored(hub, folder, place, watch, describe) : describe(folder);
 }
 
 registry::NewVersion version_of_base_model(
@@ -201,14 +215,14 @@ registry::NewVersion version_of_base_model(
     Storage storage,
     const VersionPlace& place,
     const std::optional<std::string>& base,
-    const std::atomic<bool>& stopping) {
+    const hub::ImportWatch& watch) {
   if (is_path(base_model) && base_model.ends_with(".gguf") && !base) {
-    return version_of_gguf(hub, base_model, storage, place, stopping);
+    return version_of_gguf(hub, base_model, storage, place, watch);
   }
   if (is_path(base_model)) {
     // The field that the caller sees is base_model.
     static_cast<void>(hub.roots.resolve_folder(base_model, "base_model"));
-    return version_of_folder(hub, base_model, storage, place, base);
+    return version_of_folder(hub, base_model, storage, place, base, watch);
   }
   if (base) {
     throw Error(
@@ -219,7 +233,7 @@ registry::NewVersion version_of_base_model(
   if (hf::is_repository(base_model)) {
     return {};
   }
-  return version_of_registered(hub, base_model, storage, place);
+  return version_of_registered(hub, base_model, storage, place, watch);
 }
 
 void discard(hub::Hub& hub, const registry::NewVersion& version, const VersionPlace& place) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +7,7 @@
 
 #include "core/base/json_reader.h"
 #include "core/hub/hub.h"
+#include "core/hub/import_progress.h"
 #include "core/registry/model_registry.h"
 
 namespace hub::api {
@@ -30,7 +30,7 @@ struct VersionPlace {
 //   a registered model's name (any `model` value): the same contents again; ready, or pending
 //   like it "organisation/name": a repository of the Hugging Face Hub; pending, nothing is
 //   downloaded
-// The conversion ends with kCancelled when `stopping` becomes true.
+// `watch` hears how far the files are; ends with kCancelled when it says so.
 // `base` is needed for an adapter's folder, and allowed for nothing else.
 // With Storage::kCopy the files lie in the artifact store when this returns; the caller removes
 // them again (discard()) when the row cannot be written. Throws kNotFound, kPermissionDenied,
@@ -41,17 +41,19 @@ registry::NewVersion version_of_base_model(
     Storage storage,
     const VersionPlace& place,
     const std::optional<std::string>& base,
-    const std::atomic<bool>& stopping);
+    const hub::ImportWatch& watch);
 
 // A model or adapter folder inside an allowed root as a version. An adapter (adapter_config.json
 // beside adapters.safetensors, or PEFT's adapter_model.safetensors, which is converted:
-// core/peft/import_adapter.h) needs `base`, the `model` value of what it was trained on.
+// core/peft/import_adapter.h) needs `base`, the `model` value of what it was trained on. `watch` as
+// above.
 registry::NewVersion version_of_folder(
     hub::Hub& hub,
     const std::string& path,
     Storage storage,
     const VersionPlace& place,
-    const std::optional<std::string>& base);
+    const std::optional<std::string>& base,
+    const hub::ImportWatch& watch);
 
 // Takes back what a version_of_…() stored.
 void discard(hub::Hub& hub, const registry::NewVersion& version, const VersionPlace& place);

@@ -117,8 +117,14 @@ Response create_model(hub::Hub& hub, const Request& request, const Commit& commi
   if (pull) {
     return register_and_pull(hub, model, commit);
   }
+  hub::ImportTable::Entry entry(hub.imports, request.request_id, model.name, model.base_model);
   const registry::NewVersion version = version_of_base_model(
-      hub, model.base_model, storage, place, body.optional_string("base"), *request.cancelled);
+      hub,
+      model.base_model,
+      storage,
+      place,
+      body.optional_string("base"),
+      entry.watch(*request.cancelled));
   try {
     return commit([&] {
       Json answer = model_json(hub, hub.models.add_model(model, version));

@@ -6,6 +6,7 @@
 #include "api/handlers/archives.h"
 #include "api/handlers/datasets.h"
 #include "api/handlers/events.h"
+#include "api/handlers/imports.h"
 #include "api/handlers/jobs.h"
 #include "api/handlers/keys.h"
 #include "api/handlers/maintenance.h"
@@ -25,6 +26,7 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
         version_routes,
         adapter_export_routes,
         archive_routes,
+        import_routes,
         dataset_routes,
         job_routes,
         event_routes,

@@ -50,8 +50,9 @@ Response add_version(hub::Hub& hub, const Request& request, const Commit& commit
     kind = read_version_kind(*word, "kind");
   }
   const VersionPlace place{model.id, hub.models.next_number(model.id)};
-  registry::NewVersion version =
-      version_of_folder(hub, path, storage, place, body.optional_string("base"));
+  hub::ImportTable::Entry entry(hub.imports, request.request_id, model.name, path);
+  registry::NewVersion version = version_of_folder(
+      hub, path, storage, place, body.optional_string("base"), entry.watch(*request.cancelled));
   try {
     const bool is_adapter = version.kind == registry::VersionKind::kAdapter;
     if (kind && (*kind == registry::VersionKind::kAdapter) != is_adapter) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include <fmt/format.h>
 
 #include "core/artifacts/blob_writer.h"
+#include "core/artifacts/byte_count.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
@@ -52,6 +54,17 @@ std::vector<fs::path> usable_files(const fs::path& source) {
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+std::vector<std::int64_t> sizes_of(const std::vector<fs::path>& files) {
+  std::vector<std::int64_t> sizes;
+  sizes.reserve(files.size());
+  for (const fs::path& file : files) {
+    std::error_code error;
+    const auto size = fs::file_size(file, error);
+    sizes.push_back(error ? 0 : static_cast<std::int64_t>(size));
+  }
+  return sizes;
 }
 
 void link_file(const fs::path& blob, const fs::path& target) {
@@ -168,15 +181,20 @@ void ArtifactStore::make_version(
 }
 
 std::vector<StoredFile> ArtifactStore::import_folder(
-    const fs::path& source, std::string_view model_id, std::string_view version_tag) {
+    const fs::path& source,
+    std::string_view model_id,
+    std::string_view version_tag,
+    const BytesProgress& progress) {
   const std::vector<fs::path> sources = usable_files(source);
+  const std::vector<std::int64_t> sizes = sizes_of(sources);
+  ByteCount count(progress, std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
   std::vector<StoredFile> files;
   try {
     make_version(model_id, version_tag, [&](const fs::path& folder) {
-      for (const fs::path& path : sources) {
+      for (std::size_t i = 0; i < sources.size(); ++i) {
         BlobWriter incoming(*this);
-        incoming.copy(path);
-        files.push_back(incoming.keep(path.filename().string()));
+        incoming.copy(sources[i], count.next(sizes[i]));
+        files.push_back(incoming.keep(sources[i].filename().string()));
         link_file(blob(files.back().sha256), folder / files.back().name);
       }
     });
@@ -199,10 +217,15 @@ void ArtifactStore::link_version(
   });
 }
 
-std::vector<StoredFile> ArtifactStore::scan_folder(const fs::path& source) {
+std::vector<StoredFile> ArtifactStore::scan_folder(
+    const fs::path& source, const BytesProgress& progress) {
+  const std::vector<fs::path> sources = usable_files(source);
+  const std::vector<std::int64_t> sizes = sizes_of(sources);
+  ByteCount count(progress, std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
   std::vector<StoredFile> files;
-  for (const fs::path& path : usable_files(source)) {
-    files.push_back(take_digest(path));
+  files.reserve(sources.size());
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    files.push_back(take_digest(sources[i], count.next(sizes[i])));
   }
   return files;
 }

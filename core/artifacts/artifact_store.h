@@ -43,22 +43,29 @@ class ArtifactStore {
   explicit ArtifactStore(std::filesystem::path data_folder);
 
   // Copies the folder's files in. Throws kNotFound (no such folder, or nothing usable in it),
-  // kConflict (that version has files already), kUnavailable (disk full …) leaving nothing behind.
+  // kConflict (that version has files already), kUnavailable (disk full …), kCancelled when
+  // `progress` says so, leaving nothing behind. `progress` counts the bytes of all files together.
   std::vector<StoredFile> import_folder(
-      const std::filesystem::path& source, std::string_view model_id, std::string_view version_tag);
+      const std::filesystem::path& source,
+      std::string_view model_id,
+      std::string_view version_tag,
+      const BytesProgress& progress = {});
 
   // As import_folder(), for files that lie in different places and are not copied. Content that the
   // store has already is taken from there. Those to be moved are gone from their place afterwards,
-  // also when it throws half-way: they lie in `blobs/` then, until garbage is collected.
+  // also when it throws half-way: they lie in `blobs/` then, until garbage is collected. Throws
+  // kCancelled when `progress` says so; it counts files that are moved or shared as a whole.
   std::vector<StoredFile> import_files(
       const std::vector<IncomingFile>& files,
       std::string_view model_id,
-      std::string_view version_tag);
+      std::string_view version_tag,
+      const BytesProgress& progress = {});
   // The stored file with that content; nullopt when there is none.
   [[nodiscard]] std::optional<std::filesystem::path> find_blob(const std::string& sha256) const;
 
-  // The same list for a folder that stays where it is.
-  [[nodiscard]] static std::vector<StoredFile> scan_folder(const std::filesystem::path& source);
+  // The same list for a folder that stays where it is. Throws kNotFound, kCancelled.
+  [[nodiscard]] static std::vector<StoredFile> scan_folder(
+      const std::filesystem::path& source, const BytesProgress& progress = {});
 
   // "artifacts/{model_id}/{version_tag}": what the registry keeps as `folder`.
   [[nodiscard]] static std::string relative_folder(
@@ -106,7 +113,7 @@ class ArtifactStore {
  private:
   friend class BlobWriter;
   class Pin;
-  std::filesystem::path place_blob(const IncomingFile& file);
+  std::filesystem::path place_blob(const IncomingFile& file, const ReadProgress& progress);
   [[nodiscard]] std::filesystem::path temporary_blob() const;
   // Between pin and unpin nobody removes the blob.
   void pin(const std::string& sha256);

@@ -67,15 +67,20 @@ void BlobWriter::write(std::string_view bytes) {
   }
 }
 
-void BlobWriter::copy(const fs::path& source) {
+void BlobWriter::copy(const fs::path& source, const ReadProgress& progress) {
   std::ifstream in(source, std::ios::binary);
   if (!in) {
     throw Error(ErrorCode::kNotFound, fmt::format("cannot read {}", source.string()));
   }
   std::string piece(1U << 20U, '\0');
+  std::int64_t bytes = 0;
   while (in) {
     in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     write(std::string_view(piece.data(), static_cast<std::size_t>(in.gcount())));
+    bytes += in.gcount();
+    if (progress && !progress(bytes)) {
+      throw Error(ErrorCode::kCancelled, fmt::format("copying {} was stopped", source.string()));
+    }
   }
   if (in.bad()) {
     fail("read", source, EIO);

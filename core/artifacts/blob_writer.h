@@ -25,8 +25,9 @@ class BlobWriter {
 
   void write(std::string_view bytes);
   [[nodiscard]] std::int64_t size_bytes() const { return size_bytes_; }
-  // The whole of another file. Throws kNotFound when it cannot be read.
-  void copy(const std::filesystem::path& source);
+  // The whole of another file. Throws kNotFound when it cannot be read, kCancelled when `progress`
+  // says so.
+  void copy(const std::filesystem::path& source, const ReadProgress& progress = {});
 
   // Syncs and names the blob; call once, last. A blob of that name that is there already is read
   // again first, and replaced when its bytes are not what its name says.

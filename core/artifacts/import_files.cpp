@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "core/artifacts/artifact_store.h"
+#include "core/artifacts/byte_count.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
@@ -49,10 +50,10 @@ std::optional<fs::path> ArtifactStore::find_blob(const std::string& sha256) cons
 }
 
 // The file that the version's entry is linked to.
-fs::path ArtifactStore::place_blob(const IncomingFile& file) {
+fs::path ArtifactStore::place_blob(const IncomingFile& file, const ReadProgress& progress) {
   // One that was damaged meanwhile is not shared, but replaced.
   if (const auto there = find_blob(file.sha256);
-      there && (file.source == *there || take_digest(*there).sha256 == file.sha256)) {
+      there && (file.source == *there || take_digest(*there, progress).sha256 == file.sha256)) {
     if (file.how == IncomingFile::How::kMove && file.source != *there) {
       fs::remove(file.source);
     }
@@ -83,7 +84,8 @@ fs::path ArtifactStore::place_blob(const IncomingFile& file) {
 std::vector<StoredFile> ArtifactStore::import_files(
     const std::vector<IncomingFile>& files,
     std::string_view model_id,
-    std::string_view version_tag) {
+    std::string_view version_tag,
+    const BytesProgress& progress) {
   const fs::path parent = root_ / "artifacts" / model_id;
   const fs::path target = parent / version_tag;
   if (fs::exists(target)) {
@@ -92,13 +94,22 @@ std::vector<StoredFile> ArtifactStore::import_files(
         fmt::format("{} of model {} has files already", version_tag, model_id));
   }
   const fs::path temporary = parent / (".tmp-" + base::new_id());
+  std::int64_t total_bytes = 0;
+  for (const IncomingFile& file : files) {
+    total_bytes += file.size_bytes;
+  }
+  ByteCount count(progress, total_bytes);
   try {
     fs::create_directories(temporary);
     std::vector<StoredFile> stored;
     for (const IncomingFile& file : files) {
       check_name(file);
       const Pin pin(*this, file.sha256);
-      const fs::path placed = place_blob(file);
+      const ReadProgress of_file = count.next(file.size_bytes);
+      const fs::path placed = place_blob(file, of_file);
+      if (!of_file(file.size_bytes)) {
+        throw Error(ErrorCode::kCancelled, fmt::format("storing {} was stopped", file.name));
+      }
       std::error_code error;
       fs::create_hard_link(placed, temporary / file.name, error);
       if (error) {

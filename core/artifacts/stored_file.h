@@ -21,6 +21,8 @@ struct StoredFile {
 
 // Bytes read so far; returns false to stop.
 using ReadProgress = std::function<bool(std::int64_t bytes)>;
+// Bytes done so far, which only grow to as many as there are in all; returns false to stop.
+using BytesProgress = std::function<bool(std::int64_t done_bytes, std::int64_t total_bytes)>;
 
 // Reads the file. Links are followed. Throws kNotFound, kCancelled when `progress` says so.
 StoredFile take_digest(const std::filesystem::path& path, const ReadProgress& progress = {});

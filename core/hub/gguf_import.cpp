@@ -1,10 +1,11 @@
 #include "core/hub/gguf_import.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/gguf/convert.h"
 #include "core/hub/local_model.h"
@@ -39,38 +40,66 @@ void check_disk(const fs::path& file, const fs::path& scratch) {
   }
 }
 
-}  // namespace
+gguf::ConversionReport convert(
+    const fs::path& file, const fs::path& folder, const ImportWatch& watch) {
+  return gguf::convert(file, folder, [&watch](std::uint64_t done, std::uint64_t total) {
+    return !watch || watch(
+                         ImportStage::kConverting,
+                         static_cast<std::int64_t>(done),
+                         static_cast<std::int64_t>(total));
+  });
+}
 
-registry::NewVersion import_gguf(
-    artifacts::ArtifactStore& store,
-    const fs::path& file,
-    const fs::path& scratch,
-    std::string_view model_id,
-    std::string_view version_tag,
-    const std::atomic<bool>& stopping) {
-  fs::create_directories(scratch);
-  check_disk(file, scratch);
-  const ScratchFolder folder(scratch, "gguf");
-  const gguf::ConversionReport report = gguf::convert(
-      file, folder.path(), [&stopping](std::uint64_t, std::uint64_t) { return !stopping; });
-  std::vector<artifacts::IncomingFile> files;
-  for (const auto& made : artifacts::ArtifactStore::scan_folder(folder.path())) {
-    files.push_back(
+// What was made, and the file that it was made of.
+struct Digests {
+  std::vector<artifacts::IncomingFile> made;
+  artifacts::StoredFile source;
+};
+
+Digests take_digests(const fs::path& folder, const fs::path& source, const ImportWatch& watch) {
+  std::error_code error;
+  const auto size = fs::file_size(source, error);
+  const std::int64_t source_bytes = error ? 0 : static_cast<std::int64_t>(size);
+  std::int64_t made_bytes = 0;
+  const auto hear = [&](std::int64_t done_bytes) {
+    return !watch || watch(ImportStage::kHashing, done_bytes, made_bytes + source_bytes);
+  };
+  Digests digests;
+  const auto hear_made = [&](std::int64_t done, std::int64_t total) {
+    made_bytes = total;
+    return hear(done);
+  };
+  for (const auto& made : artifacts::ArtifactStore::scan_folder(folder, hear_made)) {
+    digests.made.push_back(
         {.name = made.name,
-         .source = folder.path() / made.name,
+         .source = folder / made.name,
          .size_bytes = made.size_bytes,
          .sha256 = made.sha256});
   }
-  const auto stored = store.import_files(files, model_id, version_tag);
+  digests.source = artifacts::take_digest(
+      source, [&](std::int64_t bytes) { return hear(made_bytes + std::min(bytes, source_bytes)); });
+  return digests;
+}
+
+registry::NewVersion store_converted(
+    artifacts::ArtifactStore& store,
+    const Digests& digests,
+    const gguf::ConversionReport& report,
+    std::string_view model_id,
+    std::string_view version_tag,
+    const ImportWatch& watch) {
+  const auto stored = store.import_files(
+      digests.made, model_id, version_tag, watch_stage(watch, ImportStage::kStoring));
   try {
     const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_model(store.absolute(place), stored, &stopping);
+    registry::NewVersion version = describe_local_model(
+        store.absolute(place), stored, watch_stage(watch, ImportStage::kVerifying));
     version.folder = place;
     version.by_reference = false;
     Json source = {
-        {"gguf", file.filename().string()},
-        {"sha256", base::sha256_file(file)},
-        {"size_bytes", fs::file_size(file)}};
+        {"gguf", digests.source.name},
+        {"sha256", digests.source.sha256},
+        {"size_bytes", digests.source.size_bytes}};
     source.update(report.to_json());
     if (const std::string note = report.note(); !note.empty()) {
       source["note"] = note;
@@ -81,6 +110,28 @@ registry::NewVersion import_gguf(
     return version;
   } catch (...) {
     store.remove(model_id, version_tag);
+    throw;
+  }
+}
+
+}  // namespace
+
+registry::NewVersion import_gguf(
+    artifacts::ArtifactStore& store,
+    const fs::path& file,
+    const fs::path& scratch,
+    std::string_view model_id,
+    std::string_view version_tag,
+    const ImportWatch& watch) {
+  fs::create_directories(scratch);
+  check_disk(file, scratch);
+  const ScratchFolder folder(scratch, "gguf");
+  const gguf::ConversionReport report = convert(file, folder.path(), watch);
+  const Digests digests = take_digests(folder.path(), file, watch);
+  try {
+    return store_converted(store, digests, report, model_id, version_tag, watch);
+  } catch (...) {
+    store.collect_garbage();  // what was stored already
     throw;
   }
 }

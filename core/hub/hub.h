@@ -12,6 +12,7 @@
 #include "core/hub/garbage.h"
 #include "core/hub/host_runner.h"
 #include "core/hub/housekeeper.h"
+#include "core/hub/import_progress.h"
 #include "core/hub/integrity.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
@@ -73,6 +74,7 @@ class Hub {
   db::Pool database;
   artifacts::ArtifactStore artifacts;
   artifacts::AllowedRoots roots;  // of client-given paths
+  ImportTable imports{clock};     // that run now
   registry::ModelRegistry models;
   registry::ModelCatalog catalog;
   registry::AliasRegistry aliases;

@@ -11,6 +11,7 @@
 #include "core/artifacts/artifact_store.h"
 #include "core/base/json.h"
 #include "core/db/pool.h"
+#include "core/hub/import_progress.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/model_catalog.h"
 #include "core/registry/model_registry.h"
@@ -66,6 +67,9 @@ struct ArchiveImport {
   // Called once with what writes the rows, in one transaction, which it may make a part of its own;
   // absent: it is just called.
   std::function<void(const std::function<registry::Model()>& rows)> insert;
+  // Hears the name that the model gets, once it is known.
+  std::function<void(const std::string& name)> on_name;
+  ImportWatch watch;  // of the stages copying and verifying
 };
 
 // Takes an archive in: everything in it is checked before the model is there at all. Refused, each
@@ -74,7 +78,8 @@ struct ArchiveImport {
 // the recorded one; broken configurations and headers. A version that needs a base (an adapter) is
 // refused while no version with the base's digest is here: kUnprocessable, reason "base_missing",
 // naming it. Numbers of versions stay, ids are new. Throws kUnprocessable, reason "archive_invalid"
-// and the above; kConflict, reason "model_exists"; kUnavailable (disk full).
+// and the above; kConflict, reason "model_exists"; kUnavailable (disk full); kCancelled when
+// `options.watch` says so.
 void import_archive(
     const ArchiveServices& services,
     const std::filesystem::path& file,

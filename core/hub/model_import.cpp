@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/artifacts/blob_writer.h"
+#include "core/artifacts/byte_count.h"
 #include "core/artifacts/tar_file.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
@@ -46,11 +47,16 @@ ArchiveManifest read_manifest(artifacts::TarReader& archive) {
   return ArchiveManifest::parse(archive.read_all(kManifestLimit));
 }
 
-void require_space(const artifacts::ArtifactStore& store, const ArchiveManifest& manifest) {
-  std::int64_t wanted = 0;
+std::int64_t bytes_of(const ArchiveManifest& manifest) {
+  std::int64_t bytes = 0;
   for (const auto& [sha256, size_bytes] : manifest.files) {
-    wanted += size_bytes;
+    bytes += size_bytes;
   }
+  return bytes;
+}
+
+void require_space(const artifacts::ArtifactStore& store, const ArchiveManifest& manifest) {
+  const std::int64_t wanted = bytes_of(manifest);
   std::error_code error;
   const auto space = fs::space(store.root(), error);
   if (!error && space.available < static_cast<std::uint64_t>(wanted)) {
@@ -69,8 +75,11 @@ void require_space(const artifacts::ArtifactStore& store, const ArchiveManifest&
 Incoming receive_files(
     artifacts::ArtifactStore& store,
     artifacts::TarReader& archive,
-    const ArchiveManifest& manifest) {
+    const ArchiveManifest& manifest,
+    const ImportWatch& watch) {
   Incoming received;
+  const std::int64_t total_bytes = bytes_of(manifest);
+  std::int64_t done_bytes = 0;
   while (const auto entry = archive.next()) {
     const std::string shown = entry->name.substr(0, 200);
     if (!entry->odd.empty()) {
@@ -95,7 +104,11 @@ Incoming receive_files(
               listed->second));
     }
     auto incoming = std::make_unique<artifacts::BlobWriter>(store);
-    archive.read([&](std::string_view bytes) { incoming->write(bytes); });
+    archive.read([&](std::string_view bytes) {
+      incoming->write(bytes);
+      done_bytes += static_cast<std::int64_t>(bytes.size());
+      tell(watch, ImportStage::kCopying, done_bytes, total_bytes);
+    });
     const artifacts::StoredFile kept = incoming->keep(sha256);
     if (kept.sha256 != sha256 || kept.size_bytes != listed->second) {
       refuse(fmt::format("its entry \"{}\" has SHA-256 {}: it is damaged", shown, kept.sha256));
@@ -110,13 +123,39 @@ Incoming receive_files(
   return received;
 }
 
+std::int64_t bytes_of(const ArchiveVersion& version) {
+  std::int64_t bytes = 0;
+  for (const artifacts::StoredFile& file : version.files) {
+    bytes += file.size_bytes;
+  }
+  return bytes;
+}
+
+std::int64_t bytes_to_verify(const ArchiveManifest& manifest) {
+  std::int64_t bytes = 0;
+  for (const ArchiveVersion& version : manifest.versions) {
+    bytes += version.state == registry::VersionState::kReady ? bytes_of(version) : 0;
+  }
+  return bytes;
+}
+
 // The model's rows, version by version, inside one transaction; and the folders that were made.
 class Registration {
  public:
-  Registration(const ArchiveServices& services, const ArchiveManifest& manifest, std::string name)
-      : with_(services), manifest_(manifest), name_(std::move(name)), id_(base::new_id()) {}
+  Registration(
+      const ArchiveServices& services,
+      const ArchiveManifest& manifest,
+      std::string name,
+      const ArchiveImport& options)
+      : with_(services),
+        manifest_(manifest),
+        name_(std::move(name)),
+        id_(base::new_id()),
+        options_(options),
+        verifying_(watch_stage(options.watch, ImportStage::kVerifying)),
+        verified_(verifying_, bytes_to_verify(manifest)) {}
 
-  void run(const ArchiveImport& options) {
+  void run() {
     try {
       // What takes time comes before the transaction.
       for (const ArchiveVersion& version : manifest_.versions) {
@@ -127,8 +166,8 @@ class Registration {
         with_.database.write([&](auto&) { model = insert(); });
         return *std::move(model);
       };
-      if (options.insert) {
-        options.insert(rows);
+      if (options_.insert) {
+        options_.insert(rows);
       } else {
         rows();
       }
@@ -216,16 +255,19 @@ class Registration {
     tags_.push_back(tag);
     version.folder = artifacts::ArtifactStore::relative_folder(id_, tag);
     const fs::path folder = with_.artifacts.absolute(version.folder);
+    const std::int64_t size_bytes = bytes_of(archived);
+    const artifacts::ReadProgress progress = verified_.next(size_bytes);
     if (base) {
       model_config::check_adapter_folder(
           folder,
           model_config::ModelConfig::load(with_.artifacts.absolute(base->folder)),
           base->digest);
-      version.digest = model_config::adapter_digest(folder, base->digest);
+      version.digest = model_config::adapter_digest(folder, base->digest, progress);
     } else {
       model_config::check_model_folder(folder);
-      version.digest = model_config::content_digest(folder);
+      version.digest = model_config::content_digest(folder, progress);
     }
+    static_cast<void>(progress(size_bytes));  // not all of them are weights
     if (version.digest != archived.digest) {
       refuse(
           fmt::format(
@@ -271,6 +313,9 @@ class Registration {
   const ArchiveManifest& manifest_;
   const std::string name_;
   const std::string id_;
+  const ArchiveImport& options_;
+  const artifacts::BytesProgress verifying_;
+  artifacts::ByteCount verified_;
   std::vector<Prepared> prepared_;
   std::vector<std::string> tags_;  // of folders that were made
 };
@@ -283,6 +328,9 @@ void import_archive(
   const ArchiveManifest manifest = read_manifest(archive);
   const std::string name = options.name.value_or(manifest.name);
   base::check_name(name, "name");
+  if (options.on_name) {
+    options.on_name(name);
+  }
   // Before gigabytes are read; the insert checks again.
   if (services.models.find_model(name)) {
     throw Error(
@@ -296,8 +344,8 @@ void import_archive(
   require_space(services.artifacts, manifest);
   try {
     // Held until the versions' folders link to them.
-    const Incoming received = receive_files(services.artifacts, archive, manifest);
-    Registration(services, manifest, name).run(options);
+    const Incoming received = receive_files(services.artifacts, archive, manifest, options.watch);
+    Registration(services, manifest, name, options).run();
   } catch (...) {
     services.artifacts.collect_garbage();
     throw;

@@ -20,24 +20,29 @@ registry::NewVersion import_peft(
     const registry::Version& base,
     const std::filesystem::path& scratch,
     std::string_view model_id,
-    std::string_view version_tag) {
+    std::string_view version_tag,
+    const ImportWatch& watch) {
   const ScratchFolder converted(scratch, "peft");
   const auto config = model_config::ModelConfig::load(store.absolute(base.folder));
+  tell(watch, ImportStage::kConverting, 0, 0);
   const peft::ImportReport report =
       peft::import_adapter(folder, config.num_hidden_layers, converted.path());
   model_config::check_adapter_folder(converted.path(), config, base.digest);
   std::vector<artifacts::IncomingFile> files;
-  for (const auto& made : artifacts::ArtifactStore::scan_folder(converted.path())) {
+  for (const auto& made : artifacts::ArtifactStore::scan_folder(
+           converted.path(), watch_stage(watch, ImportStage::kHashing))) {
     files.push_back(
         {.name = made.name,
          .source = converted.path() / made.name,
          .size_bytes = made.size_bytes,
          .sha256 = made.sha256});
   }
-  const auto stored = store.import_files(files, model_id, version_tag);
+  const auto stored =
+      store.import_files(files, model_id, version_tag, watch_stage(watch, ImportStage::kStoring));
   try {
     const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_adapter(store.absolute(place), base, stored);
+    registry::NewVersion version = describe_local_adapter(
+        store.absolute(place), base, stored, watch_stage(watch, ImportStage::kVerifying));
     version.folder = place;
     version.by_reference = false;
     Json described = base::parse_json(version.config_json, "config");

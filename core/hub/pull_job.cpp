@@ -230,8 +230,12 @@ class PullKind final : public HostJobKind {
             model_config::ModelConfig::load(artifacts_.absolute(base->folder)),
             base->digest);
       }
-      registry::NewVersion version = base ? describe_local_adapter(place, *base, stored)
-                                          : describe_local_model(place, stored, &context.stop());
+      const auto unless_stopped = [&context](std::int64_t, std::int64_t) {
+        return !context.stop();
+      };
+      registry::NewVersion version =
+          base ? describe_local_adapter(place, *base, stored, unless_stopped)
+               : describe_local_model(place, stored, unless_stopped);
       version.folder = folder;
       version.by_reference = false;
       version.job_id = job.id;

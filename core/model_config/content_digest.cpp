@@ -27,7 +27,7 @@ constexpr std::uint64_t kJsonLimit = 64U << 20U;
 
 class Digest {
  public:
-  explicit Digest(const std::atomic<bool>* stopping = nullptr) : stopping_(stopping) {}
+  explicit Digest(const DigestProgress& progress) : progress_(progress) {}
   void number(std::uint64_t value) {
     std::array<unsigned char, 8> bytes{};
     for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -58,9 +58,6 @@ class Digest {
     input.seekg(static_cast<std::streamoff>(tensor.begin));
     std::uint64_t left = tensor.bytes();
     while (left > 0) {
-      if (stopping_ != nullptr && *stopping_) {
-        throw base::Error(base::ErrorCode::kCancelled, "cancelled", {}, "cancelled");
-      }
       const std::uint64_t wanted = std::min<std::uint64_t>(left, buffer_.size());
       if (!input.read(buffer_.data(), static_cast<std::streamsize>(wanted))) {
         throw base::Error(
@@ -69,10 +66,15 @@ class Digest {
       }
       sha_.update(buffer_.data(), wanted);
       left -= wanted;
+      bytes_ += static_cast<std::int64_t>(wanted);
+      if (progress_ && !progress_(bytes_)) {
+        throw base::Error(base::ErrorCode::kCancelled, "cancelled", {}, "cancelled");
+      }
     }
   }
 
-  const std::atomic<bool>* stopping_;
+  const DigestProgress& progress_;
+  std::int64_t bytes_ = 0;  // of tensors
   base::Sha256 sha_;
   std::string buffer_ = std::string(1U << 20U, '\0');
 };
@@ -248,10 +250,10 @@ std::string chat_template_text(const std::filesystem::path& folder) {
   return {};
 }
 
-std::string content_digest(const std::filesystem::path& folder, const std::atomic<bool>* stopping) {
+std::string content_digest(const std::filesystem::path& folder, const DigestProgress& progress) {
   const ModelConfig config = ModelConfig::load(folder);
   const auto files = read_weight_files(folder);
-  Digest digest(stopping);
+  Digest digest(progress);
   digest.text("mlx-hub model 1");
   for (const auto& [tensor, file] : tensors_by_name(files)) {
     digest.tensor(*tensor, *file);
@@ -268,11 +270,14 @@ std::string content_digest(const std::filesystem::path& folder, const std::atomi
   return digest.hex();
 }
 
-std::string adapter_digest(const std::filesystem::path& folder, const std::string& base_digest) {
+std::string adapter_digest(
+    const std::filesystem::path& folder,
+    const std::string& base_digest,
+    const DigestProgress& progress) {
   const AdapterConfig config = AdapterConfig::load(folder);
   const auto file = folder / "adapters.safetensors";
   const SafetensorsHeader header = SafetensorsHeader::read(file);
-  Digest digest;
+  Digest digest(progress);
   digest.text("mlx-hub adapter 1");
   std::set<std::string> targets;
   for (const TensorInfo& tensor : header.tensors) {

@@ -1,13 +1,17 @@
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "core/base/json.h"
 #include "core/model_config/model_config.h"
 
 namespace hub::model_config {
+
+// Bytes of the weights read so far; returns false to stop.
+using DigestProgress = std::function<bool(std::int64_t bytes)>;
 
 // What a model version is: equal digests give equal answers, wherever and in however many files the
 // bytes lie. Lower-case hexadecimal SHA-256 over this byte string, where u64 is eight bytes
@@ -24,9 +28,9 @@ namespace hub::model_config {
 //   text "chat_template",  text SHA-256 of the template's text in hexadecimal, empty without one
 //
 // Reads every byte of the weights. Throws kUnprocessable for a folder that is no complete model,
-// kCancelled soon after `stopping` becomes true (null: never).
+// kCancelled when `progress` says so.
 std::string content_digest(
-    const std::filesystem::path& folder, const std::atomic<bool>* stopping = nullptr);
+    const std::filesystem::path& folder, const DigestProgress& progress = {});
 
 // The fields of config.json that change results, as JSON with sorted keys and no spaces; numbers
 // as the model uses them. Fields added after version 1 are left out at their default, so that old
@@ -45,7 +49,10 @@ std::string chat_template_text(const std::filesystem::path& folder);
 //                   targets are the adapted modules' paths, sorted
 //   text "base",    text base_digest
 //
-// Throws kUnprocessable for a folder that is no complete adapter.
-std::string adapter_digest(const std::filesystem::path& folder, const std::string& base_digest);
+// Throws kUnprocessable for a folder that is no complete adapter, kCancelled as above.
+std::string adapter_digest(
+    const std::filesystem::path& folder,
+    const std::string& base_digest,
+    const DigestProgress& progress = {});
 
 }  // namespace hub::model_config

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import numpy as np
 import numpy.typing as npt
 import prepare_model
@@ -17,7 +23,7 @@ from gguf_to_mlx import Quantized, hub_name, row_order, unpack
 from hub_client import HubClient, HubProcess
 from safetensors import numpy as safetensors
 from support.gguf_files import HEADS, KV_HEADS, write_llama
-from support.transfers import Json, run_cli
+from support.transfers import Json, run_cli, wait_for
 from tokenizers import Tokenizer
 
 Kind = GGMLQuantizationType
@@ -218,3 +224,90 @@ def test_the_command_line_imports(
     failed = run_cli(build_dir, process, "import", str(file), "--name", "mine")
     assert failed.returncode == 1
     assert "mine" in failed.stderr
+
+
+@pytest.fixture(scope="module")
+def slow_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GGUF file whose conversion takes seconds: every value is computed and quantized anew."""
+    file = tmp_path_factory.mktemp("slow") / "slow.gguf"
+    write_llama(file, {}, Kind.Q6_K, layers=160)
+    return file
+
+
+@pytest.fixture
+def slow_file(slow_original: Path, tmp_path: Path) -> Path:
+    """The same where the test's hub may read."""
+    file = tmp_path / "slow.gguf"
+    os.link(slow_original, file)
+    return file
+
+
+def test_progress_of_a_gguf_file_is_visible(
+    importer: tuple[HubProcess, HubClient], slow_file: Path
+) -> None:
+    process, client = importer
+    assert client.call("GET", "/imports")["data"] == []
+
+    def create() -> int:
+        body = {"name": "slow", "base_model": str(slow_file)}
+        with httpx.Client(base_url=process.url, timeout=300) as http:
+            headers = {"X-Request-Id": "import-1"}
+            return http.post("/models", json=body, headers=headers).status_code
+
+    seen: list[Json] = []
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(create)
+        while not answer.done():
+            seen += client.call("GET", "/imports")["data"]
+            time.sleep(0.005)
+        assert answer.result() == 201
+    assert client.call("GET", "/imports")["data"] == []
+    assert {(row["request_id"], row["name"], row["source"]) for row in seen} == {
+        ("import-1", "slow", "slow.gguf")
+    }
+    by_stage: dict[str, list[Json]] = {}
+    for row in seen:
+        by_stage.setdefault(row["stage"], []).append(row)
+    order = ["checking", "converting", "hashing", "storing", "verifying"]
+    assert list(by_stage) == [stage for stage in order if stage in by_stage]
+    assert len({row["done_bytes"] for row in by_stage["converting"]}) > 2
+    for stage, rows in by_stage.items():
+        done = [row["done_bytes"] for row in rows]
+        assert done == sorted(done), stage
+        assert done[-1] <= rows[-1]["total_bytes"], stage
+
+
+def test_the_command_line_shows_progress(
+    importer: tuple[HubProcess, HubClient], slow_file: Path, build_dir: Path
+) -> None:
+    process, _ = importer
+    done = run_cli(build_dir, process, "import", str(slow_file), "--name", "slow")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "slow\n"
+    assert re.search(r"^[\d.]+ [kM]B of [\d.]+ MB, (converting|hashing)", done.stderr, re.M)
+    again = run_cli(build_dir, process, "import", str(slow_file), "--name", "again", "--json")
+    assert json.loads(again.stdout)["state"] == "ready"
+    assert again.stderr == ""
+
+
+def test_a_command_line_that_ends_takes_its_import_along(
+    importer: tuple[HubProcess, HubClient], slow_file: Path, build_dir: Path
+) -> None:
+    process, client = importer
+    command = [
+        build_dir / "mlx-hub",
+        "import",
+        slow_file,
+        "--name",
+        "slow",
+        "--server",
+        process.url,
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as cli:
+        wait_for(lambda: bool(client.call("GET", "/imports")["data"]))
+        cli.send_signal(signal.SIGINT)
+        assert cli.wait(timeout=30) == -signal.SIGINT
+    wait_for(lambda: client.call("GET", "/imports")["data"] == [])
+    assert client.request("GET", "/models/slow").status_code == 404
+    assert not list(process.data_dir.glob("downloads/.gguf-*"))
+    assert not [path for path in process.data_dir.glob("blobs/**/*") if path.is_file()]

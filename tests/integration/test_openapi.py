@@ -39,7 +39,7 @@ def test_every_operation_is_a_route(client: HubClient) -> None:
 
 
 def test_answers_of_lists_have_the_common_form(client: HubClient) -> None:
-    for path in ("/models", "/versions", "/datasets", "/jobs", "/evaluations"):
+    for path in ("/models", "/versions", "/datasets", "/jobs", "/evaluations", "/imports"):
         answer = client.call("GET", path)
         assert isinstance(answer["data"], list), path
         assert "next_cursor" in answer, path

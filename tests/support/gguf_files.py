@@ -13,7 +13,7 @@ from gguf.quants import quantize
 
 Array = npt.NDArray[Any]
 WIDTH = 256
-HEADS, KV_HEADS, LAYERS = 4, 2, 1
+HEADS, KV_HEADS = 4, 2
 # Where the two half-precision scales of a block lie; other bytes may be anything.
 SCALES = {"Q2_K": (80, 82), "Q3_K": (108,), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,)}
 TOKENS = ["<s>", "</s>", "<unk>", *(chr(code) for code in range(97, 123)), "ab", "abc"]
@@ -42,6 +42,7 @@ def write_llama(
     sentencepiece: bool = False,
     seed: int = 0,
     more_tokens: int = 0,
+    layers: int = 1,
 ) -> None:
     """Matrices are of type `other` unless `kinds` names theirs by a part of the name."""
     chance = np.random.default_rng(seed)
@@ -49,7 +50,7 @@ def write_llama(
     writer.add_name("tiny")
     writer.add_context_length(128)
     writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
+    writer.add_block_count(layers)
     writer.add_feed_forward_length(WIDTH)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
@@ -77,7 +78,7 @@ def write_llama(
 
     kv_rows = WIDTH // HEADS * KV_HEADS
     matrices = {"token_embd.weight": len(tokens)}
-    for layer in range(LAYERS):
+    for layer in range(layers):
         rows = dict.fromkeys(("attn_q", "attn_output", "ffn_gate", "ffn_up", "ffn_down"), WIDTH)
         rows |= {"attn_k": kv_rows, "attn_v": kv_rows}
         matrices |= {f"blk.{layer}.{name}.weight": count for name, count in rows.items()}

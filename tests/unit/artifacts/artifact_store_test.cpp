@@ -12,6 +12,7 @@
 #include "core/artifacts/blob_writer.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "tests/support/progress_record.h"
 #include "tests/support/temp_dir.h"
 
 namespace hub::artifacts {
@@ -94,6 +95,45 @@ TEST_F(ArtifactStoreTest, AFailingImportLeavesNothing) {
   EXPECT_FALSE(fs::exists(data.path() / "artifacts/model-1/v1"));
   for (const auto& entry : fs::recursive_directory_iterator(data.path())) {
     EXPECT_FALSE(entry.path().filename().string().starts_with(".tmp-")) << entry.path();
+  }
+}
+
+TEST_F(ArtifactStoreTest, TellsHowFarItIs) {
+  // More than one piece, and files beside it.
+  static_cast<void>(source.write("m/large.safetensors", std::string((2U << 20U) + 5, 'x')));
+  test::ProgressRecord copied;
+  const auto files =
+      store.import_folder(model(), "model-1", "v1", [&](std::int64_t done, std::int64_t total) {
+        return copied.add(done, total);
+      });
+  copied.expect_whole();
+  std::int64_t bytes = 0;
+  for (const StoredFile& file : files) {
+    bytes += file.size_bytes;
+  }
+  EXPECT_EQ(copied.total_of(), bytes);
+  test::ProgressRecord read;
+  EXPECT_EQ(
+      ArtifactStore::scan_folder(
+          model(), [&](std::int64_t done, std::int64_t total) { return read.add(done, total); })
+          .size(),
+      files.size());
+  read.expect_whole();
+  EXPECT_EQ(read.total_of(), bytes);
+}
+
+TEST_F(ArtifactStoreTest, AStoppedImportLeavesNothing) {
+  int calls = 0;
+  try {
+    store.import_folder(
+        model(), "model-1", "v1", [&calls](std::int64_t, std::int64_t) { return ++calls < 3; });
+    ADD_FAILURE() << "it went on";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ErrorCode::kCancelled);
+  }
+  EXPECT_EQ(calls, 3) << "one file was stored by then";
+  for (const auto& entry : fs::recursive_directory_iterator(data.path())) {
+    EXPECT_FALSE(entry.is_regular_file()) << entry.path();
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/artifacts/artifact_store.h"
 #include "core/base/file.h"
+#include "tests/support/progress_record.h"
 #include "tests/support/storage.h"
 
 namespace hub::artifacts {
@@ -60,6 +61,29 @@ TEST_F(ImportFilesTest, ContentThatIsHereIsNotTakenAgain) {
   store.import_files({again}, "model-1", "v2");
   EXPECT_FALSE(fs::exists(again.source));
   EXPECT_TRUE(fs::equivalent(version("v1") / "a.json", version("v2") / "b.json"));
+}
+
+TEST_F(ImportFilesTest, TellsHowFarItIs) {
+  store.import_files({incoming("a.json", "same", How::kMove)}, "model-1", "v1");
+  test::ProgressRecord record;
+  store.import_files(
+      {incoming("a.json", "same", How::kMove), incoming("b.json", "another", How::kMove)},
+      "model-1",
+      "v2",
+      [&record](std::int64_t done, std::int64_t total) { return record.add(done, total); });
+  record.expect_whole();
+  EXPECT_EQ(record.total_of(), 11);
+}
+
+TEST_F(ImportFilesTest, StopsWhenAsked) {
+  const auto thrown = test::thrown_by([&] {
+    store.import_files(
+        {incoming("a.json", "a", How::kMove)}, "model-1", "v1", [](std::int64_t, std::int64_t) {
+          return false;
+        });
+  });
+  EXPECT_EQ(thrown.code, base::ErrorCode::kCancelled);
+  EXPECT_FALSE(fs::exists(version()));
 }
 
 TEST_F(ImportFilesTest, ADamagedBlobIsReplaced) {

@@ -13,6 +13,7 @@
 #include "core/gguf/llama_names.h"
 #include "core/gguf/model_documents.h"
 #include "tests/support/gguf_builder.h"
+#include "tests/support/progress_record.h"
 #include "tests/support/storage.h"
 
 namespace hub::gguf {
@@ -166,6 +167,16 @@ TEST_F(ConvertTest, FlippedBytesNeverCrash) {
         << thrown.message;
   }
   EXPECT_GT(refused_files, 100);
+}
+
+TEST_F(ConvertTest, TellsHowFarItIs) {
+  std::filesystem::create_directories(out());
+  const auto file = folder_.write("x.gguf", test::tiny_gguf().build());
+  test::ProgressRecord record;
+  convert(file, out(), [&record](std::uint64_t done, std::uint64_t total) {
+    return record.add(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
+  });
+  record.expect_whole();
 }
 
 TEST_F(ConvertTest, StopsWhenAsked) {

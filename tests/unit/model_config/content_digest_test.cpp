@@ -1,8 +1,9 @@
 #include "core/model_config/content_digest.h"
 
-#include <atomic>
+#include <cstdint>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -79,11 +80,15 @@ TEST_F(ContentDigest, IsTheDocumentedByteString) {
 }
 
 TEST_F(ContentDigest, StopsWhenAsked) {
-  std::atomic<bool> stopping{false};
-  EXPECT_EQ(content_digest(folder_.path(), &stopping), digest());
-  stopping = true;
+  std::vector<std::int64_t> heard;
+  const auto hear = [&heard](std::int64_t bytes) {
+    heard.push_back(bytes);
+    return true;
+  };
+  EXPECT_EQ(content_digest(folder_.path(), hear), digest());
+  EXPECT_EQ(heard, (std::vector<std::int64_t>{2, 3})) << "a tensor of two bytes and one of one";
   try {
-    content_digest(folder_.path(), &stopping);
+    content_digest(folder_.path(), [](std::int64_t) { return false; });
     ADD_FAILURE() << "it went on";
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::ErrorCode::kCancelled);

@@ -1,0 +1,86 @@
+#include "core/hub/gguf_import.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/file.h"
+#include "core/base/json_reader.h"
+#include "tests/support/gguf_builder.h"
+#include "tests/support/progress_record.h"
+#include "tests/support/storage.h"
+
+namespace hub::hub {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+
+class GgufImportTest : public testing::Test {
+ protected:
+  registry::NewVersion import(const ImportWatch& watch, const std::string& tag = "v1") {
+    return import_gguf(store_, file_, place_.path() / "scratch", "model-1", tag, watch);
+  }
+  ImportWatch recorder() {
+    return [this](ImportStage stage, std::int64_t done, std::int64_t total) {
+      return record_.add(done, total, std::string(to_string(stage)));
+    };
+  }
+  static std::size_t files_below(const fs::path& folder) {
+    std::size_t files = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      files += entry.is_regular_file() ? 1 : 0;
+    }
+    return files;
+  }
+
+  test::TempDir place_;
+  fs::path file_ = place_.write("tiny.gguf", test::tiny_gguf().build());
+  artifacts::ArtifactStore store_{place_.path() / "data"};
+  test::ProgressRecord record_;
+};
+
+TEST_F(GgufImportTest, TellsHowFarEachStageIs) {
+  const registry::NewVersion version = import(recorder());
+  EXPECT_THAT(record_.stages(), ElementsAre("converting", "hashing", "storing", "verifying"));
+  record_.expect_whole();
+  std::int64_t made_bytes = 0;
+  for (const auto& file : version.files) {
+    made_bytes += file.size_bytes;
+  }
+  const auto source_bytes = static_cast<std::int64_t>(fs::file_size(file_));
+  EXPECT_EQ(record_.total_of("hashing"), made_bytes + source_bytes);
+  EXPECT_EQ(record_.total_of("storing"), made_bytes);
+  EXPECT_EQ(record_.total_of("verifying"), made_bytes);
+  const base::Json source = base::parse_json(version.config_json, "config").at("source");
+  EXPECT_EQ(source.at("gguf"), "tiny.gguf");
+  EXPECT_EQ(source.at("sha256"), base::sha256_file(file_));
+  EXPECT_EQ(source.at("size_bytes"), source_bytes);
+}
+
+TEST_F(GgufImportTest, TheSameFileAgainIsFollowedToo) {
+  import({});
+  import(recorder(), "v2");
+  EXPECT_THAT(record_.stages(), ElementsAre("converting", "hashing", "storing", "verifying"));
+  record_.expect_whole();
+}
+
+TEST_F(GgufImportTest, StopsInEveryStageAndLeavesNothing) {
+  for (const ImportStage last :
+       {ImportStage::kConverting,
+        ImportStage::kHashing,
+        ImportStage::kStoring,
+        ImportStage::kVerifying}) {
+    const auto thrown = test::thrown_by([&] {
+      import([last](ImportStage stage, std::int64_t, std::int64_t) { return stage != last; });
+    });
+    EXPECT_EQ(thrown.code, base::ErrorCode::kCancelled) << to_string(last) << thrown.message;
+    EXPECT_EQ(files_below(place_.path() / "data"), 0U) << to_string(last);
+    EXPECT_EQ(files_below(place_.path() / "scratch"), 0U) << to_string(last);
+  }
+}
+
+}  // namespace
+}  // namespace hub::hub
