@@ -289,7 +289,8 @@ TEST(ServerLimits, SaysNoWhenAllHandlersWork) {
   EXPECT_THAT(first.read_answer(), HasSubstr("waited"));
   // The client may have the answer before the handler's thread is free again.
   std::string answer;
-  for (int tries = 0; tries < 100 && !answer.starts_with("HTTP/1.1 200"); ++tries) {
+  for (int tries = 0; tries < 2000 && !answer.starts_with("HTTP/1.1 200"); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(tries == 0 ? 0 : 5));
     third.send(get("/hello"));
     answer = third.read_answer();
   }
