@@ -1,5 +1,6 @@
 // Data sets as JSONL, JSON arrays and CSV: rows of every format, good and broken.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -35,7 +36,8 @@ void check_row(const Row& row) {
 // However the bytes arrive, the rows are the same.
 void feed_in_pieces(std::string_view input, const Dataset& whole, const data::ReadLimits& limits) {
   Dataset dataset;
-  data::RowCollector rows(dataset, limits);
+  const data::TakeRow keep = [&dataset](Row row) { dataset.rows.push_back(std::move(row)); };
+  data::RowCollector rows(dataset, keep, limits);
   const auto reader = whole.file_type == data::FileType::kCsv ? data::make_csv_reader(rows)
                       : whole.file_type == data::FileType::kJson
                           ? data::make_json_array_reader(rows)
