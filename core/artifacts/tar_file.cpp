@@ -159,7 +159,15 @@ void TarWriter::finish() {
 struct TarReader::State {
   std::filesystem::path file;
   archive* handle = nullptr;
+  la_int64_t entry_bytes = 0;  // that the entry of the last header says it has
 
+  [[noreturn]] void refuse_holes() const {
+    throw Error(
+        ErrorCode::kUnprocessable,
+        fmt::format("{} has an entry with holes", file.filename().string()),
+        {},
+        "archive_invalid");
+  }
   [[noreturn]] void fail() const {
     throw Error(
         ErrorCode::kUnprocessable,
@@ -205,21 +213,33 @@ std::optional<TarReader::Entry> TarReader::next() {
   Entry found;
   found.name = text_of(archive_entry_pathname(entry));
   found.size_bytes = archive_entry_size_is_set(entry) != 0 ? archive_entry_size(entry) : 0;
+  state_->entry_bytes = found.size_bytes;
   found.odd = odd_kind(entry);
   return found;
 }
 
 void TarReader::read(const std::function<void(std::string_view)>& take) {
-  std::string piece(kPiece, '\0');
+  la_int64_t bytes = 0;
   while (true) {
-    const la_ssize_t count = archive_read_data(state_->handle, piece.data(), piece.size());
-    if (count < 0) {
+    const void* block = nullptr;
+    std::size_t count = 0;
+    la_int64_t offset = 0;
+    const int result = archive_read_data_block(state_->handle, &block, &count, &offset);
+    if (result == ARCHIVE_EOF) {
+      break;
+    }
+    if (result != ARCHIVE_OK) {
       state_->fail();
     }
-    if (count == 0) {
-      return;
+    if (count > 0 && offset != bytes) {
+      state_->refuse_holes();
     }
-    take(std::string_view(piece.data(), static_cast<std::size_t>(count)));
+    bytes += static_cast<la_int64_t>(count);
+    take(std::string_view(static_cast<const char*>(block), count));
+  }
+  // A map of holes that names none leaves the rest of the size to be made up.
+  if (bytes != state_->entry_bytes) {
+    state_->refuse_holes();
   }
 }
 

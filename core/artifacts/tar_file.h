@@ -60,7 +60,8 @@ class TarReader {
   // The next entry; nullopt at the end. Throws kUnprocessable for what is damaged or cut off, as
   // all functions do.
   std::optional<Entry> next();
-  // The bytes of the entry that next() gave, piece by piece.
+  // The bytes of the entry that next() gave, piece by piece: never more than the archive holds.
+  // What only says that it has more (holes) throws.
   void read(const std::function<void(std::string_view)>& take);
   // All of them. Throws kUnprocessable when there are more.
   std::string read_all(std::size_t limit);

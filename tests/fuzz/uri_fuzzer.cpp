@@ -32,7 +32,13 @@ void check_route(std::string_view path) {
   static const api::Router router = routes();
   accepts([&] {
     const auto match = router.match("GET", path);
-    require(match.route != nullptr, "a pattern for the rest matches every path");
+    if (match.route == nullptr) {  // a segment that would leave a folder
+      const std::string decoded = api::percent_decode(path);
+      require(
+          path.find('%') != std::string_view::npos || decoded.find("/.") != std::string::npos ||
+              decoded.find('\\') != std::string::npos,
+          "a pattern for the rest matches every path but those");
+    }
     for (const auto& [name, value] : match.params) {
       require(name == "path" || !value.empty(), "a parameter is not empty");
     }

@@ -70,6 +70,15 @@ class TarFileTest : public ::testing::Test {
   }
 
   test::TempDir folder_;
+
+  // The form of GNU tar 1.0 for a file of a terabyte: the map of what is there, then that.
+  static std::string with_holes(const std::string& map) {
+    const std::string records =
+        pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0") +
+        pax_record("GNU.sparse.name", "thing") + pax_record("GNU.sparse.realsize", "1000000000000");
+    return header("PaxHeaders/thing", 'x', records.size()) + padded(records) +
+           header("thing", '0', map.size()) + map + std::string(1024, '\0');
+  }
 };
 
 TEST_F(TarFileTest, WhatIsWrittenIsRead) {
@@ -123,17 +132,20 @@ TEST_F(TarFileTest, OddEntriesAreCalledWhatTheyAre) {
 }
 
 TEST_F(TarFileTest, AFileWithHolesIsOdd) {
-  // The form of GNU tar 1.0: the map of what is there, then that; here 1 byte of a terabyte.
-  const std::string records =
-      pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0") +
-      pax_record("GNU.sparse.name", "thing") + pax_record("GNU.sparse.realsize", "1000000000000");
   const std::string map = padded("1\n999999999999\n1\n") + padded("x");
-  const auto file = folder_.write(
-      "holes.tar",
-      header("PaxHeaders/thing", 'x', records.size()) + padded(records) +
-          header("thing", '0', map.size()) + map + std::string(1024, '\0'));
-  TarReader reader(file);
+  TarReader reader(folder_.write("holes.tar", with_holes(map)));
   EXPECT_EQ(reader.next()->odd, "a file with holes");
+}
+
+TEST_F(TarFileTest, AFileThatIsOneHoleIsNotMadeUp) {
+  TarReader reader(folder_.write("hole.tar", with_holes(padded("0\n") + padded("x"))));
+  const auto entry = reader.next();
+  ASSERT_TRUE(entry.has_value());
+  std::size_t bytes = 0;
+  const auto thrown =
+      test::thrown_by([&] { reader.read([&](std::string_view piece) { bytes += piece.size(); }); });
+  EXPECT_EQ(thrown.reason, "archive_invalid");
+  EXPECT_LE(bytes, 1024U);
 }
 
 TEST_F(TarFileTest, CompressedAndCutOnesAreRefused) {
