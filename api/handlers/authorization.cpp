@@ -158,10 +158,14 @@ class AuditedCall {
     guarded([this] { begun_ = log_.begin(entry_); });
   }
 
-  void finish(int status, std::string code, std::string made = {}) {
+  void finish(const Response& response) {
     if (entry_.subject.empty()) {
-      entry_.subject = std::move(made);
+      entry_.subject = made_id(response);
     }
+    finish(response.status, {});
+  }
+
+  void finish(int status, std::string code) {
     entry_.status = status;
     entry_.code = std::move(code);
     guarded([this] {
@@ -192,7 +196,7 @@ Response audited(registry::AuditLog& log, const Handler& handler, const Request&
   AuditedCall call(log, request);
   try {
     Response response = handler(request);
-    call.finish(response.status, {}, made_id(response));
+    call.finish(response);
     return response;
   } catch (const Error& error) {
     call.finish(status_of(error.code()), error.reason());

@@ -50,6 +50,13 @@ class ImportRoutes : public test::HandlerFixture {
     EXPECT_EQ(made.status, 201) << made.response.body;
     return row;
   }
+
+  // The registered model's, in a folder that the hub may read.
+  std::filesystem::path archive_of(const std::string& model) {
+    test::Recorder recorder;
+    get("/models/" + model + "/archive").response.stream(recorder);
+    return files.write("data/imports/in.tar", recorder.text);
+  }
 };
 
 TEST_F(ImportRoutes, ARunningImportIsListed) {
@@ -113,11 +120,8 @@ TEST_F(ImportRoutes, AndAGgufFile) {
 
 TEST_F(ImportRoutes, AndAnArchive) {
   add_model("tiny");
-  const Answer exported = get("/models/tiny/archive");
-  test::Recorder recorder;
-  exported.response.stream(recorder);
+  const auto file = archive_of("tiny");
   ASSERT_EQ(del("/models/tiny").status, 204);
-  const auto file = files.write("data/imports/in.tar", recorder.text);
   const Json row = last_row_of("/models/import", {{"path", file.string()}});
   EXPECT_EQ(row["name"], "tiny") << "the archive's own, once it is read";
   EXPECT_EQ(row["source"], "in.tar");
@@ -126,10 +130,7 @@ TEST_F(ImportRoutes, AndAnArchive) {
 // A client that is gone wants nothing any more.
 TEST_F(ImportRoutes, ACancelledImportLeavesNothing) {
   add_model("base");
-  const Answer exported = get("/models/base/archive");
-  test::Recorder recorder;
-  exported.response.stream(recorder);
-  const std::string archive = files.write("data/imports/in.tar", recorder.text).string();
+  const std::string archive = archive_of("base").string();
   const std::string folder = model_folder("folder", 2).string();
   const std::string gguf = files.write("data/imports/x.gguf", test::tiny_gguf().build()).string();
   for (const auto& [target, body] : std::vector<std::pair<std::string, Json>>{
