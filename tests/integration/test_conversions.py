@@ -182,6 +182,27 @@ def fuse_by_mlx_lm(source: Path, adapter: Path, folder: Path, *, dequantize: boo
     lm.save_config(config, folder / "config.json")
 
 
+def settle_ties(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Takes our 4-bit codes into theirs where a weight lay on the border of two: there the last bit
+    of the delta's sum decides, which is another one with every BLAS kernel. Such a code may be off
+    by one, and one of 10,000 may be such a code; scales and biases agree."""
+    count, apart = 0, 0
+    for name in [name for name in theirs if name.endswith(".scales")]:
+        path = name.removesuffix(".scales")
+        for part in ("scales", "biases"):
+            got, wanted = (np.array(tensors[f"{path}.{part}"]) for tensors in (ours, theirs))
+            np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6, err_msg=name)
+        got, wanted = (
+            np.array(tensors[f"{path}.weight"]).view(np.uint8) for tensors in (ours, theirs)
+        )
+        for shift in (0, 4):
+            steps = np.abs((got >> shift & 15).astype(int) - (wanted >> shift & 15))
+            assert steps.max() <= 1, name
+            count, apart = count + steps.size, apart + np.count_nonzero(steps)
+        theirs[f"{path}.weight"] = ours[f"{path}.weight"]
+    assert apart <= count / 10_000
+
+
 @pytest.fixture
 def packed(build_dir: Path, tmp_path: Path) -> Path:
     """A model of 4 bits."""
@@ -214,6 +235,9 @@ def test_merging_gives_what_mlx_lm_fuse_gives(
     assert json.loads((ours / "config.json").read_text()) == json.loads(
         (theirs / "config.json").read_text()
     )
+    if not dequantize:
+        settle_ties(got, wanted)
+        mx.save_safetensors(str(theirs / "model.safetensors"), wanted, {"format": "mlx"})
     assert np.abs(logits(ours) - logits(theirs)).max() <= 1e-4
     base, adapted = logits(packed), logits(packed, adapter)
     assert np.abs(adapted - base).max() > 0.1  # the adapter matters
