@@ -1,22 +1,24 @@
 """Random tiny models, jobs and budgets, really run: nothing may go over its budget, and little may be refused.
 
-    uv run python scripts/fuzz_memory.py [--cases 200] [--seed 0] [--json FILE]
+    uv run python scripts/fuzz_memory.py [--cases 200] [--first 0] [--seed 0] [--at-once 1] [--json FILE]
 
 Each case is one model shape and one job, first run with plenty of memory: the highest resident size that Linux
 recorded for its worker is what the job needs. Then a hub with a random budget around that gets the same job. It
 either refuses, with the figures, or runs; a worker that ran may not have had more than the budget, and of the jobs
-that need at most 0.85 of their budget at most 5 % may be refused.
+that need at most 0.85 of their budget at most 5 % may be refused. A case depends on its number and the seed only.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,6 +42,10 @@ class Case:
     budget_bytes: int = 0
     outcome: str = ""
     peak_bytes: int = 0
+
+
+def chance_of(number: int, seed: int) -> random.Random:
+    return random.Random(f"{seed}/{number}")
 
 
 def draw(number: int, chance: random.Random) -> Case:
@@ -84,9 +90,13 @@ class PeakWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.01):
-            for pid in of_kind(workers_of(self._root), "job"):
-                self.peak = max(self.peak, high_water(pid))
+        known: list[int] = []
+        for look in itertools.count():
+            if self._stop.wait(0.01):
+                return
+            if look % 10 == 0:  # looking through all processes takes time
+                known = of_kind(workers_of(self._root), "job")
+            self.peak = max(self.peak, *map(high_water, known), 0)
 
 
 def high_water(pid: int) -> int:
@@ -127,7 +137,17 @@ def attempt(case: Case, folder: Path, budget: int, build_dir: Path) -> tuple[str
     return outcome, watch.peak
 
 
-def run_case(case: Case, folder: Path, chance: random.Random, build_dir: Path) -> None:
+def run_case(number: int, seed: int, folder: Path, build_dir: Path) -> Case:
+    chance = chance_of(number, seed)
+    case = draw(number, chance)
+    try:
+        run_twice(case, folder, chance, build_dir)
+    except HubError as error:
+        case.outcome = case.outcome or str(error)
+    return case
+
+
+def run_twice(case: Case, folder: Path, chance: random.Random, build_dir: Path) -> None:
     make_tiny_model(folder / f"model-{case.number}", case.shape, case.number)
     write_rows(folder / f"rows-{case.number}.jsonl", case.rows, case.words)
     outcome, case.need_bytes = attempt(case, folder, ROOMY, build_dir)
@@ -169,19 +189,26 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cases", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--at-once", type=int, default=1, help="cases that run beside each other")
     parser.add_argument("--build-dir", type=Path, default=Path("build/release"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    chance = random.Random(options.seed)
-    cases = [draw(number, chance) for number in range(options.cases)]
+    numbers = range(options.first, options.first + options.cases)
+    cases: list[Case] = []
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mlx-hub-fuzz-") as folder:
-        for case in cases:
-            try:
-                run_case(case, Path(folder), chance, options.build_dir.resolve())
-            except HubError as error:
-                case.outcome = case.outcome or str(error)
+    with (
+        tempfile.TemporaryDirectory(prefix="mlx-hub-fuzz-") as folder,
+        ThreadPoolExecutor(options.at_once) as pool,
+    ):
+        seed, build_dir = int(options.seed), Path(options.build_dir).resolve()
+
+        def run_one(number: int) -> Case:
+            return run_case(number, seed, Path(folder), build_dir)
+
+        for case in pool.map(run_one, numbers):
+            cases.append(case)
             print(
                 f"{case.number:4} needs {case.need_bytes / 1e6:7.1f} MB, budget "
                 f"{case.budget_bytes / 1e6:7.1f} MB: {case.outcome[:100]}, had "

@@ -20,6 +20,7 @@
 #include "api/worker/memory_reporter.h"
 #include "api/worker/merge_job.h"
 #include "api/worker/quantize_job.h"
+#include "api/worker/rank_group.h"
 #include "core/base/error.h"
 #include "core/base/worker_protocol.h"
 
@@ -78,7 +79,7 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
   } catch (const base::Error& error) {
     emit("error", error_data(error));
   } catch (const std::exception& error) {
-    emit("error", error_data(base::Error(base::ErrorCode::kInternal, error.what())));
+    emit("error", error_data(failure_of(error)));
   }
   return false;
 }

@@ -1,19 +1,22 @@
 #include "api/worker/rank_group.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <optional>
+#include <string_view>
 #include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include "core/base/error.h"
 
 namespace hub::api {
 namespace {
 
 constexpr std::chrono::milliseconds kPausedSleep{100};
 constexpr std::int64_t kPaused = -1;  // besides the commands' own numbers
+// What MLX's communication begins its errors with.
+constexpr std::array<std::string_view, 3> kBackends{"[ring]", "[jaccl]", "[nccl]"};
 
 }  // namespace
 
@@ -51,6 +54,20 @@ train::Command next_command(const train::ProcessGroup& group, JobControl& contro
     }
     std::this_thread::sleep_for(kPausedSleep);
   }
+}
+
+base::Error failure_of(const std::exception& error) {
+  const std::string_view text = error.what();
+  const bool of_ranks = std::ranges::any_of(
+      kBackends, [text](std::string_view name) { return text.starts_with(name); });
+  if (!of_ranks) {
+    return {base::ErrorCode::kInternal, error.what()};
+  }
+  return {
+      base::ErrorCode::kUnavailable,
+      fmt::format("the ranks lost each other: {}", text),
+      {},
+      "ranks_not_connected"};
 }
 
 void follow(train::TrainHooks& hooks) {

@@ -125,6 +125,7 @@ void JobRun::on_event(int rank, const Json& event) {
     const std::lock_guard lock(mutex_);
     if (rank == 0 || !end_.error) {
       end_.error = error;
+      error_rank_ = rank;
     }
   } else if (type == "log") {
     log(rank,
@@ -201,6 +202,9 @@ void JobRun::on_end(const RanksEnd& end) {
   const std::lock_guard lock(mutex_);
   end_.status = end.status;
   end_.rank = end.rank;
+  if (end.status.signal != 0 && error_rank_ != end.rank) {  // it complained of the one that died
+    end_.error.reset();
+  }
   has_ended_ = true;
   ended_.notify_all();
 }

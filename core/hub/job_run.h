@@ -82,6 +82,7 @@ class JobRun {
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   JobEnd end_;                          // guarded by mutex_
+  int error_rank_ = 0;                  // guarded by mutex_; whose end_.error is
   bool has_ended_ = false;              // guarded by mutex_
   bool paused_ = false;                 // guarded by mutex_
   double last_sign_;                    // guarded by mutex_; of progress, in steady seconds

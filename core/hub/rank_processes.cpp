@@ -76,7 +76,7 @@ void RankProcesses::ended(int rank, const ExitStatus& status) {
     if (rank == 0) {
       leaders_ = status;
     }
-    if (!status.success() && !failure_) {
+    if (!status.success() && (!failure_ || is_cause(status))) {
       failure_ = RanksEnd{rank, status};
     }
     if (!deadline_ && (rank == 0 || !status.success())) {
@@ -112,8 +112,14 @@ void RankProcesses::end_late() {
   end_late_locked();
 }
 
+// Whether an end explains the failure that was seen before it.
+bool RankProcesses::is_cause(const ExitStatus& status) const {
+  return status.signal != 0 && !killed_ && failure_->status.signal == 0;
+}
+
 void RankProcesses::end_late_locked() {
   if (deadline_ && base::steady_seconds() >= *deadline_) {
+    killed_ = true;
     signal(SIGKILL);
   }
 }

@@ -17,7 +17,8 @@ namespace hub::hub {
 
 // How a job's workers ended.
 struct RanksEnd {
-  int rank = 0;       // whose end decides: rank 0's when it succeeded, else the first that failed
+  int rank = 0;       // whose end decides: rank 0's when it succeeded, else the first that was
+                      // killed (the others only miss it), else the first that failed
   ExitStatus status;  // of that one
 };
 
@@ -57,12 +58,14 @@ class RankProcesses {
  private:
   void start(int rank);
   void ended(int rank, const ExitStatus& status);
+  bool is_cause(const ExitStatus& status) const;
   void end_late_locked();
 
   const Options options_;
   mutable std::mutex mutex_;
   int running_ = 0;                    // guarded by mutex_
   bool aborted_ = false;               // guarded by mutex_; nobody waits for the end
+  bool killed_ = false;                // guarded by mutex_; by end_late(): later ends tell nothing
   std::optional<RanksEnd> failure_;    // guarded by mutex_; the first
   std::optional<ExitStatus> leaders_;  // guarded by mutex_; how rank 0 ended
   std::optional<double> deadline_;     // guarded by mutex_; in steady seconds

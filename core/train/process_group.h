@@ -15,8 +15,8 @@ namespace mx = mlx::core;
 
 // The ranks that train one model together, each in a process of its own (data parallelism), over
 // MLX's distributed communication; as default constructed this process alone. A collective must be
-// called by every rank, in the same order. It waits for all of them, and for ever when one is gone:
-// who supervises the ranks ends them all. Belongs to the thread that owns MLX.
+// called by every rank, in the same order. It waits for all of them; when one is gone MLX throws,
+// or waits for ever: who supervises the ranks ends them all. Belongs to the thread that owns MLX.
 class ProcessGroup {
  public:
   ProcessGroup() = default;

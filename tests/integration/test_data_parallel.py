@@ -13,7 +13,8 @@ import mlx.core as mx
 import pytest
 from chaos import of_kind, workers_of
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
-from support.tiny_hub import hub_with, register_tiny_model, step, wait_for
+from support.tiny_hub import hub_with, register_tiny_model, step
+from support.transfers import wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
@@ -110,7 +111,11 @@ def test_a_killed_rank_ends_the_other_and_the_job_goes_on(build_dir: Path, tmp_p
         wait_for(lambda: step(client, job_id) > 20)
         first = of_kind(workers_of(tmp_path), "job")
         assert len(first) == 2
+        # A slow hub: rank 0 complains of the lost connection before the hub sees that rank 1 died.
+        os.kill(hub.pid, signal.SIGSTOP)
         os.kill(rank_pid(tmp_path, 1), signal.SIGKILL)
+        time.sleep(1)
+        os.kill(hub.pid, signal.SIGCONT)
         wait_for(lambda: client.job(job_id)["attempt"] == 2)
         error = str(client.job(job_id)["last_error"])
         assert "the worker of rank 1 ended without a result (signal 9" in error

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from chaos import of_kind, workers_of
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
-from support.tiny_hub import hub_with, register_tiny_model, step, wait_for
+from support.tiny_hub import hub_with, register_tiny_model, step
+from support.transfers import wait_for
 from tiny_models import make_tiny_model
 
 LONG: Json = {

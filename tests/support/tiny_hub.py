@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from hub_client import HubClient, HubProcess
@@ -29,10 +27,3 @@ def register_tiny_model(hub: HubProcess, folder: Path) -> HubClient:
 
 def step(client: HubClient, job_id: str) -> int:
     return int((client.job(job_id)["progress"] or {"step": 0})["step"])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)

@@ -40,7 +40,7 @@ def file_bytes(client: HubClient, version_id: str, name: str) -> bytes:
     return client.request("GET", f"/versions/{version_id}/files/{name}").content
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_for(what: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "it did not happen in time"

@@ -64,6 +64,18 @@ exec sleep 1000
       ended.reason, testing::AllOf(HasSubstr("the worker of rank 1 ended"), HasSubstr("signal 9")));
 }
 
+TEST_F(JobRanksTest, WhatTheOthersSayOfOneThatDiedIsNotTheJobsReason) {
+  run_worker(R"sh(
+[ "$MLX_RANK" = 1 ] && sleep 0.3 && kill -9 $$
+echo '{"v":1,"type":"error","code":"internal","message":"a peer was lost"}'
+exit 1
+)sh");
+  const Job ended = wait_for_end(submit("two ranks").id);
+  EXPECT_EQ(ended.attempt, 2);
+  EXPECT_THAT(
+      ended.reason, testing::AllOf(HasSubstr("the worker of rank 1 ended"), HasSubstr("signal 9")));
+}
+
 TEST_F(JobRanksTest, TheReasonOfAnyRankIsTheJobs) {
   run_worker(R"sh(
 [ "$MLX_RANK" = 0 ] && exec sleep 1000

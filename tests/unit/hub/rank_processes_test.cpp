@@ -78,6 +78,14 @@ TEST_F(RankProcessesTest, OneThatIsKilledEndsTheOthersAtOnce) {
   EXPECT_EQ(end->status.signal, SIGKILL);
 }
 
+TEST_F(RankProcessesTest, OneThatIsKilledExplainsWhatTheOthersSaidBefore) {
+  start({"echo '{\"v\":1,\"type\":\"error\"}'; exit 1\n", "sleep 0.3; kill -9 $$\n"});
+  const auto end = wait_for_end(20);
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(end->rank, 1);
+  EXPECT_EQ(end->status.signal, SIGKILL);
+}
+
 TEST_F(RankProcessesTest, OneThatFailsLetsTheOthersSayWhyFirst) {
   start({"sleep 0.1; echo '{\"v\":1,\"type\":\"error\"}'; exit 1\n", "exit 1\n", kEndless});
   const auto end = wait_for_end(20);

@@ -1,5 +1,6 @@
 #include "api/worker/rank_group.h"
 
+#include <stdexcept>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -30,6 +31,15 @@ TEST(RankGroupTest, TheRanksMustBeAsManyAsTheJobWants) {
     EXPECT_EQ(error.param(), "params.data_parallel");
     EXPECT_EQ(std::string(error.what()), "params.data_parallel is 2, but 1 ranks were started");
   }
+}
+
+TEST(RankGroupTest, ALostPeerIsNoFaultOfTheJob) {
+  const base::Error lost = failure_of(std::runtime_error("[ring] connection to a peer was lost"));
+  EXPECT_EQ(lost.code(), base::ErrorCode::kUnavailable);
+  EXPECT_EQ(lost.reason(), "ranks_not_connected");
+  const base::Error other = failure_of(std::runtime_error("[matmul] shapes"));
+  EXPECT_EQ(other.code(), base::ErrorCode::kInternal);
+  EXPECT_EQ(std::string(other.what()), "[matmul] shapes");
 }
 
 TEST(RankGroupTest, WhoFollowsNeitherReportsNorWrites) {
