@@ -79,6 +79,15 @@ void check_origin(const std::string& origin, const std::string& source) {
   }
 }
 
+fs::path absolute_path(const std::string& text, const std::string& source) {
+  std::error_code error;
+  const fs::path path = fs::absolute(text, error);
+  if (text.empty() || error) {
+    refuse(source, "a path", text);
+  }
+  return path.lexically_normal();
+}
+
 // A setting that is one number of a Config.
 auto real_of(double Config::* field, double low, double high) {
   return [=](Config& c, const std::vector<std::string>& v, const std::string& s) {
@@ -104,10 +113,10 @@ using Source = const std::string&;
 
 // Where it listens, who may call, and what callers may name.
 std::vector<Setting> door_settings() {
-  const auto paths = [](Config& c, const Values& v, Source) {
+  const auto paths = [](Config& c, const Values& v, Source s) {
     c.allow_paths.clear();
     for (const auto& path : v) {
-      c.allow_paths.push_back(fs::absolute(path).lexically_normal());
+      c.allow_paths.push_back(absolute_path(path, s));
     }
   };
   return {
@@ -141,12 +150,14 @@ std::vector<Setting> door_settings() {
 
 std::vector<Setting> engine_settings() {
   const auto path_of = [](fs::path Config::* field) {
-    return [field](Config& c, const Values& v, Source) {
-      c.*field = fs::absolute(v[0]).lexically_normal();
+    return [field](Config& c, const Values& v, Source s) {
+      c.*field = v[0].empty() ? fs::path() : absolute_path(v[0], s);  // "": the default
     };
   };
   return {
-      {"data_dir", false, path_of(&Config::data_dir)},
+      {"data_dir",
+       false,
+       [](Config& c, const Values& v, Source s) { c.data_dir = absolute_path(v[0], s); }},
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
       {"memory_fraction", false, real_of(&Config::memory_fraction, 0.05, 1.0)},

@@ -63,6 +63,17 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
 }
 
+TEST(Config, AnEmptyPathIsTheDefaultOrNone) {
+  const Config config = load_config(std::nullopt, no_environment, {{"hf_cache", {""}}});
+  EXPECT_TRUE(config.hf_cache.empty());
+  EXPECT_THAT(
+      message_of([] { load_config(std::nullopt, no_environment, {{"allow_path", {"/a", ""}}}); }),
+      HasSubstr("allow_path (command line) must be a path, got \"\""));
+  EXPECT_THAT(
+      message_of([] { load_config(std::nullopt, no_environment, {{"data_dir", {""}}}); }),
+      HasSubstr("data_dir (command line) must be a path"));
+}
+
 TEST(Config, RanksOfJobsRunHereUnlessAHostfileIsNamed) {
   const test::TempDir folder;
   const auto file = folder.write("hub.toml", "hostfile = \"/etc/hosts.json\"\nssh = \"my-ssh\"\n");
