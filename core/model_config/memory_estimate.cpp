@@ -17,7 +17,7 @@ constexpr int kLogitsAtOnce = 1 << 26;              // elements, of the loss
 constexpr int kFewestRows = 64;
 constexpr std::uint64_t kPrefillChunk = 256;
 constexpr std::uint64_t kLogitRows = 32;
-constexpr std::uint64_t kProcessBytes = 48'000'000;
+constexpr std::uint64_t kProcessBytes = 60'000'000;
 constexpr std::uint64_t kSlackShare = 20;  // one twentieth
 
 std::uint64_t u64(int value) {
