@@ -44,10 +44,6 @@ class Case:
     peak_bytes: int = 0
 
 
-def chance_of(number: int, seed: int) -> random.Random:
-    return random.Random(f"{seed}/{number}")
-
-
 def draw(number: int, chance: random.Random) -> Case:
     heads = chance.choice([2, 4, 8])
     shape = TinyShape(
@@ -138,7 +134,7 @@ def attempt(case: Case, folder: Path, budget: int, build_dir: Path) -> tuple[str
 
 
 def run_case(number: int, seed: int, folder: Path, build_dir: Path) -> Case:
-    chance = chance_of(number, seed)
+    chance = random.Random(f"{seed}/{number}")
     case = draw(number, chance)
     try:
         run_twice(case, folder, chance, build_dir)

@@ -66,6 +66,9 @@ class ArtifactStore {
   // The same list for a folder that stays where it is. Throws kNotFound, kCancelled.
   [[nodiscard]] static std::vector<StoredFile> scan_folder(
       const std::filesystem::path& source, const BytesProgress& progress = {});
+  // Those files as what import_files() moves into the store. Throws the same.
+  [[nodiscard]] static std::vector<IncomingFile> files_to_move(
+      const std::filesystem::path& source, const BytesProgress& progress = {});
 
   // "artifacts/{model_id}/{version_tag}": what the registry keeps as `folder`.
   [[nodiscard]] static std::string relative_folder(

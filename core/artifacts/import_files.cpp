@@ -81,6 +81,19 @@ fs::path ArtifactStore::place_blob(const IncomingFile& file, const ReadProgress&
   return file.source;  // another file system, or one without links: by reference
 }
 
+std::vector<IncomingFile> ArtifactStore::files_to_move(
+    const fs::path& source, const BytesProgress& progress) {
+  std::vector<IncomingFile> files;
+  for (const StoredFile& made : scan_folder(source, progress)) {
+    files.push_back(
+        {.name = made.name,
+         .source = source / made.name,
+         .size_bytes = made.size_bytes,
+         .sha256 = made.sha256});
+  }
+  return files;
+}
+
 std::vector<StoredFile> ArtifactStore::import_files(
     const std::vector<IncomingFile>& files,
     std::string_view model_id,

@@ -124,15 +124,8 @@ class ConversionJob final : public JobKind {
       const std::string& model_id,
       const std::string& tag) {
     const fs::path folder = JsonReader(result).string("model_folder");
-    std::vector<artifacts::IncomingFile> files;
-    for (const auto& made : artifacts::ArtifactStore::scan_folder(folder)) {
-      files.push_back(
-          {.name = made.name,
-           .source = folder / made.name,
-           .size_bytes = made.size_bytes,
-           .sha256 = made.sha256});
-    }
-    const auto stored = services_.artifacts.import_files(files, model_id, tag);
+    const auto stored = services_.artifacts.import_files(
+        artifacts::ArtifactStore::files_to_move(folder), model_id, tag);
     try {
       const std::string place = artifacts::ArtifactStore::relative_folder(model_id, tag);
       registry::NewVersion version =

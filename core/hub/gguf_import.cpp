@@ -40,16 +40,6 @@ void check_disk(const fs::path& file, const fs::path& scratch) {
   }
 }
 
-gguf::ConversionReport convert(
-    const fs::path& file, const fs::path& folder, const ImportWatch& watch) {
-  return gguf::convert(file, folder, [&watch](std::uint64_t done, std::uint64_t total) {
-    return !watch || watch(
-                         ImportStage::kConverting,
-                         static_cast<std::int64_t>(done),
-                         static_cast<std::int64_t>(total));
-  });
-}
-
 // What was made, and the file that it was made of.
 struct Digests {
   std::vector<artifacts::IncomingFile> made;
@@ -69,13 +59,7 @@ Digests take_digests(const fs::path& folder, const fs::path& source, const Impor
     made_bytes = total;
     return hear(done);
   };
-  for (const auto& made : artifacts::ArtifactStore::scan_folder(folder, hear_made)) {
-    digests.made.push_back(
-        {.name = made.name,
-         .source = folder / made.name,
-         .size_bytes = made.size_bytes,
-         .sha256 = made.sha256});
-  }
+  digests.made = artifacts::ArtifactStore::files_to_move(folder, hear_made);
   digests.source = artifacts::take_digest(
       source, [&](std::int64_t bytes) { return hear(made_bytes + std::min(bytes, source_bytes)); });
   return digests;
@@ -126,7 +110,8 @@ registry::NewVersion import_gguf(
   fs::create_directories(scratch);
   check_disk(file, scratch);
   const ScratchFolder folder(scratch, "gguf");
-  const gguf::ConversionReport report = convert(file, folder.path(), watch);
+  const gguf::ConversionReport report =
+      gguf::convert(file, folder.path(), watch_stage(watch, ImportStage::kConverting));
   const Digests digests = take_digests(folder.path(), file, watch);
   try {
     return store_converted(store, digests, report, model_id, version_tag, watch);

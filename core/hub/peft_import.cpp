@@ -1,7 +1,5 @@
 #include "core/hub/peft_import.h"
 
-#include <vector>
-
 #include <nlohmann/json.hpp>
 
 #include "core/base/json_reader.h"
@@ -28,15 +26,8 @@ registry::NewVersion import_peft(
   const peft::ImportReport report =
       peft::import_adapter(folder, config.num_hidden_layers, converted.path());
   model_config::check_adapter_folder(converted.path(), config, base.digest);
-  std::vector<artifacts::IncomingFile> files;
-  for (const auto& made : artifacts::ArtifactStore::scan_folder(
-           converted.path(), watch_stage(watch, ImportStage::kHashing))) {
-    files.push_back(
-        {.name = made.name,
-         .source = converted.path() / made.name,
-         .size_bytes = made.size_bytes,
-         .sha256 = made.sha256});
-  }
+  const auto files = artifacts::ArtifactStore::files_to_move(
+      converted.path(), watch_stage(watch, ImportStage::kHashing));
   const auto stored =
       store.import_files(files, model_id, version_tag, watch_stage(watch, ImportStage::kStoring));
   try {

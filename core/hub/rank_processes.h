@@ -66,7 +66,7 @@ class RankProcesses {
   int running_ = 0;                    // guarded by mutex_
   bool aborted_ = false;               // guarded by mutex_; nobody waits for the end
   bool killed_ = false;                // guarded by mutex_; by end_late(): later ends tell nothing
-  std::optional<RanksEnd> failure_;    // guarded by mutex_; the first
+  std::optional<RanksEnd> failure_;    // guarded by mutex_; whose end decides
   std::optional<ExitStatus> leaders_;  // guarded by mutex_; how rank 0 ended
   std::optional<double> deadline_;     // guarded by mutex_; in steady seconds
   std::vector<std::unique_ptr<ChildProcess>> children_;  // constant once constructed; last

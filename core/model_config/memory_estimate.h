@@ -61,8 +61,8 @@ std::uint64_t finetune_bytes(
     Activations activations = Activations::kFloat32);
 
 // The process of a worker whose arrays peak at `array_bytes`: beside them its code, libraries,
-// tokenizer, threads and BLAS buffers (36 to 55 MB measured on Linux; more with AVX-512 kernels),
-// and what the allocator cannot reuse.
+// tokenizer, threads and BLAS buffers (36 to 55 MB measured on Linux), and what the allocator
+// cannot reuse.
 std::uint64_t worker_bytes(std::uint64_t array_bytes);
 // What its arrays, with what the allocator keeps of freed ones, may take of `process_bytes`.
 std::uint64_t array_bytes_within(std::uint64_t process_bytes);
