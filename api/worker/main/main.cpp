@@ -11,6 +11,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/doctor.h"
 #include "api/worker/engine_worker.h"
+#include "api/worker/heap.h"
 #include "api/worker/job_worker.h"
 #include "core/obs/log.h"
 
@@ -90,6 +91,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     hub::api::begin_with_fitting_blas_kernels(argv);
+    hub::api::bound_freed_heap();
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "mlx-hub-worker: " << error.what() << '\n';

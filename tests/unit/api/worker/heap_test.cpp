@@ -1,0 +1,54 @@
+#include "api/worker/heap.h"
+
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace hub::api {
+namespace {
+
+constexpr std::size_t kMegabyte = 1 << 20;
+
+std::uint64_t resident_bytes() {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::unique_ptr<std::byte[]> touched(std::size_t bytes) {
+  auto block = std::make_unique_for_overwrite<std::byte[]>(bytes);
+  for (std::size_t at = 0; at < bytes; at += 4096) {
+    static_cast<volatile std::byte*>(block.get())[at] = std::byte{1};
+  }
+  return block;
+}
+
+TEST(BoundFreedHeap, WhatWasFreedGoesBackToTheSystem) {
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+    defined(__clang__)
+  GTEST_SKIP() << "another malloc";
+#else
+  bound_freed_heap();
+  touched(30 * kMegabyte).reset();  // glibc would now keep 60 MB by itself
+  const std::uint64_t before = resident_bytes();
+  {
+    std::vector<std::unique_ptr<std::byte[]>> blocks;
+    blocks.reserve(10);  // later it would lie above the blocks and hold them
+    for (int i = 0; i < 10; ++i) {
+      blocks.push_back(touched(4 * kMegabyte));
+    }
+    EXPECT_GE(resident_bytes(), before + 36 * kMegabyte);
+  }
+  EXPECT_LE(resident_bytes(), before + 10 * kMegabyte);
+#endif
+}
+
+}  // namespace
+}  // namespace hub::api
