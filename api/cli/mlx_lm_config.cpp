@@ -37,6 +37,7 @@ class Mapping {
   MlxLmConfig run() {
     result_.model = text("model");
     result_.data = text("data");
+    result_.adapter_file = text("resume_adapter_file");
     refuse_what_is_not_done_here();
     objective();
     method();
@@ -123,12 +124,6 @@ class Mapping {
     }
     if (flag("trust_remote_code")) {
       refuse("trust_remote_code", "code from model folders is never run");
-    }
-    if (text("resume_adapter_file")) {
-      refuse(
-          "resume_adapter_file",
-          "import the adapter (mlx-hub import FOLDER --base MODEL --name NAME) and give NAME as "
-          "model");
     }
     if (reader_.has("hf_dataset")) {
       refuse(

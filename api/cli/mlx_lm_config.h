@@ -13,7 +13,8 @@ namespace hub::api {
 struct MlxLmConfig {
   std::optional<std::string> model;
   std::optional<std::string> data;
-  std::optional<std::string> name;  // of the result: the last part of adapter_path
+  std::optional<std::string> adapter_file;  // resume_adapter_file: where training goes on from
+  std::optional<std::string> name;          // of the result: the last part of adapter_path
   // Of POST /jobs, as JSON text of an object; mlx-lm's defaults are filled in where they differ.
   std::string params = "{}";
   std::vector<std::string> notes;      // what has no effect here, and why

@@ -20,12 +20,12 @@ namespace {
 
 using base::Json;
 
-// A name for a file's content: the same file gives the same data set. Names: base/ids.h.
-std::string dataset_name(const std::filesystem::path& file) {
-  std::string stem = file.stem().string().substr(0, 80);
+// What a name may hold (base/ids.h) of a text.
+std::string name_part(const std::string& text) {
+  std::string part = text.substr(0, 80);
   std::replace_if(
-      stem.begin(),
-      stem.end(),
+      part.begin(),
+      part.end(),
       [](char letter) {
         const bool fits = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                           (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' ||
@@ -33,9 +33,13 @@ std::string dataset_name(const std::filesystem::path& file) {
         return !fits;
       },
       '-');
-  const std::size_t first = stem.find_first_not_of("._-");
-  stem = first == std::string::npos ? "data" : stem.substr(first);
-  return fmt::format("{}-{}", stem, base::sha256_file(file).substr(0, 8));
+  const std::size_t first = part.find_first_not_of("._-");
+  return first == std::string::npos ? "data" : part.substr(first);
+}
+
+// A name for a file's content: the same file gives the same name.
+std::string content_name(const std::string& stem, const std::filesystem::path& file) {
+  return fmt::format("{}-{}", name_part(stem), base::sha256_file(file).substr(0, 8));
 }
 
 // A folder with train.jsonl and the like is taken by the server from where it lies.
@@ -48,7 +52,7 @@ std::string register_folder(
         base::ErrorCode::kNotFound,
         fmt::format("--data {}: the folder has no train.jsonl", folder.string()));
   }
-  const std::string name = dataset_name(train);
+  const std::string name = content_name(train.stem().string(), train);
   try {
     client.post("/datasets", {{"name", name}, {"path", whole.string()}});
   } catch (const base::Error& refused) {
@@ -150,6 +154,40 @@ std::string registered_model(HubClient& client, const std::string& model) {
   return base::JsonReader(found.at("data").front()).string("name");
 }
 
+// mlx-lm's resume_adapter_file as a registered adapter of `base`: the server takes its folder,
+// which says rank and modules, from where it lies.
+std::string register_adapter(
+    HubClient& client, Console& console, const std::string& base, const std::string& file) {
+  const auto whole = std::filesystem::absolute(file).lexically_normal();
+  if (!std::filesystem::is_regular_file(whole)) {
+    throw base::Error(
+        base::ErrorCode::kNotFound,
+        fmt::format("'resume_adapter_file': there is no file {}", file),
+        "resume_adapter_file");
+  }
+  if (whole.filename() != "adapters.safetensors") {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'resume_adapter_file' must be called adapters.safetensors and lie beside its "
+            "adapter_config.json, got {}",
+            file),
+        "resume_adapter_file");
+  }
+  const std::string name = content_name(base + "-adapter", whole);
+  try {
+    client.post(
+        "/models", {{"name", name}, {"base_model", whole.parent_path().string()}, {"base", base}});
+    console.err << fmt::format("adapter {}: {}", name, file) << std::endl;
+  } catch (const base::Error& refused) {
+    if (refused.code() != base::ErrorCode::kConflict) {
+      throw;
+    }
+    console.err << fmt::format("adapter {} is registered already", name) << std::endl;
+  }
+  return name;
+}
+
 std::string shown_seconds(const Json& seconds) {
   return seconds.is_number() ? duration_text(seconds.get<double>())
                              : "unknown: no job of this model has run here";
@@ -241,7 +279,7 @@ std::string register_data(HubClient& client, Console& console, const std::string
         base::ErrorCode::kNotFound,
         fmt::format("--data {}: neither a file nor a registered data set", data));
   }
-  const std::string name = dataset_name(file);
+  const std::string name = content_name(file.stem().string(), file);
   try {
     const Json dataset = client.upload("/datasets", name, file);
     const auto rows = base::JsonReader(dataset).optional_int("rows", 0, INT64_MAX);
@@ -271,7 +309,9 @@ int train_command(HubClient& client, Console& console, const TrainOptions& optio
   for (const std::string& note : config.notes) {
     console.err << "note: " << note << std::endl;
   }
-  body["model"] = registered_model(client, *config.model);
+  const std::string model = registered_model(client, *config.model);
+  body["model"] =
+      config.adapter_file ? register_adapter(client, console, model, *config.adapter_file) : model;
   body["dataset"] = register_data(client, console, *config.data);
   if (options.dry_run) {
     body["dry_run"] = true;

@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "core/model_config/conversion_estimate.h"
+#include "core/model_config/text_part.h"
 #include "core/models/language_model.h"
 #include "core/tensor/ops.h"
 #include "core/text/tokenizer.h"
@@ -81,7 +82,7 @@ Json ConversionCheck::compare(const std::filesystem::path& folder) const {
 
 bool ConversionCheck::fits(const std::filesystem::path& folder) const {
   const auto config = model_config::ModelConfig::load(folder);
-  const auto files = model_config::read_weight_files(folder);
+  const auto files = model_config::read_text_weights(folder, config);
   const std::uint64_t weights = tensor::default_device_is_gpu() ? model_config::tensor_bytes(files)
                                                                 : model_config::loaded_bytes(files);
   const std::uint64_t needed = model_config::check_bytes(config, weights);

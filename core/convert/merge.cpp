@@ -94,7 +94,7 @@ class Merge {
  public:
   Merge(const fs::path& base_folder, const Trained& trained, bool dequantize)
       : config_(model_config::ModelConfig::load(base_folder)),
-        weights_(base_folder),
+        weights_(base_folder, config_),
         trained_(trained),
         dequantize_(dequantize) {
     for (const TensorInfo* tensor : weights_.tensors()) {

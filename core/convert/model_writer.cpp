@@ -179,6 +179,7 @@ void write_documents(
       base::parse_json(base::read_file(source / "config.json"), "config.json");
   SortedJson sorted(config);
   sorted.erase("_name_or_path");
+  sorted.erase("vision_config");  // whose weights are not written
   sorted.erase("quantization");
   sorted.erase("quantization_config");
   if (!quantization.is_null()) {

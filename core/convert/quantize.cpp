@@ -44,7 +44,11 @@ std::optional<mx::Dtype> target_dtype(
     return dtype_named(*asked);
   }
   const Json config = base::parse_json(base::read_file(folder / "config.json"), "config.json");
-  const auto stated = base::JsonReader(config).optional_string("torch_dtype");
+  const base::JsonReader reader(config);
+  auto stated = reader.optional_string("torch_dtype");
+  if (const Json* text = reader.optional_object("text_config"); text != nullptr && !stated) {
+    stated = base::JsonReader(*text, "text_config").optional_string("dtype");
+  }
   return stated ? dtype_named(*stated) : std::nullopt;
 }
 
@@ -97,7 +101,7 @@ class Conversion {
  public:
   Conversion(const fs::path& source, const model_config::QuantizeParams& params)
       : config_(model_config::ModelConfig::load(source)),
-        weights_(source),
+        weights_(source, config_),
         dtype_(target_dtype(params.dtype, source)),
         plan_(with_routers(params, config_), matrix_paths(), config_.num_hidden_layers),
         quantization_(as_json(params.quantization)) {

@@ -1,11 +1,13 @@
 #include "core/convert/weight_folder.h"
 
+#include "core/model_config/text_part.h"
 #include "core/tensor/ops.h"
 
 namespace hub::convert {
 
-WeightFolder::WeightFolder(const std::filesystem::path& folder)
-    : files_(model_config::read_weight_files(folder)) {
+WeightFolder::WeightFolder(
+    const std::filesystem::path& folder, const model_config::ModelConfig& config)
+    : files_(model_config::read_text_weights(folder, config)) {
   for (const auto& [tensor, file] : model_config::tensors_by_name(files_)) {
     tensors_.push_back(tensor);
     places_[tensor->name] = {tensor, file};
@@ -18,12 +20,12 @@ const model_config::TensorInfo* WeightFolder::find(const std::string& name) cons
 }
 
 mx::array WeightFolder::take(const std::string& name) {
-  const auto& file = *places_.at(name).file;
-  auto opened = opened_.find(file.string());
+  const auto& [tensor, file] = places_.at(name);
+  auto opened = opened_.find(file->string());
   if (opened == opened_.end()) {
-    opened = opened_.emplace(file.string(), tensor::load_safetensors(file)).first;
+    opened = opened_.emplace(file->string(), tensor::load_safetensors(*file)).first;
   }
-  mx::array array = opened->second.extract(name).mapped();
+  mx::array array = opened->second.extract(tensor->name_in_file()).mapped();
   array.eval();
   return array;
 }

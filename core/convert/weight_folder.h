@@ -7,6 +7,7 @@
 
 #include <mlx/array.h>
 
+#include "core/model_config/model_config.h"
 #include "core/model_config/weight_files.h"
 
 namespace hub::convert {
@@ -16,8 +17,8 @@ namespace mx = mlx::core;
 // The tensors of a model folder, read one at a time. Belongs to the thread that owns MLX.
 class WeightFolder {
  public:
-  // Reads headers only. Throws as model_config::read_weight_files().
-  explicit WeightFolder(const std::filesystem::path& folder);
+  // Reads headers only; `config` is the folder's. Throws as model_config::read_text_weights().
+  WeightFolder(const std::filesystem::path& folder, const model_config::ModelConfig& config);
 
   // In name order.
   [[nodiscard]] const std::vector<const model_config::TensorInfo*>& tensors() const {

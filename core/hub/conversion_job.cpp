@@ -13,7 +13,7 @@
 #include "core/hub/local_model.h"
 #include "core/model_config/conversion_estimate.h"
 #include "core/model_config/memory_estimate.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
@@ -40,7 +40,7 @@ class ConversionJob final : public JobKind {
     const JobModel model = job_model(services_, job);
     const fs::path folder = services_.artifacts.absolute(model.base.folder);
     const auto config = model_config::ModelConfig::load(folder);
-    const auto files = model_config::read_weight_files(folder);
+    const auto files = model_config::read_text_weights(folder, config);
     const std::uint64_t parameters = model_config::parameter_count(config, files);
     check_disk(output_folder, written_bytes(params, parameters, files));
 

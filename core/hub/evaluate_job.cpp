@@ -6,7 +6,7 @@
 #include "core/hub/job_kind.h"
 #include "core/model_config/evaluate_params.h"
 #include "core/model_config/memory_estimate.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
@@ -29,7 +29,7 @@ class EvaluateJob final : public JobKind {
     const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
     const auto config = model_config::ModelConfig::load(base_folder);
     const std::uint64_t weight_bytes =
-        model_config::loaded_bytes(model_config::read_weight_files(base_folder));
+        model_config::loaded_bytes(model_config::read_text_weights(base_folder, config));
 
     // Without gradients only weights, one batch's logits and activations are held: far below a
     // training step of the same shape. Answering keeps keys and values instead.

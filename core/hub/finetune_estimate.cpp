@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/data/packing.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
@@ -32,7 +32,8 @@ FinetuneEstimate::FinetuneEstimate(
     const FinetuneParams& params,
     model_config::Activations activations)
     : config_(model_config::ModelConfig::load(base_folder)),
-      weight_bytes_(model_config::loaded_bytes(model_config::read_weight_files(base_folder))),
+      weight_bytes_(
+          model_config::loaded_bytes(model_config::read_text_weights(base_folder, config_))),
       rows_(row_sizes(rows, params)),
       activations_(activations) {}
 

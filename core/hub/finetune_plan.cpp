@@ -1,7 +1,6 @@
 #include "core/hub/finetune_plan.h"
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 #include "core/data/packing.h"
@@ -9,13 +8,12 @@
 #include "core/hub/finetune_estimate.h"
 #include "core/hub/finetune_rows.h"
 #include "core/model_config/conversion_estimate.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
 
 using model_config::FinetuneParams;
-
-constexpr std::uint64_t kStepsAnEpoch = 16;  // train/batch_size.cpp leaves at least so many
 
 std::uint64_t ceil_div(std::uint64_t a, std::uint64_t b) {
   return (a + b - 1) / b;
@@ -55,10 +53,7 @@ Batches automatic_batches(
     FinetuneParams params,
     std::uint64_t all_rows,
     std::uint64_t limit_bytes) {
-  const auto ranks = static_cast<std::uint64_t>(params.data_parallel);
-  const auto wanted = static_cast<int>(std::bit_floor(
-      std::clamp<std::uint64_t>(
-          all_rows / kStepsAnEpoch / ranks, 1, model_config::kLargestAutomaticBatch)));
+  const int wanted = model_config::automatic_batch(all_rows, params.data_parallel);
   int chosen = 1;
   while (chosen < wanted) {
     params.batch_size = chosen * 2;
@@ -107,7 +102,7 @@ FinetunePlan plan_finetune(
       an_epoch > 0 ? static_cast<double>(plan.steps) / static_cast<double>(an_epoch) : 0.0;
   const auto config = model_config::ModelConfig::load(base_folder);
   plan.parameters =
-      model_config::parameter_count(config, model_config::read_weight_files(base_folder));
+      model_config::parameter_count(config, model_config::read_text_weights(base_folder, config));
   plan.trainable_parameters = model_config::trained_parameters(config, params);
   return plan;
 }

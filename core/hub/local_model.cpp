@@ -9,7 +9,7 @@
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/tensor_check.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
@@ -66,7 +66,7 @@ registry::NewVersion describe_local_model(
         {"mode", config.quantization->mode}};
   }
   const std::uint64_t weight_bytes =
-      model_config::loaded_bytes(model_config::read_weight_files(folder));
+      model_config::loaded_bytes(model_config::read_text_weights(folder, config));
   described["context_length"] = config.max_position_embeddings;
   described["chat_template"] = !model_config::chat_template_text(folder).empty();
   described["vocabulary_size"] = config.vocab_size;

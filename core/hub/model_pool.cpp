@@ -12,7 +12,7 @@
 #include "core/base/ids.h"
 #include "core/hub/process_info.h"
 #include "core/model_config/memory_estimate.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -112,7 +112,7 @@ std::shared_ptr<EngineProcess> ModelPool::ready_engine(const ServedModel& model)
 std::uint64_t ModelPool::needed_bytes(const ServedModel& model) const {
   const auto config = model_config::ModelConfig::load(model.base_folder);
   const std::uint64_t weight_bytes =
-      model_config::loaded_bytes(model_config::read_weight_files(model.base_folder));
+      model_config::loaded_bytes(model_config::read_text_weights(model.base_folder, config));
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
       std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));

@@ -17,7 +17,7 @@
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/model_config.h"
 #include "core/model_config/tensor_check.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::hub {
 namespace {
@@ -340,7 +340,7 @@ void PullPlanner::estimate(PullPlan& plan, hf::Client& client) const {
     const auto config = model_config::ModelConfig::load(scratch.path());
     plan.memory_required_bytes = model_config::serving_bytes(
         config,
-        model_config::loaded_bytes(model_config::read_weight_files(scratch.path())),
+        model_config::loaded_bytes(model_config::read_text_weights(scratch.path(), config)),
         kUsualContextTokens);
   } catch (const Error& error) {
     // The person knows the repository, not our folder.

@@ -51,11 +51,11 @@ class AdapterCheck {
               base_.num_hidden_layers));
     }
     check_layers();
-    if (names("model.embed_tokens")) {
-      check_module("model.embed_tokens", base_.vocab_size, base_.hidden_size, base_.vocab_size);
+    if (const auto table = base_.path("model.embed_tokens"); names(table)) {
+      check_module(table, base_.vocab_size, base_.hidden_size, base_.vocab_size);
     }
-    if (names("lm_head") && !base_.tie_word_embeddings) {
-      check_module("lm_head", base_.hidden_size, base_.vocab_size, base_.vocab_size);
+    if (const auto head = base_.path("lm_head"); names(head) && !base_.tie_word_embeddings) {
+      check_module(head, base_.hidden_size, base_.vocab_size, base_.vocab_size);
     }
     if (known_.empty()) {
       problems_.emplace_back("adapter_config.json names no layer of this model");
@@ -112,7 +112,7 @@ class AdapterCheck {
     const int first = adapter_.num_layers > 0 ? std::max(layers - adapter_.num_layers, 0) : 0;
     for (int layer = 0; layer < layers; ++layer) {
       for (const LinearShape& linear : layer_shape(base_, layer).linears) {
-        const std::string path = fmt::format("model.layers.{}.{}", layer, linear.name);
+        const std::string path = fmt::format("{}.{}", base_.layer_path(layer), linear.name);
         const bool by_name = layer >= first && (!adapter_.keys || names(linear.name));
         if (!by_name && !names(path)) {
           continue;

@@ -14,7 +14,7 @@
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
 #include "core/model_config/adapter_config.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::model_config {
 namespace {
@@ -252,7 +252,7 @@ std::string chat_template_text(const std::filesystem::path& folder) {
 
 std::string content_digest(const std::filesystem::path& folder, const DigestProgress& progress) {
   const ModelConfig config = ModelConfig::load(folder);
-  const auto files = read_weight_files(folder);
+  const auto files = read_text_weights(folder, config);
   Digest digest(progress);
   digest.text("mlx-hub model 1");
   for (const auto& [tensor, file] : tensors_by_name(files)) {

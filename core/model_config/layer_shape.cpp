@@ -253,7 +253,7 @@ LayerShape outer_shape(const ModelConfig& config) {
 
 bool is_dropped(const ModelConfig& config, const std::string& tensor) {
   const auto has = [&](std::string_view part) { return tensor.find(part) != std::string::npos; };
-  if (config.tie_word_embeddings && tensor.starts_with("lm_head.")) {
+  if (config.tie_word_embeddings && tensor.starts_with(config.path("lm_head."))) {
     return true;
   }
   if (config.linear_attention) {
@@ -269,11 +269,7 @@ bool is_dropped(const ModelConfig& config, const std::string& tensor) {
       return true;
     }
   }
-  int layer = -1;
-  constexpr std::string_view prefix = "model.layers.";
-  if (tensor.starts_with(prefix)) {
-    std::from_chars(tensor.data() + prefix.size(), tensor.data() + tensor.size(), layer);
-  }
+  const int layer = config.layer_of(tensor).value_or(-1);
   const bool keys_or_values =
       has(".self_attn.k_proj") || has(".self_attn.v_proj") || has(".self_attn.k_norm");
   return keys_or_values && layer >= 0 && layer < config.num_hidden_layers &&

@@ -1,6 +1,7 @@
 #include "core/model_config/memory_estimate.h"
 
 #include <algorithm>
+#include <bit>
 #include <string>
 #include <string_view>
 
@@ -112,7 +113,8 @@ Adapted adapted_of(const LayerShape& layer, const FinetuneParams& params) {
 
 // True when the output head gets a gradient: the loss then holds the logits of all rows.
 bool trains_head(const ModelConfig& config, const FinetuneParams& params) {
-  const char* head = config.tie_word_embeddings ? "model.embed_tokens" : "lm_head";
+  const std::string head =
+      config.path(config.tie_word_embeddings ? "model.embed_tokens" : "lm_head");
   return params.target_modules && is_target(params, head);
 }
 
@@ -121,7 +123,7 @@ std::uint64_t outer_factors(const ModelConfig& config, const FinetuneParams& par
   const Widths w(config);
   std::uint64_t factors = 0;
   for (const std::string_view name : {"model.embed_tokens", "lm_head"}) {
-    if (!params.target_modules || !is_target(params, name)) {
+    if (!params.target_modules || !is_target(params, config.path(name))) {
       continue;
     }
     const std::uint64_t magnitudes = params.method == "dora" ? w.V : 0;
@@ -156,6 +158,12 @@ AdaptedLayers adapted_layers(
 }
 
 }  // namespace
+
+int automatic_batch(std::uint64_t rows, int ranks) {
+  constexpr std::uint64_t steps_an_epoch = 16;
+  return static_cast<int>(std::bit_floor(
+      std::clamp<std::uint64_t>(rows / steps_an_epoch / u64(ranks), 1, kLargestAutomaticBatch)));
+}
 
 int loss_chunk_rows(int vocab_size, Activations activations) {
   const int elements = activations == Activations::kHalf ? 2 * kLogitsAtOnce : kLogitsAtOnce;

@@ -21,6 +21,9 @@ std::uint64_t serving_bytes(
 
 // With an automatic batch size a training takes at most so many rows at once.
 inline constexpr int kLargestAutomaticBatch = 8;
+// That of `auto` where memory is no bound: the largest power of two with which an epoch of `rows`
+// rows still has 16 steps of `ranks` processes, at most the above.
+int automatic_batch(std::uint64_t rows, int ranks);
 
 // The largest batch of a training.
 struct BatchTokens {

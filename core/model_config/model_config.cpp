@@ -1,6 +1,7 @@
 #include "core/model_config/model_config.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/model_config/config_fields.h"
 #include "core/model_config/family_config.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::model_config {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
+constexpr std::string_view kLayers = "model.layers.";
 constexpr std::uint64_t kFileLimit = 16U << 20U;  // bytes
 
 const FamilyConfig& family_of(const Fields& fields) {
@@ -25,9 +28,11 @@ const FamilyConfig& family_of(const Fields& fields) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,
         fmt::format(
-            "config.json: the architecture '{}' is not supported; supported are: {}",
+            "config.json: the architecture '{}' is not supported; supported are: {}, and the text "
+            "of {}",
             type,
-            fmt::join(known_model_types(), ", ")),
+            fmt::join(known_model_types(), ", "),
+            fmt::join(known_whole_types(), ", ")),
         "model_type",
         "unsupported_architecture");
   }
@@ -101,6 +106,19 @@ std::optional<Quantization> ModelConfig::quantization_of(const std::string& path
   return found == quantization_overrides.end() ? quantization : std::optional(found->second);
 }
 
+std::string ModelConfig::layer_path(int layer) const {
+  return fmt::format("{}{}{}", prefix, kLayers, layer);
+}
+
+std::optional<int> ModelConfig::layer_of(std::string_view name) const {
+  int layer = -1;
+  const std::string start = path(kLayers);
+  if (name.starts_with(start)) {
+    std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
+  }
+  return layer < 0 ? std::nullopt : std::optional(layer);
+}
+
 int ModelConfig::window_of(int layer) const {
   const bool slides = !layer_types.empty() &&
                       layer_types.at(static_cast<std::size_t>(layer)) == LayerType::kSliding;
@@ -140,10 +158,12 @@ int ModelConfig::key_value_layer_of(int layer) const {
 
 ModelConfig ModelConfig::from_json(const Json& json) {
   try {
-    Fields fields(json);
+    const std::optional<Json> inner = text_config_of(json);
+    Fields fields(inner ? *inner : json);
     const FamilyConfig& family = family_of(fields);
     ModelConfig config;
     config.model_type = family.model_type;
+    config.prefix = inner ? kTextPrefix : "";
     family.set_defaults(config);
     read_shape(config, fields);
     config.max_position_embeddings = fields.optional_int("max_position_embeddings", 1, kMaxContext)

@@ -25,6 +25,8 @@ struct Quantization {
 // config.json as this project understands it. Field names follow transformers' LlamaConfig.
 struct ModelConfig {
   std::string model_type;
+  std::string prefix;  // before every module path: of the text model in a folder that also has
+                       // other parts (text_part.h); else empty
   int hidden_size = 0;
   int intermediate_size = 0;
   int num_hidden_layers = 0;
@@ -111,6 +113,15 @@ struct ModelConfig {
   // What config.json says of the module at `path`; nullopt when the model has none or exempts it.
   // The tensors have the last word where config.json names no path: see models/weights.h.
   [[nodiscard]] std::optional<Quantization> quantization_of(const std::string& path) const;
+
+  // "model.norm" and the like as a module path of this model.
+  [[nodiscard]] std::string path(std::string_view module) const {
+    return prefix + std::string(module);
+  }
+  // "model.layers.3"
+  [[nodiscard]] std::string layer_path(int layer) const;
+  // The reverse: the layer that a module or tensor is in; nullopt for what is outside of layers.
+  [[nodiscard]] std::optional<int> layer_of(std::string_view name) const;
 
   // What of the above holds for one layer; 0: the layer sees everything before.
   [[nodiscard]] int window_of(int layer) const;

@@ -52,9 +52,6 @@ void set_qwen3_5_defaults(ModelConfig& config) {
 }
 
 void read_qwen3_5(ModelConfig& config, Fields& fields) {
-  if (fields.reader().has("text_config")) {
-    fields.complain("'text_config' belongs to a model that also sees images: only texts are read");
-  }
   if (fields.optional_int("num_experts", 0, kMaxWidth).value_or(0) > 0) {
     fields.complain("'num_experts' must be 0 or absent");
   }

@@ -15,7 +15,11 @@ struct TensorInfo {
   std::vector<std::int64_t> shape;  // empty: a scalar
   std::uint64_t begin = 0;          // bytes [begin, end) of the file, row-major, little-endian
   std::uint64_t end = 0;
+  std::string stored_name{};  // in the file, where `name` is another (text_part.h); empty: `name`
 
+  [[nodiscard]] const std::string& name_in_file() const {
+    return stored_name.empty() ? name : stored_name;
+  }
   [[nodiscard]] std::uint64_t bytes() const { return end - begin; }
   // "[3, 64] F32", for messages.
   [[nodiscard]] std::string describe() const;

@@ -1,7 +1,6 @@
 #include "core/model_config/tensor_check.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,13 +11,13 @@
 #include "core/base/error.h"
 #include "core/model_config/layer_shape.h"
 #include "core/model_config/quantization.h"
+#include "core/model_config/text_part.h"
 
 namespace hub::model_config {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
 
-constexpr std::string_view kLayers = "model.layers.";
 constexpr std::size_t kMostNamed = 100;  // problems in one message
 
 bool is_float(const std::string& dtype) {
@@ -39,15 +38,6 @@ std::string_view wanted(Kind kind) {
   return kind == Kind::kFloats ? "of floats" : kind == Kind::kWords ? "U32" : "U8";
 }
 
-// "model.layers.3.…" → 3.
-std::optional<int> layer_of(const std::string& tensor) {
-  int layer = -1;
-  if (tensor.starts_with(kLayers)) {
-    std::from_chars(tensor.data() + kLayers.size(), tensor.data() + tensor.size(), layer);
-  }
-  return layer < 0 ? std::nullopt : std::optional(layer);
-}
-
 // Takes the tensors that a model needs one by one; what is left belongs to nobody.
 class TensorCheck {
  public:
@@ -59,9 +49,9 @@ class TensorCheck {
 
   std::vector<std::string> run() {
     const std::int64_t layers = count_layers();
-    matrix("model.embed_tokens", config_.vocab_size, config_.hidden_size);
+    matrix(config_.path("model.embed_tokens"), config_.vocab_size, config_.hidden_size);
     for (int layer = 0; layer < config_.num_hidden_layers && layer < layers; ++layer) {
-      const std::string path = fmt::format("{}{}.", kLayers, layer);
+      const std::string path = config_.layer_path(layer) + ".";
       const LayerShape shape = layer_shape(config_, layer);
       for (const LinearShape& each : shape.linears) {
         linear(path + each.name, each);
@@ -75,14 +65,14 @@ class TensorCheck {
     }
     const LayerShape outer = outer_shape(config_);
     for (const LinearShape& each : outer.linears) {
-      linear(each.name, each);
+      linear(config_.path(each.name), each);
     }
     for (const TensorShape& tensor : outer.others) {
-      floats(tensor.name, tensor.shape);
+      floats(config_.path(tensor.name), tensor.shape);
     }
-    floats("model.norm.weight", {config_.hidden_size});
+    floats(config_.path("model.norm.weight"), {config_.hidden_size});
     if (!config_.tie_word_embeddings) {
-      matrix("lm_head", config_.vocab_size, config_.hidden_size);
+      matrix(config_.path("lm_head"), config_.vocab_size, config_.hidden_size);
     }
     name_the_rest();
     return std::move(problems_);
@@ -93,7 +83,7 @@ class TensorCheck {
   std::int64_t count_layers() {
     std::int64_t count = 0;
     for (const auto& [name, tensor] : left_) {
-      count = std::max(count, std::int64_t{layer_of(name).value_or(-1)} + 1);
+      count = std::max(count, std::int64_t{config_.layer_of(name).value_or(-1)} + 1);
     }
     if (count != config_.num_hidden_layers) {
       problems_.push_back(
@@ -102,7 +92,7 @@ class TensorCheck {
               config_.num_hidden_layers,
               count));
       std::erase_if(left_, [this](const auto& entry) {
-        return layer_of(entry.first).value_or(-1) >= config_.num_hidden_layers;
+        return config_.layer_of(entry.first).value_or(-1) >= config_.num_hidden_layers;
       });
     }
     return count;
@@ -259,7 +249,8 @@ void check_model_folder(const std::filesystem::path& folder) {
     }
   };
   const auto config = attempt([&] { return ModelConfig::load(folder); });
-  const auto files = attempt([&] { return read_weight_files(folder); });
+  const auto files = attempt(
+      [&] { return config ? read_text_weights(folder, *config) : read_weight_files(folder); });
   if (config && files) {
     for (std::string& problem : tensor_problems(*config, *files)) {
       problems.push_back(std::move(problem));

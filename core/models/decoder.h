@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
 #include <mlx/array.h>
 #include <mlx/ops.h>
 
@@ -28,16 +27,18 @@ class Decoder final : public LanguageModel {
   // Takes its tensors from `weights` and calls finish().
   Decoder(const model_config::ModelConfig& config, Weights weights)
       : config_(config),
-        embed_tokens_(
-            weights.embedding("model.embed_tokens", config.vocab_size, config.hidden_size)),
-        norm_(weights.rms_norm("model.norm", config.hidden_size, config.rms_norm_eps)) {
+        embed_tokens_(weights.embedding(
+            config.path("model.embed_tokens"), config.vocab_size, config.hidden_size)),
+        norm_(
+            weights.rms_norm(config.path("model.norm"), config.hidden_size, config.rms_norm_eps)) {
     layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
     for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
       traced_.push_back(weights.traced(prefix_of(layer)));
       layers_.emplace_back(config, weights, layer);
     }
     if (!config.tie_word_embeddings) {
-      lm_head_ = weights.linear("lm_head", config.hidden_size, config.vocab_size, false);
+      lm_head_ =
+          weights.linear(config.path("lm_head"), config.hidden_size, config.vocab_size, false);
     }
     weights.finish();
     weight_bytes_ = weights.bytes();
@@ -95,7 +96,7 @@ class Decoder final : public LanguageModel {
  private:
   using Arrays = std::unordered_map<std::string, mx::array>;  // by name
 
-  static std::string prefix_of(int layer) { return fmt::format("model.layers.{}.", layer); }
+  [[nodiscard]] std::string prefix_of(int layer) const { return config_.layer_path(layer) + "."; }
 
   // The block as a function of its arrays: a traced one is made anew from those that it is given,
   // the others are copied, which copies no values. So it may be called when the model is gone.

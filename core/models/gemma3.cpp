@@ -4,7 +4,6 @@
 
 #include <utility>
 
-#include <fmt/format.h>
 #include <mlx/ops.h>
 
 #include "core/models/attention.h"
@@ -30,7 +29,7 @@ mx::array clip_residual(const mx::array& x, const mx::array& y) {
 class TransformerBlock {
  public:
   TransformerBlock(const ModelConfig& config, Weights& weights, int layer)
-      : TransformerBlock(config, weights, layer, fmt::format("model.layers.{}", layer)) {}
+      : TransformerBlock(config, weights, layer, config.layer_path(layer)) {}
 
   // x [rows, hidden_size] -> same
   mx::array operator()(const mx::array& x, const Attend& attend, nn::AdapterSpans adapters) const {

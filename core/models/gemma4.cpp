@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
 #include <mlx/ops.h>
 
 #include "core/models/attention.h"
@@ -192,7 +191,7 @@ class LayerInput {
 class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, Weights& weights, int layer)
-      : DecoderLayer(config, weights, layer, fmt::format("model.layers.{}", layer)) {}
+      : DecoderLayer(config, weights, layer, config.layer_path(layer)) {}
 
   // x [rows, hidden_size], input [rows, layer_input_size] where the model has such inputs -> as x.
   // `kept` holds one entry a layer.
@@ -268,11 +267,16 @@ class LayerInputs {
       : layers_(config.num_hidden_layers),
         width_(config.gemma4->layer_input_size),
         embed_tokens_per_layer_(weights.embedding(
-            "model.embed_tokens_per_layer", config.gemma4->layer_vocab_size, layers_ * width_)),
+            config.path("model.embed_tokens_per_layer"),
+            config.gemma4->layer_vocab_size,
+            layers_ * width_)),
         per_layer_model_projection_(weights.linear(
-            "model.per_layer_model_projection", config.hidden_size, layers_ * width_, false)),
-        per_layer_projection_norm_(
-            weights.rms_norm("model.per_layer_projection_norm", width_, config.rms_norm_eps)) {}
+            config.path("model.per_layer_model_projection"),
+            config.hidden_size,
+            layers_ * width_,
+            false)),
+        per_layer_projection_norm_(weights.rms_norm(
+            config.path("model.per_layer_projection_norm"), width_, config.rms_norm_eps)) {}
 
   // tokens [rows] int32, h [rows, hidden_size] -> [rows, layers * width]
   mx::array operator()(const mx::array& tokens, const mx::array& h) const {
@@ -302,9 +306,9 @@ class Gemma4 final : public LanguageModel {
  public:
   Gemma4(const ModelConfig& config, Weights weights)
       : config_(config),
-        embed_tokens_(
-            weights.embedding("model.embed_tokens", config.vocab_size, config.hidden_size)),
-        norm_(norm(config, weights, "model.norm")) {
+        embed_tokens_(weights.embedding(
+            config.path("model.embed_tokens"), config.vocab_size, config.hidden_size)),
+        norm_(norm(config, weights, config.path("model.norm"))) {
     layers_.reserve(static_cast<std::size_t>(config.num_hidden_layers));
     for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
       layers_.emplace_back(config, weights, layer);
@@ -313,7 +317,8 @@ class Gemma4 final : public LanguageModel {
       layer_inputs_.emplace(config, weights);
     }
     if (!config.tie_word_embeddings) {
-      lm_head_ = weights.linear("lm_head", config.hidden_size, config.vocab_size, false);
+      lm_head_ =
+          weights.linear(config.path("lm_head"), config.hidden_size, config.vocab_size, false);
     }
     weights.finish();
     weight_bytes_ = weights.bytes();

@@ -11,7 +11,7 @@
 #include "core/base/file.h"
 #include "core/model_config/adapter_config.h"
 #include "core/model_config/safetensors_header.h"
-#include "core/model_config/weight_files.h"
+#include "core/model_config/text_part.h"
 #include "core/models/weights.h"
 #include "core/tensor/ops.h"
 
@@ -29,14 +29,15 @@ bool is_packing(const std::string& name) {
 
 ModelTensors load_tensors(const std::filesystem::path& folder) {
   ModelTensors result{model_config::ModelConfig::load(folder), {}};
-  for (const auto& file : model_config::read_weight_files(folder)) {
-    for (auto& [name, stored] : tensor::load_safetensors(file.path)) {
-      mx::array array = stored;
-      if (!is_packing(name)) {
+  for (const auto& file : model_config::read_text_weights(folder, result.config)) {
+    auto stored = tensor::load_safetensors(file.path);
+    for (const auto& info : file.header.tensors) {
+      mx::array array = stored.extract(info.name_in_file()).mapped();
+      if (!is_packing(info.name)) {
         array = tensor::astype(array, tensor::compute_dtype(array.dtype()));
       }
       array.eval();
-      result.arrays.insert_or_assign(name, std::move(array));
+      result.arrays.insert_or_assign(info.name, std::move(array));
     }
   }
   return result;

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include <fmt/format.h>
 #include <mlx/ops.h>
 
 #include "core/models/attention.h"
@@ -131,7 +130,7 @@ class GatedDeltaNet {
 class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, Weights& weights, int layer)
-      : DecoderLayer(config, weights, layer, fmt::format("model.layers.{}", layer)) {}
+      : DecoderLayer(config, weights, layer, config.layer_path(layer)) {}
 
   // x [rows, hidden_size] -> same
   mx::array operator()(const mx::array& x, const Attend& attend, nn::AdapterSpans adapters) const {
@@ -177,7 +176,8 @@ std::unique_ptr<LanguageModel> make_qwen3_5(const ModelConfig& config, Weights w
   ModelConfig own = config;
   const auto& shape = *own.linear_attention;
   if (weights.has(
-          "model.layers.0.linear_attn.conv1d.weight", {shape.channels(), 1, shape.kernel})) {
+          config.layer_path(0) + ".linear_attn.conv1d.weight",
+          {shape.channels(), 1, shape.kernel})) {
     own.norm_offset = 1.0F;
     weights.set_norm_offset(own.norm_offset);
   }

@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
 #include <mlx/array.h>
 #include <mlx/ops.h>
 
@@ -21,7 +20,7 @@ template <class Attention, class Mlp>
 class TransformerBlock {
  public:
   TransformerBlock(const model_config::ModelConfig& config, Weights& weights, int layer)
-      : TransformerBlock(config, weights, layer, fmt::format("model.layers.{}", layer)) {}
+      : TransformerBlock(config, weights, layer, config.layer_path(layer)) {}
 
   // x [rows, hidden_size] -> same
   mx::array operator()(const mx::array& x, const Attend& attend, nn::AdapterSpans adapters) const {

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/model_config/layer_shape.h"
 #include "core/model_config/quantization.h"
+#include "core/model_config/text_part.h"
 #include "core/tensor/ops.h"
 
 namespace hub::models {
@@ -41,7 +42,7 @@ bool own_kernel_takes(int group_size, int bits) {
 Weights::Weights(const std::filesystem::path& folder, const model_config::ModelConfig& config)
     : folder_(folder),
       config_(config),
-      files_(model_config::read_weight_files(folder)),
+      files_(model_config::read_text_weights(folder, config)),
       norm_offset_(config.norm_offset) {
   for (const auto& file : files_) {
     for (const TensorInfo& tensor : file.header.tensors) {
@@ -77,11 +78,12 @@ const TensorInfo* Weights::find(const std::string& name) const {
 // The array of a tensor that find() has found; it is then used up.
 mx::array Weights::load(const std::string& name) {
   const auto file = unused_.extract(name).mapped();
+  const std::string& stored = file->header.find(name)->name_in_file();
   auto opened = opened_.find(file->path.string());
   if (opened == opened_.end()) {
     opened = opened_.emplace(file->path.string(), tensor::load_safetensors(file->path)).first;
   }
-  return opened->second.extract(name).mapped();
+  return opened->second.extract(stored).mapped();
 }
 
 mx::array Weights::tensor(

@@ -28,7 +28,7 @@ namespace mx = mlx::core;
 class Weights {
  public:
   // Checks every header; nothing is read by MLX yet. Throws kUnprocessable as
-  // model_config::read_weight_files() does.
+  // model_config::read_text_weights() does.
   Weights(const std::filesystem::path& folder, const model_config::ModelConfig& config);
 
   // The arrays of a model by name, taken as they are: evaluated, or traced by a gradient function.

@@ -1,7 +1,6 @@
 #include "core/train/batch_size.h"
 
 #include <algorithm>
-#include <bit>
 
 #include <fmt/format.h>
 
@@ -10,8 +9,6 @@
 
 namespace hub::train {
 namespace {
-
-constexpr std::size_t kStepsAnEpoch = 16;
 
 double mebibytes(std::uint64_t bytes) {
   return static_cast<double>(bytes) / (1024.0 * 1024.0);
@@ -76,11 +73,7 @@ BatchSizeChoice choose_batch_size(
   const auto fits = [&](int batch_size) {
     return memory_limit_bytes == 0 || estimate(batch_size) <= memory_limit_bytes;
   };
-  const auto wanted = static_cast<int>(std::bit_floor(
-      std::clamp<std::size_t>(
-          rows.count() / kStepsAnEpoch / static_cast<std::size_t>(params.data_parallel),
-          1,
-          static_cast<std::size_t>(model_config::kLargestAutomaticBatch))));
+  const int wanted = model_config::automatic_batch(rows.count(), params.data_parallel);
   int chosen = params.batch_size.value_or(earlier.value_or(1));
   if (!params.batch_size && !earlier) {
     while (chosen < wanted && fits(chosen * 2)) {

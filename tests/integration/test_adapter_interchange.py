@@ -13,6 +13,7 @@ import mlx_lm.utils
 import numpy
 import pytest
 from package_files import cache_folder
+from support.whole_models import WHOLES, make_whole_model
 from tiny_models import TinyShape, make_tiny_model
 
 # MLX, mlx-lm and NumPy are only partly typed.
@@ -121,6 +122,28 @@ def test_mlx_lm_loads_the_result_of_every_method(
     assert config["fine_tune_type"] == method
     names = mx.load(str(adapter / "adapters.safetensors"))
     assert len({name.rpartition(".")[0] for name in names}) == modules
+
+    measured: dict[str, Any] = {**specification, "kind": "evaluate", "params": {}}
+    base = run_job(build_dir, tmp_path, measured)
+    ours = run_job(build_dir, tmp_path, {**measured, "adapter": {"folder": str(adapter)}})
+    assert ours["loss"] < base["loss"] - 0.05  # it has learnt
+    assert mlx_lm_loss(adapter, model) == pytest.approx(ours["loss"], abs=1e-4)
+
+
+@pytest.mark.parametrize("model_type", WHOLES)
+def test_mlx_lm_loads_what_was_trained_on_the_text_of_a_model_that_also_sees(
+    build_dir: Path, tmp_path: Path, model_type: str
+) -> None:
+    model = make_whole_model(tmp_path / "whole", model_type)
+    specification = specify(tmp_path, model)
+    params = {
+        "rank": 4, "learning_rate": 5e-3, "lr_schedule": "constant", "epochs": 6, "eval_every": 0,
+        "save_every": 0,
+    }  # fmt: skip
+    trained = run_job(build_dir, tmp_path, {**specification, "kind": "finetune", "params": params})
+    adapter = Path(trained["adapter_folder"])
+    names = mx.load(str(adapter / "adapters.safetensors"))
+    assert all(name.startswith("language_model.model.layers.") for name in names)
 
     measured: dict[str, Any] = {**specification, "kind": "evaluate", "params": {}}
     base = run_job(build_dir, tmp_path, measured)

@@ -18,6 +18,7 @@ from hub_client import HubClient, HubProcess
 from package_files import cache_folder
 from support import tiny_llama
 from support.transfers import Json, run_cli
+from support.whole_models import WHOLES, make_whole_model
 
 # MLX and mlx-lm are only partly typed.
 mx: Any = mlx.core
@@ -162,6 +163,25 @@ def test_quantizing_writes_what_mlx_lm_writes(
     )
     assert result["bits_per_weight"] == pytest.approx(lm.compute_bits_per_weight(model), rel=1e-6)
     assert np.isfinite(logits(ours)).all()  # it loads there
+
+
+@pytest.mark.parametrize("model_type", WHOLES)
+def test_the_text_of_a_model_that_also_sees_is_quantized_as_by_mlx_lm(
+    build_dir: Path, tmp_path: Path, model_type: str
+) -> None:
+    source = make_whole_model(tmp_path / "source", model_type)
+    base = {"folder": str(source), "digest": "", "name": "tiny"}
+    result = run_job(build_dir, tmp_path, kind="quantize", base=base, params={"group_size": 32})
+    model, config = lm.load_model(source)
+    model, config = lm.quantize_model(model, config, 32, 4)
+    theirs = tmp_path / "theirs"
+    lm.save_model(theirs, model)
+    lm.save_config(config, theirs / "config.json")
+    ours = Path(result["model_folder"])
+    same_tensors(ours, theirs)
+    assert json.loads((ours / "config.json").read_text()) == json.loads(
+        (theirs / "config.json").read_text()
+    )
 
 
 def fuse_by_mlx_lm(source: Path, adapter: Path, folder: Path, *, dequantize: bool) -> None:

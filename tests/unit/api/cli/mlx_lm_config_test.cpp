@@ -182,7 +182,6 @@ TEST(MlxLmConfig, WhatIsNotDoneHereIsRefusedByName) {
   EXPECT_EQ(refused("train: false"), "train");
   EXPECT_EQ(refused("test: true"), "test");
   EXPECT_EQ(refused("trust_remote_code: true"), "trust_remote_code");
-  EXPECT_EQ(refused("resume_adapter_file: a.safetensors"), "resume_adapter_file");
   EXPECT_EQ(refused("hf_dataset: {path: a/b}"), "hf_dataset");
   EXPECT_EQ(refused("prompt_feature: question"), "prompt_feature");
   EXPECT_EQ(refused("prompt_feature: prompt"), "accepted");
