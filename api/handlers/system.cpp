@@ -72,6 +72,21 @@ Json heat_json(const hub::Hub& hub) {
       {"resting", heat.resting}};
 }
 
+Json traces_json(const hub::Hub& hub) {
+  const obs::SpanExporter* exporter = hub.traces.exporter();
+  if (exporter == nullptr) {
+    return nullptr;
+  }
+  const obs::SpanExporter::Counts counts = exporter->counts();
+  return {
+      {"endpoint", exporter->endpoint()},
+      {"exported_spans", counts.exported},
+      {"waiting_spans", counts.waiting},
+      {"dropped_spans", counts.dropped},
+      {"failed_spans", counts.failed},
+      {"last_error", counts.last_error.empty() ? Json(nullptr) : Json(counts.last_error)}};
+}
+
 Response system_state(hub::Hub& hub) {
   utsname machine{};
   uname(&machine);
@@ -93,6 +108,7 @@ Response system_state(hub::Hub& hub) {
         {"FAILED", counts.at(3)},
         {"CANCELLED", counts.at(4)}}},
       {"events", {{"last_seq", hub.events.last()}}},
+      {"traces", traces_json(hub)},
       // What clients may rely on; later versions switch more on.
       {"capabilities",
        {{"chat", true},

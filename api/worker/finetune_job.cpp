@@ -309,10 +309,15 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     train::save_result(adapter_folder, trained, *model, extra);
   };
   hooks.checkpoint = [&](train::TrainState state, const train::Trainable& trained) {
+    const double began = base::steady_seconds();
     state.fingerprint = fingerprint;
     checkpoints.save(state.step, trained);
     train::save_state(state_file, state);
-    emit("checkpoint", {{"step", state.step}, {"folder", checkpoints.folder().string()}});
+    emit(
+        "checkpoint",
+        {{"step", state.step},
+         {"folder", checkpoints.folder().string()},
+         {"seconds", base::steady_seconds() - began}});
   };
   if (!group.leads()) {
     follow(hooks);

@@ -191,6 +191,14 @@ std::vector<Setting> engine_settings() {
       {"temperature_limit_celsius", false, real_of(&Config::temperature_limit_celsius, 0, 150)},
       {"temperature_resume_celsius", false, real_of(&Config::temperature_resume_celsius, 0, 150)},
       {"temperature_sensor", false, path_of(&Config::temperature_sensor)},
+      {"otlp_endpoint",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         if (!v[0].empty() && !v[0].starts_with("http://") && !v[0].starts_with("https://")) {
+           refuse(s, "the URL of an OTLP/HTTP receiver, such as http://localhost:4318", v[0]);
+         }
+         c.otlp_endpoint = v[0];
+       }},
       {"log_level",
        false,
        [](Config& c, const Values& v, Source s) {

@@ -51,8 +51,9 @@ struct Config {
   double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
   double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
   std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's
-  std::string log_level = "info";            // log_level: debug, info, warning, error
-  std::string log_format = "text";           // log_format: text, json
+  std::string otlp_endpoint;       // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
+  std::string log_level = "info";  // log_level: debug, info, warning, error
+  std::string log_format = "text";  // log_format: text, json
 
   // Others than this machine can reach it.
   [[nodiscard]] bool beyond_loopback() const;

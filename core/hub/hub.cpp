@@ -176,7 +176,8 @@ Hub::Hub(Config given)
           {.pool = pool, .runner = runner, .events = events, .clock = clock},
           make_thermometer(config),
           CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
-          config.data_dir / "logs") {
+          config.data_dir / "logs"),
+      traces(events, exporter_options(config)) {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
   for (const std::string& version_id : pins.all()) {
@@ -223,6 +224,7 @@ void Hub::start() {
   runner.start();
   host_runner.start();
   housekeeper.start();
+  traces.start();
 }
 
 void Hub::stop() {
@@ -231,6 +233,7 @@ void Hub::stop() {
   housekeeper.stop();
   runner.stop();
   pool.close(config.drain_timeout_seconds);
+  traces.stop();
   try {
     audit.flush();
   } catch (const Error& error) {

@@ -20,6 +20,7 @@
 #include "core/hub/pull_plan.h"
 #include "core/hub/rank_hosts.h"
 #include "core/hub/settings.h"
+#include "core/hub/trace_feed.h"
 #include "core/hub/worker_device.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
@@ -98,6 +99,7 @@ class Hub {
   PullPlanner pulls;
   HostRunner host_runner;
   Housekeeper housekeeper;
+  TraceFeed traces;
 
  private:
   void check_settings();

@@ -153,6 +153,12 @@ void JobRun::on_leaders_event(const std::string& type, const Json& data) {
   } else if (type == "sample") {
     queue_.record_sample(options_.job_id, data);
     log(0, "info", "sample " + data.dump(-1, ' ', false, Json::error_handler_t::replace));
+  } else if (type == "checkpoint") {
+    queue_.record_checkpoint(
+        options_.job_id,
+        {{"step", reader.optional_int("step", 0, kMost).value_or(0)},
+         {"seconds", reader.optional_number("seconds", 0, 1e9).value_or(0.0)}});
+    log(0, "info", "checkpoint " + data.dump());
   } else if (type == "result") {
     log(0, "info", "result " + data.dump());
     const std::lock_guard lock(mutex_);

@@ -110,6 +110,8 @@ class JobQueue {
   bool record_metric(const std::string& id, const base::Json& metric);
   // An answer of the model in training (worker protocol, "sample"): an event job.sample.
   bool record_sample(const std::string& id, const base::Json& sample);
+  // A checkpoint was written (worker protocol, "checkpoint"): an event job.checkpoint.
+  bool record_checkpoint(const std::string& id, const base::Json& checkpoint);
   // {"peak_bytes", …} (worker protocol, "memory"); keeps the highest peak.
   bool record_memory(const std::string& id, const base::Json& memory);
   bool complete(
@@ -150,6 +152,7 @@ class JobQueue {
   using StatementMaker =
       std::function<std::unique_ptr<db::Statement>(db::Connection&, std::int64_t now_ms)>;
   bool end_running(std::string_view event, const StatementMaker& make_update);
+  bool record_event(const std::string& id, std::string_view type, const base::Json& data);
   void set_paused(bool paused);
   static constexpr const char* kPausedKey = "queue_paused";  // of the settings
   // RUNNING → QUEUED, or CANCELLED where that was asked for meanwhile.

@@ -129,12 +129,20 @@ bool JobQueue::record_metric(const std::string& id, const Json& metric) {
 }
 
 bool JobQueue::record_sample(const std::string& id, const Json& sample) {
+  return record_event(id, "job.sample", sample);
+}
+
+bool JobQueue::record_checkpoint(const std::string& id, const Json& checkpoint) {
+  return record_event(id, "job.checkpoint", checkpoint);
+}
+
+bool JobQueue::record_event(const std::string& id, std::string_view type, const Json& data) {
   bool done = false;
   pool_.write([&](Connection& connection) {
     done =
         Statement(connection, "SELECT 1 FROM jobs WHERE id = ?1 AND state = 'RUNNING'", id).step();
     if (done) {
-      db::record_event(connection, clock_.now_ms(), "job.sample", "job", id, sample);
+      db::record_event(connection, clock_.now_ms(), type, "job", id, data);
     }
   });
   return done;

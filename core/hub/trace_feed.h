@@ -1,0 +1,54 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "core/hub/config.h"
+#include "core/hub/job_trace.h"
+#include "core/jobs/event_log.h"
+#include "core/obs/span_exporter.h"
+
+namespace hub::hub {
+
+// Follows the event log on a thread of its own and hands the spans of jobs to an exporter. What
+// makes the events knows nothing of it. Jobs that were under way when the server started are taken
+// up with their earlier events.
+class TraceFeed {
+ public:
+  // Does nothing at all without an endpoint.
+  TraceFeed(jobs::EventLog& events, std::optional<obs::SpanExporter::Options> options);
+  ~TraceFeed();  // stop()
+
+  void start();
+  // After a last look at the log; sends what waits. Idempotent.
+  void stop();
+  // nullptr: nothing is exported.
+  [[nodiscard]] const obs::SpanExporter* exporter() const { return exporter_.get(); }
+
+ private:
+  void work();
+  // True when stop() was called.
+  bool wait(std::uint64_t seen);
+  void follow(const jobs::Event& event);
+
+  jobs::EventLog& events_;
+  std::unique_ptr<obs::SpanExporter> exporter_;
+  std::int64_t after_ = 0;
+  std::map<std::string, JobTrace> traces_;  // of jobs that have not ended, by id
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_;
+};
+
+// `otlp_endpoint`, else OTEL_EXPORTER_OTLP_ENDPOINT with OTEL_EXPORTER_OTLP_HEADERS; nullopt where
+// neither is set. Throws kInvalidArgument for headers that are none.
+std::optional<obs::SpanExporter::Options> exporter_options(const Config& config);
+
+}  // namespace hub::hub
