@@ -28,6 +28,7 @@ target_compile_definitions(hub_options INTERFACE HUB_VERSION="${PROJECT_VERSION}
 if(HUB_SANITIZE)
   target_compile_options(hub_options INTERFACE -fsanitize=${HUB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(hub_options INTERFACE -fsanitize=${HUB_SANITIZE})
+  target_compile_definitions(hub_options INTERFACE HUB_SANITIZED)
   if(HUB_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(hub_options INTERFACE -Wno-tsan)  # Asio's fences, which GCC's sanitizer does not follow
   endif()
