@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core
-import mlx.utils
 from family_cases import CASES
 from hub_client import DEFAULT_MODEL, Json
 from package_files import cache_folder
 
 # MLX and mlx-lm are only partly typed.
 mx: Any = mlx.core
-tree_flatten: Any = mlx.utils.tree_flatten
+tree_flatten: Any = importlib.import_module("mlx.utils").__dict__["tree_flatten"]
 
 # model_type of the whole -> the case of family_cases.py whose shape its text has.
 WHOLES = {"gemma3": "gemma3", "qwen3_5": "qwen3_5"}

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/model_config/adapter_check.h"
 #include "core/model_config/tensor_check.h"
+#include "core/models/model_tensors.h"
 #include "tests/unit/models/family_case.h"
 #include "tests/unit/models/forward.h"
 
@@ -122,9 +123,9 @@ INSTANTIATE_TEST_SUITE_P(
         testing::Values(
             Whole{"gemma3", "gemma3"}, Whole{"gemma4", "gemma4"}, Whole{"qwen3_5", "qwen3_5"}),
         testing::Values(Spelling::kMlxLm, Spelling::kTransformers)),
-    [](const auto& info) {
-      return std::string(std::get<0>(info.param).family_case) +
-             (std::get<1>(info.param) == Spelling::kMlxLm ? "_mlx_lm" : "_transformers");
+    [](const auto& tested) {
+      return std::string(std::get<0>(tested.param).family_case) +
+             (std::get<1>(tested.param) == Spelling::kMlxLm ? "_mlx_lm" : "_transformers");
     });
 
 TEST(TextPartOfAFolder, MustNotHaveATensorTwice) {
