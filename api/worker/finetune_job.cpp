@@ -255,6 +255,22 @@ std::optional<train::TrainState> saved_state(
   return std::nullopt;
 }
 
+void save_checkpoint(
+    const train::Checkpoints& checkpoints,
+    const std::filesystem::path& state_file,
+    const train::TrainState& state,
+    const train::Trainable& trained,
+    const EmitEvent& emit) {
+  const double began = base::steady_seconds();
+  checkpoints.save(state.step, trained);
+  train::save_state(state_file, state);
+  emit(
+      "checkpoint",
+      {{"step", state.step},
+       {"folder", checkpoints.folder().string()},
+       {"seconds", base::steady_seconds() - began}});
+}
+
 Json optional_json(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
@@ -309,15 +325,8 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
     train::save_result(adapter_folder, trained, *model, extra);
   };
   hooks.checkpoint = [&](train::TrainState state, const train::Trainable& trained) {
-    const double began = base::steady_seconds();
     state.fingerprint = fingerprint;
-    checkpoints.save(state.step, trained);
-    train::save_state(state_file, state);
-    emit(
-        "checkpoint",
-        {{"step", state.step},
-         {"folder", checkpoints.folder().string()},
-         {"seconds", base::steady_seconds() - began}});
+    save_checkpoint(checkpoints, state_file, state, trained, emit);
   };
   if (!group.leads()) {
     follow(hooks);

@@ -36,6 +36,12 @@ class JobTraceTest : public testing::Test {
     }
     return names;
   }
+  std::vector<std::string> span_ids() const {
+    std::vector<std::string> ids(spans_.size());
+    std::transform(
+        spans_.begin(), spans_.end(), ids.begin(), [](const Span& span) { return span.span_id; });
+    return ids;
+  }
   const Span& last(const std::string& name) {
     return *std::find_if(
         spans_.rbegin(), spans_.rend(), [&](const Span& span) { return span.name == name; });
@@ -115,21 +121,14 @@ TEST_F(JobTraceTest, TheSameEventsGiveTheSameSpans) {
   add("queued", 100);
   add("started", 150);
   add("completed", 200);
-  std::vector<std::string> first;
-  for (const Span& span : spans_) {
-    first.push_back(span.span_id);
-  }
+  const std::vector<std::string> first = span_ids();
   trace_ = JobTrace(kJob);
   spans_.clear();
   seq_ = 0;
   add("queued", 100);
   add("started", 150);
   add("completed", 200);
-  std::vector<std::string> second;
-  for (const Span& span : spans_) {
-    second.push_back(span.span_id);
-  }
-  EXPECT_EQ(first, second);
+  EXPECT_EQ(span_ids(), first);
 }
 
 TEST(JobTraceId, IsHexadecimalWhateverTheJobIsCalled) {

@@ -1,7 +1,5 @@
 #include "api/worker/heap.h"
 
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace hub::api {
 namespace {
