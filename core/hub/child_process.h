@@ -50,7 +50,8 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
-  // Sends one command line. False when the child no longer reads.
+  // Sends one command line. False when the child no longer reads, provided that this program
+  // ignores SIGPIPE, as `mlx-hub serve` does.
   bool send(std::string_view type, const base::Json& data);
 
   // Sends `number` if the process still is the one that was started.

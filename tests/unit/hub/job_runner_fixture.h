@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -67,7 +68,9 @@ class JobRunnerTest : public testing::Test {
              .max_running = 1,
              .threads = 0,
              .load_timeout_seconds = 1},
-            ledger_) {}
+            ledger_) {
+    std::signal(SIGPIPE, SIG_IGN);  // as `mlx-hub serve` does: a worker may end before a command
+  }
 
   static std::filesystem::path migrated(const std::filesystem::path& file) {
     db::migrate(file, 0);
