@@ -11,6 +11,7 @@
 #include "core/base/json_reader.h"
 #include "core/hub/job_kind.h"
 #include "core/hub/local_model.h"
+#include "core/hub/stored_version.h"
 #include "core/model_config/conversion_estimate.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/text_part.h"
@@ -124,26 +125,23 @@ class ConversionJob final : public JobKind {
       const std::string& model_id,
       const std::string& tag) {
     const fs::path folder = JsonReader(result).string("model_folder");
-    const auto stored = services_.artifacts.import_files(
-        artifacts::ArtifactStore::files_to_move(folder), model_id, tag);
-    try {
-      const std::string place = artifacts::ArtifactStore::relative_folder(model_id, tag);
-      registry::NewVersion version =
-          describe_local_model(services_.artifacts.absolute(place), stored);
-      const registry::Version source = services_.models.get_version(job.version_id.value_or(""));
-      version.kind = makes_;
-      version.folder = place;
-      version.by_reference = false;
-      version.parent_version_id = source.id;
-      version.job_id = job.id;
-      version.dataset_id = source.dataset_id;
-      version.dataset_digest = source.dataset_digest;
-      version.metrics_json = metrics(result).dump();
-      return version;
-    } catch (...) {
-      services_.artifacts.remove(model_id, tag);
-      throw;
-    }
+    const registry::Version source = services_.models.get_version(job.version_id.value_or(""));
+    const std::string metrics_json = metrics(result).dump();
+    registry::NewVersion version = store_version(
+        services_.artifacts,
+        artifacts::ArtifactStore::files_to_move(folder),
+        model_id,
+        tag,
+        [](const fs::path& place, const std::vector<artifacts::StoredFile>& stored) {
+          return describe_local_model(place, stored);
+        });
+    version.kind = makes_;
+    version.parent_version_id = source.id;
+    version.job_id = job.id;
+    version.dataset_id = source.dataset_id;
+    version.dataset_digest = source.dataset_digest;
+    version.metrics_json = metrics_json;
+    return version;
   }
 
   jobs::JobResult write_rows(

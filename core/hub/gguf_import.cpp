@@ -1,15 +1,17 @@
 #include "core/hub/gguf_import.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/base/json_reader.h"
 #include "core/gguf/convert.h"
 #include "core/hub/local_model.h"
 #include "core/hub/scratch_folder.h"
+#include "core/hub/stored_version.h"
 
 namespace hub::hub {
 namespace {
@@ -72,30 +74,25 @@ registry::NewVersion store_converted(
     std::string_view model_id,
     std::string_view version_tag,
     const ImportWatch& watch) {
-  const auto stored = store.import_files(
-      digests.made, model_id, version_tag, watch_stage(watch, ImportStage::kStoring));
-  try {
-    const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_model(
-        store.absolute(place), stored, watch_stage(watch, ImportStage::kVerifying));
-    version.folder = place;
-    version.by_reference = false;
+  const auto describe = [&](const fs::path& place,
+                            const std::vector<artifacts::StoredFile>& stored) {
+    registry::NewVersion version =
+        describe_local_model(place, stored, watch_stage(watch, ImportStage::kVerifying));
     Json source = {
         {"gguf", digests.source.name},
         {"sha256", digests.source.sha256},
         {"size_bytes", digests.source.size_bytes}};
     source.update(report.to_json());
-    if (const std::string note = report.note(); !note.empty()) {
-      source["note"] = note;
-    }
-    Json config = base::parse_json(version.config_json, "config");
-    config["source"] = std::move(source);
-    version.config_json = config.dump(-1, ' ', false, Json::error_handler_t::replace);
+    set_source(version, std::move(source), report.note());
     return version;
-  } catch (...) {
-    store.remove(model_id, version_tag);
-    throw;
-  }
+  };
+  return store_version(
+      store,
+      digests.made,
+      model_id,
+      version_tag,
+      describe,
+      watch_stage(watch, ImportStage::kStoring));
 }
 
 }  // namespace

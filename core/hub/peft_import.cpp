@@ -1,16 +1,16 @@
 #include "core/hub/peft_import.h"
 
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
-#include "core/base/json_reader.h"
 #include "core/hub/local_model.h"
 #include "core/hub/scratch_folder.h"
+#include "core/hub/stored_version.h"
 #include "core/model_config/adapter_check.h"
 #include "core/peft/import_adapter.h"
 
 namespace hub::hub {
-
-using base::Json;
 
 registry::NewVersion import_peft(
     artifacts::ArtifactStore& store,
@@ -28,23 +28,21 @@ registry::NewVersion import_peft(
   model_config::check_adapter_folder(converted.path(), config, base.digest);
   const auto files = artifacts::ArtifactStore::files_to_move(
       converted.path(), watch_stage(watch, ImportStage::kHashing));
-  const auto stored =
-      store.import_files(files, model_id, version_tag, watch_stage(watch, ImportStage::kStoring));
   try {
-    const std::string place = artifacts::ArtifactStore::relative_folder(model_id, version_tag);
-    registry::NewVersion version = describe_local_adapter(
-        store.absolute(place), base, stored, watch_stage(watch, ImportStage::kVerifying));
-    version.folder = place;
-    version.by_reference = false;
-    Json described = base::parse_json(version.config_json, "config");
-    described["source"] = report.to_json();
-    if (const std::string note = report.note(); !note.empty()) {
-      described["source"]["note"] = note;
-    }
-    version.config_json = described.dump(-1, ' ', false, Json::error_handler_t::replace);
-    return version;
+    return store_version(
+        store,
+        files,
+        model_id,
+        version_tag,
+        [&](const std::filesystem::path& place, const std::vector<artifacts::StoredFile>& stored) {
+          registry::NewVersion version = describe_local_adapter(
+              place, base, stored, watch_stage(watch, ImportStage::kVerifying));
+          set_source(version, report.to_json(), report.note());
+          return version;
+        },
+        watch_stage(watch, ImportStage::kStoring));
   } catch (...) {
-    store.remove(model_id, version_tag);
+    store.collect_garbage();  // what was stored already
     throw;
   }
 }

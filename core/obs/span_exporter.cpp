@@ -77,12 +77,22 @@ void SpanExporter::work() {
   while (!stopping) {
     stopping = wait(options_.interval);
     for (auto batch = next_batch(); !batch.empty(); batch = next_batch()) {
-      send(batch);
+      if (!send(batch)) {
+        give_up_when_stopping();
+      }
     }
   }
 }
 
-void SpanExporter::send(const std::vector<Span>& batch) {
+void SpanExporter::give_up_when_stopping() {
+  const std::lock_guard lock(mutex_);
+  if (stopping_) {
+    counts_.failed += queue_.size();
+    queue_.clear();
+  }
+}
+
+bool SpanExporter::send(const std::vector<Span>& batch) {
   net::HttpRequest request;
   request.method = "POST";
   request.url = options_.endpoint + "/v1/traces";
@@ -103,7 +113,7 @@ void SpanExporter::send(const std::vector<Span>& batch) {
         const std::lock_guard lock(mutex_);
         counts_.exported += batch.size();
         counts_.last_error.clear();
-        return;
+        return true;
       }
       problem = fmt::format("{} answered {}", request.url, answer.status);
       again = is_retryable(answer.status);
@@ -126,6 +136,7 @@ void SpanExporter::send(const std::vector<Span>& batch) {
   if (is_news) {
     log::warning("spans_not_exported", {{"spans", batch.size()}, {"error", problem}});
   }
+  return false;
 }
 
 }  // namespace hub::obs

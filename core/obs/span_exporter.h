@@ -44,16 +44,19 @@ class SpanExporter {
 
   // False when it was dropped.
   bool add(Span span);
-  // Sends what waits, one attempt a batch, and ends the thread. Idempotent.
+  // Sends what waits, one attempt a batch, and ends the thread; with the first batch that fails
+  // all are given up, so that a receiver which hangs delays an end by one timeout. Idempotent.
   void stop();
   [[nodiscard]] Counts counts() const;
   [[nodiscard]] const std::string& endpoint() const { return options_.endpoint; }
 
  private:
-  enum class Outcome : std::uint8_t { kSent, kRefused, kAgain };
   void work();
   std::vector<Span> next_batch();
-  void send(const std::vector<Span>& batch);
+  // False when it was given up.
+  bool send(const std::vector<Span>& batch);
+  // When stop() was called and a batch was given up: no further one is tried.
+  void give_up_when_stopping();
   bool wait(std::chrono::milliseconds time);
 
   const Options options_;

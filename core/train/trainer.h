@@ -12,6 +12,7 @@
 #include "core/models/language_model.h"
 #include "core/train/batches.h"
 #include "core/train/best_result.h"
+#include "core/train/buffer_watch.h"
 #include "core/train/divergence_guard.h"
 #include "core/train/gradient_sum.h"
 #include "core/train/lr_schedule.h"
@@ -49,6 +50,8 @@ struct TrainHooks {
   // asked again.
   std::function<Command(int step)> poll;
   std::function<void(const std::string& message)> log;
+  // Buffers that may be there at once; nullopt: as many as one likes.
+  std::optional<std::size_t> buffer_limit = device_buffer_limit();
 };
 
 struct TrainData {
@@ -166,6 +169,7 @@ class Trainer {
   std::unique_ptr<Optimizer> optimizer_;  // over packed parameters
   bool builds_ahead_;
   std::optional<Prepared> prepared_;
+  BufferWatch buffers_;
 
   // What changes from step to step changes at a step's end, all together: between two batches of a
   // step a checkpoint is the one of the step before.

@@ -99,6 +99,7 @@ Trainer::Trainer(
       optimizer_(make_optimizer(
           params_.optimizer, packing_.pack(trained_->parameters), packing_.decays())),
       builds_ahead_(tensor::default_device_is_gpu() && params_.method != "full"),
+      buffers_(hooks_.buffer_limit),
       rows_at_once_(batch_size_),
       best_(params_),
       guard_(params_) {

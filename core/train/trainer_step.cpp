@@ -165,6 +165,9 @@ bool Trainer::update(GradientSum& sum) {
   if (sum.others()) {
     outputs.push_back(*sum.others());
   }
+  if (const auto message = buffers_.before_evaluation(outputs)) {
+    say(*message);
+  }
   try {
     if (builds_ahead_) {
       mx::async_eval(outputs);

@@ -86,5 +86,19 @@ TEST(SpanExporter, AFullQueueDropsAndNeverWaits) {
   EXPECT_FALSE(exporter.add(named("late")));
 }
 
+TEST(SpanExporter, AnEndTriesAReceiverThatFailsOnce) {
+  test::FakeServer server({kBusy, kFine});
+  SpanExporter::Options options = options_for(server);
+  options.interval = milliseconds(60'000);
+  options.batch_limit = 1;
+  SpanExporter exporter(options);
+  exporter.add(named("one"));
+  exporter.add(named("two"));
+  exporter.add(named("three"));
+  exporter.stop();
+  EXPECT_EQ(exporter.counts().failed, 3U);
+  EXPECT_EQ(exporter.counts().exported + exporter.counts().waiting, 0U);
+}
+
 }  // namespace
 }  // namespace hub::obs
