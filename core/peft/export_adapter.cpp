@@ -58,7 +58,8 @@ ExportedAdapter::ExportedAdapter(
       throw base::Error(
           base::ErrorCode::kUnprocessable,
           fmt::format(
-              "{}: {} has factors for each expert, which are not exported to PEFT: train an adapter "
+              "{}: {} has factors for each expert, which are not exported to PEFT: train an "
+              "adapter "
               "whose target_modules name no experts",
               file_.string(),
               tensor.name),
