@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,18 @@ std::string content_name(const std::string& stem, const std::filesystem::path& f
   return fmt::format("{}-{}", name_part(stem), base::sha256_file(file).substr(0, 8));
 }
 
+// `work` registers what is named after its content: that it is there already is said, and no error.
+void register_once(Console& console, const std::string& what, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const base::Error& refused) {
+    if (refused.code() != base::ErrorCode::kConflict) {
+      throw;
+    }
+    console.err << fmt::format("{} is registered already", what) << std::endl;
+  }
+}
+
 // A folder with train.jsonl and the like is taken by the server from where it lies.
 std::string register_folder(
     HubClient& client, Console& console, const std::filesystem::path& folder) {
@@ -53,14 +66,9 @@ std::string register_folder(
         fmt::format("--data {}: the folder has no train.jsonl", folder.string()));
   }
   const std::string name = content_name(train.stem().string(), train);
-  try {
+  register_once(console, "data set " + name, [&] {
     client.post("/datasets", {{"name", name}, {"path", whole.string()}});
-  } catch (const base::Error& refused) {
-    if (refused.code() != base::ErrorCode::kConflict) {
-      throw;
-    }
-    console.err << fmt::format("data set {} is registered already", name) << std::endl;
-  }
+  });
   return name;
 }
 
@@ -175,16 +183,11 @@ std::string register_adapter(
         "resume_adapter_file");
   }
   const std::string name = content_name(base + "-adapter", whole);
-  try {
+  register_once(console, "adapter " + name, [&] {
     client.post(
         "/models", {{"name", name}, {"base_model", whole.parent_path().string()}, {"base", base}});
     console.err << fmt::format("adapter {}: {}", name, file) << std::endl;
-  } catch (const base::Error& refused) {
-    if (refused.code() != base::ErrorCode::kConflict) {
-      throw;
-    }
-    console.err << fmt::format("adapter {} is registered already", name) << std::endl;
-  }
+  });
   return name;
 }
 
@@ -280,16 +283,11 @@ std::string register_data(HubClient& client, Console& console, const std::string
         fmt::format("--data {}: neither a file nor a registered data set", data));
   }
   const std::string name = content_name(file.stem().string(), file);
-  try {
+  register_once(console, "data set " + name, [&] {
     const Json dataset = client.upload("/datasets", name, file);
     const auto rows = base::JsonReader(dataset).optional_int("rows", 0, INT64_MAX);
     console.err << fmt::format("data set {}: {} rows", name, rows.value_or(0)) << std::endl;
-  } catch (const base::Error& refused) {
-    if (refused.code() != base::ErrorCode::kConflict) {
-      throw;
-    }
-    console.err << fmt::format("data set {} is registered already", name) << std::endl;
-  }
+  });
   return name;
 }
 

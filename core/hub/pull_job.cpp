@@ -13,6 +13,7 @@
 #include "core/hf/download.h"
 #include "core/hub/local_model.h"
 #include "core/hub/rate.h"
+#include "core/hub/stored_version.h"
 #include "core/model_config/adapter_check.h"
 #include "core/obs/log.h"
 
@@ -250,12 +251,12 @@ class PullKind final : public HostJobKind {
             {},
             "digest_mismatch");
       }
-      Json config = base::parse_json(version.config_json, "config");
-      config["source"] = {
-          {"repository", plan.snapshot.repository},
-          {"revision", plan.snapshot.revision},
-          {"commit", plan.snapshot.commit}};
-      version.config_json = config.dump();
+      set_source(
+          version,
+          {{"repository", plan.snapshot.repository},
+           {"revision", plan.snapshot.revision},
+           {"commit", plan.snapshot.commit}},
+          "");
       if (!fills) {
         version.number = number;
         version.parent_version_id = target.id;

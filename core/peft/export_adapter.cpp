@@ -59,8 +59,7 @@ ExportedAdapter::ExportedAdapter(
           base::ErrorCode::kUnprocessable,
           fmt::format(
               "{}: {} has factors for each expert, which are not exported to PEFT: train an "
-              "adapter "
-              "whose target_modules name no experts",
+              "adapter whose target_modules name no experts",
               file_.string(),
               tensor.name),
           {},

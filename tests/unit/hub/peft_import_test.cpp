@@ -9,7 +9,8 @@
 #include "core/base/json_reader.h"
 #include "core/hub/local_model.h"
 #include "tests/support/small_model.h"
-#include "tests/support/storage.h"
+#include "tests/support/stopped_import.h"
+#include "tests/support/temp_dir.h"
 
 namespace hub::hub {
 namespace {
@@ -35,13 +36,6 @@ class PeftImportTest : public testing::Test {
   registry::NewVersion import(const ImportWatch& watch) {
     return import_peft(store_, folder_, base_, place_.path() / "scratch", "model-1", "v1", watch);
   }
-  std::size_t stored_files() const {
-    std::size_t files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(place_.path() / "data")) {
-      files += entry.is_regular_file() ? 1 : 0;
-    }
-    return files;
-  }
 
   test::TempDir place_;
   fs::path folder_ = place_.path() / "peft";
@@ -58,19 +52,10 @@ TEST_F(PeftImportTest, IsAnAdapterOfTheBaseThatSaysWhereItComesFrom) {
 }
 
 TEST_F(PeftImportTest, StopsInEveryStageAndLeavesNothing) {
-  const std::size_t before = stored_files();
-  for (const ImportStage last :
-       {ImportStage::kConverting,
-        ImportStage::kHashing,
-        ImportStage::kStoring,
-        ImportStage::kVerifying}) {
-    const auto thrown = test::thrown_by([&] {
-      import([last](ImportStage stage, std::int64_t, std::int64_t) { return stage != last; });
-    });
-    EXPECT_EQ(thrown.code, base::ErrorCode::kCancelled) << to_string(last) << thrown.message;
-    EXPECT_EQ(stored_files(), before) << to_string(last);
-    EXPECT_TRUE(fs::is_empty(place_.path() / "scratch")) << to_string(last);
-  }
+  test::expect_nothing_left_when_stopped(
+      [this](const ImportWatch& watch) { import(watch); },
+      place_.path() / "data",
+      place_.path() / "scratch");
 }
 
 }  // namespace
