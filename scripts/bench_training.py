@@ -146,7 +146,14 @@ def main() -> int:
     gpu.add_argument("--rank", type=int, default=8)
     gpu.add_argument("--grad-checkpoint", action="store_true")
     gpu.add_argument("--memory-limit-gb", type=float, default=0.0, help="of our job")
-    gpu.add_argument("--peers", nargs="+", default=["ours", "mlx-lm", "torch"])
+    gpu.add_argument(
+        "--peers",
+        nargs="+",
+        default=["ours", "mlx-lm", "torch"],
+        choices=["ours", shape_bench.RANKS, "mlx-lm", "torch"],
+        help=f"{shape_bench.RANKS}: ours on --ranks GPUs, each with a batch",
+    )
+    gpu.add_argument("--ranks", type=int, default=2)
     gpu.add_argument("--torch-python", default=sys.executable, help="which has PyTorch")
     gpu.add_argument("--work", type=Path, help="folder for the weights")
     options = parser.parse_args()

@@ -25,10 +25,13 @@ from training_job import run_job, write_rows
 
 Json = dict[str, Any]
 WARM_UP_STEPS = 3
+RANKS = "ranks"  # ours on several GPUs, each with a batch
 
 
-def ours(model: Path, folder: Path, number: int, options: argparse.Namespace) -> Json:
-    rows = write_rows(folder / "rows.jsonl", 4 * options.batch, options.length + 1)
+def ours(
+    model: Path, folder: Path, number: int, options: argparse.Namespace, ranks: int = 1
+) -> Json:
+    rows = write_rows(folder / "rows.jsonl", 4 * options.batch * ranks, options.length + 1)
     params = {
         "rank": options.rank,
         "num_layers": options.layers,
@@ -44,9 +47,10 @@ def ours(model: Path, folder: Path, number: int, options: argparse.Namespace) ->
         "grad_checkpoint": options.grad_checkpoint,
     }
     worker = options.build_dir.resolve() / "mlx-hub-worker"
-    output = folder / f"ours-{number}"
+    output = folder / f"ours-{ranks}-{number}"
+    memory_limit_bytes = int(options.memory_limit_gb * 1e9)
     result = run_job(
-        worker, model, rows, output, params, memory_limit_bytes=int(options.memory_limit_gb * 1e9)
+        worker, model, rows, output, params, memory_limit_bytes=memory_limit_bytes, ranks=ranks
     )
     result.pop("steps")
     return result
@@ -92,9 +96,10 @@ def torch_lora(options: argparse.Namespace) -> Json:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def summary(runs: dict[str, list[Json]], tokens: int) -> Json:
-    result: Json = {"tokens_per_step": tokens}
+def summary(runs: dict[str, list[Json]], tokens_of_rank: int, ranks: int) -> Json:
+    result: Json = {"tokens_per_step": tokens_of_rank, "ranks": ranks}
     for name, repeats in runs.items():
+        tokens = tokens_of_rank * (ranks if name == RANKS else 1)
         steps = [s for repeat in repeats for s in repeat["step_seconds"][WARM_UP_STEPS:]]
         result[name] = {
             "step_ms": 1e3 * statistics.median(steps),
@@ -119,6 +124,8 @@ def run(options: argparse.Namespace) -> Json:
             for name in options.peers:
                 if name == "ours":
                     one = ours(model, folder, number, options)
+                elif name == RANKS:
+                    one = ours(model, folder, number, options, options.ranks)
                 elif name == "mlx-lm":
                     one = mlx_lm(model, folder, options)
                 else:
@@ -127,7 +134,7 @@ def run(options: argparse.Namespace) -> Json:
                 print(f"  round {number + 1}: {name} done", file=sys.stderr, flush=True)
     finally:
         shutil.rmtree(folder)
-    return {"shape": options.shape, "runs": runs, **summary(runs, tokens)}
+    return {"shape": options.shape, "runs": runs, **summary(runs, tokens, options.ranks)}
 
 
 def show(result: Json, options: argparse.Namespace) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,48 @@ def write_rows(path: Path, rows: int, length: int) -> Path:
     return path
 
 
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def ranks_of(command: list[str], ranks: int, folder: Path) -> Generator[subprocess.Popen[str]]:
+    """The processes of a job, a GPU each if there are several, as core/hub/rank_launch.cpp starts them: rank 0."""
+    shared: dict[str, str] = {}
+    if ranks > 1:
+        hosts = [[f"127.0.0.1:{free_port()}"] for _ in range(ranks)]
+        (folder / "hosts.json").write_text(json.dumps(hosts))
+        shared = {
+            "MLX_HOSTFILE": str(folder / "hosts.json"),
+            "MLX_WORLD_SIZE": str(ranks),
+            "NCCL_HOST_IP": "127.0.0.1",
+            "NCCL_PORT": str(free_port()),
+        }
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for rank in range(ranks):
+            own = {"MLX_RANK": str(rank), "CUDA_VISIBLE_DEVICES": str(rank)} if ranks > 1 else {}
+            # The worker ends when its standard input closes, so it gets a pipe that stays open.
+            processes.append(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE if rank == 0 else subprocess.DEVNULL,
+                    text=True,
+                    env={**os.environ, **shared, **own},
+                )
+            )
+        yield processes[0]
+        for process in processes:
+            process.wait(timeout=60)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 def run_job(
     worker: Path,
     model: Path,
@@ -27,9 +72,10 @@ def run_job(
     params: Json,
     *,
     memory_limit_bytes: int = 0,
+    ranks: int = 1,
     on_step: Callable[[Json], None] | None = None,
 ) -> Json:
-    """Raises RuntimeError with the worker's reason when the job fails."""
+    """Raises RuntimeError with the worker's reason when the job fails. With several ranks memory is rank 0's."""
     output.mkdir(parents=True, exist_ok=True)
     spec = {
         "protocol": 1,
@@ -38,20 +84,16 @@ def run_job(
         "base": {"folder": str(model), "digest": "", "name": model.name},
         "adapter": None,
         "dataset": {"path": str(data), "digest": ""},
-        "params": params,
+        "params": {**params, "data_parallel": ranks},
         "output_folder": str(output),
         "memory_limit_bytes": memory_limit_bytes,
+        "distributed": "auto" if ranks > 1 else "",
     }
     spec_file = output / "spec.json"
     spec_file.write_text(json.dumps(spec))
     result: Json = {"steps": [], "log": [], "peak_bytes": 0, "resident_bytes": 0}
-    # The worker ends when its standard input closes, so it gets a pipe that stays open.
-    with subprocess.Popen(
-        [worker, "job", "--spec", str(spec_file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = [str(worker), "job", "--spec", str(spec_file)]
+    with ranks_of(command, ranks, output) as process:
         for line in process.stdout or ():
             event: Json = json.loads(line)
             if event["type"] == "ready":

@@ -57,7 +57,7 @@ void TrainingSamples::draw(
     const train::PlacedModel& placed,
     const train::KeepGoing& keep_going,
     const EmitEvent& emit) const {
-  const std::uint64_t token_bytes = model_config::kv_bytes_per_token(placed.model->config());
+  const std::uint64_t token_bytes = models::kv_bytes_per_token(*placed.model);
   const auto adapter = std::make_shared<const nn::LoraAdapter>(placed.adapter);
   for (std::size_t i = 0; i < prompts_.size(); ++i) {
     keep_going(i);

@@ -22,7 +22,7 @@ mx::array logits_of(
   if (adapter != nullptr) {
     spans.push_back({adapter, 0, rows});
   }
-  const auto attend = models::causal_attend(model.config(), 1, rows);
+  const auto attend = models::causal_attend(model, 1, rows);
   mx::array logits = mx::contiguous(
       tensor::astype(model.logits(model.hidden(tokens, attend, spans), spans), mx::float32));
   logits.eval();

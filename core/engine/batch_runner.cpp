@@ -75,7 +75,7 @@ std::vector<std::optional<Drawn>> BatchRunner::run(std::span<const RunPart> part
   for (const models::SequenceRows& sequence : layout.sequences) {
     sequence.cache->reserve(sequence.rows);
   }
-  const models::Attend attend = models::cached_attend(model_.config(), layout.sequences);
+  const models::Attend attend = models::cached_attend(model_, layout.sequences);
   const mx::array hidden =
       model_.hidden(row_indices(layout.tokens), attend, layout.spans);  // [rows, hidden]
 

@@ -124,7 +124,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
                  : models::load_model(config_.model_folder);
     model_config_ = model_->config();
     weight_bytes_ = model_->weight_bytes();
-    const std::uint64_t token_bytes = model_config::kv_bytes_per_token(model_config_);
+    const std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
     limits_ = {
         .max_running = config_.max_running,
         .prefill_chunk = config_.prefill_chunk,

@@ -110,7 +110,7 @@ void check(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<CachedSequence>& sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
@@ -150,7 +150,7 @@ void check(
     return x.shape() == mx::Shape{rows, heads * shape.head_dim};
   };
   if (!fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
-      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape)) {
+      !rotation_fits(rotation, shape) || !sinks_fit(sinks, shape)) {
     refuse(
         fmt::format(
             "{} rows need q [{}, {}], k and v [{}, {}], inv_freq of at most [{}], sinks [{}] or "
@@ -165,7 +165,7 @@ void check(
             describe(q),
             describe(k),
             describe(v),
-            describe(inv_freq),
+            describe(rotation.inv_freq),
             sinks ? describe(*sinks) : "none"));
   }
 }
@@ -182,11 +182,11 @@ CachedAttention composed_cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<CachedSequence>& sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
-  check(q, k, v, inv_freq, sequences, shape, sinks);
+  check(q, k, v, rotation, sequences, shape, sinks);
   std::vector<mx::array> rows_out;
   std::vector<CachedAttention::Layer> caches;
   int begin = 0;
@@ -208,10 +208,10 @@ CachedAttention composed_cached_attention(
           mx::slice(cache, {0, first, 0}, {shape.kv_heads, end, shape.head_dim}), 0);
     };
     caches.push_back(
-        {write(keys, rotary(part(k, shape.kv_heads), inv_freq, shape, position)),
+        {write(keys, rotary(part(k, shape.kv_heads), rotation, shape, position)),
          write(values, part(v, shape.kv_heads))});
     const auto out = composed_attention(
-        rotary(part(q, shape.heads), inv_freq, shape, position),
+        rotary(part(q, shape.heads), rotation, shape, position),
         seen(caches.back().keys),
         seen(caches.back().values),
         shape,
@@ -227,15 +227,15 @@ CachedAttention cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     std::vector<CachedSequence> sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   if (!runs_on_cpu()) {
-    return composed_cached_attention(q, k, v, inv_freq, sequences, shape, sinks);
+    return composed_cached_attention(q, k, v, rotation, sequences, shape, sinks);
   }
-  check(q, k, v, inv_freq, sequences, shape, sinks);
-  std::vector<mx::array> inputs{q, k, v, inv_freq, sinks.value_or(mx::zeros({0}))};
+  check(q, k, v, rotation, sequences, shape, sinks);
+  std::vector<mx::array> inputs{q, k, v, rotation.inv_freq, sinks.value_or(mx::zeros({0}))};
   std::vector<mx::Shape> shapes{q.shape()};
   std::vector<Part> parts;
   for (auto& sequence : sequences) {

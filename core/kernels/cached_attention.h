@@ -21,6 +21,18 @@ struct AttentionShape {
   int window = 0;  // a row sees its own position and the `window - 1` before; 0: all before
 };
 
+// The rotary embedding of a layer (arXiv:2104.09864): pair i of a head at position p turns by
+// p * inv_freq[i].
+struct RotaryEmbedding {
+  mx::array inv_freq;  // [R / 2] float32: the first R <= D elements of a head turn; R = 0: none
+
+  // The same angles in the words in which mlx-lm gives them to MLX's own operation, which rounds
+  // each differently: base^(-2i / R) * position_scale, else 1 / periods[i], else those above.
+  std::optional<float> base = std::nullopt;
+  float position_scale = 1.0F;
+  std::optional<mx::array> periods = std::nullopt;  // [R / 2] float32
+};
+
 // One sequence's part in a step: `rows` consecutive tokens at positions position, position + 1, …
 // Rows [0, position) of the cache arrays hold what earlier steps wrote; position + rows <=
 // capacity.
@@ -41,9 +53,7 @@ struct CachedAttention {
 };
 
 // One layer's attention in a serving step. q [T, H * D], k and v [T, Kv * D], all float32 and
-// before the rotary embedding; T is the sum of all `rows`, sequence after sequence. The angle of
-// pair i at position p is p * inv_freq[i]; inv_freq [R / 2] float32 (llama3 scaling is folded into
-// it by the caller), where the first R <= D elements of a head are rotated; R = 0: none. Each row
+// before the rotary embedding; T is the sum of all `rows`, sequence after sequence. Each row
 // attends to its own sequence's positions <= its own, within the window. sinks [H] float32: a score
 // for each query head that takes part in the softmax and adds no value (arXiv:2309.17453, learned).
 //
@@ -56,7 +66,7 @@ CachedAttention cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     std::vector<CachedSequence> sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
@@ -66,7 +76,7 @@ CachedAttention composed_cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<CachedSequence>& sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);

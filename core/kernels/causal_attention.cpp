@@ -30,7 +30,7 @@ mx::array sinks_gradient(
     const AttentionShape& shape) {
   const auto attention = [&](const std::vector<mx::array>& sinks) {
     return std::vector<mx::array>{composed_causal_attention(
-        primals[0], primals[1], primals[2], primals[3], lengths, shape, sinks[0])};
+        primals[0], primals[1], primals[2], {primals[3]}, lengths, shape, sinks[0])};
   };
   return mx::vjp(attention, {primals[4]}, {cotangent}).second[0];
 }
@@ -151,7 +151,7 @@ void check(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
@@ -162,7 +162,7 @@ void check(
     return x.ndim() == 2 && x.shape(0) == q.shape(0) && x.shape(1) == heads * shape.head_dim;
   };
   if (!heads_fit || !fits(q, shape.heads) || !fits(k, shape.kv_heads) || !fits(v, shape.kv_heads) ||
-      !rotation_fits(inv_freq, shape) || !sinks_fit(sinks, shape) ||
+      !rotation_fits(rotation, shape) || !sinks_fit(sinks, shape) ||
       !lengths_fit(lengths, q.shape(0))) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
@@ -177,7 +177,7 @@ void check(
             describe(q),
             describe(k),
             describe(v),
-            describe(inv_freq),
+            describe(rotation.inv_freq),
             sinks ? describe(*sinks) : "none"));
   }
 }
@@ -194,7 +194,7 @@ mx::array composed_batch(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     int batch,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
@@ -203,8 +203,8 @@ mx::array composed_batch(
     return mx::transpose(mx::reshape(x, {batch, length, heads, shape.head_dim}), {0, 2, 1, 3});
   };
   const auto out = composed_attention(
-      rotary(by_head(q, shape.heads), inv_freq, shape, 0),
-      rotary(by_head(k, shape.kv_heads), inv_freq, shape, 0),
+      rotary(by_head(q, shape.heads), rotation, shape, 0),
+      rotary(by_head(k, shape.kv_heads), rotation, shape, 0),
       by_head(v, shape.kv_heads),
       shape,
       sinks);
@@ -217,18 +217,18 @@ mx::array composed_causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
-  check(q, k, v, inv_freq, lengths, shape, sinks);
+  check(q, k, v, rotation, lengths, shape, sinks);
   return in_batches_of_equal_length(lengths, [&](int row, int batch, int length) {
     const int rows = batch * length;
     return composed_batch(
         rows_of(q, row, rows),
         rows_of(k, row, rows),
         rows_of(v, row, rows),
-        inv_freq,
+        rotation,
         batch,
         shape,
         sinks);
@@ -239,22 +239,22 @@ mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   if (!runs_on_cpu()) {
-    return composed_causal_attention(q, k, v, inv_freq, lengths, shape, sinks);
+    return composed_causal_attention(q, k, v, rotation, lengths, shape, sinks);
   }
-  check(q, k, v, inv_freq, lengths, shape, sinks);
-  for (const auto* input : {&q, &k, &v, &inv_freq}) {
+  check(q, k, v, rotation, lengths, shape, sinks);
+  for (const auto* input : {&q, &k, &v, &rotation.inv_freq}) {
     require(*input, mx::float32, input->ndim(), "causal_attention");
   }
   return mx::array::make_arrays(
       {q.shape(), k.shape(), v.shape()},
       {mx::float32, mx::float32, mx::float32},
       std::make_shared<CausalAttention>(cpu_stream(), cpu_level(), lengths, shape),
-      {q, k, v, inv_freq, sinks.value_or(mx::zeros({0}))})[0];
+      {q, k, v, rotation.inv_freq, sinks.value_or(mx::zeros({0}))})[0];
 }
 
 }  // namespace hub::kernels

@@ -12,15 +12,15 @@ namespace hub::kernels {
 // Attention of one layer in training: q [T, H * D], k and v [T, Kv * D], all float32 and before the
 // rotary embedding; rows are sequences of `lengths` tokens, one after another, T together, each at
 // positions 0 … length - 1 and attending to positions <= its own in its own sequence.
-// inv_freq and sinks as in cached_attention. -> [T, H * D]. Differentiable in q, k, v and sinks,
-// whose gradient costs memory that grows with the square of the length; inv_freq counts as a
+// rotation and sinks as in cached_attention. -> [T, H * D]. Differentiable in q, k, v and sinks,
+// whose gradient costs memory that grows with the square of the length; rotation counts as a
 // constant, and asking for its gradient throws kInvalidArgument.
 // Shapes or dtypes that do not fit throw base::Error kInvalidArgument.
 mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
@@ -30,7 +30,7 @@ mx::array composed_causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);

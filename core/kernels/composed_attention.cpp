@@ -18,25 +18,30 @@ mx::array window_mask(int length, int positions, int window) {
 
 }  // namespace
 
+// As mlx_lm/models/rope_utils.py, which scales before it turns.
 mx::array rotary(
-    const mx::array& x, const mx::array& inv_freq, const AttentionShape& shape, int offset) {
-  if (inv_freq.size() == 0) {
+    const mx::array& x, const RotaryEmbedding& rotation, const AttentionShape& shape, int offset) {
+  if (rotation.inv_freq.size() == 0) {
     return x;
   }
   tensor::RopeParams rope;
-  rope.dims = 2 * inv_freq.shape(0);
+  rope.dims = 2 * rotation.inv_freq.shape(0);
   rope.traditional = shape.rope_traditional;
-  rope.freqs = mx::reciprocal(inv_freq);
-  const mx::array turned = tensor::rope(x, rope, offset);
+  if (rotation.base) {
+    rope.base = *rotation.base;
+    rope.scale = rotation.position_scale;
+  } else {
+    rope.freqs = rotation.periods.value_or(mx::reciprocal(rotation.inv_freq));
+  }
   if (shape.rope_scale == 1.0F) {
-    return turned;
+    return tensor::rope(x, rope, offset);
   }
   const mx::array scale(shape.rope_scale, x.dtype());
   if (rope.dims == shape.head_dim) {
-    return mx::multiply(turned, scale);
+    return tensor::rope(mx::multiply(x, scale), rope, offset);
   }
-  const auto parts = mx::split(turned, mx::Shape{rope.dims}, -1);
-  return mx::concatenate({mx::multiply(parts[0], scale), parts[1]}, -1);
+  const auto parts = mx::split(x, mx::Shape{rope.dims}, -1);
+  return tensor::rope(mx::concatenate({mx::multiply(parts[0], scale), parts[1]}, -1), rope, offset);
 }
 
 mx::array composed_attention(
@@ -54,8 +59,10 @@ mx::array composed_attention(
   return tensor::sdpa(q, k, v, shape.scale, length > 1, std::nullopt, sinks);
 }
 
-bool rotation_fits(const mx::array& inv_freq, const AttentionShape& shape) {
-  return inv_freq.ndim() == 1 && 2 * inv_freq.shape(0) <= shape.head_dim;
+bool rotation_fits(const RotaryEmbedding& rotation, const AttentionShape& shape) {
+  const mx::array& inv_freq = rotation.inv_freq;
+  return inv_freq.ndim() == 1 && 2 * inv_freq.shape(0) <= shape.head_dim &&
+         (!rotation.periods || rotation.periods->shape() == inv_freq.shape());
 }
 
 bool sinks_fit(const std::optional<mx::array>& sinks, const AttentionShape& shape) {

@@ -12,7 +12,7 @@ namespace hub::kernels {
 
 // x [B, heads, L, D] with its first elements rotated, row l at position offset + l.
 mx::array rotary(
-    const mx::array& x, const mx::array& inv_freq, const AttentionShape& shape, int offset);
+    const mx::array& x, const RotaryEmbedding& rotation, const AttentionShape& shape, int offset);
 
 // q [B, H, L, D] are the last L of the S positions of k and v [B, Kv, S, D]; all rotated. Each
 // looks at positions <= its own, within the window. -> [B, H, L, D]
@@ -23,8 +23,8 @@ mx::array composed_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks);
 
-// inv_freq is [R / 2] with R <= D; sinks are [H] or absent.
-bool rotation_fits(const mx::array& inv_freq, const AttentionShape& shape);
+// inv_freq and periods are [R / 2] with R <= D; sinks are [H] or absent.
+bool rotation_fits(const RotaryEmbedding& rotation, const AttentionShape& shape);
 bool sinks_fit(const std::optional<mx::array>& sinks, const AttentionShape& shape);
 
 }  // namespace hub::kernels

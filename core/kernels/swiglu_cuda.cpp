@@ -16,6 +16,8 @@ constexpr int kThreads = 256;
 constexpr int kElements = 8;  // of a thread: 16 bytes
 
 constexpr const char* kHeader = R"(
+#include "mlx/backend/cuda/device/unary_ops.cuh"
+
 template <typename T>
 struct alignas(16) HubEight {
   T values[8];
@@ -29,9 +31,9 @@ constexpr const char* kForward = R"(
   HubEight<T> results;
 #pragma unroll
   for (int j = 0; j < 8; ++j) {
-    const float g = static_cast<float>(gates.values[j]);
-    results.values[j] =
-        static_cast<T>(g / (1.0f + __expf(-g)) * static_cast<float>(ups.values[j]));
+    const T g = gates.values[j];
+    const T activated = g * mlx::core::cu::Sigmoid{}(g);
+    results.values[j] = activated * ups.values[j];
   }
   reinterpret_cast<HubEight<T>*>(out)[i] = results;
 )";

@@ -6,7 +6,7 @@
 #include <mlx/ops.h>
 
 #include "core/base/error.h"
-#include "core/models/layer_attention.h"
+#include "core/model_config/memory_estimate.h"
 
 namespace hub::models {
 namespace {
@@ -15,12 +15,15 @@ using model_config::ModelConfig;
 
 constexpr int kSmallestCapacity = 64;  // tokens
 
-// The first `length` rows of `rows`, with zeros up to `capacity`.
-mx::array grown(const mx::array& rows, int length, int capacity) {
-  mx::Shape end = rows.shape();
+// The first `length` rows of `rows`, with zeros up to `capacity`; none: all zeros, of `dtype`.
+mx::array grown(const mx::array& rows, int length, int capacity, mx::Dtype dtype) {
   mx::Shape rest = rows.shape();
-  end[1] = length;
   rest[1] = capacity - length;
+  if (length == 0) {
+    return mx::zeros(rest, dtype);
+  }
+  mx::Shape end = rows.shape();
+  end[1] = length;
   return mx::concatenate(
       {mx::slice(rows, mx::Shape{0, 0, 0}, end), mx::zeros(rest, rows.dtype())}, 1);
 }
@@ -90,13 +93,16 @@ void KvCache::reserve(int rows) {
     return;
   }
   capacity_ = std::max({wanted, 2 * capacity_, kSmallestCapacity});
-  for (Layer& layer : layers_) {
-    if (layer.keys.shape(0) == 0) {
-      continue;  // it attends to another layer's
-    }
-    layer.keys = grown(layer.keys, length_, capacity_);
-    layer.values = grown(layer.values, length_, capacity_);
+}
+
+KvCache::Layer& KvCache::layer(int index, mx::Dtype dtype) {
+  Layer& layer = layers_[static_cast<std::size_t>(index)];
+  const bool is_empty = length_ == 0 && layer.keys.dtype() != dtype;
+  if (layer.keys.shape(1) < capacity_ || is_empty) {
+    layer.keys = grown(layer.keys, length_, capacity_, dtype);
+    layer.values = grown(layer.values, length_, capacity_, dtype);
   }
+  return layer;
 }
 
 void KvCache::trim(int length) {
@@ -134,54 +140,69 @@ std::vector<mx::array> KvCache::arrays() const {
   return all;
 }
 
-Attend cached_attend(const ModelConfig& config, std::span<const SequenceRows> sequences) {
-  const auto attend = [layers = attention_of_layers(config), sequences](
+Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
+  const auto attend = [layers = model.attention(), sequences](
                           int layer,
                           const mx::array& q,
                           const mx::array& k,
                           const mx::array& v,
                           const Attend::Sinks& sinks) {
     std::vector<nn::CachedRows> parts;
+    std::vector<KvCache::Layer*> kept;
     for (const SequenceRows& sequence : sequences) {
+      kept.push_back(&sequence.cache->layer(layer, k.dtype()));
       // Moved, not copied: an array that nobody else holds is written in place.
-      KvCache::Layer& kept = sequence.cache->layer(layer);
       parts.push_back(
-          {std::move(kept.keys), std::move(kept.values), sequence.rows, sequence.cache->length()});
+          {std::move(kept.back()->keys),
+           std::move(kept.back()->values),
+           sequence.rows,
+           sequence.cache->length()});
     }
-    const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    auto step = nn::cached_attention(q, k, v, inv_freq, std::move(parts), shape, sinks);
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      KvCache::Layer& kept = sequences[i].cache->layer(layer);
-      kept.keys = std::move(step.caches[i].keys);
-      kept.values = std::move(step.caches[i].values);
+    const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
+    auto step = nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      *kept[i] = {std::move(step.caches[i].keys), std::move(step.caches[i].values)};
     }
     return step.out;
   };
-  const auto recur = [heads = heads_of(config), sequences](int layer, const nn::DeltaRows& rows) {
+  const auto recur = [heads = heads_of(model.config()), sequences](
+                         int layer, const nn::DeltaRows& rows) {
     return recur_cached(layer, rows, sequences, heads);
   };
   return {attend, recur};
 }
 
-Attend causal_attend(const ModelConfig& config, std::vector<int> lengths) {
-  const auto attend = [layers = attention_of_layers(config), lengths](
+std::uint64_t kv_bytes_per_token(const LanguageModel& model) {
+  KvCache cache(model.config());
+  cache.reserve(1);
+  const std::vector<SequenceRows> one{{&cache, 1}};
+  static_cast<void>(
+      model.hidden(mx::zeros({1}, mx::int32), cached_attend(model, one), nn::AdapterSpans{}));
+  const auto arrays = cache.arrays();
+  const auto kept = std::ranges::find_if(arrays, [](const mx::array& x) { return x.size() > 0; });
+  const std::size_t element = kept == arrays.end() ? sizeof(float) : kept->itemsize();
+  return model_config::kv_bytes_per_token(model.config(), static_cast<int>(element));
+}
+
+Attend causal_attend(const LanguageModel& model, std::vector<int> lengths) {
+  const auto attend = [layers = model.attention(), lengths](
                           int layer,
                           const mx::array& q,
                           const mx::array& k,
                           const mx::array& v,
                           const Attend::Sinks& sinks) {
-    const auto& [shape, inv_freq] = layers[static_cast<std::size_t>(layer)];
-    return nn::causal_attention(q, k, v, inv_freq, lengths, shape, sinks);
+    const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
+    return nn::causal_attention(q, k, v, rotation, lengths, shape, sinks);
   };
-  const auto recur = [heads = heads_of(config), lengths = std::move(lengths)](
+  const auto recur = [heads = heads_of(model.config()), lengths = std::move(lengths)](
                          int /*layer*/, const nn::DeltaRows& rows) {
     return nn::delta_whole(rows, lengths, heads);
   };
   return {attend, recur};
 }
 
-Attend causal_attend(const ModelConfig& config, int batch, int length) {
-  return causal_attend(config, std::vector<int>(static_cast<std::size_t>(batch), length));
+Attend causal_attend(const LanguageModel& model, int batch, int length) {
+  return causal_attend(model, std::vector<int>(static_cast<std::size_t>(batch), length));
 }
 
 }  // namespace hub::models

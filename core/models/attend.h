@@ -26,16 +26,16 @@ class KvCache {
     mx::array values;  // [kv_heads, capacity, head_dim]
   };
 
-  // Makes room for `rows` more tokens.
+  // Makes room for `rows` more tokens, of which a layer's arrays come with its next step.
   void reserve(int rows);
   // Forgets rows from `length` on. With recurrent layers: all rows or none, else throws kInternal.
   void trim(int length);
   [[nodiscard]] int length() const { return length_; }
   [[nodiscard]] std::uint64_t bytes() const;
 
-  // For the attend functions: the arrays of a layer, replaced after each step, and the step's
-  // commit.
-  [[nodiscard]] Layer& layer(int index) { return layers_[static_cast<std::size_t>(index)]; }
+  // For the attend functions: the arrays of a layer with the reserved room, replaced after each
+  // step, and the step's commit. While the cache is empty they get type `dtype`.
+  [[nodiscard]] Layer& layer(int index, mx::Dtype dtype);
   [[nodiscard]] nn::DeltaState& state(int index) { return states_.at(index); }
   void advance(int rows) { length_ += rows; }
   // Every array, to be evaluated together with a step's result.
@@ -62,13 +62,15 @@ struct SequenceRows {
 // advance() on each cache after it. An output row
 // depends on its own sequence alone, and not on how its prompt was cut into chunks. `sequences`
 // must outlive the returned function.
-Attend cached_attend(
-    const model_config::ModelConfig& config, std::span<const SequenceRows> sequences);
+Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences);
+// Bytes of one token's keys and values as it keeps them: in the type that attention computes in.
+// Evaluates nothing.
+std::uint64_t kv_bytes_per_token(const LanguageModel& model);
 
 // Training: rows are sequences of `lengths` tokens, one after another, each at positions 0 …
 // length - 1, causal, from empty states; differentiable. Padding goes at the end of a sequence.
-Attend causal_attend(const model_config::ModelConfig& config, std::vector<int> lengths);
+Attend causal_attend(const LanguageModel& model, std::vector<int> lengths);
 // The same for `batch` sequences of `length` tokens.
-Attend causal_attend(const model_config::ModelConfig& config, int batch, int length);
+Attend causal_attend(const LanguageModel& model, int batch, int length);
 
 }  // namespace hub::models

@@ -13,6 +13,7 @@
 
 #include "core/base/json.h"
 #include "core/model_config/model_config.h"
+#include "core/models/layer_attention.h"
 #include "core/nn/embedding.h"
 #include "core/nn/gated_delta.h"
 #include "core/nn/linear.h"
@@ -84,6 +85,12 @@ class LanguageModel {
 
   // Bytes of all weights as they lie in memory.
   [[nodiscard]] virtual std::uint64_t weight_bytes() const = 0;
+
+  // Of every layer, in order. The first call makes and evaluates it.
+  [[nodiscard]] const std::vector<LayerAttention>& attention() const;
+
+ private:
+  mutable std::vector<LayerAttention> attention_;
 };
 
 // Loads config.json and model*.safetensors of `folder` and evaluates the weights. On CPU every

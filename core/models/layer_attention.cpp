@@ -6,7 +6,9 @@
 #include <utility>
 
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
+#include "core/models/language_model.h"
 #include "core/nn/rope.h"
 
 namespace hub::models {
@@ -39,25 +41,20 @@ std::optional<nn::RopeScaling> scaling_of(const ModelConfig& config) {
   return scaling;
 }
 
-// [dims / 2] float32
-mx::array inverse_frequencies(
-    int dims, float theta, const std::optional<nn::RopeScaling>& scaling) {
-  const auto values = nn::rope_inverse_frequencies(dims, theta, scaling);
-  return mx::array(values.data(), mx::Shape{static_cast<int>(values.size())}, mx::float32);
-}
-
 }  // namespace
 
 std::vector<LayerAttention> attention_of_layers(const ModelConfig& config) {
   const auto scaling = scaling_of(config);
-  std::map<std::pair<int, bool>, mx::array> known;  // by rotated elements, and whether local
-  const auto frequencies = [&](int dims, bool is_local) {
+  std::map<std::pair<int, bool>, nn::RotaryEmbedding>
+      known;  // by rotated elements, and whether local
+  const auto rotation = [&](int dims, bool is_local) {
     const auto found = known.find({dims, is_local});
     if (found != known.end()) {
       return found->second;
     }
     const float theta = is_local ? *config.rope_local_theta : config.rope_theta;
-    const mx::array made = inverse_frequencies(dims, theta, is_local ? std::nullopt : scaling);
+    const nn::RotaryEmbedding made =
+        nn::rotary_embedding(dims, theta, is_local ? std::nullopt : scaling);
     known.insert({{dims, is_local}, made});
     return made;
   };
@@ -76,10 +73,25 @@ std::vector<LayerAttention> attention_of_layers(const ModelConfig& config) {
     const int dims = config.rotary_dim > 0 ? config.rotary_dim : head_dim;
     layers.push_back(
         {shape,
-         config.no_rope_layers.contains(layer) ? mx::zeros({0}, mx::float32)
-                                               : frequencies(dims, is_local)});
+         config.no_rope_layers.contains(layer) ? nn::RotaryEmbedding{mx::zeros({0}, mx::float32)}
+                                               : rotation(dims, is_local)});
   }
   return layers;
+}
+
+const std::vector<LayerAttention>& LanguageModel::attention() const {
+  if (attention_.empty()) {
+    attention_ = attention_of_layers(config());
+    std::vector<mx::array> angles;
+    for (const auto& [shape, rotation] : attention_) {
+      angles.push_back(rotation.inv_freq);
+      if (rotation.periods) {
+        angles.push_back(*rotation.periods);
+      }
+    }
+    mx::eval(angles);
+  }
+  return attention_;
 }
 
 }  // namespace hub::models

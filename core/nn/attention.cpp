@@ -23,7 +23,7 @@ CachedStep cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     std::vector<CachedRows> sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
@@ -31,7 +31,7 @@ CachedStep cached_attention(
       for_kernel(q),
       for_kernel(k),
       for_kernel(v),
-      inv_freq,
+      rotation,
       std::move(sequences),
       shape,
       for_kernel(sinks));
@@ -43,12 +43,12 @@ mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   const mx::array out = kernels::causal_attention(
-      for_kernel(q), for_kernel(k), for_kernel(v), inv_freq, lengths, shape, for_kernel(sinks));
+      for_kernel(q), for_kernel(k), for_kernel(v), rotation, lengths, shape, for_kernel(sinks));
   return tensor::astype(out, q.dtype());
 }
 

@@ -12,6 +12,7 @@ namespace hub::nn {
 namespace mx = mlx::core;
 
 using kernels::AttentionShape;
+using kernels::RotaryEmbedding;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 
@@ -21,7 +22,7 @@ CachedStep cached_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     std::vector<CachedRows> sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
@@ -31,7 +32,7 @@ mx::array causal_attention(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
-    const mx::array& inv_freq,
+    const RotaryEmbedding& rotation,
     const std::vector<int>& lengths,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);

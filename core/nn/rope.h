@@ -3,6 +3,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/nn/attention.h"
+
 namespace hub::nn {
 
 // How a model stretches its rotary embedding beyond the context it was trained on.
@@ -27,10 +29,9 @@ struct RopeScaling {
   float rotated_part = 1.0F;
 };
 
-// The angles per position of the dims / 2 pairs of a head's rotated elements (arXiv:2104.09864 eq.
-// 15): pair i at position p turns by p * result[i].
-std::vector<float> rope_inverse_frequencies(
-    int dims, float theta, const std::optional<RopeScaling>& scaling);
+// The rotation of the first `dims` elements of a head; without scaling, pair i of them turns by
+// theta^(-2i / dims) a position (arXiv:2104.09864 eq. 15). Builds graphs.
+RotaryEmbedding rotary_embedding(int dims, float theta, const std::optional<RopeScaling>& scaling);
 
 // What the rotated elements of queries and keys are multiplied by.
 float rope_scale(const std::optional<RopeScaling>& scaling);

@@ -128,7 +128,7 @@ mx::array target_losses(
   if (batch.trained_tokens == 0) {
     throw base::Error(base::ErrorCode::kInternal, "a loss over no trained token was asked for");
   }
-  const auto attend = models::causal_attend(model.config(), batch.sequences);
+  const auto attend = models::causal_attend(model, batch.sequences);
   const auto spans = all_rows(adapter, batch.rows * batch.length);
   const mx::array hidden = model.hidden(batch.inputs, attend, spans);
 

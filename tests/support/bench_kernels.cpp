@@ -292,7 +292,8 @@ void bench_attention(Report& report) {
     const auto step = [&](auto operation) {
       std::vector<CachedSequence> sequences;
       sequences.push_back({std::move(keys), std::move(cached), rows, position});
-      auto result = operation(q, k, v, inv_freq, std::move(sequences), shape, std::nullopt);
+      auto result = operation(
+          q, k, v, kernels::RotaryEmbedding{inv_freq}, std::move(sequences), shape, std::nullopt);
       keys = result.caches[0].keys;
       cached = result.caches[0].values;
       mx::eval({result.out, keys, cached});
@@ -324,7 +325,14 @@ void bench_training(Report& report) {
   const auto attend = [&](auto operation) {
     gradients(
         [&](const auto& in) {
-          return operation(in[0], in[1], in[2], inv_freq, {256, 256}, shape, std::nullopt);
+          return operation(
+              in[0],
+              in[1],
+              in[2],
+              kernels::RotaryEmbedding{inv_freq},
+              {256, 256},
+              shape,
+              std::nullopt);
         },
         {q, k, v});
   };

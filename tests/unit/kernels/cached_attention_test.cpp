@@ -5,10 +5,12 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <mlx/fast.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
 #include "core/base/error.h"
+#include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_level.h"
 #include "core/kernels/thread_pool.h"
 #include "tests/unit/kernels/kernel_inputs.h"
@@ -22,14 +24,14 @@ AttentionShape shape_of(int heads, int kv_heads, int head_dim, bool traditional 
   return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim)), traditional};
 }
 
-mx::array inverse_frequencies(int head_dim) {
+RotaryEmbedding rotation_of(int head_dim) {
   std::vector<float> result;
   result.reserve(static_cast<std::size_t>(head_dim / 2));
   for (int i = 0; i < head_dim / 2; ++i) {
     result.push_back(
         std::pow(10000.0F, -2.0F * static_cast<float>(i) / static_cast<float>(head_dim)));
   }
-  return mx::array(result.begin(), {head_dim / 2});
+  return {mx::array(result.begin(), {head_dim / 2})};
 }
 
 // One sequence's tokens before the rotary embedding.
@@ -61,8 +63,8 @@ struct Variant {
   int rotated;  // elements of a head
   bool sinks;
 
-  [[nodiscard]] mx::array inv_freq() const {
-    return rotated == 0 ? mx::zeros({0}) : inverse_frequencies(rotated);
+  [[nodiscard]] RotaryEmbedding rotation() const {
+    return rotated == 0 ? RotaryEmbedding{mx::zeros({0})} : rotation_of(rotated);
   }
   [[nodiscard]] std::optional<mx::array> sink_scores() const {
     return sinks ? std::optional(random_array({shape.heads}, 77)) : std::nullopt;
@@ -104,7 +106,7 @@ std::vector<float> feed(
         rows_of(tokens.q, at, stop),
         rows_of(tokens.k, at, stop),
         rows_of(tokens.v, at, stop),
-        variant ? variant->inv_freq() : inverse_frequencies(shape.head_dim),
+        variant ? variant->rotation() : rotation_of(shape.head_dim),
         {{std::move(cache.keys), std::move(cache.values), stop - at, cache.length}},
         shape,
         variant ? variant->sink_scores() : std::nullopt);
@@ -144,7 +146,7 @@ TEST_P(CachedAttentionTest, EqualsMlxOperations) {
           join(a.q, 300, b.q),
           join(a.k, 300, b.k),
           join(a.v, 300, b.v),
-          inverse_frequencies(shape.head_dim),
+          rotation_of(shape.head_dim),
           sequences,
           shape,
           std::nullopt);
@@ -173,7 +175,7 @@ TEST_P(CachedAttentionTest, VariantsEqualMlxOperations) {
             rows_of(tokens.q, 400, 400 + rows),
             rows_of(tokens.k, 400, 400 + rows),
             rows_of(tokens.v, 400, 400 + rows),
-            variant.inv_freq(),
+            variant.rotation(),
             sequences,
             shape,
             variant.sink_scores());
@@ -198,7 +200,7 @@ TEST(CachedAttention, WindowAndSinksAreWhatTheySay) {
   const mx::array sinks({0.5F}, {1});
   const Cache cache(shape, 3);
   const auto step =
-      cached_attention(q, k, v, mx::zeros({0}), {{cache.keys, cache.values, 3, 0}}, shape, sinks);
+      cached_attention(q, k, v, {mx::zeros({0})}, {{cache.keys, cache.values, 3, 0}}, shape, sinks);
   // The last row sees keys 1 and 2, and the sink.
   const double one = std::exp(1.0 * shape.scale);
   const double two = std::exp(2.0 * shape.scale);
@@ -278,7 +280,7 @@ TEST_P(CachedAttentionTest, OtherSequencesDoNotMatter) {
       mx::concatenate(q, 0),
       mx::concatenate(k, 0),
       mx::concatenate(v, 0),
-      inverse_frequencies(32),
+      rotation_of(32),
       sequences,
       shape);
   EXPECT_TRUE(same_bits(values(together.out), alone));
@@ -339,7 +341,7 @@ TEST(CachedAttention, RefusesWhatDoesNotFit) {
         tokens.q,
         tokens.k,
         tokens.v,
-        inverse_frequencies(16),
+        rotation_of(16),
         {{cache.keys, cache.values, rows, position}},
         wanted);
   };
@@ -352,14 +354,33 @@ TEST(CachedAttention, RefusesWhatDoesNotFit) {
   EXPECT_THROW(run(2, 0, shape_of(4, 2, 8)), base::Error);
   EXPECT_THROW(run(2, 0, shape_of(4, 0, 16)), base::Error);
   const Tokens tokens(2, shape, 1);
-  const auto with = [&](const mx::array& inv_freq, const mx::array& sinks) {
+  const auto with = [&](const RotaryEmbedding& rotation, const mx::array& sinks) {
     const Cache cache(shape, 8);
     cached_attention(
-        tokens.q, tokens.k, tokens.v, inv_freq, {{cache.keys, cache.values, 2, 0}}, shape, sinks);
+        tokens.q, tokens.k, tokens.v, rotation, {{cache.keys, cache.values, 2, 0}}, shape, sinks);
   };
-  EXPECT_NO_THROW(with(inverse_frequencies(8), mx::zeros({4})));
-  EXPECT_THROW(with(inverse_frequencies(18), mx::zeros({4})), base::Error);
-  EXPECT_THROW(with(inverse_frequencies(8), mx::zeros({2})), base::Error);
+  EXPECT_NO_THROW(with(rotation_of(8), mx::zeros({4})));
+  EXPECT_THROW(with(rotation_of(18), mx::zeros({4})), base::Error);
+  EXPECT_THROW(with(rotation_of(8), mx::zeros({2})), base::Error);
+}
+
+// MLX's operation gets the angles as mlx-lm gives them: the base where there is one, else periods.
+TEST(ComposedAttention, TakesTheAnglesInMlxLmsWords) {
+  const AttentionShape shape = shape_of(2, 2, 16);
+  const mx::array x = random_array({1, 2, 40, 16}, 5);
+  const mx::array inv_freq = rotation_of(16).inv_freq;
+  const mx::array periods = mx::multiply(mx::array(3.0F), mx::reciprocal(inv_freq));
+  const auto mlx = [&](std::optional<float> base, const std::optional<mx::array>& freqs) {
+    return mx::fast::rope(x, 16, false, base, base ? 0.5F : 1.0F, 7, freqs);
+  };
+  const auto own = [&](const RotaryEmbedding& rotation) { return rotary(x, rotation, shape, 7); };
+  EXPECT_TRUE(same_bits(
+      own({.inv_freq = inv_freq, .base = 10000.0F, .position_scale = 0.5F}),
+      mlx(10000.0F, std::nullopt)));
+  EXPECT_TRUE(
+      same_bits(own({.inv_freq = inv_freq, .periods = periods}), mlx(std::nullopt, periods)));
+  EXPECT_TRUE(same_bits(own({inv_freq}), mlx(std::nullopt, mx::reciprocal(inv_freq))));
+  EXPECT_FALSE(rotation_fits({.inv_freq = inv_freq, .periods = mx::zeros({7})}, shape));
 }
 
 }  // namespace

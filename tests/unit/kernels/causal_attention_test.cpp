@@ -46,10 +46,12 @@ std::vector<mx::array> result_and_gradients(
     const std::vector<int>& lengths,
     const AttentionShape& shape) {
   const auto loss = [&](const std::vector<mx::array>& x) {
-    const auto out = operation(x[0], x[1], x[2], in.inv_freq, lengths, shape, in.sinks);
+    const auto out =
+        operation(x[0], x[1], x[2], RotaryEmbedding{in.inv_freq}, lengths, shape, in.sinks);
     return std::vector{mx::sum(out * in.seed)};
   };
-  std::vector<mx::array> all{operation(in.q, in.k, in.v, in.inv_freq, lengths, shape, in.sinks)};
+  std::vector<mx::array> all{
+      operation(in.q, in.k, in.v, RotaryEmbedding{in.inv_freq}, lengths, shape, in.sinks)};
   const auto gradients = mx::vjp(loss, {in.q, in.k, in.v}, {mx::array(1.0F)}).second;
   all.insert(all.end(), gradients.begin(), gradients.end());
   return all;
@@ -161,8 +163,9 @@ TEST(CausalAttention, EqualsCachedAttention) {
   const Inputs in(400, shape);
   const auto empty = mx::zeros({3, 400, 64});
   const auto cached =
-      cached_attention(in.q, in.k, in.v, in.inv_freq, {{empty, empty, 400, 0}}, shape);
-  EXPECT_TRUE(same_bits(causal_attention(in.q, in.k, in.v, in.inv_freq, {400}, shape), cached.out));
+      cached_attention(in.q, in.k, in.v, {in.inv_freq}, {{empty, empty, 400, 0}}, shape);
+  EXPECT_TRUE(
+      same_bits(causal_attention(in.q, in.k, in.v, {in.inv_freq}, {400}, shape), cached.out));
 }
 
 // softmax over the scores and the sink, of which the sink's weight is dropped, step by step.
@@ -198,7 +201,7 @@ TEST(CausalAttention, SinksHaveAGradient) {
     return mx::vjp(loss, {sinks}, {mx::array(1.0F)}).second[0];
   };
   const mx::array own = gradient([&](const mx::array& x) {
-    return causal_attention(in.q, in.k, in.v, in.inv_freq, {40, 40}, shape, x);
+    return causal_attention(in.q, in.k, in.v, {in.inv_freq}, {40, 40}, shape, x);
   });
   const mx::array wanted =
       gradient([&](const mx::array& x) { return attention_with_sinks(in, shape, 2, x); });
@@ -210,7 +213,7 @@ TEST(CausalAttention, RefusesWhatDoesNotFit) {
   const auto shape = shape_of(4, 2, 16);
   const Inputs in(6, shape);
   const auto run = [&](const std::vector<int>& lengths, const AttentionShape& wanted) {
-    causal_attention(in.q, in.k, in.v, in.inv_freq, lengths, wanted);
+    causal_attention(in.q, in.k, in.v, {in.inv_freq}, lengths, wanted);
   };
   EXPECT_NO_THROW(run({2, 4}, shape));
   EXPECT_THROW(run({2, 3}, shape), base::Error);
@@ -220,7 +223,7 @@ TEST(CausalAttention, RefusesWhatDoesNotFit) {
   EXPECT_THROW(run({}, shape), base::Error);
   EXPECT_THROW(run({6}, shape_of(4, 1, 16)), base::Error);
   EXPECT_THROW(run({6}, shape_of(4, 3, 16)), base::Error);
-  EXPECT_THROW(causal_attention(in.q, in.k, in.v, in.q, {6}, shape), base::Error);
+  EXPECT_THROW(causal_attention(in.q, in.k, in.v, {in.q}, {6}, shape), base::Error);
 }
 
 }  // namespace

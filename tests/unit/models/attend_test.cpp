@@ -68,10 +68,24 @@ TEST_F(Cache, TrimmedRowsAreForgotten) {
   EXPECT_EQ(cache.length(), 4);
 }
 
+// On a GPU the activations' type halves it.
+TEST_F(Cache, KeepsTheTypeOfTheActivations) {
+  KvCache cache(model_->config());
+  step(*model_, {{5, 17, 3}}, {&cache});
+  EXPECT_EQ(cache.bytes(), 64 * kv_bytes_per_token(*model_));
+  KvCache half(model_->config());
+  half.reserve(3);
+  EXPECT_EQ(half.layer(0, mx::bfloat16).keys.dtype(), mx::bfloat16);
+  EXPECT_EQ(half.layer(0, mx::bfloat16).values.shape(), (mx::Shape{2, 64, 16}));
+  half.advance(3);
+  half.reserve(70);
+  EXPECT_EQ(half.layer(0, mx::float32).keys.dtype(), mx::bfloat16);  // it holds rows
+  EXPECT_EQ(half.layer(0, mx::float32).keys.shape(1), 128);
+}
+
 TEST_F(Cache, RowsThatAreNoBatchAreRefused) {
   EXPECT_THROW(
-      static_cast<void>(
-          model_->hidden(tokens_of({1, 2, 3}), causal_attend(model_->config(), 2, 2), {})),
+      static_cast<void>(model_->hidden(tokens_of({1, 2, 3}), causal_attend(*model_, 2, 2), {})),
       base::Error);
 }
 

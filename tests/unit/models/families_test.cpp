@@ -50,7 +50,7 @@ class Families : public ::testing::TestWithParam<std::string> {
   }
   [[nodiscard]] Attend training_attend() const {
     return causal_attend(
-        model_->config(), static_cast<int>(inputs_.size()), static_cast<int>(inputs_[0].size()));
+        *model_, static_cast<int>(inputs_.size()), static_cast<int>(inputs_[0].size()));
   }
   [[nodiscard]] std::vector<mx::array> gradients_of_factors(bool recompute) const {
     const mx::array tokens = tokens_of(joined(inputs_));

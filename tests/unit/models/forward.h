@@ -43,8 +43,7 @@ inline mx::array step(
     sequences.push_back({caches[i], count});
     all.insert(all.end(), new_tokens[i].begin(), new_tokens[i].end());
   }
-  const mx::array hidden =
-      model.hidden(tokens_of(all), cached_attend(model.config(), sequences), adapters);
+  const mx::array hidden = model.hidden(tokens_of(all), cached_attend(model, sequences), adapters);
   const mx::array logits = model.logits(hidden, adapters);
   std::vector<mx::array> results{logits};
   for (std::size_t i = 0; i < caches.size(); ++i) {

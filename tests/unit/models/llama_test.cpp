@@ -48,8 +48,8 @@ TEST(Llama, GradientsFlowToTheFirstLayersAdapter) {
     nn::LoraAdapter traced = adapter;
     traced.layers.insert_or_assign(path, nn::LoraWeights{factors[0], factors[1]});
     const std::vector<nn::AdapterSpan> spans{{&traced, 0, 8}};
-    const mx::array hidden = model->hidden(
-        tokens_of({5, 17, 3, 80, 42, 9, 9, 61}), causal_attend(model->config(), 2, 4), spans);
+    const mx::array hidden =
+        model->hidden(tokens_of({5, 17, 3, 80, 42, 9, 9, 61}), causal_attend(*model, 2, 4), spans);
     return std::vector<mx::array>{mx::mean(mx::square(model->logits(hidden, spans)))};
   };
   const nn::LoraWeights& at = adapter.layers.at(path);
@@ -90,9 +90,7 @@ TEST(Llama, VariantsOfTheFamily) {
     EXPECT_GT(relative_error(logits, base), 1e-4F) << i;
     const mx::array trained = model->logits(
         model->hidden(
-            tokens_of(kPrompt),
-            causal_attend(model->config(), 1, static_cast<int>(kPrompt.size())),
-            {}),
+            tokens_of(kPrompt), causal_attend(*model, 1, static_cast<int>(kPrompt.size())), {}),
         {});
     EXPECT_LT(relative_error(trained, logits), 1e-5F) << i;
     EXPECT_GT(model->weight_bytes(), 0U);

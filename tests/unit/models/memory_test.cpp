@@ -68,8 +68,7 @@ std::vector<mx::array> step_graph(
       adapter.layers.insert({trained.paths[i], {factors[2 * i], factors[(2 * i) + 1]}});
     }
     const std::vector<nn::AdapterSpan> spans{{&adapter, 0, batch * length}};
-    const mx::array hidden =
-        model.hidden(tokens, causal_attend(model.config(), batch, length), spans);
+    const mx::array hidden = model.hidden(tokens, causal_attend(model, batch, length), spans);
     return std::vector<mx::array>{
         mx::sum(kernels::cross_entropy(model.logits(hidden, {}), tokens))};
   };

@@ -57,7 +57,7 @@ TEST(MaskedLossTest, IsTheMeanCrossEntropyOfTheTrainedTargets) {
   const TinyModel model;
   const auto rows = counting_rows(3);
   const Batch batch = make_batch(rows, {.max_tokens = 64, .pad_multiple = 8});
-  const auto attend = models::causal_attend(model.get().config(), batch.rows, batch.length);
+  const auto attend = models::causal_attend(model.get(), batch.rows, batch.length);
   mx::array logits = model.get().logits(model.get().hidden(batch.inputs, attend, {}), {});
   mx::eval(logits);
   const auto width = static_cast<std::size_t>(logits.shape(1));
