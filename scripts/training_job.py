@@ -40,6 +40,7 @@ def ranks_of(command: list[str], ranks: int, folder: Path) -> Generator[subproce
             "MLX_WORLD_SIZE": str(ranks),
             "NCCL_HOST_IP": "127.0.0.1",
             "NCCL_PORT": str(free_port()),
+            "NCCL_SOCKET_IFNAME": "lo",
         }
     processes: list[subprocess.Popen[str]] = []
     try:

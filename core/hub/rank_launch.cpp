@@ -88,7 +88,8 @@ Meeting arrange_meeting(const RankHosts& hosts, int ranks) {
     ring.push_back(own);
   }
   const std::string first = hosts.host(0).ips.front();
-  const int nccl_port = is_loopback_address(first) ? free_ports.next() : kNcclPort;
+  const bool is_here = is_loopback_address(first);
+  const int nccl_port = is_here ? free_ports.next() : kNcclPort;
   Meeting meeting;
   meeting.ring_hosts = ring.dump();
   meeting.rdma = hosts.rdma(ranks);
@@ -96,6 +97,9 @@ Meeting arrange_meeting(const RankHosts& hosts, int ranks) {
   meeting.environment.push_back(fmt::format("MLX_WORLD_SIZE={}", ranks));
   meeting.environment.push_back("NCCL_HOST_IP=" + first);
   meeting.environment.push_back(fmt::format("NCCL_PORT={}", nccl_port));
+  if (is_here && std::getenv("NCCL_SOCKET_IFNAME") == nullptr) {
+    meeting.environment.emplace_back("NCCL_SOCKET_IFNAME=lo");  // else it listens on another
+  }
   if (!meeting.rdma.empty()) {
     meeting.environment.push_back(fmt::format("MLX_JACCL_COORDINATOR={}:{}", first, kStartingPort));
   }

@@ -343,11 +343,12 @@ class Gemma4 final : public LanguageModel {
 
   [[nodiscard]] mx::array logits(
       const mx::array& hidden, nn::AdapterSpans adapters) const override {
-    const mx::array out = tensor::astype(
-        lm_head_ ? (*lm_head_)(hidden, adapters) : embed_tokens_.as_linear(hidden, adapters),
-        mx::float32);
-    const float cap = config_.gemma4->logit_cap;
-    return cap > 0.0F ? scaled(mx::tanh(scaled(out, 1.0F / cap)), cap) : out;
+    mx::array out =
+        lm_head_ ? (*lm_head_)(hidden, adapters) : embed_tokens_.as_linear(hidden, adapters);
+    if (const float cap = config_.gemma4->logit_cap; cap > 0.0F) {
+      out = scaled(mx::tanh(mx::divide(out, mx::array(cap, out.dtype()))), cap);
+    }
+    return tensor::astype(out, mx::float32);
   }
 
   [[nodiscard]] std::vector<const nn::Linear*> linears() const override {

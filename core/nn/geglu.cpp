@@ -12,9 +12,12 @@ mx::array gelu_approx(const mx::array& x) {
   const auto constant = [&](double value) {
     return mx::array(static_cast<float>(value), x.dtype());
   };
-  const mx::array cubed = mx::multiply(constant(0.044715), mx::multiply(x, mx::square(x)));
-  const mx::array inner =
-      mx::multiply(constant(std::sqrt(2.0 / std::numbers::pi)), mx::add(x, cubed));
+  // In a half type as mlx.nn: the power rounds once, where the products round twice.
+  const mx::array cube =
+      x.dtype() == mx::float32 ? mx::multiply(x, mx::square(x)) : mx::power(x, constant(3.0));
+  const mx::array inner = mx::multiply(
+      constant(std::sqrt(2.0 / std::numbers::pi)),
+      mx::add(x, mx::multiply(constant(0.044715), cube)));
   return mx::multiply(mx::multiply(constant(0.5), x), mx::add(constant(1.0), mx::tanh(inner)));
 }
 

@@ -85,6 +85,9 @@ Linear::Linear(
       bias_(std::move(bias)) {}
 
 mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
+  if (adapters.empty() && bias_ && !quantized_ && tensor::default_device_is_gpu()) {
+    return mx::addmm(*bias_, x, mx::transpose(weight_));  // mlx.nn's, which rounds once
+  }
   const LoraWeights* fusable = fusable_adapter(x, path_, adapters);
   const mx::array y = fusable != nullptr ? adapted(x, *fusable, adapters[0].adapter->scale)
                                          : add_adapters(project(x), x, path_, adapters);

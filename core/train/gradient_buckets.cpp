@@ -1,5 +1,6 @@
 #include "core/train/gradient_buckets.h"
 
+#include <optional>
 #include <utility>
 
 #include <mlx/distributed/ops.h>
@@ -26,7 +27,10 @@ std::vector<std::vector<std::size_t>> plan_buckets(
 }
 
 std::vector<mx::array> all_sum(
-    const ProcessGroup& group, std::vector<mx::array> arrays, std::size_t bucket_bytes) {
+    const ProcessGroup& group,
+    std::vector<mx::array> arrays,
+    Evaluation evaluation,
+    std::size_t bucket_bytes) {
   if (group.size() == 1) {
     return arrays;
   }
@@ -35,13 +39,17 @@ std::vector<mx::array> all_sum(
   for (const mx::array& array : arrays) {
     sizes.push_back(array.size());
   }
+  std::optional<mx::array> last;  // bucket's sum
   for (const auto& bucket : plan_buckets(sizes, bucket_bytes)) {
     std::vector<mx::array> flat;
     flat.reserve(bucket.size());
     for (const std::size_t i : bucket) {
       flat.push_back(mx::reshape(tensor::astype(arrays[i], mx::float32), {-1}));
     }
-    const mx::array joined = flat.size() == 1 ? flat.front() : mx::concatenate(std::move(flat));
+    mx::array joined = flat.size() == 1 ? flat.front() : mx::concatenate(std::move(flat));
+    if (last && evaluation == Evaluation::kLater) {
+      joined = mx::depends({joined}, {*last}).front();
+    }
     const mx::array total = mx::distributed::all_sum(joined, group.group());
     std::vector<mx::array> parts;
     int begin = 0;
@@ -52,7 +60,10 @@ std::vector<mx::array> all_sum(
               mx::reshape(mx::slice(total, {begin}, {end}), arrays[i].shape()), arrays[i].dtype()));
       begin = end;
     }
-    mx::eval(parts);
+    last = total;
+    if (evaluation == Evaluation::kAtOnce) {
+      mx::eval(parts);
+    }
     for (std::size_t part = 0; part < bucket.size(); ++part) {
       arrays[bucket[part]] = parts[part];
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -20,13 +21,17 @@ inline constexpr std::size_t kBucketBytes = 32U << 20U;
 std::vector<std::vector<std::size_t>> plan_buckets(
     std::span<const std::size_t> sizes, std::size_t bucket_bytes);
 
-// Collective: the sum of each array over the ranks, evaluated, in float32 on the way and of its own
-// type and shape at the end. Bucket after bucket, so that no more than one is copied at a time and
-// all ranks' messages have the same order. `arrays` are evaluated, and of equal shapes on all
-// ranks.
+// kAtOnce: evaluated bucket after bucket, so that no more than one is copied at a time. kLater:
+// nothing is, for a caller who evaluates more with it.
+enum class Evaluation : std::uint8_t { kAtOnce, kLater };
+
+// Collective: the sum of each array over the ranks, in float32 on the way and of its own type and
+// shape at the end. Buckets follow each other, so that all ranks' messages have the same order.
+// `arrays` are of equal shapes on all ranks.
 std::vector<mx::array> all_sum(
     const ProcessGroup& group,
     std::vector<mx::array> arrays,
+    Evaluation evaluation,
     std::size_t bucket_bytes = kBucketBytes);
 
 }  // namespace hub::train

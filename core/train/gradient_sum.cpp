@@ -7,7 +7,6 @@
 #include <mlx/transforms.h>
 
 #include "core/tensor/ops.h"
-#include "core/train/gradient_buckets.h"
 
 namespace hub::train {
 
@@ -49,7 +48,8 @@ void GradientSum::evaluate() const {
   mx::eval(arrays);
 }
 
-void GradientSum::all_sum(const ProcessGroup& group, std::span<const mx::array> parameters) {
+void GradientSum::all_sum(
+    const ProcessGroup& group, std::span<const mx::array> parameters, Evaluation evaluation) {
   if (group.size() == 1) {
     return;
   }
@@ -66,13 +66,15 @@ void GradientSum::all_sum(const ProcessGroup& group, std::span<const mx::array> 
   if (counts[2] > 0 && !others_) {
     others_ = mx::zeros({static_cast<int>(counts[3] / counts[2])});
   }
-  evaluate();
+  if (evaluation == Evaluation::kAtOnce) {
+    evaluate();
+  }
   std::vector<mx::array> sums = std::exchange(parts_, {});
   sums.push_back(loss_);
   if (others_) {
     sums.push_back(*others_);
   }
-  sums = train::all_sum(group, std::move(sums));
+  sums = train::all_sum(group, std::move(sums), evaluation);
   if (others_) {
     others_ = sums.back();
     sums.pop_back();

@@ -8,6 +8,7 @@
 
 #include <mlx/array.h>
 
+#include "core/train/gradient_buckets.h"
 #include "core/train/parameter_packing.h"
 #include "core/train/process_group.h"
 
@@ -33,8 +34,10 @@ class GradientSum {
   void evaluate() const;
 
   // Collective: adds what the other ranks added, who may have had no batch; then all of them have
-  // the same sums. `parameters` as in add().
-  void all_sum(const ProcessGroup& group, std::span<const mx::array> parameters);
+  // the same sums. `parameters` as in add(). `evaluation` as in gradient_buckets.h; at once, it is
+  // of what was added, too.
+  void all_sum(
+      const ProcessGroup& group, std::span<const mx::array> parameters, Evaluation evaluation);
 
   // The mean gradient, packed, which it then no longer keeps; requires a batch. Only builds a
   // graph.

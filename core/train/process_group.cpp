@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <exception>
 #include <numeric>
 
@@ -30,6 +31,10 @@ ProcessGroup ProcessGroup::join(const std::string& backend) {
   ProcessGroup joined;
   try {
     joined.group_ = mx::distributed::init(true, name);
+    joined.of_host_ = joined.group_;
+    if (name == "nccl" && std::getenv("MLX_HOSTFILE") != nullptr) {
+      joined.of_host_ = mx::distributed::init(true, "ring");
+    }
   } catch (const std::exception& error) {
     throw base::Error(
         base::ErrorCode::kUnavailable,
@@ -54,7 +59,7 @@ std::vector<std::int64_t> ProcessGroup::sum(std::vector<std::int64_t> values) co
     return values;
   }
   const mx::Shape shape{static_cast<int>(values.size())};
-  mx::array total = mx::distributed::all_sum(mx::array(values.begin(), shape, mx::int64), group_);
+  mx::array total = mx::distributed::all_sum(mx::array(values.begin(), shape, mx::int64), of_host_);
   mx::eval(total);
   std::copy_n(total.data<std::int64_t>(), values.size(), values.begin());
   return values;

@@ -22,7 +22,9 @@ class ProcessGroup {
   ProcessGroup() = default;
   // Joins the ranks that the environment names, as mlx.launch and core/hub/rank_launch.h set it:
   // waits until all are there. `backend` is a name of MLX's ("ring", "jaccl", "nccl") or
-  // "auto": nccl on a CUDA GPU, else ring. Throws kUnavailable (`ranks_not_connected`).
+  // "auto": nccl on a CUDA GPU, else ring. With nccl, where the environment has MLX_HOSTFILE, too,
+  // the collectives below go over a ring: numbers of the host's, they would wait in the GPU's
+  // queue. Throws kUnavailable (`ranks_not_connected`).
   static ProcessGroup join(const std::string& backend);
 
   [[nodiscard]] int rank() const { return group_ ? group_->rank() : 0; }
@@ -46,7 +48,7 @@ class ProcessGroup {
   // `what` names the values.
   void need_equal(const std::vector<std::int64_t>& values, const std::string& what) const;
 
-  // MLX's own; nullopt: this process alone.
+  // MLX's own, for arrays of the device; nullopt: this process alone.
   [[nodiscard]] const std::optional<mx::distributed::Group>& group() const { return group_; }
 
  private:
@@ -54,6 +56,7 @@ class ProcessGroup {
   [[nodiscard]] std::vector<double> gather(double value) const;
 
   std::optional<mx::distributed::Group> group_;
+  std::optional<mx::distributed::Group> of_host_;  // for numbers of the host's
 };
 
 }  // namespace hub::train

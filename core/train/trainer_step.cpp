@@ -144,7 +144,8 @@ void Trainer::add_batch(
 }
 
 bool Trainer::update(GradientSum& sum) {
-  sum.all_sum(group_, trained_->parameters);
+  sum.all_sum(
+      group_, trained_->parameters, builds_ahead_ ? Evaluation::kLater : Evaluation::kAtOnce);
   std::vector<mx::array> gradients = sum.take_mean(packing_);
   mx::array norm = global_norm(gradients);
   if (params_.max_grad_norm > 0.0) {

@@ -29,7 +29,7 @@ using base::Json;
 constexpr unsigned kLongestSeconds = 120;
 
 // Parts of different sizes and types, each the rank's number plus its own.
-Json bucket_sums(const ProcessGroup& group, std::size_t bucket_bytes) {
+Json bucket_sums(const ProcessGroup& group, std::size_t bucket_bytes, Evaluation evaluation) {
   const auto base = static_cast<float>(group.rank() + 1);
   std::vector<mx::array> arrays = {
       mx::full({3, 4}, base),
@@ -38,7 +38,7 @@ Json bucket_sums(const ProcessGroup& group, std::size_t bucket_bytes) {
       mx::array(base * 100.0F)};
   mx::eval(arrays);
   Json sums = Json::array();
-  for (const mx::array& sum : all_sum(group, std::move(arrays), bucket_bytes)) {
+  for (const mx::array& sum : all_sum(group, std::move(arrays), evaluation, bucket_bytes)) {
     const mx::array floats = mx::astype(sum, mx::float32);
     sums.push_back(
         {{"shape", sum.shape()},
@@ -106,7 +106,10 @@ Json run(const Json& settings) {
       ::getenv("MLX_RANK") == nullptr ? ProcessGroup() : ProcessGroup::join("ring");
   Json seen = {{"rank", group.rank()}, {"size", group.size()}, {"error", ""}};
   if (settings.contains("bucket_bytes")) {
-    seen["sums"] = bucket_sums(group, settings.at("bucket_bytes").get<std::size_t>());
+    seen["sums"] = bucket_sums(
+        group,
+        settings.at("bucket_bytes").get<std::size_t>(),
+        settings.at("later").get<bool>() ? Evaluation::kLater : Evaluation::kAtOnce);
     seen["added"] = group.sum(0.1 * (group.rank() + 1));
     seen["first"] = group.first(std::nextafter(1.0 + group.rank(), 2.0));
     return seen;
@@ -154,6 +157,7 @@ Json run(const Json& settings) {
     interrupt({}, group, settings, make);
   }
   Trainer trainer = make(hooks);
+  trainer.set_builds_ahead(settings.value("builds_ahead", false));
   seen["before"] = flat(trainer.trained());
   if (settings.contains("resume_at")) {
     trainer.restore(load_state(settings.at("state_file").get<std::string>()).value());

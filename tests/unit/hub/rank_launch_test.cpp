@@ -71,6 +71,7 @@ TEST_F(RankLaunchTest, RanksHereMeetAtFreePortsAndShareTheThreads) {
     EXPECT_EQ(environment["MLX_HOSTFILE"], (folder_.path() / "hosts.json").string());
     EXPECT_EQ(environment["NCCL_HOST_IP"], "127.0.0.1");
     EXPECT_EQ(environment["NCCL_PORT"], environment_of(launches[0])["NCCL_PORT"]);
+    EXPECT_EQ(environment["NCCL_SOCKET_IFNAME"], "lo");
     EXPECT_EQ(environment.count("MLX_IBV_DEVICES"), 0U);
     EXPECT_THAT(
         launches[rank].command,
@@ -107,6 +108,7 @@ TEST_F(RankLaunchTest, OtherHostsAreReachedBySsh) {
   EXPECT_EQ(here["MLX_JACCL_COORDINATOR"], "10.0.0.1:32323");
   EXPECT_EQ(here["MLX_JACCL_RING"], "1");
   EXPECT_EQ(here["A"], "it's");
+  EXPECT_EQ(here.count("NCCL_SOCKET_IFNAME"), 0U);
 
   EXPECT_TRUE(launches[1].elsewhere);
   EXPECT_TRUE(launches[1].environment.empty());

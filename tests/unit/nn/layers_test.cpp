@@ -1,3 +1,5 @@
+#include <cmath>
+#include <numbers>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -34,6 +36,18 @@ TEST(Linear, DenseWithBias) {
   EXPECT_EQ(linear.in_features(), 8);
   EXPECT_EQ(linear.out_features(), 5);
   EXPECT_TRUE(close(linear(x, {}), mx::add(mx::matmul(x, mx::transpose(weight)), bias)));
+}
+
+TEST(Linear, OnAGpuABiasIsAddedBeforeTheRounding) {
+  if (!tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "half types are the GPU's";
+  }
+  const auto half = [](const mx::array& x) { return tensor::astype(x, mx::bfloat16); };
+  const mx::array weight = half(random({64, 128}, 1));
+  const mx::array bias = half(random({64}, 2));
+  const mx::array x = half(random({32, 128}, 3));
+  const mx::array wanted = mx::addmm(bias, x, mx::transpose(weight));
+  EXPECT_TRUE(mx::array_equal(Linear("l", weight, std::nullopt, bias)(x, {}), wanted).item<bool>());
 }
 
 TEST(Linear, PackedIsDequantizeThenMatmul) {
@@ -122,6 +136,15 @@ TEST(Geglu, IsTheFormula) {
   EXPECT_TRUE(mx::allclose(gelu_approx(gate), exact, 0.0, 5e-4).item<bool>());
   EXPECT_FALSE(mx::allclose(gelu_approx(gate), exact, 0.0, 1e-6).item<bool>());
   EXPECT_TRUE(close(geglu(gate, up), mx::multiply(gelu_approx(gate), up)));
+  // In a half type to the bit mlx.nn's formula, whose scalars have the type of x.
+  const mx::array x = tensor::astype(gate, mx::bfloat16);
+  const auto scalar = [](double value) {
+    return mx::array(static_cast<float>(value), mx::bfloat16);
+  };
+  const mx::array inner =
+      scalar(std::sqrt(2.0 / std::numbers::pi)) * (x + scalar(0.044715) * mx::power(x, scalar(3)));
+  const mx::array wanted = scalar(0.5) * x * (scalar(1) + mx::tanh(inner));
+  EXPECT_TRUE(mx::array_equal(gelu_approx(x), wanted).item<bool>());
 }
 
 TEST(Swiglu, IsTheFormula) {

@@ -22,7 +22,7 @@ TEST(GradientBucketsTest, ALargeArrayEndsItsBucket) {
 
 TEST(GradientBucketsTest, AloneTheSumIsWhatWasGiven) {
   const std::vector<mx::array> arrays = {mx::ones({2, 3}), mx::array(4.0F)};
-  const auto sums = all_sum(ProcessGroup(), arrays);
+  const auto sums = all_sum(ProcessGroup(), arrays, Evaluation::kAtOnce);
   ASSERT_EQ(sums.size(), 2U);
   EXPECT_EQ(sums[0].id(), arrays[0].id());
   EXPECT_EQ(sums[1].id(), arrays[1].id());

@@ -172,8 +172,9 @@ TEST(ProcessGroupTest, JoiningNobodySaysOverWhat) {
 }
 
 TEST_F(RanksTest, SumsEveryArrayWhateverTheBuckets) {
-  for (const int bytes : {1, 60, 1 << 20}) {
-    const auto seen = train({{"bucket_bytes", bytes}}, 3);
+  for (const auto& [bytes, later] :
+       {std::pair{1, false}, {1, true}, {60, false}, {1 << 20, true}}) {
+    const auto seen = train({{"bucket_bytes", bytes}, {"later", later}}, 3);
     for (const Json& rank : seen) {
       const Json& sums = rank.at("sums");
       EXPECT_EQ(sums[0]["values"], Json(std::vector<double>(12, 6.0)));
@@ -192,6 +193,18 @@ TEST_F(RanksTest, SumsEveryArrayWhateverTheBuckets) {
 TEST_F(RanksTest, TwoRanksTrainAsOneWithTwiceTheBatch) {
   expect_equal_to_one_process(
       {{"batch_size", 2}, {"rows", 20}, {"held_out", 7}, {"eval_every", 2}});
+}
+
+// As on a GPU: gradients are summed within the graph of the whole step.
+TEST_F(RanksTest, BuildingAheadGivesTheSameBits) {
+  Json settings = {
+      {"batch_size", 1}, {"rows", 21}, {"epochs", 2}, {"held_out", 3}, {"eval_every", 4}};
+  const auto at_once = train(settings, 2);
+  settings["builds_ahead"] = true;
+  const auto ahead = train(settings, 2);
+  EXPECT_EQ(ahead[0]["after"], at_once[0]["after"]);
+  EXPECT_EQ(ahead[0]["losses"], at_once[0]["losses"]);
+  expect_equal_ranks(ahead);
 }
 
 TEST_F(RanksTest, AlsoWithClippingAccumulationAndMomentumAlone) {
@@ -260,6 +273,15 @@ TEST_F(RanksTest, ABadBatchOfOneRankSkipsTheStepOnAll) {
   EXPECT_EQ(seen[0]["losses"].size(), 4U);
   EXPECT_EQ(seen[0]["steps"], 5);
   expect_equal_ranks(seen);
+  const auto ahead = train(
+      {{"batch_size", 2},
+       {"rows", 20},
+       {"poisoned_rank", 1},
+       {"poisoned_batch", 2},
+       {"builds_ahead", true}},
+      2);
+  EXPECT_EQ(ahead[0]["skipped"], Json::array({3}));
+  expect_equal_ranks(ahead);
 }
 
 TEST_F(RanksTest, EachRankHasADropoutOfItsOwn) {
