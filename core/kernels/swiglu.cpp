@@ -10,6 +10,7 @@
 #include "core/kernels/cpu_primitive.h"
 #include "core/kernels/swiglu_cuda.h"
 #include "core/kernels/thread_pool.h"
+#include "core/tensor/ops.h"
 
 namespace hub::kernels {
 
@@ -91,6 +92,10 @@ class Swiglu : public CpuPrimitive {
   }
 };
 
+std::vector<mx::array> composed_swiglu(const std::vector<mx::array>& inputs) {
+  return {inputs[0] * mx::sigmoid(inputs[0]) * inputs[1]};
+}
+
 }  // namespace
 
 mx::array swiglu(const mx::array& gate, const mx::array& up) {
@@ -103,7 +108,8 @@ mx::array swiglu(const mx::array& gate, const mx::array& up) {
             describe(up)));
   }
   if (!runs_on_cpu()) {
-    return has_swiglu_cuda(gate, up) ? swiglu_cuda(gate, up) : gate * mx::sigmoid(gate) * up;
+    return has_swiglu_cuda(gate, up) ? swiglu_cuda(gate, up)
+                                     : tensor::fused(composed_swiglu, {gate, up});
   }
   require(gate, mx::float32, gate.ndim(), "swiglu, gate");
   require(up, mx::float32, up.ndim(), "swiglu, up");

@@ -3,12 +3,16 @@
 
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include <mlx/ops.h>
 
-namespace hub::nn {
+#include "core/tensor/ops.h"
 
-mx::array gelu_approx(const mx::array& x) {
+namespace hub::nn {
+namespace {
+
+mx::array formula(const mx::array& x) {
   const auto constant = [&](double value) {
     return mx::array(static_cast<float>(value), x.dtype());
   };
@@ -21,8 +25,22 @@ mx::array gelu_approx(const mx::array& x) {
   return mx::multiply(mx::multiply(constant(0.5), x), mx::add(constant(1.0), mx::tanh(inner)));
 }
 
+std::vector<mx::array> gelu(const std::vector<mx::array>& inputs) {
+  return {formula(inputs[0])};
+}
+
+std::vector<mx::array> gated(const std::vector<mx::array>& inputs) {
+  return {mx::multiply(formula(inputs[0]), inputs[1])};
+}
+
+}  // namespace
+
+mx::array gelu_approx(const mx::array& x) {
+  return tensor::fused(gelu, {x});
+}
+
 mx::array geglu(const mx::array& gate, const mx::array& up) {
-  return mx::multiply(gelu_approx(gate), up);
+  return tensor::fused(gated, {gate, up});
 }
 
 }  // namespace hub::nn

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <mlx/backend/cuda/cuda.h>
+#include <mlx/compile.h>
 #include <mlx/device.h>
 #include <mlx/fast.h>
 #include <mlx/io.h>
@@ -66,6 +67,10 @@ mx::array rope(const mx::array& x, const RopeParams& params, int offset) {
 mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& offset) {
   return mx::fast::rope(
       x, params.dims, params.traditional, base_of(params), params.scale, offset, params.freqs);
+}
+
+mx::array fused(Elementwise function, const std::vector<mx::array>& inputs) {
+  return (default_device_is_gpu() ? mx::compile(function, true)(inputs) : function(inputs)).front();
 }
 
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <mlx/array.h>
 
@@ -59,6 +60,12 @@ struct RopeParams {
 };
 mx::array rope(const mx::array& x, const RopeParams& params, int offset);
 mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& offset);
+
+// function(inputs), on a GPU in one kernel, as mlx-lm's `mx.compile(shapeless=True)`, except where
+// a gradient is taken. `function` is of operations element by element; MLX keeps the kernel by its
+// address.
+using Elementwise = std::vector<mx::array> (*)(const std::vector<mx::array>& inputs);
+mx::array fused(Elementwise function, const std::vector<mx::array>& inputs);
 
 // x / sqrt(mean(x^2) + eps) * weight over the last axis.
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
