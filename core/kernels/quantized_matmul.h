@@ -25,8 +25,8 @@ struct QuantizedWeight {
 // threads. On a GPU, many rows are multiplied with the weight unpacked for them alone, forward and
 // backward. Everything else goes to MLX's stock operation, without that promise. Differentiable in
 // x (the same operation with the flag flipped). Asking for a gradient of packed, scales or biases
-// throws base::Error kInvalidArgument, as do shapes or dtypes that do not fit. Builds a graph only;
-// belongs to the thread that owns MLX.
+// throws base::Error kInvalidArgument where the own kernel computes, as do shapes or dtypes that do
+// not fit, everywhere. Builds a graph only; belongs to the thread that owns MLX.
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose = true);
 
 }  // namespace hub::kernels

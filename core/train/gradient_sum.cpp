@@ -48,23 +48,31 @@ void GradientSum::evaluate() const {
   mx::eval(arrays);
 }
 
-void GradientSum::all_sum(
-    const ProcessGroup& group, std::span<const mx::array> parameters, Evaluation evaluation) {
-  if (group.size() == 1) {
-    return;
-  }
+void GradientSum::pack(const ParameterPacking& packing, std::span<const mx::array> parameters) {
   if (parts_.empty()) {
     for (const mx::array& parameter : parameters) {
       parts_.push_back(mx::zeros_like(parameter));
     }
   }
-  const auto counts = group.sum(
+  parts_ = packing.pack(parts_);
+}
+
+std::vector<std::int64_t> GradientSum::all_sum(
+    const ProcessGroup& group, Evaluation evaluation, std::vector<std::int64_t> alongside) {
+  if (group.size() == 1) {
+    return alongside;
+  }
+  const std::size_t own = alongside.size();
+  alongside.insert(
+      alongside.end(),
       {static_cast<std::int64_t>(weight_),
        static_cast<std::int64_t>(batches_),
        others_ ? 1 : 0,
        others_ ? static_cast<std::int64_t>(others_->size()) : 0});
-  if (counts[2] > 0 && !others_) {
-    others_ = mx::zeros({static_cast<int>(counts[3] / counts[2])});
+  std::vector<std::int64_t> counts = group.sum(std::move(alongside));
+  const std::span<const std::int64_t> of_sum = std::span(counts).subspan(own);
+  if (of_sum[2] > 0 && !others_) {
+    others_ = mx::zeros({static_cast<int>(of_sum[3] / of_sum[2])});
   }
   if (evaluation == Evaluation::kAtOnce) {
     evaluate();
@@ -82,13 +90,10 @@ void GradientSum::all_sum(
   loss_ = sums.back();
   sums.pop_back();
   parts_ = std::move(sums);
-  weight_ = static_cast<std::size_t>(counts[0]);
-  batches_ = static_cast<std::size_t>(counts[1]);
-}
-
-std::vector<mx::array> GradientSum::take_mean(const ParameterPacking& packing) {
-  parts_ = packing.pack(parts_);
-  return take_mean();
+  weight_ = static_cast<std::size_t>(of_sum[0]);
+  batches_ = static_cast<std::size_t>(of_sum[1]);
+  counts.resize(own);
+  return counts;
 }
 
 std::vector<mx::array> GradientSum::take_mean() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -33,16 +34,16 @@ class GradientSum {
   // Computes what was added so far, which frees the activations of the last batch.
   void evaluate() const;
 
-  // Collective: adds what the other ranks added, who may have had no batch; then all of them have
-  // the same sums. `parameters` as in add(). `evaluation` as in gradient_buckets.h; at once, it is
-  // of what was added, too.
-  void all_sum(
-      const ProcessGroup& group, std::span<const mx::array> parameters, Evaluation evaluation);
+  // Once, after the last add(): the gradient becomes a packed one, of zeros where there was no
+  // batch. `parameters` as in add(). Only builds a graph.
+  void pack(const ParameterPacking& packing, std::span<const mx::array> parameters);
+  // Collective, after pack(): adds what the other ranks added, who may have had no batch; then all
+  // of them have the same sums. `evaluation` as in gradient_buckets.h; at once, it is of what was
+  // added, too. Numbers that are summed in the same message go in and come back.
+  std::vector<std::int64_t> all_sum(
+      const ProcessGroup& group, Evaluation evaluation, std::vector<std::int64_t> alongside);
 
-  // The mean gradient, packed, which it then no longer keeps; requires a batch. Only builds a
-  // graph.
-  [[nodiscard]] std::vector<mx::array> take_mean(const ParameterPacking& packing);
-  // The same for each parameter.
+  // The mean gradient, which it then no longer keeps; requires a batch. Only builds a graph.
   [[nodiscard]] std::vector<mx::array> take_mean();
   // Sum of losses, float32 scalar, and what to divide it by for their mean.
   [[nodiscard]] const mx::array& loss() const { return loss_; }
@@ -53,7 +54,7 @@ class GradientSum {
  private:
   bool by_batch_;
   mx::array loss_ = mx::array(0.0F);
-  std::vector<mx::array> parts_;  // as the parameters
+  std::vector<mx::array> parts_;  // as the parameters, or packed
   std::optional<mx::array> others_;
   std::size_t weight_ = 0;
   std::size_t batches_ = 0;

@@ -81,8 +81,16 @@ double ProcessGroup::sum(double value) const {
   return std::accumulate(values.begin() + 1, values.end(), values.front());
 }
 
-double ProcessGroup::first(double value) const {
-  return size() == 1 ? value : gather(value).front();
+std::vector<double> ProcessGroup::first(std::vector<double> values) const {
+  std::vector<std::int64_t> bits(values.size(), 0);  // the others add nothing
+  if (leads()) {
+    std::ranges::transform(
+        values, bits.begin(), [](double value) { return std::bit_cast<std::int64_t>(value); });
+  }
+  bits = sum(std::move(bits));
+  std::ranges::transform(
+      bits, values.begin(), [](std::int64_t of_first) { return std::bit_cast<double>(of_first); });
+  return values;
 }
 
 void ProcessGroup::need_equal(

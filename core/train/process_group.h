@@ -42,8 +42,8 @@ class ProcessGroup {
   [[nodiscard]] std::vector<std::int64_t> sum(std::vector<std::int64_t> values) const;
   // Added in the order of the ranks, so that the last bit is equal on all.
   [[nodiscard]] double sum(double value) const;
-  // Rank 0's, to the bit.
-  [[nodiscard]] double first(double value) const;
+  // Rank 0's, to the bit; equally many values on all.
+  [[nodiscard]] std::vector<double> first(std::vector<double> values) const;
   // Throws kConflict (`ranks_differ`) on every rank when one gave something else than rank 0;
   // `what` names the values.
   void need_equal(const std::vector<std::int64_t>& values, const std::string& what) const;

@@ -133,7 +133,7 @@ class Trainer {
       int draw) const;
   void try_step(const StepBatches& batches);
   // False when the step was not applied.
-  bool update(GradientSum& sum);
+  bool update(Gathered& gathered);
   // Takes back an update that was built ahead, and what was built on it.
   void undo_ahead(std::vector<mx::array> state_before);
   // The parameters after the update; what to evaluate for them and the optimizer's next state is

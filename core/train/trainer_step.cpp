@@ -86,28 +86,23 @@ void Trainer::try_step(const StepBatches& batches) {
     objective_->share(indices, group_);
   }
   const double start = base::steady_seconds();
-  const auto counts = group_.sum(
-      std::vector{
-          static_cast<std::int64_t>(gathered.input_tokens),
-          static_cast<std::int64_t>(gathered.trained_tokens)});
-  const auto input_tokens = static_cast<std::size_t>(counts[0]);
-  GradientSum& sum = gathered.sum;
-  const bool applied = update(sum);
+  const bool applied = update(gathered);
   if (!applied && rolled_back_) {
     rolled_back_ = false;
     return;
   }
   ++step_;
   dropout_draws_ += gathered.draws;
-  clear_cache(input_tokens);
+  clear_cache(gathered.input_tokens);
   if (!applied) {
     return;
   }
+  const GradientSum& sum = gathered.sum;
   ++window_.steps;
-  window_.input_tokens += input_tokens;
+  window_.input_tokens += gathered.input_tokens;
   window_.loss_sum += static_cast<double>(mx::array(sum.loss()).item<float>());
   window_.loss_weight += sum.weight();
-  window_.trained_tokens += static_cast<std::size_t>(counts[1]);
+  window_.trained_tokens += gathered.trained_tokens;
   if (sum.others()) {
     window_.rewards = window_.rewards.value_or(Rewards{});
     window_.rewards->add(sum.others()->data<float>());
@@ -143,10 +138,17 @@ void Trainer::add_batch(
   sum.add(loss_sum, parameters, batch.weight);
 }
 
-bool Trainer::update(GradientSum& sum) {
-  sum.all_sum(
-      group_, trained_->parameters, builds_ahead_ ? Evaluation::kLater : Evaluation::kAtOnce);
-  std::vector<mx::array> gradients = sum.take_mean(packing_);
+bool Trainer::update(Gathered& gathered) {
+  GradientSum& sum = gathered.sum;
+  sum.pack(packing_, trained_->parameters);
+  const auto counts = sum.all_sum(
+      group_,
+      builds_ahead_ ? Evaluation::kLater : Evaluation::kAtOnce,
+      {static_cast<std::int64_t>(gathered.input_tokens),
+       static_cast<std::int64_t>(gathered.trained_tokens)});
+  gathered.input_tokens = static_cast<std::size_t>(counts[0]);
+  gathered.trained_tokens = static_cast<std::size_t>(counts[1]);
+  std::vector<mx::array> gradients = sum.take_mean();
   mx::array norm = global_norm(gradients);
   if (params_.max_grad_norm > 0.0) {
     gradients = clip_by_norm(gradients, norm, static_cast<float>(params_.max_grad_norm));
@@ -181,8 +183,11 @@ bool Trainer::update(GradientSum& sum) {
   }
   outputs.clear();
   // Where the last bit depends on the rank, all must still decide alike.
-  grad_norm_ = group_.first(static_cast<double>(norm.item<float>()));
-  const auto loss = group_.first(static_cast<double>(mx::array(sum.loss()).item<float>()));
+  const auto measured = group_.first(
+      {static_cast<double>(norm.item<float>()),
+       static_cast<double>(mx::array(sum.loss()).item<float>())});
+  grad_norm_ = measured[0];
+  const double loss = measured[1];
   if (const auto verdict = guard_.look(loss, grad_norm_);
       verdict != DivergenceGuard::Verdict::kGood) {
     undo_ahead(std::move(state_before));

@@ -111,7 +111,7 @@ Json run(const Json& settings) {
         settings.at("bucket_bytes").get<std::size_t>(),
         settings.at("later").get<bool>() ? Evaluation::kLater : Evaluation::kAtOnce);
     seen["added"] = group.sum(0.1 * (group.rank() + 1));
-    seen["first"] = group.first(std::nextafter(1.0 + group.rank(), 2.0));
+    seen["first"] = group.first({std::nextafter(1.0 + group.rank(), 2.0)}).front();
     return seen;
   }
   auto params = tiny_params();
@@ -131,7 +131,7 @@ Json run(const Json& settings) {
   hooks.poll = [&group, stop_at](int step) {
     // Rank 0's word, as api/worker/rank_group.cpp passes it on.
     const bool stops = group.leads() && step == stop_at;
-    return group.first(stops ? 1.0 : 0.0) > 0.0 ? Command::kStop : Command::kContinue;
+    return group.first({stops ? 1.0 : 0.0}).front() > 0.0 ? Command::kStop : Command::kContinue;
   };
   int batch_size = settings.at("batch_size").get<int>();
   if (group.rank() == 1) {

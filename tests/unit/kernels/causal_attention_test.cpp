@@ -57,7 +57,7 @@ std::vector<mx::array> result_and_gradients(
   return all;
 }
 
-class CausalAttentionTest : public testing::TestWithParam<CpuLevel> {};
+class CausalAttentionTest : public LevelTest {};
 
 TEST_P(CausalAttentionTest, ResultAndGradientsEqualMlxOperations) {
   const ScopedCpuLevel forced(GetParam());

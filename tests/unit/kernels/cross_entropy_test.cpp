@@ -26,7 +26,7 @@ mx::array targets_below(int rows, int vocabulary) {
   return mx::array(targets.begin(), {rows}, mx::int32);
 }
 
-class CrossEntropyTest : public testing::TestWithParam<CpuLevel> {};
+class CrossEntropyTest : public LevelTest {};
 
 TEST_P(CrossEntropyTest, LossAndGradientEqualSumsInDouble) {
   const ScopedCpuLevel forced(GetParam());

@@ -29,7 +29,7 @@ std::vector<double> product(const mx::array& x, const mx::array& w, bool transpo
   return y;
 }
 
-class DenseMatmulTest : public testing::TestWithParam<CpuLevel> {};
+class DenseMatmulTest : public LevelTest {};
 
 TEST_P(DenseMatmulTest, EqualsAProductInDouble) {
   const ScopedCpuLevel forced(GetParam());

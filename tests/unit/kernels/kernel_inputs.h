@@ -6,13 +6,27 @@
 #include <random>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <mlx/array.h>
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include "core/kernels/cpu_level.h"
+#include "core/kernels/cpu_primitive.h"
+
 namespace hub::kernels {
 
 namespace mx = mlx::core;
+
+// Of the CPU's kernels at one level; elsewhere MLX's own operations compute.
+class LevelTest : public testing::TestWithParam<CpuLevel> {
+ protected:
+  void SetUp() override {
+    if (!runs_on_cpu()) {
+      GTEST_SKIP() << "the CPU kernels' promises";
+    }
+  }
+};
 
 // Normal numbers from a fixed seed.
 inline mx::array random_array(mx::Shape shape, std::uint32_t seed, float scale = 1.0F) {

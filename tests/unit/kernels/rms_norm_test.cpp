@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kEps = 1e-5F;
 
-class RmsNormTest : public testing::TestWithParam<CpuLevel> {};
+class RmsNormTest : public LevelTest {};
 
 TEST_P(RmsNormTest, EqualsStock) {
   const ScopedCpuLevel forced(GetParam());

@@ -14,7 +14,7 @@
 namespace hub::kernels {
 namespace {
 
-class SwigluTest : public testing::TestWithParam<CpuLevel> {};
+class SwigluTest : public LevelTest {};
 
 TEST_P(SwigluTest, EachElementIsExactToAFewBits) {
   const ScopedCpuLevel forced(GetParam());

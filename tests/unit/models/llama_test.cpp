@@ -8,6 +8,7 @@
 #include <mlx/ops.h>
 #include <mlx/random.h>
 
+#include "core/tensor/ops.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 #include "tests/unit/models/forward.h"
@@ -67,7 +68,7 @@ TEST(Llama, GradientsFlowToTheFirstLayersAdapter) {
         .item<float>();
   };
   const float slope = (moved(1.0F) - moved(-1.0F)) / (2.0F * length);
-  EXPECT_NEAR(slope / norm.item<float>(), 1.0F, 0.02F);
+  EXPECT_NEAR(slope / norm.item<float>(), 1.0F, tensor::default_device_is_gpu() ? 0.05F : 0.02F);
 }
 
 // Every variant of the family must load, run, and agree with itself between the two attentions.

@@ -157,7 +157,7 @@ TEST(ProcessGroupTest, AloneItIsTheFirstOfOne) {
   EXPECT_EQ(group.own_rows(rows), rows);
   EXPECT_EQ(group.sum(std::vector<std::int64_t>{3, -1}), (std::vector<std::int64_t>{3, -1}));
   EXPECT_EQ(group.sum(1.5), 1.5);
-  EXPECT_EQ(group.first(2.5), 2.5);
+  EXPECT_EQ(group.first({2.5, -1.0}), (std::vector<double>{2.5, -1.0}));
   group.need_equal({1, 2}, "numbers");
 }
 
