@@ -54,7 +54,8 @@ mx::array yarn_periods(
   high += high == low ? 0.001 : 0.0;
   const mx::array one(1.0F);
   const mx::array ramp = mx::divide(
-      mx::subtract(mx::arange(0, dims / 2, mx::float32), mx::array(static_cast<float>(low))),
+      mx::subtract(
+          mx::arange(0, periods.shape(0), mx::float32), mx::array(static_cast<float>(low))),
       mx::array(static_cast<float>(high - low)));
   const mx::array kept = mx::subtract(one, mx::clip(ramp, mx::array(0.0F), one));
   const mx::array stretched = mx::multiply(mx::array(scaling.factor), periods);
