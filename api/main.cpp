@@ -48,6 +48,9 @@ struct ServerFlags {
         {"drain_timeout_seconds", "for requests in flight at shutdown (default 30)"},
         {"hf_endpoint", "the Hugging Face Hub or a mirror of it (HF_ENDPOINT)"},
         {"hf_cache", "the Hugging Face tools' cache, used without copying (HF_HUB_CACHE, HF_HOME)"},
+        {"otlp_endpoint", "an OTLP/HTTP receiver of spans (OTEL_EXPORTER_OTLP_ENDPOINT)"},
+        {"mlflow_uri", "an MLflow server that is told of everything (MLFLOW_TRACKING_URI)"},
+        {"mlflow_experiment", "the experiment of all runs there (default mlx-hub)"},
         {"log_level", "debug, info, warning, error"},
         {"log_format", "text, json"},
     };

@@ -260,6 +260,20 @@ void add_keys(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   });
 }
 
+void add_mlflow(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
+  CLI::App* command = app.add_subcommand("mlflow", "the MLflow server that is told of everything");
+  command->require_subcommand(1);
+  CLI::App* status = command->add_subcommand("status", "what it was not told yet, and why");
+  CLI::App* retry = command->add_subcommand("retry", "try that now");
+  for (CLI::App* subcommand : {status, retry}) {
+    common->add_to(*subcommand);
+    subcommand->callback([common, again = subcommand == retry] {
+      HubClient client = common->client();
+      common->exit_code = mlflow_command(client, common->setup.console, again, common->json);
+    });
+  }
+}
+
 void add_version(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
   CLI::App* command = app.add_subcommand("version", "print the version");
   command->add_flag("--json", common->json, "print JSON");
@@ -335,6 +349,7 @@ void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code
   add_jobs(app, common);
   add_archives(app, common);
   add_keys(app, common);
+  add_mlflow(app, common);
   add_version(app, common);
 }
 

@@ -46,6 +46,9 @@ int run_command(const ClientSetup& setup, const ServerAddress& address, const Ru
 
 int models_command(HubClient& client, Console& console, bool json);
 
+// What the MLflow server was not told yet; `retry`: try it now.
+int mlflow_command(HubClient& client, Console& console, bool retry, bool json);
+
 struct NewKeyOptions {
   std::string name;
   std::vector<std::string> scopes;

@@ -145,7 +145,7 @@ Response list_models(hub::Hub& hub, const Request& request) {
   const auto page = hub.catalog.models(read_model_query(request));
   Json data = Json::array();
   for (const registry::ModelEntry& entry : page.entries) {
-    data.push_back(model_json(entry));
+    data.push_back(model_json(hub, entry));
   }
   return list_response(std::move(data), page.next);
 }
@@ -238,7 +238,7 @@ std::vector<Route> model_routes(const RouteContext& context) {
       {"GET",
        "/models/{id}",
        [&hub](const Request& request) {
-         return json_answer(200, model_json(hub.catalog.model(request.params.at("id"))));
+         return json_answer(200, model_json(hub, hub.catalog.model(request.params.at("id"))));
        }},
       {"PATCH",
        "/models/{id}",

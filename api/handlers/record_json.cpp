@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/mlflow.h"
 #include "api/handlers/request_json.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -123,8 +124,14 @@ Json model_json(const registry::ModelEntry& entry) {
   return json;
 }
 
+Json model_json(hub::Hub& hub, const registry::ModelEntry& entry) {
+  Json json = model_json(entry);
+  json["mlflow"] = mlflow_json(hub, entry.model.id);
+  return json;
+}
+
 Json model_json(hub::Hub& hub, const registry::Model& model) {
-  return model_json(hub.catalog.model(model.id));
+  return model_json(hub, hub.catalog.model(model.id));
 }
 
 Json version_json(hub::Hub& hub, const registry::VersionEntry& entry, bool with_files) {

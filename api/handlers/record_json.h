@@ -12,6 +12,7 @@ namespace hub::api {
 // Evaluation). `hub` is asked for what belongs to other records.
 
 base::Json model_json(const registry::ModelEntry& entry);
+base::Json model_json(hub::Hub& hub, const registry::ModelEntry& entry);
 base::Json model_json(hub::Hub& hub, const registry::Model& model);
 // `with_files`: the form of GET /versions/{id}.
 base::Json version_json(hub::Hub& hub, const registry::VersionEntry& entry, bool with_files);

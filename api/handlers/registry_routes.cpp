@@ -10,6 +10,7 @@
 #include "api/handlers/jobs.h"
 #include "api/handlers/keys.h"
 #include "api/handlers/maintenance.h"
+#include "api/handlers/mlflow.h"
 #include "api/handlers/models.h"
 #include "api/handlers/pulls.h"
 #include "api/handlers/versions.h"
@@ -31,7 +32,8 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
         job_routes,
         event_routes,
         key_routes,
-        maintenance_routes}) {
+        maintenance_routes,
+        mlflow_routes}) {
     for (Route& route : make(context)) {
       routes.push_back(std::move(route));
     }

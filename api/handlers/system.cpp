@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 
+#include "api/handlers/mlflow.h"
 #include "api/handlers/request_json.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -109,6 +110,7 @@ Response system_state(hub::Hub& hub) {
         {"CANCELLED", counts.at(4)}}},
       {"events", {{"last_seq", hub.events.last()}}},
       {"traces", traces_json(hub)},
+      {"mlflow", mlflow_json(hub)},
       // What clients may rely on; later versions switch more on.
       {"capabilities",
        {{"chat", true},
@@ -119,7 +121,7 @@ Response system_state(hub::Hub& hub) {
         {"tools", false},
         {"embeddings", false},
         {"api_keys", true},
-        {"mlflow", false},
+        {"mlflow", true},
         {"pull", true}}}};
   return json_response(200, state.dump());
 }

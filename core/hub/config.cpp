@@ -148,6 +148,20 @@ std::vector<Setting> door_settings() {
   };
 }
 
+auto text_of(std::string Config::* field) {
+  return [field](Config& c, const Values& v, Source) { c.*field = v[0]; };
+}
+
+// "": none
+auto url_of(std::string Config::* field, const char* wanted) {
+  return [field, wanted](Config& c, const Values& v, Source s) {
+    if (!v[0].empty() && !v[0].starts_with("http://") && !v[0].starts_with("https://")) {
+      refuse(s, wanted, v[0]);
+    }
+    c.*field = v[0];
+  };
+}
+
 std::vector<Setting> engine_settings() {
   const auto path_of = [](fs::path Config::* field) {
     return [field](Config& c, const Values& v, Source s) {
@@ -175,13 +189,13 @@ std::vector<Setting> engine_settings() {
       {"threads", false, count_of(&Config::threads, 0, 512)},
       {"load_timeout_seconds", false, real_of(&Config::load_timeout_seconds, 1, 86400)},
       {"drain_timeout_seconds", false, real_of(&Config::drain_timeout_seconds, 0, 86400)},
-      {"hf_endpoint", false, [](Config& c, const Values& v, Source) { c.hf_endpoint = v[0]; }},
-      {"hf_token", false, [](Config& c, const Values& v, Source) { c.hf_token = v[0]; }},
+      {"hf_endpoint", false, text_of(&Config::hf_endpoint)},
+      {"hf_token", false, text_of(&Config::hf_token)},
       {"hf_cache", false, path_of(&Config::hf_cache)},
       {"queue_limit", false, count_of(&Config::queue_limit, 1, 1'000'000)},
       {"device_jobs", false, count_of(&Config::device_jobs, 1, 16)},
       {"hostfile", false, path_of(&Config::hostfile)},
-      {"ssh", false, [](Config& c, const Values& v, Source) { c.ssh = v[0]; }},
+      {"ssh", false, text_of(&Config::ssh)},
       {"job_max_attempts", false, count_of(&Config::job_max_attempts, 1, 100)},
       {"job_retry_seconds", false, real_of(&Config::job_retry_seconds, 0, 86400)},
       {"job_stall_seconds", false, real_of(&Config::job_stall_seconds, 1, 86400)},
@@ -193,11 +207,27 @@ std::vector<Setting> engine_settings() {
       {"temperature_sensor", false, path_of(&Config::temperature_sensor)},
       {"otlp_endpoint",
        false,
+       url_of(
+           &Config::otlp_endpoint,
+           "the URL of an OTLP/HTTP receiver, such as http://localhost:4318")},
+      {"mlflow_uri",
+       false,
+       url_of(&Config::mlflow_uri, "the URL of an MLflow server, such as http://localhost:5000")},
+      {"mlflow_username", false, text_of(&Config::mlflow_username)},
+      {"mlflow_password", false, text_of(&Config::mlflow_password)},
+      {"mlflow_token", false, text_of(&Config::mlflow_token)},
+      {"mlflow_experiment",
+       false,
        [](Config& c, const Values& v, Source s) {
-         if (!v[0].empty() && !v[0].starts_with("http://") && !v[0].starts_with("https://")) {
-           refuse(s, "the URL of an OTLP/HTTP receiver, such as http://localhost:4318", v[0]);
+         if (v[0].empty()) {
+           refuse(s, "a name", v[0]);
          }
-         c.otlp_endpoint = v[0];
+         c.mlflow_experiment = v[0];
+       }},
+      {"mlflow_artifact_limit_bytes",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.mlflow_artifact_limit_bytes = whole(v[0], s, 0, kMaxBytes);
        }},
       {"log_level",
        false,

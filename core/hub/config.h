@@ -51,8 +51,15 @@ struct Config {
   double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
   double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
   std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's
-  std::string otlp_endpoint;       // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
-  std::string log_level = "info";  // log_level: debug, info, warning, error
+  std::string otlp_endpoint;    // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
+  std::string mlflow_uri;       // mlflow_uri: an MLflow 3 server; "": MLFLOW_TRACKING_URI
+  std::string mlflow_username;  // mlflow_username: "": MLFLOW_TRACKING_USERNAME
+  std::string mlflow_password;  // mlflow_password: "": MLFLOW_TRACKING_PASSWORD
+  std::string mlflow_token;     // mlflow_token: "": MLFLOW_TRACKING_TOKEN
+  std::string mlflow_experiment = "mlx-hub";  // mlflow_experiment: for all runs
+  // mlflow_artifact_limit_bytes: larger files of versions are only named there
+  std::uint64_t mlflow_artifact_limit_bytes = 256ULL << 20U;
+  std::string log_level = "info";   // log_level: debug, info, warning, error
   std::string log_format = "text";  // log_format: text, json
 
   // Others than this machine can reach it.

@@ -177,7 +177,17 @@ Hub::Hub(Config given)
           make_thermometer(config),
           CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
           config.data_dir / "logs"),
-      traces(events, exporter_options(config)) {
+      traces(events, exporter_options(config)),
+      mlflow(
+          database,
+          events,
+          clock,
+          {.models = models,
+           .aliases = aliases,
+           .datasets = datasets,
+           .queue = queue,
+           .artifacts = artifacts},
+          mlflow_options(config)) {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
   for (const std::string& version_id : pins.all()) {
@@ -225,6 +235,7 @@ void Hub::start() {
   host_runner.start();
   housekeeper.start();
   traces.start();
+  mlflow.start();
 }
 
 void Hub::stop() {
@@ -234,6 +245,7 @@ void Hub::stop() {
   runner.stop();
   pool.close(config.drain_timeout_seconds);
   traces.stop();
+  mlflow.stop();
   try {
     audit.flush();
   } catch (const Error& error) {

@@ -16,6 +16,7 @@
 #include "core/hub/integrity.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
+#include "core/hub/mlflow_sync.h"
 #include "core/hub/model_pool.h"
 #include "core/hub/pull_plan.h"
 #include "core/hub/rank_hosts.h"
@@ -100,6 +101,7 @@ class Hub {
   HostRunner host_runner;
   Housekeeper housekeeper;
   TraceFeed traces;
+  MlflowSync mlflow;
 
  private:
   void check_settings();

@@ -362,6 +362,17 @@ bool JobQueue::give_back(const std::string& id, std::string_view event, const Gi
   return done;
 }
 
+std::optional<Job> JobQueue::find(const std::string& id) {
+  std::optional<Job> job;
+  pool_.read([&](Connection& connection) {
+    Statement row(connection, "SELECT " + kJobColumns + " FROM jobs WHERE id = ?1", id);
+    if (row.step()) {
+      job = job_from(row);
+    }
+  });
+  return job;
+}
+
 Job JobQueue::get(const std::string& id) {
   std::optional<Job> job;
   pool_.read([&](Connection& connection) { job = read_job(connection, id); });

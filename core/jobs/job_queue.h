@@ -137,6 +137,7 @@ class JobQueue {
   // ---- looking
   // Throws kNotFound ("job_not_found").
   Job get(const std::string& id);
+  std::optional<Job> find(const std::string& id);
   std::vector<Job> list(const JobFilter& filter);
   // The oldest job of that kind on that version that has not ended.
   std::optional<Job> find_live(std::string_view kind, const std::string& version_id);
@@ -145,6 +146,13 @@ class JobQueue {
   // The reports with an ordinal greater than `after`, oldest first, as JSON objects with "time" and
   // "ordinal". Throws kNotFound.
   std::vector<std::string> metrics(const std::string& id, std::int64_t after, int limit);
+  // The same as they are stored; none of a job that is not there.
+  struct Report {
+    std::int64_t ordinal = 0;
+    std::int64_t time_ms = 0;
+    std::string data_json;
+  };
+  std::vector<Report> reports(const std::string& id, std::int64_t after, int limit);
   // How many jobs are in each state, in the order of JobState.
   std::vector<std::int64_t> counts();
 

@@ -241,8 +241,20 @@ std::optional<std::int64_t> JobQueue::position(const std::string& id) {
 }
 
 std::vector<std::string> JobQueue::metrics(const std::string& id, std::int64_t after, int limit) {
-  std::vector<std::string> reports;
   static_cast<void>(get(id));
+  std::vector<std::string> texts;
+  for (const Report& report : reports(id, after, limit)) {
+    Json data = Json::parse(report.data_json);
+    data["time"] = base::rfc3339(report.time_ms);
+    data["ordinal"] = report.ordinal;
+    texts.push_back(dumped(data));
+  }
+  return texts;
+}
+
+std::vector<JobQueue::Report> JobQueue::reports(
+    const std::string& id, std::int64_t after, int limit) {
+  std::vector<Report> reports;
   pool_.read([&](Connection& connection) {
     Statement rows(
         connection,
@@ -252,10 +264,7 @@ std::vector<std::string> JobQueue::metrics(const std::string& id, std::int64_t a
         after,
         limit);
     while (rows.step()) {
-      Json report = Json::parse(rows.text(2));
-      report["time"] = base::rfc3339(rows.integer(1));
-      report["ordinal"] = rows.integer(0);
-      reports.push_back(dumped(report));
+      reports.push_back({rows.integer(0), rows.integer(1), rows.text(2)});
     }
   });
   return reports;
