@@ -20,12 +20,6 @@ int hex_digit(char letter) {
   return -1;
 }
 
-bool unreserved(char letter) {
-  return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-         (letter >= '0' && letter <= '9') || letter == '-' || letter == '.' || letter == '_' ||
-         letter == '~';
-}
-
 [[noreturn]] void refuse(std::string_view text) {
   throw base::Error(
       base::ErrorCode::kInvalidArgument,
@@ -58,18 +52,6 @@ std::string percent_decode(std::string_view text, bool plus_is_space) {
     i += 2;
   }
   return decoded;
-}
-
-std::string percent_encode(std::string_view text) {
-  std::string encoded;
-  for (const char letter : text) {
-    if (unreserved(letter)) {
-      encoded += letter;
-    } else {
-      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
-    }
-  }
-  return encoded;
 }
 
 std::map<std::string, std::string> parse_query(std::string_view text) {

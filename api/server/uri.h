@@ -6,14 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/encoding.h"
+
 namespace hub::api {
 
 // Percent-decoding (RFC 3986). Throws base::Error kInvalidArgument for "%" without two hexadecimal
 // digits and for a NUL byte. `plus_is_space` is the rule of forms and queries.
 std::string percent_decode(std::string_view text, bool plus_is_space = false);
 
-// Everything but letters, digits and -._~ as %XX: for one path segment or query value.
-std::string percent_encode(std::string_view text);
+using base::percent_encode;  // for one path segment or query value
 
 // "a=1&b=two" → its pairs, decoded; the last of repeated keys. Throws as percent_decode.
 std::map<std::string, std::string> parse_query(std::string_view text);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/encoding.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -69,16 +70,6 @@ RemoteFile listed(const Json& sibling, const std::string& name) {
 bool is_connection_failure(const std::string& reason) {
   return reason == "connection_refused" || reason == "connection_lost" || reason == "timeout" ||
          reason == "unreachable";
-}
-
-std::string encode_segment(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
 }
 
 Client::Client(Settings settings, std::string repository, const std::atomic<bool>* cancelled)
@@ -207,7 +198,8 @@ Snapshot Client::snapshot(const std::string& revision) {
   const std::string what = fmt::format("get {} at revision '{}'", repository_, revision);
   const net::HttpResponse response = send(request(
       "GET",
-      fmt::format("/api/models/{}/revision/{}?blobs=true", repository_, encode_segment(revision))));
+      fmt::format(
+          "/api/models/{}/revision/{}?blobs=true", repository_, base::percent_encode(revision))));
   if (response.status >= 300) {
     refuse(response, what);
   }
@@ -285,7 +277,11 @@ net::HttpRequest Client::file_request(
     const std::string& commit, const std::string& name, std::int64_t begin) const {
   net::HttpRequest get = request(
       "GET",
-      fmt::format("/{}/resolve/{}/{}", repository_, encode_segment(commit), encode_segment(name)));
+      fmt::format(
+          "/{}/resolve/{}/{}",
+          repository_,
+          base::percent_encode(commit),
+          base::percent_encode(name)));
   if (begin > 0) {
     get.headers.emplace_back("Range", fmt::format("bytes={}-", begin));
   }

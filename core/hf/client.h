@@ -60,7 +60,4 @@ class Client {
 // True for failures of the connection, which a repeated call may not have.
 bool is_connection_failure(const std::string& reason);
 
-// Percent-encodes everything that may not stand in one segment of a path.
-std::string encode_segment(std::string_view text);
-
 }  // namespace hub::hf

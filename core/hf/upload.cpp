@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <openssl/evp.h>
 
+#include "core/base/encoding.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
@@ -28,16 +28,6 @@ constexpr int kAttempts = 5;
 constexpr std::chrono::milliseconds kFirstBackoff{300};
 constexpr const char* kJson = "application/json";
 constexpr const char* kLfsJson = "application/vnd.git-lfs+json";
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int count = EVP_EncodeBlock(
-      reinterpret_cast<unsigned char*>(out.data()),
-      reinterpret_cast<const unsigned char*>(bytes.data()),
-      static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(count));
-  return out;
-}
 
 std::string first_bytes(const LocalFile& file) {
   std::ifstream in(file.path, std::ios::binary);
@@ -157,7 +147,7 @@ std::vector<bool> Upload::lfs_modes(
     for (std::size_t i = begin; i < std::min(files.size(), begin + kFilesOfCall); ++i) {
       list.push_back(
           {{"path", files[i].name},
-           {"sample", base64(first_bytes(files[i]))},
+           {"sample", base::base64(first_bytes(files[i]))},
            {"size", files[i].size}});
     }
     const Json answer = post(
@@ -165,7 +155,7 @@ std::vector<bool> Upload::lfs_modes(
             "{}/api/models/{}/preupload/{}",
             client_.settings().endpoint,
             client_.repository(),
-            encode_segment(branch)),
+            base::percent_encode(branch)),
         {{"files", std::move(list)}},
         kJson);
     const Json& answered = JsonReader(answer).value("files");
@@ -315,7 +305,7 @@ Commit Upload::commit(
       value["oid"] = file.sha256;
       value["size"] = file.size;
     } else {
-      value["content"] = base64(base::read_file(file.path));
+      value["content"] = base::base64(base::read_file(file.path));
       value["encoding"] = "base64";
       small_bytes += file.size;
     }
@@ -327,7 +317,7 @@ Commit Upload::commit(
   }
   net::HttpRequest request = client_.request(
       "POST",
-      fmt::format("/api/models/{}/commit/{}", client_.repository(), encode_segment(branch)));
+      fmt::format("/api/models/{}/commit/{}", client_.repository(), base::percent_encode(branch)));
   request.headers.emplace_back("Content-Type", "application/x-ndjson");
   request.body = std::move(lines);
   const net::HttpResponse response = client_.send(request);

@@ -19,13 +19,18 @@ using base::Json;
 using db::Connection;
 using db::Statement;
 
-Job read_job(Connection& connection, const std::string& id) {
+std::optional<Job> find_job(Connection& connection, const std::string& id) {
   Statement row(connection, "SELECT " + kJobColumns + " FROM jobs WHERE id = ?1", id);
-  if (!row.step()) {
+  return row.step() ? std::optional(job_from(row)) : std::nullopt;
+}
+
+Job read_job(Connection& connection, const std::string& id) {
+  std::optional<Job> job = find_job(connection, id);
+  if (!job) {
     throw Error(
         ErrorCode::kNotFound, fmt::format("there is no job '{}'", id), "id", "job_not_found");
   }
-  return job_from(row);
+  return *std::move(job);
 }
 
 void record(Connection& connection, std::int64_t now_ms, std::string_view type, const Job& job) {
@@ -364,12 +369,7 @@ bool JobQueue::give_back(const std::string& id, std::string_view event, const Gi
 
 std::optional<Job> JobQueue::find(const std::string& id) {
   std::optional<Job> job;
-  pool_.read([&](Connection& connection) {
-    Statement row(connection, "SELECT " + kJobColumns + " FROM jobs WHERE id = ?1", id);
-    if (row.step()) {
-      job = job_from(row);
-    }
-  });
+  pool_.read([&](Connection& connection) { job = find_job(connection, id); });
   return job;
 }
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "core/base/base64.h"
+#include "core/base/encoding.h"
 #include "core/base/error.h"
 #include "core/mlflow/wire.h"
 
@@ -79,7 +79,7 @@ std::string Client::server_version() {
 }
 
 std::string Client::experiment(const std::string& name) {
-  const std::string query = "experiments/get-by-name?experiment_name=" + encoded(name);
+  const std::string query = "experiments/get-by-name?experiment_name=" + base::percent_encode(name);
   for (const bool last : {false, true}) {
     try {
       return text_of(object_of(call("GET", query, {}), "experiment"), "experiment_id");
@@ -179,7 +179,7 @@ void Client::log_input(const std::string& run_id, const DatasetInput& dataset) {
 
 void Client::add_output(
     const std::string& run_id, const std::string& logged_model_id, std::int64_t step) {
-  const Json run = call("GET", "runs/get?run_id=" + encoded(run_id), {});
+  const Json run = call("GET", "runs/get?run_id=" + base::percent_encode(run_id), {});
   if (const auto outputs = object_of(run, "run").find("outputs");
       outputs != object_of(run, "run").end() && outputs->is_object()) {
     for (const Json& model : outputs->value("model_outputs", Json::array())) {

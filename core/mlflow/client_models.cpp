@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/encoding.h"
 #include "core/base/error.h"
 #include "core/mlflow/client.h"
 #include "core/mlflow/wire.h"
@@ -70,7 +71,7 @@ LoggedModel Client::create_logged_model(
 void Client::make_logged_model_ready(const std::string& id) {
   call(
       "PATCH",
-      "logged-models/" + encoded(id),
+      "logged-models/" + base::percent_encode(id),
       {{"model_id", id}, {"status", "LOGGED_MODEL_READY"}});
 }
 
@@ -106,8 +107,9 @@ std::optional<std::string> Client::find_version(
   do {
     const Json answer = call(
         "GET",
-        "model-versions/search?max_results=200&filter=" + encoded("name=" + in_quotes(name)) +
-            (page.empty() ? "" : "&page_token=" + encoded(page)),
+        "model-versions/search?max_results=200&filter=" +
+            base::percent_encode("name=" + in_quotes(name)) +
+            (page.empty() ? "" : "&page_token=" + base::percent_encode(page)),
         {});
     for (const Json& version : answer.value("model_versions", Json::array())) {
       for (const Json& one : version.value("tags", Json::array())) {
@@ -176,7 +178,8 @@ net::HttpRequest Client::artifact_request(
   }
   return request(
       "PUT",
-      "/api/2.0/mlflow-artifacts/artifacts" + encoded(folder, "/") + "/" + encoded(path, "/"));
+      "/api/2.0/mlflow-artifacts/artifacts" + base::percent_encode(folder, "/") + "/" +
+          base::percent_encode(path, "/"));
 }
 
 void Client::put_artifact(

@@ -17,8 +17,6 @@ inline constexpr std::size_t kLongestParam = 6000;  // bytes
 inline constexpr std::size_t kLongestTag = 8000;
 inline constexpr std::size_t kLongestDigest = 36;
 
-// Percent-encoded for one segment of a URL, `kept` left as they are.
-std::string encoded(std::string_view text, std::string_view kept = "");
 // At most `bytes` of UTF-8, cut between characters.
 std::string cut(std::string text, std::size_t bytes);
 // [{"key","value"}]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,16 +15,11 @@ import pytest
 from hub_client import DEFAULT_MODEL, HubClient, HubProcess, Json
 from mlflow_server import MlflowServer
 from support.registry_models import register, write_model
+from training_job import free_port
 
 READ_BACK = Path(__file__).parent.parent / "support" / "mlflow_read_back.py"
 ARRIVES = 120.0  # seconds, beside other tests
 MANY = 12
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def read_back(server: MlflowServer) -> Json:
