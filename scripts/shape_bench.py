@@ -31,7 +31,9 @@ RANKS = "ranks"  # ours on several GPUs, each with a batch
 def ours(
     model: Path, folder: Path, number: int, options: argparse.Namespace, ranks: int = 1
 ) -> Json:
-    rows = write_rows(folder / "rows.jsonl", 4 * options.batch * ranks, options.length + 1)
+    # One epoch, whose first step alone is not built ahead of the device.
+    count = (options.steps + 1) * options.batch * ranks
+    rows = write_rows(folder / "rows.jsonl", count, options.length + 1)
     params = {
         "rank": options.rank,
         "num_layers": options.layers,

@@ -15,7 +15,7 @@
 namespace hub::mlflow {
 
 struct Settings {
-  std::string uri;       // "http://localhost:5000", without a slash at its end
+  std::string uri;         // "http://localhost:5000", without a slash at its end
   std::string username{};  // HTTP basic; "": none
   std::string password{};
   std::string token{};  // bearer; instead of the name
