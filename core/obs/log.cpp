@@ -25,6 +25,7 @@ constexpr std::size_t kKeptLines = 5000;
 struct Writer {
   std::atomic<Level> level{Level::kInfo};
   std::atomic<Format> format{Format::kText};
+  std::array<std::atomic<std::uint64_t>, 4> counts{};  // by level
   std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> kept =
       std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kKeptLines);
   spdlog::logger logger;
@@ -73,6 +74,7 @@ void write(Level level, std::string_view event, Fields fields) noexcept {
     if (level < out.level.load(std::memory_order_relaxed)) {
       return;
     }
+    out.counts.at(static_cast<std::size_t>(level)).fetch_add(1, std::memory_order_relaxed);
     const Format format = out.format.load(std::memory_order_relaxed);
     const std::string line =
         format_record(format, level, base::SystemClock().now_ms(), event, fields);
@@ -113,6 +115,14 @@ std::string_view to_string(Level level) {
       return "error";
   }
   return "error";
+}
+
+Counts counts() {
+  Counts now;
+  for (std::size_t level = 0; level < now.by_level.size(); ++level) {
+    now.by_level.at(level) = writer().counts.at(level).load(std::memory_order_relaxed);
+  }
+  return now;
 }
 
 std::string recent(std::size_t lines) {

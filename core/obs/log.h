@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -61,6 +62,12 @@ void debug(std::string_view event, Fields fields = {});
 void info(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
+
+// Records written since the process started; those below its level are none.
+struct Counts {
+  std::array<std::uint64_t, 4> by_level{};  // at index static_cast<std::size_t>(Level)
+};
+Counts counts();
 
 // The last `lines` lines that this process wrote, oldest first; 5,000 are kept.
 std::string recent(std::size_t lines);

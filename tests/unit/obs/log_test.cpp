@@ -55,6 +55,27 @@ TEST(Log, WritesFromItsLevelUp) {
   EXPECT_EQ(written.back(), '\n');
 }
 
+TEST(Log, CountsWhatItWritesByLevel) {
+  const Counts before = counts();
+  configure(Level::kWarning, Format::kText);
+  testing::internal::CaptureStderr();
+  info("quiet");
+  warning("loud");
+  error("louder");
+  error("louder");
+  testing::internal::GetCapturedStderr();
+  configure(Level::kInfo, Format::kText);
+  const Counts after = counts();
+  const auto written = [&](Level level) {
+    const auto index = static_cast<std::size_t>(level);
+    return after.by_level.at(index) - before.by_level.at(index);
+  };
+  EXPECT_EQ(written(Level::kDebug), 0U);
+  EXPECT_EQ(written(Level::kInfo), 0U);
+  EXPECT_EQ(written(Level::kWarning), 1U);
+  EXPECT_EQ(written(Level::kError), 2U);
+}
+
 TEST(Log, LevelNames) {
   EXPECT_EQ(level_from("warning"), Level::kWarning);
   EXPECT_THROW(level_from("loud"), base::Error);
