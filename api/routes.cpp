@@ -4,6 +4,7 @@
 
 #include "api/handlers/authorization.h"
 #include "api/handlers/inference.h"
+#include "api/handlers/metrics.h"
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
@@ -12,8 +13,15 @@ namespace hub::api {
 
 std::vector<Route> all_routes(hub::Hub& hub) {
   std::vector<Route> routes = system_routes(hub);
-  for (auto& part : {inference_routes(hub), registry_routes(hub), openapi_routes()}) {
+  for (auto& part :
+       {inference_routes(hub),
+        registry_routes(hub),
+        openapi_routes(),
+        metric_routes(hub.metrics)}) {
     routes.insert(routes.end(), part.begin(), part.end());
+  }
+  if (!hub.config.telemetry) {
+    std::erase_if(routes, [](const Route& route) { return route.pattern == "/metrics"; });
   }
   return with_audit(std::move(routes), hub.keys, hub.audit);
 }

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -12,6 +14,7 @@
 #include <signal.h>
 
 #include "api/handlers/authorization.h"
+#include "api/handlers/metrics.h"
 #include "api/routes.h"
 #include "api/server/guard.h"
 #include "api/server/router.h"
@@ -87,7 +90,11 @@ std::string local_url(std::string url) {
 }
 
 Server::Options server_options(
-    const hub::Config& config, const Guard& guard, const Authorization& keys, const hub::Hub& hub) {
+    const hub::Config& config,
+    const Guard& guard,
+    const Authorization& keys,
+    HttpMetrics& metrics,
+    const hub::Hub& hub) {
   Server::Options options;
   for (const std::string& host : config.hosts) {
     // Where a machine has no IPv6 the other loopback address serves.
@@ -102,10 +109,36 @@ Server::Options server_options(
     guard.check(request);
   };
   options.authorize = [&keys](Request& request, const Route& route) { keys.check(request, route); };
+  if (config.telemetry) {
+    options.on_finish = [&metrics](const Access& access) { metrics.finished(access); };
+  }
   options.allow_non_loopback = config.beyond_loopback();
   options.max_handlers = config.max_handlers;
   options.upload_folder = hub.uploads_folder();
   return options;
+}
+
+// Prometheus in a container cannot call as "localhost", and has no use for more than this route.
+std::unique_ptr<Server> metrics_server(hub::Hub& hub) {
+  const std::string& listen = hub.config.metrics_listen;
+  if (listen.empty() || !hub.config.telemetry) {
+    return nullptr;
+  }
+  const std::size_t colon = listen.rfind(':');
+  std::string host = listen.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  }
+  Server::Options options;
+  options.addresses.push_back(
+      {host, static_cast<std::uint16_t>(std::stoi(listen.substr(colon + 1)))});
+  options.allow_non_loopback = true;  // it was named, and there is nothing to change
+  options.access_log = false;
+  options.max_handlers = 4;
+  auto server = std::make_unique<Server>(std::move(options), Router(metric_routes(hub.metrics)));
+  server->start();
+  obs::log::info("metrics_listening", {{"url", server->endpoints().front() + "/metrics"}});
+  return server;
 }
 
 // glibc gives threads heaps of their own, each of which grows to the most that its threads ever
@@ -153,8 +186,17 @@ int serve(hub::Config config) {
        .any_address = hub.config.beyond_loopback(),
        .allowed_origins = hub.config.allowed_origins});
   const Authorization keys(hub.keys, hub.audit, hub.settings, hub.config.beyond_loopback());
-  Server server(server_options(hub.config, guard, keys, hub), Router(all_routes(hub)));
+  HttpMetrics http_metrics(hub.metrics);
+  Server server(
+      server_options(hub.config, guard, keys, http_metrics, hub), Router(all_routes(hub)));
+  hub.metrics.on_scrape([&server](obs::MetricSnapshot& snapshot) {
+    snapshot.gauge(
+        "http_server_active_requests",
+        "Requests that are being handled or answered",
+        static_cast<double>(server.active_requests()));
+  });
   server.start();
+  const std::unique_ptr<Server> for_metrics = metrics_server(hub);
   hub.start();
   const std::string url = local_url(server.endpoints().front());
   hub.lock.publish(url);
@@ -172,6 +214,9 @@ int serve(hub::Config config) {
   server.stop(
       std::chrono::milliseconds(
           static_cast<std::int64_t>(hub.config.drain_timeout_seconds * 1000)));
+  if (for_metrics) {
+    for_metrics->stop(std::chrono::milliseconds(0));
+  }
   hub.stop();
   obs::log::info("hub_stopped");
   return EXIT_SUCCESS;

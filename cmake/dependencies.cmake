@@ -13,6 +13,12 @@ find_package(SQLiteCpp REQUIRED)
 find_package(LibArchive REQUIRED) # tar archives of models
 find_package(yaml-cpp REQUIRED) # mlx-lm's training configurations
 find_package(GTest REQUIRED)
+# Its core alone: the package's own file asks for what the other parts need, too.
+find_library(HUB_PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+find_path(HUB_PROMETHEUS_INCLUDE prometheus/registry.h REQUIRED)
+add_library(hub_prometheus INTERFACE)
+target_link_libraries(hub_prometheus INTERFACE ${HUB_PROMETHEUS_CORE})
+target_include_directories(hub_prometheus SYSTEM INTERFACE ${HUB_PROMETHEUS_INCLUDE})
 # Debian's libboost1.81-dev ships headers; Asio and Beast need no compiled part here.
 find_package(Boost 1.81 CONFIG REQUIRED)
 

@@ -40,6 +40,7 @@ struct ConnectionContext {
   HandlerPool& handlers;
   asio::thread_pool& disk;  // one thread: what uploads write
   std::shared_ptr<std::atomic<bool>> stopping;
+  std::shared_ptr<std::atomic<std::int64_t>> active_requests;
   std::function<void(const std::shared_ptr<class Connection>&)> on_closed;  // on the I/O thread
 };
 

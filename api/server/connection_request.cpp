@@ -73,10 +73,13 @@ void Connection::parse_head() {
 }
 
 void Connection::new_request() {
-  request_ = std::shared_ptr<Request>(new Request, [](Request* request) {
-    remove_upload(*request);  // of a request that never reached its handler
-    delete request;
-  });
+  ++*context_.active_requests;
+  request_ =
+      std::shared_ptr<Request>(new Request, [active = context_.active_requests](Request* request) {
+        remove_upload(*request);  // of a request that never reached its handler
+        delete request;
+        --*active;
+      });
   request_->stopping = context_.stopping;
   request_->request_id = choose_request_id(*request_);
 }

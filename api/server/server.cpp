@@ -58,6 +58,7 @@ class Server::Impl {
             handlers_,
             disk_,
             stopping_,
+            active_requests_,
             [this](const std::shared_ptr<Connection>& connection) { remove(connection); }} {
     check_loopback(options_);
   }
@@ -108,6 +109,8 @@ class Server::Impl {
     }
     return all;
   }
+
+  [[nodiscard]] std::int64_t active_requests() const { return *active_requests_; }
 
   [[nodiscard]] std::uint16_t port() const {
     return listeners_.empty() ? std::uint16_t{0} : listeners_.front()->port();
@@ -200,6 +203,8 @@ class Server::Impl {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool empty_ = false;  // guarded by mutex_; meaningful once stopping
+  std::shared_ptr<std::atomic<std::int64_t>> active_requests_ =
+      std::make_shared<std::atomic<std::int64_t>>(0);
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   asio::thread_pool disk_{1};
@@ -227,6 +232,10 @@ void Server::stop(std::chrono::milliseconds drain) {
 
 std::vector<std::string> Server::endpoints() const {
   return impl_->endpoints();
+}
+
+std::int64_t Server::active_requests() const {
+  return impl_->active_requests();
 }
 
 std::uint16_t Server::port() const {

@@ -76,6 +76,8 @@ class Server {
 
   // After start(): "http://127.0.0.1:8000", "http://[::1]:8000", "unix:/path".
   [[nodiscard]] std::vector<std::string> endpoints() const;
+  // Requests whose handler runs, waits for a thread, or whose answer is being sent. Any thread.
+  [[nodiscard]] std::int64_t active_requests() const;
   // The port in use; 0 without addresses.
   [[nodiscard]] std::uint16_t port() const;
 

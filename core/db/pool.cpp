@@ -7,6 +7,7 @@
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 
 namespace hub::db {
@@ -20,6 +21,7 @@ constexpr std::chrono::seconds kLendTimeout{10};
 class Pool::Lease {
  public:
   explicit Lease(Pool& pool) : pool_(pool) {
+    const double asked = base::steady_seconds();
     std::unique_lock lock(pool_.mutex_);
     if (!pool_.returned_.wait_for(lock, kLendTimeout, [this] { return !pool_.idle_.empty(); })) {
       throw base::Error(
@@ -30,6 +32,7 @@ class Pool::Lease {
     }
     connection_ = std::move(pool_.idle_.back());
     pool_.idle_.pop_back();
+    pool_.read_waits_.note(base::steady_seconds() - asked);
   }
   ~Lease() {
     {
@@ -68,7 +71,9 @@ void Pool::write(const std::function<void(Connection&)>& work) {
   }
   bool changed = false;
   try {
+    const double asked = base::steady_seconds();
     const std::lock_guard turn(writer_mutex_);
+    write_waits_.note(base::steady_seconds() - asked);
     const int changes_before = writer_->getTotalChanges();
     Transaction transaction(*writer_);
     const auto set_writing = [this](std::thread::id who) {

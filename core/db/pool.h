@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/db/database.h"
+#include "core/db/wait_times.h"
 
 namespace hub::db {
 
@@ -36,6 +37,10 @@ class Pool {
   // Runs `work` in one read snapshot. `work` must not write.
   void read(const std::function<void(Connection&)>& work);
 
+  // How long outermost calls waited for a connection, or for their turn to write.
+  [[nodiscard]] WaitTimes::Counts read_waits() const { return read_waits_.counts(); }
+  [[nodiscard]] WaitTimes::Counts write_waits() const { return write_waits_.counts(); }
+
   // `listener` runs after each outermost commit that changed a row, on the committing thread; it
   // must be quick and not use this pool. Register before other threads start; `owner` names it for
   // remove_listener().
@@ -53,6 +58,8 @@ class Pool {
   std::condition_variable returned_;
   std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
   std::thread::id writing_;                        // guarded by mutex_: who is inside write()
+  WaitTimes read_waits_;
+  WaitTimes write_waits_;
   std::mutex listeners_mutex_;
   std::vector<std::pair<const void*, std::function<void()>>> listeners_;  // by listeners_mutex_
 };

@@ -139,6 +139,18 @@ std::vector<Setting> door_settings() {
          }
          c.allowed_origins = v;
        }},
+      {"metrics_listen",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         const std::size_t colon = v[0].rfind(':');
+         if (!v[0].empty() && (colon == std::string::npos || colon == 0)) {
+           refuse(s, "an IP address and a port, such as 127.0.0.1:9464 or [::1]:9464", v[0]);
+         }
+         if (!v[0].empty()) {
+           whole(v[0].substr(colon + 1), s, 0, 65535);
+         }
+         c.metrics_listen = v[0];
+       }},
       {"max_handlers",
        false,
        [](Config& c, const Values& v, Source s) {
@@ -205,6 +217,11 @@ std::vector<Setting> engine_settings() {
       {"temperature_limit_celsius", false, real_of(&Config::temperature_limit_celsius, 0, 150)},
       {"temperature_resume_celsius", false, real_of(&Config::temperature_resume_celsius, 0, 150)},
       {"temperature_sensor", false, path_of(&Config::temperature_sensor)},
+      {"telemetry",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.telemetry = one_of(v[0], s, {"on", "off"}) == "on";
+       }},
       {"otlp_endpoint",
        false,
        url_of(

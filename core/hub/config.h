@@ -22,7 +22,10 @@ struct Config {
       allow_paths;                         // allow_path: further roots for client-given paths
   std::vector<std::string> allowed_hosts;  // allowed_hosts: further names in the Host header
   std::vector<std::string>
-      allowed_origins;             // allowed_origins: whose pages may call ("https://a.b")
+      allowed_origins;  // allowed_origins: whose pages may call ("https://a.b")
+  // metrics_listen: "address:port" of a listener that answers GET /metrics alone, to anybody who
+  // reaches it; "": none
+  std::string metrics_listen;
   std::size_t max_handlers = 256;  // max_handlers: threads for requests; a stream holds one
   std::string api_key;  // api_key: what the command line sends; the server never reads it
   std::filesystem::path worker_executable;  // worker: mlx-hub-worker; default: beside this program
@@ -51,6 +54,7 @@ struct Config {
   double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
   double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
   std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's
+  bool telemetry = true;        // telemetry: "off": no metrics and no spans
   std::string otlp_endpoint;    // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
   std::string mlflow_uri;       // mlflow_uri: an MLflow 3 server; "": MLFLOW_TRACKING_URI
   std::string mlflow_username;  // mlflow_username: "": MLFLOW_TRACKING_USERNAME

@@ -17,6 +17,10 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
+std::int64_t count_of(const base::JsonReader& event, const char* name) {
+  return event.optional_int(name, 0, INT64_MAX).value_or(0);
+}
+
 std::chrono::duration<double> wait_time(double seconds) {
   return std::chrono::duration<double>(seconds);
 }
@@ -149,18 +153,17 @@ void EngineProcess::on_event(const base::Json& event) {
     last_event_ = base::steady_seconds();
   }
   if (type == "memory") {
-    options_.memory->measured(reader);
+    on_memory(reader);
     return;
   }
   if (type == "work") {
-    const std::lock_guard lock(mutex_);
-    const auto steps = reader.optional_int("steps", 0, INT64_MAX).value_or(0);
-    const auto waiting = reader.optional_int("requests", 0, INT64_MAX).value_or(0);
-    if (steps != steps_ || waiting_ == 0) {
-      last_step_ = base::steady_seconds();
+    on_work(reader);
+    return;
+  }
+  if (type == "usage") {
+    if (options_.metrics != nullptr) {
+      options_.metrics->usage(options_.model, reader);
     }
-    steps_ = steps;
-    waiting_ = waiting;
     return;
   }
   if (type == "log") {
@@ -172,6 +175,9 @@ void EngineProcess::on_event(const base::Json& event) {
   const std::lock_guard lock(mutex_);
   if (type == "ready") {
     ready_ = true;
+    if (options_.metrics != nullptr) {
+      options_.metrics->loaded(base::steady_seconds() - started_seconds_);
+    }
     obs::log::info(
         "engine_ready",
         {{"model", options_.model}, {"seconds", base::steady_seconds() - started_seconds_}});
@@ -187,6 +193,37 @@ void EngineProcess::on_event(const base::Json& event) {
   changed_.notify_all();
 }
 
+void EngineProcess::on_memory(const base::JsonReader& event) {
+  options_.memory->measured(event);
+  const std::lock_guard lock(mutex_);
+  figures_.memory.active_bytes = static_cast<double>(count_of(event, "active_bytes"));
+  figures_.memory.cache_bytes = static_cast<double>(count_of(event, "cache_bytes"));
+  figures_.memory.peak_bytes = static_cast<double>(count_of(event, "peak_bytes"));
+}
+
+void EngineProcess::on_work(const base::JsonReader& event) {
+  if (options_.metrics != nullptr) {
+    options_.metrics->work(options_.model, event, sums_);
+  }
+  const auto steps = count_of(event, "steps");
+  const auto waiting = count_of(event, "requests");
+  const std::lock_guard lock(mutex_);
+  if (steps != steps_ || waiting_ == 0) {
+    last_step_ = base::steady_seconds();
+  }
+  steps_ = steps;
+  waiting_ = waiting;
+  figures_.running = static_cast<std::uint64_t>(count_of(event, "running"));
+  figures_.waiting = static_cast<std::uint64_t>(count_of(event, "waiting"));
+  figures_.kv_bytes = static_cast<std::uint64_t>(count_of(event, "kv_bytes"));
+  figures_.kv_limit_bytes = static_cast<std::uint64_t>(count_of(event, "kv_limit_bytes"));
+}
+
+EngineFigures EngineProcess::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
 void EngineProcess::on_exit(const ExitStatus& status) {
   options_.memory
       .reset();  // only this thread uses it; its memory is free whether or not anybody looks again
@@ -194,6 +231,9 @@ void EngineProcess::on_exit(const ExitStatus& status) {
   ended_ = true;
   if (!failure_ && !draining_) {
     crash_ = status.text();
+  }
+  if (options_.metrics != nullptr) {
+    options_.metrics->ended(crash_ ? "crashed" : failure_ ? "failed" : "asked");
   }
   if (!failure_) {
     failure_ = Error(

@@ -13,9 +13,20 @@
 
 #include "core/base/error.h"
 #include "core/hub/child_process.h"
+#include "core/hub/engine_metrics.h"
 #include "core/hub/memory_ledger.h"
+#include "core/hub/worker_memory.h"
 
 namespace hub::hub {
+
+// What an engine said last of its work and memory.
+struct EngineFigures {
+  std::uint64_t running = 0;  // requests
+  std::uint64_t waiting = 0;
+  std::uint64_t kv_bytes = 0;
+  std::uint64_t kv_limit_bytes = 0;
+  WorkerMemory memory;
+};
 
 // One engine worker as the server sees it: starting, ready, or ended. Public functions are
 // thread-safe.
@@ -29,6 +40,7 @@ class EngineProcess {
     std::filesystem::path log_file;
     std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
+    EngineMetrics* metrics = nullptr;  // outlives it
   };
 
   // Starts the process; it is ready only after wait_ready().
@@ -63,6 +75,7 @@ class EngineProcess {
   [[nodiscard]] double started_seconds() const { return started_seconds_; }
   [[nodiscard]] double last_used_seconds() const { return last_used_seconds_; }
   [[nodiscard]] std::vector<std::string> adapters() const;
+  [[nodiscard]] EngineFigures figures() const;
 
   // Leases (ModelPool); counts who uses it.
   void add_user(int change);
@@ -70,6 +83,8 @@ class EngineProcess {
 
  private:
   void on_event(const base::Json& event);
+  void on_memory(const base::JsonReader& event);
+  void on_work(const base::JsonReader& event);
   void on_exit(const ExitStatus& status);
 
   Options options_;
@@ -86,6 +101,8 @@ class EngineProcess {
   std::int64_t waiting_ = 0;            // guarded by mutex_; requests it has
   double last_step_ = 0;                // guarded by mutex_; when steps_ or waiting_ moved
   double last_event_ = 0;               // guarded by mutex_; one comes every second
+  EngineFigures figures_;               // guarded by mutex_
+  EngineMetrics::Sums sums_;            // only the child's thread uses it
   std::optional<base::Error> failure_;  // guarded by mutex_
   std::map<std::string, std::optional<base::Error>>
       attached_;                         // guarded by mutex_; answers to attach

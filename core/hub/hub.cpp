@@ -12,6 +12,7 @@
 #include "core/hub/process_info.h"
 #include "core/hub/pull_job.h"
 #include "core/hub/push_job.h"
+#include "core/hub/state_metrics.h"
 #include "core/model_config/adapter_config.h"
 #include "core/obs/log.h"
 
@@ -88,7 +89,8 @@ HostJobKinds host_kinds(
   return kinds;
 }
 
-ModelPool::Options pool_options(const Config& config, Integrity& integrity) {
+ModelPool::Options pool_options(
+    const Config& config, Integrity& integrity, EngineMetrics& metrics) {
   return {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
@@ -101,7 +103,8 @@ ModelPool::Options pool_options(const Config& config, Integrity& integrity) {
       .job_patience_seconds = config.job_patience_seconds,
       .idle_unload_seconds = config.idle_unload_seconds,
       .stall_seconds = config.engine_stall_seconds,
-      .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); }};
+      .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); },
+      .metrics = config.telemetry ? &metrics : nullptr};
 }
 
 JobRunner::Options runner_options(
@@ -148,9 +151,10 @@ Hub::Hub(Config given)
       queue(database, clock, {.most_queued = config.queue_limit}),
       garbage(config.data_dir, queue, artifacts, models, datasets),
       rank_hosts(config.hostfile.empty() ? RankHosts() : RankHosts::load(config.hostfile)),
+      machine(config.data_dir, machine::make_gpu_reader()),
       ledger(memory_budget(config), available_memory_bytes),
       peaks(database, clock),
-      pool(pool_options(config, integrity), ledger),
+      pool(pool_options(config, integrity, engine_metrics), ledger),
       runner(
           runner_options(config, rank_hosts, jobs_folder()),
           {.database = database,
@@ -200,6 +204,8 @@ Hub::Hub(Config given)
         "orphaned_files_set_aside", {{"folder", folder}, {"hint", "mlx-hub gc lists them"}});
   }
   check_settings();
+  metrics.on_scrape([this](obs::MetricSnapshot& snapshot) { tell_state(*this, snapshot); });
+  metrics.on_scrape([this](obs::MetricSnapshot& snapshot) { machine.tell(snapshot); });
 }
 
 Hub::~Hub() {
@@ -230,6 +236,9 @@ void Hub::check_settings() {
 void Hub::start() {
   device.ask(config.worker_executable);
   register_default_model();
+  if (config.telemetry) {
+    job_events.start();
+  }
   host_runner.recover();  // before orphans of the device lane are failed
   runner.start();
   host_runner.start();
@@ -246,6 +255,7 @@ void Hub::stop() {
   pool.close(config.drain_timeout_seconds);
   traces.stop();
   mlflow.stop();
+  job_events.stop();
   try {
     audit.flush();
   } catch (const Error& error) {

@@ -8,13 +8,17 @@
 #include "core/base/clock.h"
 #include "core/db/pool.h"
 #include "core/hub/config.h"
+#include "core/hub/engine_metrics.h"
+#include "core/hub/event_follower.h"
 #include "core/hub/folders.h"
 #include "core/hub/garbage.h"
 #include "core/hub/host_runner.h"
 #include "core/hub/housekeeper.h"
 #include "core/hub/import_progress.h"
 #include "core/hub/integrity.h"
+#include "core/hub/job_metrics.h"
 #include "core/hub/job_runner.h"
+#include "core/hub/machine_metrics.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/mlflow_sync.h"
 #include "core/hub/model_pool.h"
@@ -26,6 +30,7 @@
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/jobs/peak_memory.h"
+#include "core/obs/metrics.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/audit_log.h"
 #include "core/registry/dataset_registry.h"
@@ -92,6 +97,12 @@ class Hub {
   jobs::JobQueue queue;
   Garbage garbage;
   const RankHosts rank_hosts;  // of data-parallel jobs
+  obs::Metrics metrics;
+  EngineMetrics engine_metrics{metrics};
+  JobMetrics job_metrics{metrics};
+  EventFollower job_events{
+      events, "job metrics", [this](const jobs::Event& event) { job_metrics.add(event); }};
+  MachineMetrics machine;
   MemoryLedger ledger;
   WorkerDevice device;
   jobs::PeakMemory peaks;

@@ -183,6 +183,7 @@ std::optional<std::int64_t> MlflowSync::turn(Session& session) {
     outbox_.sent(*entry);
     const std::lock_guard lock(mutex_);
     status_.last_sent_ms = clock_.now_ms();
+    ++status_.delivered;
     failures_ = 0;
   } catch (const Error& error) {
     session.failed = true;

@@ -50,6 +50,7 @@ class MlflowSync {
     std::string server_version;  // "" until it answered
     std::string error;           // why it is unreachable
     std::optional<std::int64_t> last_sent_ms;
+    std::uint64_t delivered = 0;  // objects, since start()
     jobs::MlflowOutbox::Counts outbox;
   };
   // How an object stands; `error`: why it was refused.

@@ -182,6 +182,7 @@ EngineProcess::Options ModelPool::engine_options(
   engine.log_file = log_file(model.base_name);
   engine.record_folder = options_.record_folder;
   engine.memory = std::move(memory);
+  engine.metrics = options_.metrics;
   engine.command = {
       options_.worker_executable.string(),
       "engine",
@@ -326,6 +327,7 @@ std::vector<ModelPool::EngineInfo> ModelPool::engines() const {
     info.idle_seconds = info.users > 0 ? 0.0 : base::steady_seconds() - engine->last_used_seconds();
     info.resident_bytes = resident_bytes(engine->pid());
     info.adapters = engine->adapters();
+    info.figures = engine->figures();
     info.loaded_seconds = base::steady_seconds() - engine->started_seconds();
     result.push_back(std::move(info));
   }

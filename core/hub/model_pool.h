@@ -78,6 +78,7 @@ class ModelPool {
     double yield_timeout_seconds = 90;  // how long a load waits for a job to give its memory
     // Throws when a version's files are not what was recorded; asked before they are loaded.
     std::function<void(const std::string& version_id)> check_files{};
+    EngineMetrics* metrics = nullptr;  // outlives the pool
   };
 
   ModelPool(Options options, MemoryLedger& ledger);
@@ -130,6 +131,7 @@ class ModelPool {
     std::uint64_t resident_bytes = 0;
     std::filesystem::path log_file{};
     std::vector<std::string> adapters;
+    EngineFigures figures{};
     double loaded_seconds = 0;
   };
   [[nodiscard]] std::vector<EngineInfo> engines() const;

@@ -126,7 +126,7 @@ std::optional<obs::SpanExporter::Options> exporter_options(const Config& config)
   while (endpoint.ends_with('/')) {
     endpoint.pop_back();
   }
-  if (endpoint.empty()) {
+  if (endpoint.empty() || !config.telemetry) {
     return std::nullopt;
   }
   obs::SpanExporter::Options options;

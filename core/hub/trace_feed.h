@@ -48,7 +48,7 @@ class TraceFeed {
 };
 
 // `otlp_endpoint`, else OTEL_EXPORTER_OTLP_ENDPOINT with OTEL_EXPORTER_OTLP_HEADERS; nullopt where
-// neither is set. Throws kInvalidArgument for headers that are none.
+// neither is set, or telemetry is off. Throws kInvalidArgument for headers that are none.
 std::optional<obs::SpanExporter::Options> exporter_options(const Config& config);
 
 }  // namespace hub::hub

@@ -126,6 +126,16 @@ std::vector<Dataset> DatasetRegistry::list(const std::string& after_id, int limi
   return datasets;
 }
 
+std::int64_t DatasetRegistry::count() {
+  std::int64_t count = 0;
+  pool_.read([&](Connection& connection) {
+    Statement rows(connection, "SELECT COUNT(*) FROM datasets");
+    rows.step();
+    count = rows.integer(0);
+  });
+  return count;
+}
+
 Dataset DatasetRegistry::remove(std::string_view id_or_name) {
   std::optional<Dataset> dataset;
   pool_.write([&](Connection& connection) {

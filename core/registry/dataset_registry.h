@@ -24,6 +24,7 @@ class DatasetRegistry {
   Dataset get(std::string_view id_or_name);
   std::optional<Dataset> find(std::string_view id_or_name);
   std::vector<Dataset> list(const std::string& after_id, int limit);
+  std::int64_t count();
   // Returns the row, so that the caller removes the file. Throws kNotFound; kConflict while a job
   // that has not ended uses it.
   Dataset remove(std::string_view id_or_name);

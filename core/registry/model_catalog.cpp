@@ -137,6 +137,16 @@ void fill(Connection& connection, std::vector<VersionEntry>& entries) {
 
 }  // namespace
 
+std::int64_t ModelCatalog::count_models() {
+  std::int64_t count = 0;
+  pool_.read([&](Connection& connection) {
+    Statement rows(connection, "SELECT COUNT(*) FROM models");
+    rows.step();
+    count = rows.integer(0);
+  });
+  return count;
+}
+
 CatalogPage<ModelEntry> ModelCatalog::models(const ModelQuery& query) {
   const Conditions conditions = conditions_of(query);
   CatalogPage<ModelEntry> page;

@@ -49,6 +49,7 @@ class ModelCatalog {
 
   // Throws kInvalidArgument (param "cursor") for an `after` that no page of this order gave.
   CatalogPage<ModelEntry> models(const ModelQuery& query);
+  std::int64_t count_models();
   // By id or name. Throws kNotFound, reason "model_not_found".
   ModelEntry model(std::string_view id_or_name);
   // Newest first.
