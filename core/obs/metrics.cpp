@@ -93,6 +93,7 @@ void MetricSnapshot::histogram(
 
 std::vector<prometheus::MetricFamily> MetricSnapshot::take() {
   std::vector<prometheus::MetricFamily> families;
+  families.reserve(families_.size());
   for (auto& [name, family] : families_) {
     families.push_back(std::move(*family));
   }
