@@ -1,10 +1,8 @@
 #pragma once
 
-#include <cstdint>
-#include <map>
 #include <string>
 
-#include "core/base/json_reader.h"
+#include "core/base/engine_events.h"
 #include "core/obs/metrics.h"
 
 namespace hub::hub {
@@ -15,13 +13,10 @@ class EngineMetrics {
  public:
   explicit EngineMetrics(obs::Metrics& metrics);
 
-  // An engine's event "usage": a request has ended.
-  void usage(const std::string& model, const base::JsonReader& event);
-
-  // Sums of one engine process at its last event "work"; they begin at 0 with each process.
-  using Sums = std::map<std::string, std::int64_t>;
-  // What came since `before`, which is brought up to date.
-  void work(const std::string& model, const base::JsonReader& event, Sums& before);
+  // A request has ended.
+  void usage(const std::string& model, const base::EngineUsage& usage);
+  // What an engine did between two words of one process; the first is EngineWork().
+  void work(const std::string& model, const base::EngineWork& before, const base::EngineWork& now);
 
   void loaded(double seconds);
   // "asked", "crashed", "failed"

@@ -17,8 +17,8 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-std::int64_t count_of(const base::JsonReader& event, const char* name) {
-  return event.optional_int(name, 0, INT64_MAX).value_or(0);
+std::int64_t requests(const base::EngineWork& work) {
+  return work.running + work.waiting;
 }
 
 std::chrono::duration<double> wait_time(double seconds) {
@@ -110,7 +110,7 @@ void EngineProcess::kill() {
 bool EngineProcess::stalled(double seconds) const {
   const std::lock_guard lock(mutex_);
   const double now = base::steady_seconds();
-  return ready_ && ((waiting_ > 0 && now - last_step_ > seconds) ||
+  return ready_ && ((requests(figures_.work) > 0 && now - last_step_ > seconds) ||
                     (users_ > 0 && now - last_event_ > seconds));
 }
 
@@ -157,12 +157,12 @@ void EngineProcess::on_event(const base::Json& event) {
     return;
   }
   if (type == "work") {
-    on_work(reader);
+    on_work(base::engine_work(event));
     return;
   }
   if (type == "usage") {
     if (options_.metrics != nullptr) {
-      options_.metrics->usage(options_.model, reader);
+      options_.metrics->usage(options_.model, base::engine_usage(event));
     }
     return;
   }
@@ -196,27 +196,23 @@ void EngineProcess::on_event(const base::Json& event) {
 void EngineProcess::on_memory(const base::JsonReader& event) {
   options_.memory->measured(event);
   const std::lock_guard lock(mutex_);
-  figures_.memory.active_bytes = static_cast<double>(count_of(event, "active_bytes"));
-  figures_.memory.cache_bytes = static_cast<double>(count_of(event, "cache_bytes"));
-  figures_.memory.peak_bytes = static_cast<double>(count_of(event, "peak_bytes"));
+  const auto bytes = [&event](const char* name) {
+    return static_cast<double>(event.optional_int(name, 0, INT64_MAX).value_or(0));
+  };
+  figures_.memory.active_bytes = bytes("active_bytes");
+  figures_.memory.cache_bytes = bytes("cache_bytes");
+  figures_.memory.peak_bytes = bytes("peak_bytes");
 }
 
-void EngineProcess::on_work(const base::JsonReader& event) {
-  if (options_.metrics != nullptr) {
-    options_.metrics->work(options_.model, event, sums_);
-  }
-  const auto steps = count_of(event, "steps");
-  const auto waiting = count_of(event, "requests");
+void EngineProcess::on_work(const base::EngineWork& now) {
   const std::lock_guard lock(mutex_);
-  if (steps != steps_ || waiting_ == 0) {
+  if (options_.metrics != nullptr) {
+    options_.metrics->work(options_.model, figures_.work, now);
+  }
+  if (now.steps != figures_.work.steps || requests(figures_.work) == 0) {
     last_step_ = base::steady_seconds();
   }
-  steps_ = steps;
-  waiting_ = waiting;
-  figures_.running = static_cast<std::uint64_t>(count_of(event, "running"));
-  figures_.waiting = static_cast<std::uint64_t>(count_of(event, "waiting"));
-  figures_.kv_bytes = static_cast<std::uint64_t>(count_of(event, "kv_bytes"));
-  figures_.kv_limit_bytes = static_cast<std::uint64_t>(count_of(event, "kv_limit_bytes"));
+  figures_.work = now;
 }
 
 EngineFigures EngineProcess::figures() const {

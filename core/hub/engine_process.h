@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/engine_events.h"
 #include "core/base/error.h"
 #include "core/hub/child_process.h"
 #include "core/hub/engine_metrics.h"
@@ -21,11 +22,8 @@ namespace hub::hub {
 
 // What an engine said last of its work and memory.
 struct EngineFigures {
-  std::uint64_t running = 0;  // requests
-  std::uint64_t waiting = 0;
-  std::uint64_t kv_bytes = 0;
-  std::uint64_t kv_limit_bytes = 0;
-  WorkerMemory memory;
+  base::EngineWork work{};
+  WorkerMemory memory{};
 };
 
 // One engine worker as the server sees it: starting, ready, or ended. Public functions are
@@ -84,7 +82,7 @@ class EngineProcess {
  private:
   void on_event(const base::Json& event);
   void on_memory(const base::JsonReader& event);
-  void on_work(const base::JsonReader& event);
+  void on_work(const base::EngineWork& now);
   void on_exit(const ExitStatus& status);
 
   Options options_;
@@ -93,16 +91,13 @@ class EngineProcess {
   std::atomic<int> users_{0};
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool ready_ = false;                  // guarded by mutex_
-  bool ended_ = false;                  // guarded by mutex_
-  bool draining_ = false;               // guarded by mutex_
-  std::optional<std::string> crash_;    // guarded by mutex_
-  std::int64_t steps_ = -1;             // guarded by mutex_; what the engine did so far
-  std::int64_t waiting_ = 0;            // guarded by mutex_; requests it has
-  double last_step_ = 0;                // guarded by mutex_; when steps_ or waiting_ moved
-  double last_event_ = 0;               // guarded by mutex_; one comes every second
-  EngineFigures figures_;               // guarded by mutex_
-  EngineMetrics::Sums sums_;            // only the child's thread uses it
+  bool ready_ = false;                // guarded by mutex_
+  bool ended_ = false;                // guarded by mutex_
+  bool draining_ = false;             // guarded by mutex_
+  std::optional<std::string> crash_;  // guarded by mutex_
+  double last_step_ = 0;              // guarded by mutex_; when it made a step or had none to make
+  double last_event_ = 0;             // guarded by mutex_; one comes every second
+  EngineFigures figures_;             // guarded by mutex_
   std::optional<base::Error> failure_;  // guarded by mutex_
   std::map<std::string, std::optional<base::Error>>
       attached_;                         // guarded by mutex_; answers to attach

@@ -35,10 +35,10 @@ struct EngineSums {
 };
 
 void add_engine(EngineSums& sums, const ModelPool::EngineInfo& engine) {
-  sums.figures.running += engine.figures.running;
-  sums.figures.waiting += engine.figures.waiting;
-  sums.figures.kv_bytes += engine.figures.kv_bytes;
-  sums.figures.kv_limit_bytes += engine.figures.kv_limit_bytes;
+  sums.figures.work.running += engine.figures.work.running;
+  sums.figures.work.waiting += engine.figures.work.waiting;
+  sums.figures.work.kv_bytes += engine.figures.work.kv_bytes;
+  sums.figures.work.kv_limit_bytes += engine.figures.work.kv_limit_bytes;
   sums.figures.memory.active_bytes += engine.figures.memory.active_bytes;
   sums.figures.memory.cache_bytes += engine.figures.memory.cache_bytes;
   sums.figures.memory.peak_bytes += engine.figures.memory.peak_bytes;
@@ -49,24 +49,30 @@ void add_engine(EngineSums& sums, const ModelPool::EngineInfo& engine) {
 
 void tell_engine(MetricSnapshot& snapshot, const std::string& model, const EngineSums& sums) {
   const Labels labels{{"gen_ai_request_model", model}};
-  const EngineFigures& figures = sums.figures;
+  const base::EngineWork& work = sums.figures.work;
   for (const auto& [state, count] :
-       {std::pair("running", figures.running), std::pair("waiting", figures.waiting)}) {
+       {std::pair("running", work.running), std::pair("waiting", work.waiting)}) {
     Labels with_state = labels;
     with_state["state"] = state;
     snapshot.gauge(
-        "mlx_hub_engine_requests", "Requests in engines", number(count), std::move(with_state));
+        "mlx_hub_engine_requests",
+        "Requests in engines",
+        static_cast<double>(count),
+        std::move(with_state));
   }
   snapshot.gauge(
-      "mlx_hub_engine_kv_cache_bytes", "Keys and values held", number(figures.kv_bytes), labels);
+      "mlx_hub_engine_kv_cache_bytes",
+      "Keys and values held",
+      static_cast<double>(work.kv_bytes),
+      labels);
   snapshot.gauge(
       "mlx_hub_engine_kv_cache_limit_bytes",
       "Keys and values at most",
-      number(figures.kv_limit_bytes),
+      static_cast<double>(work.kv_limit_bytes),
       labels);
   snapshot.gauge("mlx_hub_engine_adapters", "Attached", number(sums.adapters), labels);
   const std::string worker = "engine " + model;
-  tell_memory(snapshot, worker, figures.memory);
+  tell_memory(snapshot, worker, sums.figures.memory);
   snapshot.counter(
       "mlx_hub_worker_cpu_seconds_total", "Of workers", sums.cpu_seconds, {{"worker", worker}});
 }

@@ -1,6 +1,7 @@
 #include "core/obs/metrics.h"
 
 #include <limits>
+#include <stdexcept>
 #include <utility>
 
 #include <prometheus/counter.h>
@@ -18,12 +19,11 @@ void HistogramFamily::observe(const Labels& labels, double value) {
   family_->Add(labels, upper_bounds_).Observe(value);
 }
 
-bool HistogramFamily::add(const Labels& labels, const std::vector<double>& counts, double sum) {
+void HistogramFamily::add(const Labels& labels, const std::vector<double>& counts, double sum) {
   if (counts.size() != upper_bounds_.size() + 1) {
-    return false;
+    throw std::length_error("counts of other buckets than the histogram's");
   }
   family_->Add(labels, upper_bounds_).ObserveMultiple(counts, sum);
-  return true;
 }
 
 MetricSnapshot::MetricSnapshot() = default;

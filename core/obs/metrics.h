@@ -41,9 +41,9 @@ class HistogramFamily {
       prometheus::Family<prometheus::Histogram>& family, std::vector<double> upper_bounds)
       : family_(&family), upper_bounds_(std::move(upper_bounds)) {}
   void observe(const Labels& labels, double value);
-  // Values that were counted elsewhere: one count a bucket, the last above all bounds. Counts of
-  // another length are ignored (false): a worker of another version sent them.
-  bool add(const Labels& labels, const std::vector<double>& counts, double sum);
+  // Values that were counted elsewhere: one count a bucket, the last above all bounds. Throws
+  // std::length_error for another number of counts.
+  void add(const Labels& labels, const std::vector<double>& counts, double sum);
 
  private:
   prometheus::Family<prometheus::Histogram>* family_;

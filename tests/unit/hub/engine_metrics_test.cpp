@@ -2,13 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace hub::hub {
 namespace {
 
-using base::Json;
-using base::JsonReader;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -19,18 +16,15 @@ class EngineMetricsTest : public ::testing::Test {
 };
 
 TEST_F(EngineMetricsTest, ARequestIsCountedOnce) {
-  const Json usage = {
-      {"request_id", "r"},
-      {"prompt_tokens", 20},
-      {"completion_tokens", 3},
-      {"ttft_seconds", 0.04},
-      {"queue_seconds", 0.001},
-      {"prefill_seconds", 0.03},
-      {"seconds", 0.2},
-      {"finish_reason", "stop"},
-      {"inter_token_counts", {0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0}},
-      {"inter_token_seconds", 0.16}};
-  engines_.usage("tiny", JsonReader(usage));
+  base::EngineUsage usage;
+  usage.prompt_tokens = 20;
+  usage.completion_tokens = 3;
+  usage.ttft_seconds = 0.04;
+  usage.seconds = 0.2;
+  usage.finish_reason = "stop";
+  usage.inter_token.add(0.08);
+  usage.inter_token.add(0.08);
+  engines_.usage("tiny", usage);
   const std::string text = metrics_.text();
   const std::string model = "{gen_ai_request_model=\"tiny\"";
   EXPECT_THAT(text, HasSubstr("gen_ai_server_time_to_first_token_seconds_sum" + model + "} 0.04"));
@@ -47,28 +41,26 @@ TEST_F(EngineMetricsTest, ARequestIsCountedOnce) {
 }
 
 TEST_F(EngineMetricsTest, ARequestWithoutATokenHasNoFirstOne) {
-  const Json usage = {
-      {"request_id", "r"},
-      {"prompt_tokens", 20},
-      {"completion_tokens", 0},
-      {"ttft_seconds", 9.0},
-      {"seconds", 9.0},
-      {"finish_reason", "cancelled"}};
-  engines_.usage("tiny", JsonReader(usage));
+  base::EngineUsage usage;
+  usage.prompt_tokens = 20;
+  usage.ttft_seconds = 9;
+  usage.seconds = 9;
+  usage.finish_reason = "cancelled";
+  engines_.usage("tiny", usage);
   EXPECT_THAT(metrics_.text(), Not(HasSubstr("time_to_first_token_seconds_count")));
 }
 
-TEST_F(EngineMetricsTest, SumsOfAProcessAreCountedFromWhereTheyStood) {
-  EngineMetrics::Sums first;
-  const auto work = [this](EngineMetrics::Sums& sums, int steps) {
-    const Json event = {
-        {"prompt_tokens", 10 * steps}, {"forward_steps", steps}, {"step_sequences", 2 * steps}};
-    engines_.work("tiny", JsonReader(event), sums);
+TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
+  const auto after = [](int steps) {
+    base::EngineWork work;
+    work.steps = steps;
+    work.step_sequences = 2 * steps;
+    work.prompt_tokens = 10 * steps;
+    return work;
   };
-  work(first, 3);
-  work(first, 5);
-  EngineMetrics::Sums second;  // the engine was started again: its sums begin at 0
-  work(second, 2);
+  engines_.work("tiny", {}, after(3));
+  engines_.work("tiny", after(3), after(5));
+  engines_.work("tiny", {}, after(2));  // the engine was started again: its sums begin at 0
   const std::string text = metrics_.text();
   EXPECT_THAT(text, HasSubstr("mlx_hub_engine_steps_total{gen_ai_request_model=\"tiny\"} 7\n"));
   EXPECT_THAT(
@@ -79,9 +71,9 @@ TEST_F(EngineMetricsTest, SumsOfAProcessAreCountedFromWhereTheyStood) {
 
 TEST_F(EngineMetricsTest, ModelsBeyondTheBoundAreOne) {
   for (int i = 0; i < 60; ++i) {
-    EngineMetrics::Sums sums;
-    const Json event = {{"forward_steps", 1}};
-    engines_.work("model-" + std::to_string(i), JsonReader(event), sums);
+    base::EngineWork work;
+    work.steps = 1;
+    engines_.work("model-" + std::to_string(i), {}, work);
   }
   EXPECT_THAT(
       metrics_.text(),
