@@ -145,7 +145,7 @@ def test_without_a_backend_the_hub_says_what_to_install(wheels: Path, tmp_path: 
     assert done.returncode != 0
     assert "libmlx.so" in done.stdout
     assert "mlx-model-hub[cpu]" in done.stdout
-    with pytest.raises(HubError, match=r"libmlx\.so"):
+    with pytest.raises(HubError, match="did not start, mlx-hub doctor says why"):
         try_install.ask(installed)
 
 
