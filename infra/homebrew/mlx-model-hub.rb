@@ -56,7 +56,9 @@ class MlxModelHub < Formula
     system "cmake", "--install", "build/brew", "--component", "programs"
     system buildpath/".venv/bin/python", "scripts/prepare_model.py",
            "--output", libexec/"share/mlx-hub/models/smollm2-135m-instruct"
-    bin.install_symlink libexec/"bin/mlx-hub"
+    # The hub remembers the model's folder: the path that stays through upgrades.
+    model = opt_libexec/"share/mlx-hub/models/smollm2-135m-instruct"
+    (bin/"mlx-hub").write_env_script libexec/"bin/mlx-hub", MLX_HUB_MODELS: "${MLX_HUB_MODELS:-#{model}}"
   end
 
   service do
