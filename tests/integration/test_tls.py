@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.fake_hub import FakeHub
 from support.tiny_llama import repository
-from support.transfers import REPO, pull, register
+from support.transfers import REPO, pull, refusal, register
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_certificate_of_ones_own_is_trusted_where_it_is_named(
 def test_a_certificate_that_nobody_vouches_for_is_refused(start: Any, secure: FakeHub) -> None:
     _, client = start(HF_ENDPOINT=secure.url, SSL_CERT_FILE="")
     register(client)
-    job = pull(client)
-    assert job["state"] == "FAILED"
-    assert "certificate" in job["reason"]
+    status, code, message = refusal(client)
+    assert (status, code) == (503, "hub_unreachable")
+    assert "certificate" in message
     assert not secure.requests
