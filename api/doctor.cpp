@@ -82,7 +82,7 @@ std::vector<Finding> worker(const hub::Config& config) {
         {Level::kProblem,
          "worker",
          program.string() + " is missing",
-         "run scripts/setup to build it"}};
+         "install the hub again, or run scripts/setup to build it"}};
   }
   const auto [report, reason] = ask_worker(program);
   if (!reason.empty()) {
@@ -90,7 +90,9 @@ std::vector<Finding> worker(const hub::Config& config) {
         {Level::kProblem,
          "worker",
          "it does not run: " + reason,
-         "run scripts/setup; if MLX's library is missing, run uv sync --locked"}};
+         "if MLX's library is missing: install mlx-model-hub[cpu] or [cuda], or run uv sync "
+         "--locked; "
+         "else run scripts/setup"}};
   }
   const JsonReader reader(report);
   std::vector<Finding> findings;
@@ -172,7 +174,7 @@ Finding default_model(const hub::Config& config) {
         Level::kWarning,
         "default model",
         config.default_model.string() + " is missing",
-        "run scripts/setup, which prepares it"};
+        "install mlx-model-hub[default-model], or run scripts/setup, which prepares it"};
   }
   return {Level::kOk, "default model", config.default_model.string(), ""};
 }

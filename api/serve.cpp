@@ -1,6 +1,5 @@
 #include "api/serve.h"
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -21,11 +20,10 @@
 #include "api/server/server.h"
 #include "core/base/error.h"
 #include "core/hub/hub.h"
+#include "core/hub/process_info.h"
 #include "core/obs/log.h"
 
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#elif defined(__GLIBC__)
+#ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
@@ -158,16 +156,7 @@ std::optional<std::string> environment_variable(const std::string& name) {
 }
 
 std::filesystem::path default_worker_executable() {
-#ifdef __APPLE__
-  std::array<char, 4096> buffer{};
-  std::uint32_t size = buffer.size();
-  const std::filesystem::path self =
-      _NSGetExecutablePath(buffer.data(), &size) == 0 ? buffer.data() : "mlx-hub";
-#else
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-#endif
-  return self.parent_path() / "mlx-hub-worker";
+  return hub::own_executable().parent_path() / "mlx-hub-worker";
 }
 
 int serve(hub::Config config) {

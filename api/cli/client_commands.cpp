@@ -1,6 +1,5 @@
 #include "api/cli/client_commands.h"
 
-#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <iterator>
@@ -9,29 +8,16 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 #include "api/cli/command_context.h"
 #include "api/cli/commands.h"
 #include "core/base/error.h"
 #include "core/hub/config.h"
 #include "core/hub/folders.h"
+#include "core/hub/process_info.h"
 
 namespace hub::api {
 namespace {
-
-std::filesystem::path this_program() {
-#ifdef __APPLE__
-  std::array<char, 4096> buffer{};
-  std::uint32_t size = buffer.size();
-  return _NSGetExecutablePath(buffer.data(), &size) == 0 ? buffer.data() : "mlx-hub";
-#else
-  std::error_code error;
-  return std::filesystem::read_symlink("/proc/self/exe", error);
-#endif
-}
 
 // A prompt that was not given comes from standard input, unless a person sits there.
 std::string prompt_from_input() {
@@ -327,7 +313,7 @@ ServerAddress find_server(
 
 ClientSetup process_setup() {
   return {
-      .program = this_program(),
+      .program = hub::own_executable(),
       .environment = [](const std::string& name) -> std::optional<std::string> {
         const char* value = std::getenv(name.c_str());
         return value != nullptr ? std::optional<std::string>(value) : std::nullopt;

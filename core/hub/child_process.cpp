@@ -93,8 +93,13 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }  // namespace
 
 std::string ExitStatus::text() const {
-  return signal != 0 ? fmt::format("signal {} ({})", signal, strsignal(signal))
-                     : fmt::format("exit code {}", code);
+  constexpr int not_started = 127;  // the shell's and the loader's
+  return signal != 0
+             ? fmt::format("signal {} ({})", signal, strsignal(signal))
+             : fmt::format(
+                   "exit code {}{}",
+                   code,
+                   code == not_started ? ": it did not start, mlx-hub doctor says why" : "");
 }
 
 void end_recorded_workers(const std::filesystem::path& record_folder) {

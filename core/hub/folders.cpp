@@ -15,6 +15,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/hub/process_info.h"
 
 namespace hub::hub {
 namespace {
@@ -62,9 +63,18 @@ fs::path cache_folder() {
 #endif
 }
 
-fs::path default_model_folder() {
-  return from_environment("MLX_HUB_MODELS")
-      .value_or(cache_folder() / "models" / "smollm2-135m-instruct");
+fs::path installed_folder() {
+  return own_executable().parent_path().parent_path() / "share" / "mlx-hub";
+}
+
+fs::path default_model_folder(const fs::path& installed) {
+  if (const auto folder = from_environment("MLX_HUB_MODELS")) {
+    return *folder;
+  }
+  const fs::path name = fs::path("models") / "smollm2-135m-instruct";
+  std::error_code error;
+  return fs::exists(installed / name / "config.json", error) ? installed / name
+                                                             : cache_folder() / name;
 }
 
 fs::path make_runtime_folder(const fs::path& data_folder) {

@@ -19,9 +19,14 @@ std::filesystem::path default_data_folder();
 // again.
 std::filesystem::path cache_folder();
 
-// The prepared default model: $MLX_HUB_MODELS, else `models/smollm2-135m-instruct` in the cache
-// folder.
-std::filesystem::path default_model_folder();
+// What was installed beside the program: `share/mlx-hub` next to its `bin` folder
+// (docs/packaging.md). It need not exist.
+std::filesystem::path installed_folder();
+
+// The prepared default model: $MLX_HUB_MODELS, else `models/smollm2-135m-instruct` of what was
+// installed with the hub, else, where that is missing, of the cache folder.
+std::filesystem::path default_model_folder(
+    const std::filesystem::path& installed = installed_folder());
 
 // A short private folder for Unix sockets of the server on `data_folder` (socket paths have a limit
 // of 103 bytes on macOS, 107 on Linux). Creates it with mode 0700. Throws kUnavailable.

@@ -290,7 +290,7 @@ void Hub::check_ready() {
     throw Error(
         ErrorCode::kUnavailable,
         fmt::format(
-            "the worker program {} is missing; run scripts/setup",
+            "the worker program {} is missing; install the hub again, or run scripts/setup",
             config.worker_executable.string()));
   }
   const std::string model = settings.text(kDefaultModel);
@@ -300,8 +300,9 @@ void Hub::check_ready() {
     throw Error(
         ErrorCode::kUnavailable,
         fmt::format(
-            "the default model '{}' cannot be served: {}; run scripts/setup (looked in {}), or "
-            "change the setting default_model",
+            "the default model '{}' cannot be served: {}; install mlx-model-hub[default-model] or "
+            "run "
+            "scripts/setup (looked in {}), or change the setting default_model",
             model,
             error.what(),
             config.default_model.string()));

@@ -1,6 +1,7 @@
 #include "core/hub/process_info.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -12,6 +13,7 @@
 
 #ifdef __APPLE__
 #include <libproc.h>
+#include <mach-o/dyld.h>
 #include <mach/mach.h>
 #include <sys/sysctl.h>
 #endif
@@ -19,6 +21,15 @@
 namespace hub::hub {
 
 #ifdef __APPLE__
+
+std::filesystem::path own_executable() {
+  std::array<char, 4096> buffer{};
+  std::uint32_t size = buffer.size();
+  std::error_code error;
+  return _NSGetExecutablePath(buffer.data(), &size) == 0
+             ? std::filesystem::canonical(buffer.data(), error)
+             : std::filesystem::path();
+}
 
 std::optional<std::uint64_t> process_start_time(pid_t pid) {
   proc_bsdinfo info{};
@@ -57,6 +68,11 @@ std::uint64_t available_memory_bytes() {
 }
 
 #else
+
+std::filesystem::path own_executable() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error);
+}
 
 namespace {
 

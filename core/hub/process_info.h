@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,9 @@ namespace hub::hub {
 // When a process started, in units of the operating system; nullopt when there is no such process.
 // Pid and start time together name a process for good, since pids are used again.
 std::optional<std::uint64_t> process_start_time(pid_t pid);
+
+// The file of this process's program, links followed; "" where the system does not tell.
+std::filesystem::path own_executable();
 
 // Kills the process with that pid and start time (as text; what process_start_time() told then) and
 // waits up to five seconds until it is gone. Nothing happens when it is gone already or the pid is

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/net/certificates.h"
 #include "core/net/file_body.h"
 #include "core/net/transfer_error.h"
 
@@ -144,6 +145,10 @@ void set_target(CURL* handle, const HttpRequest& request) {
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request.redirects > 0 ? 1L : 0L);
   curl_easy_setopt(handle, CURLOPT_MAXREDIRS, static_cast<long>(request.redirects));
   curl_easy_setopt(handle, CURLOPT_NOPROXY, no_proxy().c_str());
+  if (static const std::string file = certificates_file(certificate_places()).string();
+      !file.empty()) {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, file.c_str());
+  }
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
     curl_easy_setopt(handle, CURLOPT_PROXY, "");

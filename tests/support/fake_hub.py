@@ -7,6 +7,7 @@ request is kept in `requests`. tests/integration/test_fake_hub.py proves the rou
 
 from __future__ import annotations
 
+import ssl
 import threading
 from http.server import ThreadingHTTPServer
 from types import TracebackType
@@ -16,12 +17,12 @@ from support.fake_hub_state import HubState
 
 
 class FakeHub(HubState):
-    """Two servers on free ports of 127.0.0.1; use as a context manager."""
+    """Two servers on free ports of 127.0.0.1, over TLS where asked for; use as a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
-        self._hub = _Server(self, "hub")
-        self._storage = _Server(self, "lfs")
+        self._hub = _Server(self, "hub", tls)
+        self._storage = _Server(self, "lfs", tls)
         self.url = self._hub.url
         self.storage_url = self._storage.url
 
@@ -41,12 +42,15 @@ class FakeHub(HubState):
 
 
 class _Server:
-    def __init__(self, hub: HubState, name: str) -> None:
+    def __init__(self, hub: HubState, name: str, tls: ssl.SSLContext | None) -> None:
         handler = type("BoundHandler", (Handler,), {"hub": hub, "server_name": name})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> None:
         self._thread.start()

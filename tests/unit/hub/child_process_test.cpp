@@ -37,6 +37,13 @@ struct Watched {
   std::optional<ChildProcess> child;
 };
 
+TEST(ExitStatus, SaysWhereToLookWhenAProgramDidNotStart) {
+  EXPECT_EQ((ExitStatus{.code = 1, .signal = 0}).text(), "exit code 1");
+  EXPECT_THAT(
+      (ExitStatus{.code = 127, .signal = 0}).text(),
+      testing::HasSubstr("did not start, mlx-hub doctor"));
+}
+
 TEST(ChildProcess, PassesEventsCommandsAndTheExitCode) {
   const test::TempDir folder;
   const auto script = folder.write_script(
