@@ -112,7 +112,7 @@ class Prometheus:
 
     def between(self, expr: str, start: float, end: float) -> list[Json]:
         step = max(1.0, (end - start) / 250)
-        data = self.get("query_range", query=expr, start=str(start), end=str(end), step=f"{step}s")
+        data = self.get("query_range", query=expr, start=str(start), end=str(end), step=str(step))
         series: list[Json] = data["result"]
         return series
 
@@ -133,10 +133,13 @@ def ask(
     end = time.time()
     start = end - since
     exposed = {name for name in NEEDS if name in must_have or prometheus.between(name, start, end)}
+    recorded = {one.what: one.metrics() for one in rule_questions() if ":" in one.what}
     answers: list[Answer] = []
     for question in questions:
-        lacking = sorted(question.metrics() & NEEDS.keys() - exposed)
-        lacking += sorted(_recorded_lacks(question, exposed))
+        reads = question.metrics()
+        for name in question.metrics() & recorded.keys():
+            reads |= recorded[name]
+        lacking = sorted(reads & NEEDS.keys() - exposed)
         excused = ", ".join(dict.fromkeys(NEEDS[name] for name in lacking))
         try:
             series = prometheus.between(substituted(question.expr, rate_interval), start, end)
@@ -146,16 +149,6 @@ def ask(
         finite = [one for one in series if any(map(_finite, one["values"]))]
         answers.append(Answer(question, len(finite), _example(finite), "", excused))
     return answers
-
-
-def _recorded_lacks(question: Question, exposed: set[str]) -> set[str]:
-    """Metrics that a recording rule, which the question reads, cannot have here."""
-    rules = {one.what: one for one in rule_questions() if ":" in one.what}
-    return {
-        needed
-        for name in question.metrics() & rules.keys()
-        for needed in rules[name].metrics() & NEEDS.keys() - exposed
-    }
 
 
 def _finite(sample: list[Any]) -> bool:
