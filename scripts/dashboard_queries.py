@@ -172,7 +172,7 @@ def table(answers: list[Answer]) -> str:
     """One line an expression: where, what, the query, and its answer."""
     lines = ["| dashboard | panel | query | series | for example |", "|---|---|---|---|---|"]
     for one in answers:
-        query = one.question.expr.replace("|", "\\|")
+        query = " ".join(one.question.expr.split()).replace("|", "\\|")
         answer = one.example or one.error or (f"needs {one.excused}" if one.excused else "")
         count = str(one.series) if one.state == "ok" else one.state
         lines.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,17 @@ from support.transfers import wait_for
 from training_job import free_port
 
 ALL = frozenset(NEEDS)
+
+# What stays 0 under this load, and rightly; everything else that docs/metrics.md names must have moved.
+STILL = {
+    "mlx_hub_engine_preemptions_total",  # the cache has room for all
+    "mlx_hub_engine_adapters",  # the chats ask the base model
+    "mlx_hub_mlflow_outbox_oldest_seconds",  # MLflow takes everything at once
+    "mlx_hub_host_swap_bytes",
+    "mlx_hub_host_memory_pressure_ratio",
+    "mlx_hub_host_thermal_resting",
+    "mlx_hub_spans_waiting",
+}
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +89,42 @@ def test_only_what_a_machine_cannot_have_is_excused(promised: Prometheus) -> Non
     assert answer.state == "EMPTY"
 
 
+def unmoved(prometheus: Prometheus, start: float, end: float) -> list[str]:
+    """Metrics of the catalogue that are missing, or were never above 0."""
+    found: list[str] = []
+    for metric in read_catalogue().values():
+        name = f"{metric.name}_count" if metric.kind == "histogram" else metric.name
+        series = prometheus.between(name, start, end)
+        values = [float(value) for one in series for _, value in one["values"]]
+        if metric.name not in STILL | ALL and max(values, default=0.0) <= 0:
+            found.append(metric.name if values else f"{metric.name} (missing)")
+    return found
+
+
 def test_everything_has_an_answer_from_a_hub_under_load(build_dir: Path, tmp_path: Path) -> None:
+    still: list[str] = []
+
     def then(server: PrometheusServer, seconds: float) -> list[Answer]:
-        without = Question("board", "panel", "mlx_hub_gpu_info")
-        here = ask(Prometheus(server.url), [without], seconds)
-        assert here[0].state in ("ok", "absent")
-        required = ask(Prometheus(server.url), [without], seconds, must_have=ALL)
-        assert required[0].state in ("ok", "EMPTY"), "--require gpu excuses nothing"
-        return ask(Prometheus(server.url), all_questions(), seconds)
+        prometheus = Prometheus(server.url)
+        gpu = [Question("board", "panel", "mlx_hub_gpu_info")]
+        assert ask(prometheus, gpu, seconds)[0].state in ("ok", "absent")
+        # What --require gpu asks for is excused nowhere.
+        assert ask(prometheus, gpu, seconds, must_have=ALL)[0].state in ("ok", "EMPTY")
+        still.extend(unmoved(prometheus, time.time() - seconds, time.time()))
+        return ask(prometheus, all_questions(), seconds)
 
     answers = dashboard_check.under_load(build_dir, tmp_path, then)
     print(table(answers))
     write_json(answers, tmp_path / "answers.json")
     assert not bad(answers).splitlines()[2:], bad(answers)
+    assert still == []
     absent = {one.question.what for one in answers if one.state == "absent"}
     assert len(absent) < len(dashboard_questions()) / 5
+
+
+def test_a_metric_that_does_not_move_is_found(promised: Prometheus) -> None:
+    now = time.time()
+    assert unmoved(promised, now - 30, now) == []
+    missing = unmoved(promised, now - 3700, now - 3600)  # nothing was scraped then
+    assert "mlx_hub_models (missing)" in missing
+    assert not any(name.startswith("mlx_hub_gpu_") for name in missing)
