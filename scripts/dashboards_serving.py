@@ -257,23 +257,18 @@ SERVING = Dashboard(
                 ),
                 Panel(
                     "Ends of engines",
-                    "In the last hour, by reason; crashed and failed ones have a log.",
+                    "Since the server started, by reason; crashed and failed ones have a log.",
                     "short",
-                    (
-                        Query(
-                            "sum by (reason) (increase(mlx_hub_engine_ends_total{@}[1h]))",
-                            "{{reason}}",
-                        ),
-                    ),
+                    (Query("sum by (reason) (mlx_hub_engine_ends_total{@})", "{{reason}}"),),
                 ),
                 Panel(
                     "Time to load an engine",
-                    "Until it was ready, mean of the last hour.",
+                    "Until it was ready, mean since the server started.",
                     "s",
                     (
                         Query(
-                            "sum(rate(mlx_hub_engine_load_seconds_sum{@}[1h])) / "
-                            "sum(rate(mlx_hub_engine_load_seconds_count{@}[1h]))",
+                            "sum(mlx_hub_engine_load_seconds_sum{@}) / "
+                            "sum(mlx_hub_engine_load_seconds_count{@})",
                             "mean",
                         ),
                     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana_json import Dashboard, Panel, Query, Row, quantiles, rate
+from grafana_json import Dashboard, Panel, Query, Row, of_all, quantiles, rate
 
 TRAINING = Dashboard(
     uid="mlx-hub-training",
@@ -132,12 +132,12 @@ TRAINING = Dashboard(
                     stack=True,
                 ),
                 Panel(
-                    "Finished in the last hour",
-                    "By kind and how they ended.",
+                    "Finished",
+                    "Since the server started, by kind and how they ended.",
                     "short",
                     (
                         Query(
-                            "sum by (kind, state) (increase(mlx_hub_jobs_finished_total{@}[1h]))",
+                            "sum by (kind, state) (mlx_hub_jobs_finished_total{@})",
                             "{{kind}} {{state}}",
                         ),
                     ),
@@ -145,16 +145,16 @@ TRAINING = Dashboard(
                 ),
                 Panel(
                     "Wait in the queue",
-                    "Until the start, by kind.",
+                    "Until the start, by kind, of all jobs since the server started.",
                     "s",
-                    quantiles("mlx_hub_job_wait_seconds", "kind"),
+                    of_all("mlx_hub_job_wait_seconds", "kind"),
                     width=12,
                 ),
                 Panel(
                     "Run time",
-                    "From the start of the last attempt to the end, by kind.",
+                    "From the start of the last attempt to the end, by kind, of all jobs since the server started.",
                     "s",
-                    quantiles("mlx_hub_job_run_seconds", "kind"),
+                    of_all("mlx_hub_job_run_seconds", "kind"),
                     width=12,
                 ),
             ),

@@ -77,6 +77,15 @@ def quantiles(metric: str, by: str = "", matchers: str = "@") -> tuple[Query, ..
     )
 
 
+def of_all(metric: str, by: str) -> tuple[Query, ...]:
+    """Median and tail since the server started: of what is too rare for a rate, whose first one no rate sees."""
+    buckets = f"sum by (le, {by}) ({metric}_bucket{{@}})"
+    return tuple(
+        Query(f"histogram_quantile({share}, {buckets})", f"p{share * 100:.0f} {{{{{by}}}}}")
+        for share in (0.5, 0.95)
+    )
+
+
 def render(dashboard: Dashboard, others: tuple[Dashboard, ...]) -> Json:
     panels: list[Json] = []
     top = 0
