@@ -1,11 +1,12 @@
 """Runs every expression of the dashboards and rules on a real Prometheus, and prints each panel's query and answer.
 
-    scripts/check_dashboards [--json FILE] [--require gpu]     # a hub of its own under load, with MLflow
+    scripts/check_dashboards [--json FILE]                     # a hub of its own under load, with MLflow
     scripts/check_dashboards --prometheus http://localhost:9090 --since 600   # what runs already
 
---require gpu: a machine without what the GPU panels show does not pass. --screenshot FILE: Prometheus' own graph
-page with the rate of tokens (needs Chromium). Exit status 1 when an expression fails, or has no answer though
-this machine has what it needs.
+A machine that has a GPU, but no Prometheus: --record FOLDER there (no MLflow either), then elsewhere
+--replay FOLDER --require gpu, which excuses no GPU panel. --screenshot FILE: Prometheus' own graph page with the rate
+of tokens (needs Chromium). Exit status 1 when an expression fails, or has no answer though the machine has what
+it needs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,20 +22,23 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from dashboard_queries import NEEDS, Answer, Prometheus, all_questions, ask, table, write_json
-from hub_client import ROOT
+from hub_client import ROOT, HubError
 from metrics_load import SpanSink, loaded_hub, run_load
+from metrics_replay import Recorder, ReplayServer
 from mlflow_server import MlflowServer
 from prometheus_server import PrometheusServer
 from training_job import free_port
 
 SCRAPE_INTERVAL = "1s"
+SETTLE = 4.0  # seconds: a counter is seen before it grows, and after
 GRAPH = "sum by (phase) (rate(mlx_hub_engine_tokens_total[15s]))"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NO_MLFLOW = "http://127.0.0.1:9"
+
+Then = Callable[[PrometheusServer, float], list[Answer]]
 
 
-def under_load(
-    build_dir: Path, folder: Path, then: Callable[[PrometheusServer, float], list[Answer]]
-) -> list[Answer]:
+def under_load(build_dir: Path, folder: Path, then: Then) -> list[Answer]:
     """Starts MLflow, a hub and a Prometheus, loads the hub, and asks while all of them run."""
     prometheus = PrometheusServer(folder / "prometheus", free_port())
     with (
@@ -44,10 +49,32 @@ def under_load(
         prometheus.configure([hub.url.removeprefix("http://")], SCRAPE_INTERVAL)
         with prometheus:
             begun = time.monotonic()
-            time.sleep(2.5)  # a counter that is there before it grows
+            time.sleep(SETTLE)
             run_load(hub)
-            time.sleep(2.5)
+            time.sleep(SETTLE)
             return then(prometheus, time.monotonic() - begun)
+
+
+def record(build_dir: Path, folder: Path, scrapes: Path) -> None:
+    """A hub under load without MLflow and Prometheus; its scrapes go into files."""
+    with (
+        SpanSink() as sink,
+        loaded_hub(build_dir, folder, NO_MLFLOW, sink.url) as hub,
+        Recorder(hub.url, scrapes),
+    ):
+        time.sleep(SETTLE)
+        run_load(hub)
+        time.sleep(SETTLE)
+
+
+def replayed(scrapes: Path, folder: Path, then: Then) -> list[Answer]:
+    """As long as the recording took."""
+    prometheus = PrometheusServer(folder / "prometheus", free_port())
+    with ReplayServer(scrapes) as server:
+        prometheus.configure([server.target], SCRAPE_INTERVAL)
+        with prometheus:
+            time.sleep(server.seconds + SETTLE)
+            return then(prometheus, server.seconds + SETTLE)
 
 
 def screenshot(prometheus_url: str, file: Path) -> None:
@@ -74,41 +101,55 @@ def screenshot(prometheus_url: str, file: Path) -> None:
     )
 
 
-def must_have(what: str | None) -> frozenset[str]:
-    return frozenset(name for name in NEEDS if what is not None and f"_{what}_" in name)
-
-
-def main() -> int:
+def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/check_dashboards",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--prometheus", help="the address of one that scrapes a hub")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--prometheus", help="the address of one that scrapes a hub")
+    source.add_argument("--record", type=Path, metavar="FOLDER")
+    source.add_argument("--replay", type=Path, metavar="FOLDER")
     parser.add_argument("--since", type=float, default=600, help="seconds to look back there")
     parser.add_argument("--rate-interval", help="for $__rate_interval: 15s, with --prometheus 1m")
     parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "release")
     parser.add_argument("--require", choices=["gpu"])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--screenshot", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
 
-    def answers(url: str, since: float, rate_interval: str) -> list[Answer]:
+
+def answers_of(options: argparse.Namespace, folder: Path) -> list[Answer]:
+    required = frozenset(name for name in NEEDS if options.require and "_gpu_" in name)
+
+    def then(server: PrometheusServer, seconds: float) -> list[Answer]:
+        return asked(server.url, seconds, "15s")
+
+    def asked(url: str, since: float, rate_interval: str) -> list[Answer]:
         if options.screenshot:
             screenshot(url, options.screenshot)
         interval = options.rate_interval or rate_interval
-        required = must_have(options.require)
         return ask(Prometheus(url), all_questions(), since, interval, required)
 
     if options.prometheus:
-        found = answers(options.prometheus, options.since, "1m")
-    else:
-        with tempfile.TemporaryDirectory(prefix="mlx-hub-dashboards-") as name:
+        return asked(options.prometheus, options.since, "1m")
+    if options.replay:
+        return replayed(options.replay, folder, then)
+    return under_load(options.build_dir, folder, then)
 
-            def then(server: PrometheusServer, seconds: float) -> list[Answer]:
-                return answers(server.url, seconds, "15s")
 
-            found = under_load(options.build_dir, Path(name), then)
+def main() -> int:
+    options = options_of(sys.argv[1:])
+    with tempfile.TemporaryDirectory(prefix="mlx-hub-dashboards-") as name:
+        try:
+            if options.record:
+                record(options.build_dir, Path(name), options.record)
+                return 0
+            found = answers_of(options, Path(name))
+        except (HubError, RuntimeError) as error:
+            print(f"check_dashboards: {error}", file=sys.stderr)
+            return 1
     print(table(found))
     if options.json:
         write_json(found, options.json)

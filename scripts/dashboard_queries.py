@@ -1,10 +1,4 @@
-"""Runs the expressions of all dashboards and rules on a Prometheus and tells which have no answer.
-
-    scripts/check_dashboards                                  # a hub of its own under load, MLflow and Prometheus
-    scripts/check_dashboards --prometheus http://localhost:9090 --since 600   # one that runs already
-
-Exit status 1 when an expression fails, or is empty though this machine has what it needs.
-"""
+"""The expressions of all dashboards and rules, and what a Prometheus answers to them."""
 
 from __future__ import annotations
 
