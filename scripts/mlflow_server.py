@@ -43,13 +43,21 @@ class MlflowServer:
         self.url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("this MLflow server was not started")
+        return self._process.pid
+
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        program = python().with_name("mlflow")
+        interpreter = python()
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    program,
+                    interpreter,  # not bin/mlflow, which names the folder that it was made in
+                    "-m",
+                    "mlflow",
                     "server",
                     "--backend-store-uri",
                     f"sqlite:///{self.folder / 'mlflow.db'}",
