@@ -20,7 +20,7 @@ from hub_client import ROOT
 Json = dict[str, Any]
 
 SERVICE_KEYS = {
-    *("image", "profiles", "restart", "environment", "command", "entrypoint", "ports", "user"),
+    *("image", "build", "profiles", "restart", "environment", "command", "entrypoint", "ports", "user"),
     *("volumes", "extra_hosts", "depends_on", "healthcheck"),
 }
 HEALTH_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
@@ -97,7 +97,10 @@ def test_docker_compose_takes_it(profiles: list[str]) -> None:
 def test_mlflow_is_the_one_that_the_hub_is_tested_against(compose: Json) -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
     (wanted,) = groups["mlflow"]
-    assert compose["services"]["mlflow"]["image"].endswith(":v" + wanted.split("==")[1])
+    version = wanted.split("==")[1]
+    service = compose["services"]["mlflow"]
+    assert service["image"].endswith(f":{version}")
+    assert service["build"]["args"] == {"MLFLOW_VERSION": version}
 
 
 def test_every_variable_is_explained() -> None:
