@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from metrics_replay import Recorder, ReplayServer
+from support.transfers import wait_for
 from training_job import free_port
 
 
@@ -23,8 +24,7 @@ def test_scrapes_follow_each_other_and_the_last_stays(tmp_path: Path) -> None:
         url = f"http://{server.target}/metrics"
         time.sleep(1.1)  # nobody asked yet
         assert httpx.get(url).text == "a 1\n"
-        time.sleep(1.1)
-        assert httpx.get(url).text == "a 2\n"
+        wait_for(lambda: httpx.get(url).text == "a 2\n")
         time.sleep(1.1)
         assert httpx.get(url).text == "a 2\n"
 
