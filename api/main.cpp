@@ -52,7 +52,8 @@ struct ServerFlags {
         {"mlflow_uri", "an MLflow server that is told of everything (MLFLOW_TRACKING_URI)"},
         {"mlflow_experiment", "the experiment of all runs there (default mlx-hub)"},
         {"log_level", "debug, info, warning, error"},
-        {"log_format", "text, json"},
+        {"log_format", "auto, text, pretty, json: on standard error (default auto)"},
+        {"log_file_bytes", "of one log file (default 10 MB)"},
     };
     for (const auto& [name, help] : flags) {
       std::string flag = "--" + name;

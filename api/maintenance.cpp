@@ -60,7 +60,7 @@ struct DataFolder {
               config.data_dir.string()));
     }
     // The command's answer is what a person reads.
-    obs::log::configure(obs::log::Level::kWarning, obs::log::Format::kText);
+    obs::log::configure({.level = obs::log::Level::kWarning});
     return std::make_unique<hub::Hub>(std::move(config));
   }
 

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "api/handlers/authorization.h"
 #include "api/handlers/metrics.h"
@@ -20,6 +21,7 @@
 #include "api/server/server.h"
 #include "core/base/error.h"
 #include "core/hub/hub.h"
+#include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
 #include "core/obs/log.h"
 
@@ -139,6 +141,23 @@ std::unique_ptr<Server> metrics_server(hub::Hub& hub) {
   return server;
 }
 
+obs::log::Options log_options(const hub::Config& config) {
+  using obs::log::Format;
+  obs::log::Options options;
+  options.level = obs::log::level_from(config.log_level);
+  options.format = config.log_format == "json"     ? Format::kJson
+                   : config.log_format == "pretty" ? Format::kPretty
+                                                   : Format::kText;
+  if (config.log_format == "auto" && ::isatty(STDERR_FILENO) != 0) {
+    options.format = Format::kPretty;
+  }
+  options.colours = obs::log::wants_colours();
+  options.process = hub::kServerProcess;
+  options.file = config.data_dir / hub::kLogFolder / hub::kServerLog;
+  options.file_bytes = config.log_file_bytes;
+  return options;
+}
+
 // glibc gives threads heaps of their own, each of which grows to the most that its threads ever
 // needed at once. Requests run on many threads and compute little: two heaps serve them as well,
 // and the process reaches its size within minutes instead of hours.
@@ -161,9 +180,7 @@ std::filesystem::path default_worker_executable() {
 
 int serve(hub::Config config) {
   share_heaps();
-  obs::log::configure(
-      obs::log::level_from(config.log_level),
-      config.log_format == "json" ? obs::log::Format::kJson : obs::log::Format::kText);
+  obs::log::configure(log_options(config));
   const Signals signals;
   // The command line's key is none of the server's business, and its children inherit all it has.
   config.api_key.clear();

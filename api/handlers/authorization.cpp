@@ -28,7 +28,7 @@ struct Rule {
   Permission permission;
 };
 // The first that fits.
-constexpr std::array<Rule, 22> kRules{{
+constexpr std::array<Rule, 23> kRules{{
     {"GET", "/healthz", Permission::kOpen},
     {"GET", "/readyz", Permission::kOpen},
     {"GET", "/openapi.json", Permission::kOpen},
@@ -43,6 +43,7 @@ constexpr std::array<Rule, 22> kRules{{
     {"", "/apply-template", Permission::kInfer},
     {"", "/keys", Permission::kAdmin},
     {"", "/audit", Permission::kAdmin},
+    {"", "/logs", Permission::kAdmin},
     {"change", "/jobs/queue", Permission::kAdmin},
     {"change", "/models/{id}/push", Permission::kAdmin},  // publishes by the server's own account
     {"change", "/models", Permission::kTrain},

@@ -13,9 +13,9 @@ namespace hub::api {
 // not know keeps Permission::kAdmin.
 //   kOpen    /healthz, /readyz, /openapi.json, the pages under /ui
 //   kInfer   what generates: /v1/…, /chat/completions, /completions
-//   kRead    every other GET, but keys, audit log and backups
+//   kRead    every other GET, but keys, audit log, logs and backups
 //   kTrain   changes of models, versions, data sets, jobs, evaluations
-//   kAdmin   keys, settings, audit log, the queue, engines, and whatever else there will be
+//   kAdmin   keys, settings, audit log, logs, the queue, engines, and whatever else there will be
 Permission permission_of(const Route& route);
 
 // Who may call what. Keys come as `Authorization: Bearer mh-…` or `X-Api-Key: mh-…`.

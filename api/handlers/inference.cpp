@@ -41,6 +41,7 @@ Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string
         "'model' is required: the name of a registered model (GET /v1/models lists them)",
         "model");
   }
+  request.model = model;
   const hub::ServedModel served = hub.served_model(hub.resolver.resolve(model));
   const auto acquire = [&] { return std::make_shared<hub::EngineLease>(hub.pool.acquire(served)); };
   auto lease = acquire();

@@ -208,7 +208,7 @@ Response job_logs(hub::Hub& hub, const Request& request) {
   const jobs::Job job = hub.queue.get(request.params.at("id"));
   const auto file =
       hub::RankProcesses::log_file_of(hub.jobs_folder() / job.id / "log.txt", read_rank(request));
-  return text_answer(hub::tail(file, INT64_MAX, hub::kMostLogBytes));
+  return text_answer(hub::readable(hub::tail(file, INT64_MAX, hub::kMostLogBytes)));
 }
 
 Response delete_job(hub::Hub& hub, const Request& request) {

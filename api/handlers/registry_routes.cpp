@@ -9,6 +9,7 @@
 #include "api/handlers/imports.h"
 #include "api/handlers/jobs.h"
 #include "api/handlers/keys.h"
+#include "api/handlers/logs.h"
 #include "api/handlers/maintenance.h"
 #include "api/handlers/mlflow.h"
 #include "api/handlers/models.h"
@@ -32,6 +33,7 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
         job_routes,
         event_routes,
         key_routes,
+        log_routes,
         maintenance_routes,
         mlflow_routes}) {
     for (Route& route : make(context)) {

@@ -13,7 +13,6 @@
 #include "core/base/json_reader.h"
 #include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
-#include "core/obs/log.h"
 #include "core/registry/model_resolver.h"
 
 namespace hub::api {
@@ -171,16 +170,15 @@ std::int64_t read_lines(const Request& request) {
   return lines;
 }
 
-Response server_log(const Request& request) {
-  return text_answer(obs::log::recent(static_cast<std::size_t>(read_lines(request))));
-}
-
 // Also of an engine that is gone: then it tells why.
 Response engine_log(hub::Hub& hub, const Request& request) {
   const auto resolved = hub.resolver.resolve(request.params.at("model"));
   return text_answer(
-      hub::tail(
-          hub.pool.log_file(resolved.base.model_name), read_lines(request), hub::kMostLogBytes));
+      hub::readable(
+          hub::tail(
+              hub.pool.log_file(resolved.base.model_name),
+              read_lines(request),
+              hub::kMostLogBytes)));
 }
 
 }  // namespace
@@ -213,7 +211,6 @@ std::vector<Route> system_routes(hub::Hub& hub) {
       {"GET",
        "/engines/{model}/logs",
        [&hub](const Request& request) { return engine_log(hub, request); }},
-      {"GET", "/logs", [](const Request& request) { return server_log(request); }},
   };
 }
 

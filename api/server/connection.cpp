@@ -8,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include "api/server/access_log.h"
 #include "api/server/http_error.h"
 
 namespace hub::api {
@@ -26,7 +27,13 @@ Connection::Connection(Socket socket, ConnectionContext& context)
       context_(context),
       timer_(context.io),
       inbox_(kInboxBytes),
-      buffer_(context.options.header_limit_bytes + kPipelineBytes + kInboxBytes) {}
+      buffer_(context.options.header_limit_bytes + kPipelineBytes + kInboxBytes) {
+  ErrorCode error;
+  const auto peer = socket_.remote_endpoint(error);
+  if (!error) {
+    client_ = address_text(peer.data(), peer.size());
+  }
+}
 
 void Connection::start() {
   ErrorCode ignored;

@@ -127,6 +127,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool timed_out_ = false;
   bool unread_ = false;  // answered before the request was read to its end
   std::uint64_t lingered_ = 0;
+  std::string client_;  // Request::client
 
   // The request in flight. `request_` is the handler thread's while phase_ is kHandling, but for
   // its shared flags.

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "api/server/access_log.h"
 #include "api/server/connection.h"
 #include "api/server/file_answer.h"
 #include "api/server/http_error.h"
@@ -296,14 +297,7 @@ void Connection::record(int status) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   if (context_.options.access_log) {
-    obs::log::info(
-        "http_request",
-        {{"request_id", request_->request_id},
-         {"method", request_->method},
-         {"path", request_->path},
-         {"status", status},
-         {"seconds", seconds},
-         {"bytes", sent_bytes_}});
+    log_access(*request_, status, seconds, sent_bytes_);
   }
   if (context_.options.on_finish) {
     context_.options.on_finish(

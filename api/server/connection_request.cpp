@@ -81,6 +81,7 @@ void Connection::new_request() {
         --*active;
       });
   request_->stopping = context_.stopping;
+  request_->client = client_;
   request_->request_id = choose_request_id(*request_);
 }
 

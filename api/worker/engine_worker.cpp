@@ -47,6 +47,16 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
 
 void emit_usage(const base::EngineUsage& usage) {
   base::emit_event("usage", base::event_fields(usage));
+  const std::string_view trace = usage.traceparent;  // 00-<trace>-<span>-<flags>
+  obs::log::info(
+      "generation",
+      {{"request_id", usage.request_id},
+       {"trace_id", obs::log::if_any(trace.size() > 35 ? trace.substr(3, 32) : "")},
+       {"prompt_tokens", usage.prompt_tokens},
+       {"completion_tokens", usage.completion_tokens},
+       {"ttft_seconds", usage.ttft_seconds},
+       {"seconds", usage.seconds},
+       {"finish_reason", usage.finish_reason}});
 }
 
 void emit_work(const engine::EngineStats& stats) {
@@ -127,12 +137,14 @@ class Commands {
     } else if (type == "drain") {
       drain(reader.optional_number("timeout_seconds", 0.0, 86400.0).value_or(30.0));
       end();
+    } else if (type == "log_level") {
+      obs::log::set_level(obs::log::level_from(reader.string("level")));
     } else if (type == "stop") {
       end();
     } else {
       throw Error(
           ErrorCode::kInvalidArgument,
-          "command: attach, detach, drain or stop was wanted, got \"" + type + "\"");
+          "command: attach, detach, drain, log_level or stop was wanted, got \"" + type + "\"");
     }
   }
 

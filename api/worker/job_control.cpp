@@ -2,11 +2,17 @@
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/obs/log.h"
 
 namespace hub::api {
 
 bool JobControl::handle(const base::Json& command) {
-  const std::string type = base::JsonReader(command).string("type");
+  const base::JsonReader reader(command);
+  const std::string type = reader.string("type");
+  if (type == "log_level") {
+    obs::log::set_level(obs::log::level_from(reader.string("level")));
+    return true;
+  }
   {
     const std::lock_guard lock(mutex_);
     if (type == "stop" || type == "drain") {

@@ -13,8 +13,8 @@ namespace hub::api {
 // looks between steps. Thread-safe.
 class JobControl {
  public:
-  // One command of core/base/worker_protocol.h: stop, pause, resume, checkpoint. False for any
-  // other. `stop` (and `drain`, which for a job is the same) is final.
+  // One command of core/base/worker_protocol.h: stop, pause, resume, checkpoint, log_level. False
+  // for any other. `stop` (and `drain`, which for a job is the same) is final.
   bool handle(const base::Json& command);
   void stop();
 

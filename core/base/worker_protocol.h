@@ -9,8 +9,9 @@
 namespace hub::base {
 
 // The protocol between `mlx-hub serve` and a worker, version 1: one JSON object a line; events on
-// the worker's standard output, commands on its standard input. Standard error is free text for the
-// log. A worker exits when its standard input closes.
+// the worker's standard output, commands on its standard input. Standard error is the
+// log: JSON lines (obs/log_record.h), and what libraries print. A worker exits when its standard
+// input closes.
 //
 // Events ("type"):
 //   device     {"gpu"}  the only event of `mlx-hub-worker device`
@@ -29,7 +30,8 @@ namespace hub::base {
 //   result     {…kind-specific…}  the last event of a job that succeeded
 //   error      {"code","message","param","reason"}  the last event of a worker that failed
 //   log        {"level","message"}
-// Commands ("type"): attach {"id","folder"}, detach {"id"}, pause, resume, checkpoint, drain, stop.
+// Commands ("type"): attach {"id","folder"}, detach {"id"}, pause, resume, checkpoint, drain, stop,
+// log_level {"level"}: from which level up the worker logs from now on.
 // A checkpoint that was asked for before a stop is written first.
 inline constexpr int kWorkerProtocolVersion = 1;
 

@@ -95,6 +95,12 @@ auto real_of(double Config::* field, double low, double high) {
   };
 }
 
+auto bytes_of(std::uint64_t Config::* field, std::uint64_t low) {
+  return [=](Config& c, const std::vector<std::string>& v, const std::string& s) {
+    c.*field = whole(v[0], s, low, kMaxBytes);
+  };
+}
+
 auto count_of(int Config::* field, std::uint64_t low, std::uint64_t high) {
   return [=](Config& c, const std::vector<std::string>& v, const std::string& s) {
     c.*field = static_cast<int>(whole(v[0], s, low, high));
@@ -187,16 +193,8 @@ std::vector<Setting> engine_settings() {
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
       {"memory_fraction", false, real_of(&Config::memory_fraction, 0.05, 1.0)},
-      {"memory_budget_bytes",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.memory_budget_bytes = whole(v[0], s, 0, kMaxBytes);
-       }},
-      {"kv_budget_bytes",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.kv_budget_bytes = whole(v[0], s, 1U << 20U, kMaxBytes);
-       }},
+      {"memory_budget_bytes", false, bytes_of(&Config::memory_budget_bytes, 0)},
+      {"kv_budget_bytes", false, bytes_of(&Config::kv_budget_bytes, 1U << 20U)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"threads", false, count_of(&Config::threads, 0, 512)},
       {"load_timeout_seconds", false, real_of(&Config::load_timeout_seconds, 1, 86400)},
@@ -241,11 +239,7 @@ std::vector<Setting> engine_settings() {
          }
          c.mlflow_experiment = v[0];
        }},
-      {"mlflow_artifact_limit_bytes",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.mlflow_artifact_limit_bytes = whole(v[0], s, 0, kMaxBytes);
-       }},
+      {"mlflow_artifact_limit_bytes", false, bytes_of(&Config::mlflow_artifact_limit_bytes, 0)},
       {"log_level",
        false,
        [](Config& c, const Values& v, Source s) {
@@ -254,8 +248,9 @@ std::vector<Setting> engine_settings() {
       {"log_format",
        false,
        [](Config& c, const Values& v, Source s) {
-         c.log_format = one_of(v[0], s, {"text", "json"});
+         c.log_format = one_of(v[0], s, {"auto", "text", "pretty", "json"});
        }},
+      {"log_file_bytes", false, bytes_of(&Config::log_file_bytes, 64U << 10U)},
   };
 }
 

@@ -64,7 +64,8 @@ struct Config {
   // mlflow_artifact_limit_bytes: larger files of versions are only named there
   std::uint64_t mlflow_artifact_limit_bytes = 256ULL << 20U;
   std::string log_level = "info";   // log_level: debug, info, warning, error
-  std::string log_format = "text";  // log_format: text, json
+  std::string log_format = "auto";  // log_format: text, pretty, json; auto: pretty on a terminal
+  std::uint64_t log_file_bytes = 10'000'000;  // log_file_bytes: of one log file
 
   // Others than this machine can reach it.
   [[nodiscard]] bool beyond_loopback() const;

@@ -30,7 +30,8 @@ std::chrono::duration<double> wait_time(double seconds) {
 EngineProcess::EngineProcess(Options options)
     : options_(std::move(options)),
       started_seconds_(base::steady_seconds()),
-      last_used_seconds_(started_seconds_) {
+      last_used_seconds_(started_seconds_),
+      told_log_level_(options_.log_level) {
   ChildOptions child;
   child.command = options_.command;
   child.log_file = options_.log_file;
@@ -100,6 +101,13 @@ void EngineProcess::drain(double seconds) {
   std::unique_lock lock(mutex_);
   if (!changed_.wait_for(lock, wait_time(seconds), [this] { return ended_; })) {
     obs::log::warning("engine_drain_timeout", {{"model", options_.model}, {"pid", child_->pid()}});
+  }
+}
+
+void EngineProcess::follow_log_level() {
+  const obs::log::Level level = obs::log::level();
+  if (level != told_log_level_.exchange(level)) {
+    child_->send("log_level", {{"level", obs::log::to_string(level)}});
   }
 }
 

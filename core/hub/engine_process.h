@@ -17,6 +17,7 @@
 #include "core/hub/engine_metrics.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/worker_memory.h"
+#include "core/obs/log_record.h"
 
 namespace hub::hub {
 
@@ -36,7 +37,8 @@ class EngineProcess {
     std::vector<std::string> command;
     std::filesystem::path socket;
     std::filesystem::path log_file;
-    std::filesystem::path record_folder{};  // ChildOptions
+    obs::log::Level log_level = obs::log::Level::kInfo;  // what the worker was started with
+    std::filesystem::path record_folder{};               // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
     EngineMetrics* metrics = nullptr;  // outlives it
   };
@@ -54,6 +56,9 @@ class EngineProcess {
 
   // Asks it to finish its requests and end; returns when it has, or after `seconds`.
   void drain(double seconds);
+
+  // Tells the worker this process's log level where it is another than it knows.
+  void follow_log_level();
 
   // For good, now.
   void kill();
@@ -89,6 +94,7 @@ class EngineProcess {
   const double started_seconds_;
   std::atomic<double> last_used_seconds_;
   std::atomic<int> users_{0};
+  std::atomic<obs::log::Level> told_log_level_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool ready_ = false;                // guarded by mutex_

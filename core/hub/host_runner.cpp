@@ -75,7 +75,7 @@ class Watch {
       }
     } catch (const std::exception& error) {
       // A full disk keeps the lease from being written; nobody else takes the job meanwhile.
-      obs::log::warning("host_job_heartbeat", {{"job", job_.id}, {"error", error.what()}});
+      obs::log::warning("host_job_heartbeat", {{"job_id", job_.id}, {"error", error.what()}});
     }
     return Stopped::kNo;
   }
@@ -107,7 +107,7 @@ void HostJobContext::progress(
   try {
     queue_.record_progress(job_id_, step, total, eta_seconds, &details);
   } catch (const std::exception& error) {
-    obs::log::warning("host_job_progress", {{"job", job_id_}, {"error", error.what()}});
+    obs::log::warning("host_job_progress", {{"job_id", job_id_}, {"error", error.what()}});
   }
 }
 
@@ -124,7 +124,7 @@ void HostRunner::recover() {
   running.limit = kLongestList;
   for (const jobs::Job& job : with_.queue.list(running)) {
     if (job.lane == jobs::kHostLane && with_.queue.release(job.id, jobs::kWaitPosition)) {
-      obs::log::info("host_job_recovered", {{"job", job.id}, {"kind", job.kind}});
+      obs::log::info("host_job_recovered", {{"job_id", job.id}, {"kind", job.kind}});
     }
   }
 }
@@ -156,7 +156,7 @@ void HostRunner::work() {
 }
 
 void HostRunner::run(const jobs::Job& job) {
-  obs::log::info("job_started", {{"job", job.id}, {"kind", job.kind}});
+  obs::log::info("job_started", {{"job_id", job.id}, {"kind", job.kind}});
   Watch watch(with_.queue, job, stopping_);
   std::string failure;
   HostJobEnd end;
@@ -177,7 +177,7 @@ void HostRunner::run(const jobs::Job& job) {
       with_.queue.complete(job.id, base::parse_json(end.result_json, "result"), made);
     });
     static_cast<void>(watch.end());
-    obs::log::info("job_completed", {{"job", job.id}});
+    obs::log::info("job_completed", {{"job_id", job.id}});
     if (end.clean_up) {
       end.clean_up();
     }
@@ -204,7 +204,7 @@ void HostRunner::run(const jobs::Job& job) {
     case Stopped::kLost:
       break;
     case Stopped::kNo:
-      obs::log::error("job_failed", {{"job", job.id}, {"error", failure}});
+      obs::log::error("job_failed", {{"job_id", job.id}, {"error", failure}});
       settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
       break;
   }

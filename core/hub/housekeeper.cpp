@@ -20,10 +20,10 @@ Housekeeper::Housekeeper(
     const Collaborators& collaborators,
     std::unique_ptr<Thermometer> thermometer,
     CoolingRule cooling,
-    std::filesystem::path log_folder)
+    Logs logs)
     : with_(collaborators),
       thermometer_(std::move(thermometer)),
-      log_folder_(std::move(log_folder)),
+      logs_(std::move(logs)),
       cooling_(cooling) {}
 
 Housekeeper::~Housekeeper() {
@@ -59,7 +59,7 @@ void Housekeeper::work() {
       with_.pool.keep_house();
       look_at_temperature();
       if (looks % kLooksBetweenLogChecks == 0) {
-        rotate_logs(log_folder_);
+        rotate_logs(logs_.folder, logs_.most_bytes);
       }
     } catch (const std::exception& error) {  // a full disk, a locked database: look again
       obs::log::error("housekeeping_failed", {{"error", error.what()}});

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -25,11 +26,15 @@ class Housekeeper {
     jobs::EventLog& events;
     const base::Clock& clock;
   };
+  struct Logs {
+    std::filesystem::path folder;
+    std::uint64_t most_bytes = 0;  // of one file
+  };
   Housekeeper(
       const Collaborators& collaborators,
       std::unique_ptr<Thermometer> thermometer,
       CoolingRule cooling,
-      std::filesystem::path log_folder);
+      Logs logs);
   ~Housekeeper();  // stop()
 
   void start();
@@ -48,7 +53,7 @@ class Housekeeper {
 
   const Collaborators with_;
   const std::unique_ptr<Thermometer> thermometer_;
-  const std::filesystem::path log_folder_;
+  const Logs logs_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;                   // guarded by mutex_

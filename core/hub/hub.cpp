@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/db/migrations.h"
 #include "core/hub/local_model.h"
+#include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
 #include "core/hub/pull_job.h"
 #include "core/hub/push_job.h"
@@ -25,7 +26,7 @@ using base::ErrorCode;
 
 // Makes the folders and brings the database to this program's schema; returns the database's file.
 fs::path prepare(const Config& config, const base::Clock& clock) {
-  for (const char* name : {"imports", "jobs", "uploads", "logs", "workers"}) {
+  for (const char* name : {"imports", "jobs", "uploads", kLogFolder, "workers"}) {
     std::error_code error;
     fs::create_directories(config.data_dir / name, error);
     if (error) {
@@ -94,7 +95,7 @@ ModelPool::Options pool_options(
   return {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
-      .log_folder = config.data_dir / "logs",
+      .log_folder = config.data_dir / kLogFolder,
       .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
       .max_running = config.max_running,
@@ -113,6 +114,7 @@ JobRunner::Options runner_options(
       .worker_executable = config.worker_executable,
       .jobs_folder = jobs_folder,
       .record_folder = config.data_dir / "workers",
+      .log_bytes = config.log_file_bytes,
       .threads = config.threads,
       .hosts = hosts,
       .ssh = config.ssh,
@@ -180,7 +182,7 @@ Hub::Hub(Config given)
           {.pool = pool, .runner = runner, .events = events, .clock = clock},
           make_thermometer(config),
           CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
-          config.data_dir / "logs"),
+          {.folder = config.data_dir / kLogFolder, .most_bytes = config.log_file_bytes}),
       traces(events, exporter_options(config)),
       mlflow(
           database,

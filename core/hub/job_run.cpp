@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,7 @@
 #include "core/base/clock.h"
 #include "core/base/json_reader.h"
 #include "core/hub/worker_error.h"
+#include "core/obs/log.h"
 
 namespace hub::hub {
 namespace {
@@ -36,12 +38,10 @@ std::string JobEnd::crash() const {
 JobRun::JobRun(Options options, jobs::JobQueue& queue)
     : options_(std::move(options)),
       queue_(queue),
+      log_(options_.job_id, options_.log_file, options_.ranks.size(), options_.log_bytes),
+      told_log_level_(options_.log_level),
       last_sign_(base::steady_seconds()),
       memory_(options_.ranks.size()) {
-  for (std::size_t rank = 0; rank < options_.ranks.size(); ++rank) {
-    logs_.emplace_back(
-        RankProcesses::log_file_of(options_.log_file, static_cast<int>(rank)), std::ios::app);
-  }
   RankProcesses::Options ranks;
   ranks.launches = options_.ranks;
   ranks.spec = options_.spec;
@@ -79,6 +79,13 @@ void JobRun::kill() {
   ranks_->signal(SIGKILL);
 }
 
+void JobRun::follow_log_level() {
+  const obs::log::Level level = obs::log::level();
+  if (level != std::exchange(told_log_level_, level)) {
+    ranks_->tell_all("log_level", {{"level", obs::log::to_string(level)}});
+  }
+}
+
 void JobRun::pause() {
   ranks_->send("pause", Json::object());
   const std::lock_guard lock(mutex_);
@@ -102,11 +109,6 @@ std::uint64_t JobRun::peak_array_bytes() const {
   return peak_array_bytes_;
 }
 
-void JobRun::log(int rank, const std::string& level, const std::string& message) {
-  logs_.at(static_cast<std::size_t>(rank))
-      << base::rfc3339(base::SystemClock().now_ms()) << ' ' << level << ' ' << message << std::endl;
-}
-
 void JobRun::on_event(int rank, const Json& event) {
   const JsonReader reader(event);
   const std::string type = reader.string("type");
@@ -121,16 +123,14 @@ void JobRun::on_event(int rank, const Json& event) {
     on_memory(rank, data);
   } else if (type == "error") {
     const base::Error error = worker_error(event);
-    log(rank, "error", error.what());
+    log_.write(rank, obs::log::Level::kError, "worker_error", {{"error", error.what()}});
     const std::lock_guard lock(mutex_);
     if (rank == 0 || !end_.error) {
       end_.error = error;
       error_rank_ = rank;
     }
   } else if (type == "log") {
-    log(rank,
-        reader.optional_string("level").value_or("info"),
-        reader.optional_string("message").value_or(""));
+    log_.event(rank, type, data);
   } else if (rank == 0) {
     on_leaders_event(type, data);
   }
@@ -138,6 +138,9 @@ void JobRun::on_event(int rank, const Json& event) {
 
 void JobRun::on_leaders_event(const std::string& type, const Json& data) {
   const JsonReader reader(data);
+  if (type != "progress") {
+    log_.event(0, type, data);
+  }
   if (type == "progress") {
     const auto step = reader.optional_int("step", 0, kMost).value_or(0);
     queue_.record_progress(
@@ -149,22 +152,16 @@ void JobRun::on_leaders_event(const std::string& type, const Json& data) {
     end_.last_step = step;
   } else if (type == "metric") {
     queue_.record_metric(options_.job_id, data);
-    log(0, "info", "metric " + data.dump());
   } else if (type == "sample") {
     queue_.record_sample(options_.job_id, data);
-    log(0, "info", "sample " + data.dump(-1, ' ', false, Json::error_handler_t::replace));
   } else if (type == "checkpoint") {
     queue_.record_checkpoint(
         options_.job_id,
         {{"step", reader.optional_int("step", 0, kMost).value_or(0)},
          {"seconds", reader.optional_number("seconds", 0, 1e9).value_or(0.0)}});
-    log(0, "info", "checkpoint " + data.dump());
   } else if (type == "result") {
-    log(0, "info", "result " + data.dump());
     const std::lock_guard lock(mutex_);
     end_.result = data.dump();
-  } else {
-    log(0, "info", type + " " + data.dump());
   }
 }
 
@@ -199,11 +196,12 @@ void JobRun::on_memory(int rank, const Json& data) {
 }
 
 void JobRun::on_end(const RanksEnd& end) {
-  for (std::size_t rank = 0; rank < logs_.size(); ++rank) {
-    log(static_cast<int>(rank),
-        "info",
-        logs_.size() == 1 ? "worker ended: " + end.status.text()
-                          : fmt::format("rank {} ended: {}", end.rank, end.status.text()));
+  for (std::size_t rank = 0; rank < options_.ranks.size(); ++rank) {
+    Json data = {{"status", end.status.text()}};
+    if (options_.ranks.size() > 1) {
+      data["ended_rank"] = end.rank;
+    }
+    log_.write(static_cast<int>(rank), obs::log::Level::kInfo, "worker_ended", data);
   }
   const std::lock_guard lock(mutex_);
   end_.status = end.status;

@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/hub/job_log.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/rank_processes.h"
 #include "core/jobs/job_queue.h"
@@ -41,7 +41,9 @@ class JobRun {
     std::vector<RankLaunch> ranks;
     std::string spec{};  // RankProcesses::Options
     std::filesystem::path log_file;
-    std::filesystem::path record_folder{};  // ChildOptions
+    std::uint64_t log_bytes = 10'000'000;                // JobLog
+    obs::log::Level log_level = obs::log::Level::kInfo;  // what the workers were started with
+    std::filesystem::path record_folder{};               // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
   };
 
@@ -56,6 +58,8 @@ class JobRun {
   void stop(bool keep_work);
   // For good, now.
   void kill();
+  // Tells the workers this process's log level where it is another than they know. One thread.
+  void follow_log_level();
   // Rests between steps, and goes on.
   void pause();
   void resume();
@@ -73,11 +77,11 @@ class JobRun {
   void on_leaders_event(const std::string& type, const base::Json& data);
   void on_memory(int rank, const base::Json& data);
   void on_end(const RanksEnd& end);
-  void log(int rank, const std::string& level, const std::string& message);
 
   Options options_;
   jobs::JobQueue& queue_;
-  std::vector<std::ofstream> logs_;  // of each rank; written by its thread only
+  JobLog log_;
+  obs::log::Level told_log_level_;
   int stops_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable ended_;

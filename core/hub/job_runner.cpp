@@ -86,7 +86,7 @@ void JobRunner::take_up_orphans() {
     const auto pid = static_cast<pid_t>(job.worker_pid.value_or(0));
     end_process(pid, job.worker_started);
     with_.queue.release(job.id, jobs::kWaitPosition);
-    obs::log::warning("job_orphaned", {{"job", job.id}, {"kind", job.kind}});
+    obs::log::warning("job_orphaned", {{"job_id", job.id}, {"kind", job.kind}});
   }
 }
 
@@ -123,7 +123,7 @@ bool JobRunner::take_next(std::optional<Planned>& planned) {
   } catch (const std::exception& error) {
     if (claim()) {
       const std::string reason = error.what();
-      obs::log::error("job_failed", {{"job", next->id}, {"error", reason}});
+      obs::log::error("job_failed", {{"job_id", next->id}, {"error", reason}});
       settle_when_possible(next->id, stopping_, [&] { with_.queue.fail(next->id, reason); });
     }
     return true;
@@ -207,7 +207,7 @@ void JobRunner::run(const jobs::Job& job, const JobPlan& plan, Start start) {
   } catch (const std::exception& error) {
     failure = error.what();
   }
-  obs::log::error("job_failed", {{"job", job.id}, {"error", failure}});
+  obs::log::error("job_failed", {{"job_id", job.id}, {"error", failure}});
   settle_when_possible(job.id, stopping_, [&] { with_.queue.fail(job.id, failure); });
 }
 
@@ -222,7 +222,7 @@ JobRunner::Outcome JobRunner::run_worker(const jobs::Job& job, const JobPlan& pl
           static_cast<std::uint64_t>(options_.hosts.local_ranks(plan.ranks)) *
               model_config::worker_bytes(worker->peak_array_bytes()));
     } catch (const base::Error& error) {  // only later estimates miss it
-      obs::log::warning("peak_not_recorded", {{"job", job.id}, {"error", error.what()}});
+      obs::log::warning("peak_not_recorded", {{"job_id", job.id}, {"error", error.what()}});
     }
   }
   return outcome;
@@ -240,8 +240,13 @@ std::unique_ptr<JobRun> JobRunner::start_worker(
   base::write_file_atomically(folder / "spec.json", spec.dump(2) + "\n");
   JobRun::Options options;
   options.job_id = job.id;
+  options.log_level = obs::log::level();
+  options.log_bytes = options_.log_bytes;
   options.ranks = launch_ranks(
-      {options_.worker_executable, options_.threads, options_.ssh},
+      {.worker_executable = options_.worker_executable,
+       .threads = options_.threads,
+       .ssh = options_.ssh,
+       .log_level = options.log_level},
       options_.hosts,
       plan.ranks,
       folder);
@@ -252,7 +257,7 @@ std::unique_ptr<JobRun> JobRunner::start_worker(
   auto worker = std::make_unique<JobRun>(std::move(options), with_.queue);
   obs::log::info(
       "job_started",
-      {{"job", job.id}, {"kind", job.kind}, {"attempt", job.attempt}, {"pid", worker->pid()}});
+      {{"job_id", job.id}, {"kind", job.kind}, {"attempt", job.attempt}, {"pid", worker->pid()}});
   return worker;
 }
 
@@ -277,6 +282,7 @@ JobRunner::Outcome JobRunner::supervise(
       outcome.end = *end;
       return outcome;
     }
+    run.follow_log_level();
     const double now = base::steady_seconds();
     running_seconds += resting ? 0.0 : now - last_look;
     last_look = now;
@@ -310,7 +316,7 @@ jobs::Heartbeat JobRunner::heartbeat(const std::string& job_id) {
     return with_.queue.heartbeat(job_id);
   } catch (const base::Error& error) {
     // A full disk keeps the lease from being written; nobody else takes the job meanwhile.
-    obs::log::warning("job_heartbeat", {{"job", job_id}, {"error", error.what()}});
+    obs::log::warning("job_heartbeat", {{"job_id", job_id}, {"error", error.what()}});
     return jobs::Heartbeat::kContinue;
   }
 }
@@ -324,7 +330,7 @@ void JobRunner::tell_rest(const std::string& job_id, bool resting) {
         job_id,
         base::Json::object());
   } catch (const base::Error& error) {
-    obs::log::warning("job_rest_not_told", {{"job", job_id}, {"error", error.what()}});
+    obs::log::warning("job_rest_not_told", {{"job_id", job_id}, {"error", error.what()}});
   }
 }
 
@@ -338,7 +344,7 @@ void JobRunner::settle(const jobs::Job& job, const Outcome& outcome, Made& made)
     }
     with_.database.write(
         [&](db::Connection&) { with_.queue.complete(job.id, *made.result, made.write_rows()); });
-    obs::log::info("job_completed", {{"job", job.id}});
+    obs::log::info("job_completed", {{"job_id", job.id}});
     return;
   }
   const std::string cause = to_text(outcome.cause, limits(job));
@@ -370,11 +376,11 @@ void JobRunner::settle(const jobs::Job& job, const Outcome& outcome, Made& made)
   }
   obs::log::info(
       "job_ended",
-      {{"job", job.id}, {"because", end.error && cause.empty() ? end.error->what() : cause}});
+      {{"job_id", job.id}, {"because", end.error && cause.empty() ? end.error->what() : cause}});
 }
 
 void JobRunner::settle_crash(const jobs::Job& job, const std::string& error) {
-  obs::log::error("job_crashed", {{"job", job.id}, {"attempt", job.attempt}, {"error", error}});
+  obs::log::error("job_crashed", {{"job_id", job.id}, {"attempt", job.attempt}, {"error", error}});
   if (job.attempt >= options_.max_attempts) {
     with_.queue.fail(
         job.id,

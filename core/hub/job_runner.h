@@ -32,6 +32,7 @@ class JobRunner {
     std::filesystem::path worker_executable;
     std::filesystem::path jobs_folder;      // <jobs_folder>/<job id>/{spec.json,log.txt,output/}
     std::filesystem::path record_folder{};  // ChildOptions
+    std::uint64_t log_bytes = 10'000'000;   // JobLog
     int threads = 0;
     RankHosts hosts{};           // of the ranks of data-parallel jobs
     std::string ssh = "ssh";     // reaches the others

@@ -7,14 +7,14 @@
 #include <fmt/format.h>
 
 #include "core/base/error.h"
+#include "core/obs/log_record.h"
 
 namespace hub::hub {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMostBytes = 10'000'000;
-constexpr int kKept = 3;
+constexpr std::string_view kEnginePrefix = "engine-";
 
 void check(const std::error_code& error, const fs::path& file) {
   if (error) {
@@ -48,13 +48,32 @@ void rotate_log(const fs::path& file, std::uint64_t most_bytes, int keep) {
   check(error, file);
 }
 
-void rotate_logs(const fs::path& folder) {
+std::string engine_log_name(std::string_view base_name) {
+  return fmt::format("{}{}.log", kEnginePrefix, base_name);
+}
+
+void rotate_logs(const fs::path& folder, std::uint64_t most_bytes) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() == ".log") {
-      rotate_log(entry.path(), kMostBytes, kKept);
+    if (entry.path().extension() == ".log" &&
+        entry.path().filename().string().starts_with(kEnginePrefix)) {
+      rotate_log(entry.path(), most_bytes, kOlderLogs);
     }
   }
+}
+
+std::string readable(std::string_view lines) {
+  std::string text;
+  text.reserve(lines.size());
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', begin), lines.size());
+    text += obs::log::readable(lines.substr(begin, end - begin));
+    if (end < lines.size()) {
+      text += '\n';
+    }
+    begin = end + 1;
+  }
+  return text;
 }
 
 std::string tail(const fs::path& file, std::int64_t lines, std::int64_t most_bytes) {

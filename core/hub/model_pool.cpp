@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
+#include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/model_config/text_part.h"
@@ -180,6 +181,7 @@ EngineProcess::Options ModelPool::engine_options(
   engine.base_version_id = model.engine_id();
   engine.socket = options_.runtime_folder / fmt::format("e-{}.sock", base::new_id().substr(28));
   engine.log_file = log_file(model.base_name);
+  engine.log_level = obs::log::level();
   engine.record_folder = options_.record_folder;
   engine.memory = std::move(memory);
   engine.metrics = options_.metrics;
@@ -195,7 +197,11 @@ EngineProcess::Options ModelPool::engine_options(
       "--kv-budget-bytes",
       std::to_string(options_.kv_budget_bytes),
       "--max-running",
-      std::to_string(options_.max_running)};
+      std::to_string(options_.max_running),
+      "--log-format",
+      "json",
+      "--log-level",
+      std::string(obs::log::to_string(engine.log_level))};
   if (model.weights) {
     engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
   }
@@ -292,6 +298,7 @@ void ModelPool::keep_house() {
   const std::lock_guard lock(mutex_);
   for (auto it = engines_.begin(); it != engines_.end();) {
     EngineProcess& engine = *it->second;
+    engine.follow_log_level();
     const double idle = base::steady_seconds() - engine.last_used_seconds();
     if (engine.alive() && engine.stalled(options_.stall_seconds)) {
       obs::log::error(
@@ -335,7 +342,7 @@ std::vector<ModelPool::EngineInfo> ModelPool::engines() const {
 }
 
 std::filesystem::path ModelPool::log_file(const std::string& base_name) const {
-  return options_.log_folder / fmt::format("engine-{}.log", base_name);
+  return options_.log_folder / engine_log_name(base_name);
 }
 
 void ModelPool::close(double seconds) {

@@ -171,8 +171,21 @@ std::vector<std::string> ssh_command(
 }
 
 std::vector<std::string> worker_command(
-    const RankLaunchOptions& options, const std::string& spec, int ranks_of_host, bool elsewhere) {
-  std::vector<std::string> command = {options.worker_executable.string(), "job", "--spec", spec};
+    const RankLaunchOptions& options,
+    const std::filesystem::path& job_folder,
+    int ranks_of_host,
+    bool elsewhere) {
+  std::vector<std::string> command = {
+      options.worker_executable.string(),
+      "job",
+      "--spec",
+      elsewhere ? "-" : (job_folder / "spec.json").string(),
+      "--job-id",
+      job_folder.filename().string(),
+      "--log-format",
+      "json",
+      "--log-level",
+      std::string(obs::log::to_string(options.log_level))};
   int threads = options.threads;
   if (threads == 0 && ranks_of_host > 1 && !elsewhere) {
     threads = static_cast<int>(std::thread::hardware_concurrency());
@@ -191,9 +204,8 @@ std::vector<RankLaunch> launch_ranks(
     const RankHosts& hosts,
     int ranks,
     const std::filesystem::path& job_folder) {
-  const std::string spec = (job_folder / "spec.json").string();
   if (ranks <= 1) {
-    return {{.command = worker_command(options, spec, 1, false), .environment = {}}};
+    return {{.command = worker_command(options, job_folder, 1, false), .environment = {}}};
   }
   hosts.check(ranks);
   const Meeting meeting = arrange_meeting(hosts, ranks);
@@ -218,8 +230,8 @@ std::vector<RankLaunch> launch_ranks(
     const int index = started[name_of(host)]++;
     launch.environment.push_back(
         "CUDA_VISIBLE_DEVICES=" + (launch.elsewhere ? std::to_string(index) : gpu_of(index)));
-    launch.command = worker_command(
-        options, launch.elsewhere ? "-" : spec, ranks_of_host[name_of(host)], launch.elsewhere);
+    launch.command =
+        worker_command(options, job_folder, ranks_of_host[name_of(host)], launch.elsewhere);
     if (launch.elsewhere) {
       const std::string script = remote_script(meeting, launch.environment, launch.command);
       launch.command = ssh_command(options.ssh, host.ssh, script);

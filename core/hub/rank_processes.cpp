@@ -101,6 +101,12 @@ bool RankProcesses::send(std::string_view type, const base::Json& data) {
   return children_.front()->send(type, data);
 }
 
+void RankProcesses::tell_all(std::string_view type, const base::Json& data) {
+  for (const auto& child : children_) {
+    child->send(type, data);
+  }
+}
+
 void RankProcesses::signal(int number) {
   for (const auto& child : children_) {
     child->signal(number);

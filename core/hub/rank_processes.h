@@ -44,7 +44,8 @@ class RankProcesses {
 
   // A command to rank 0, which tells the others. False when it no longer reads.
   bool send(std::string_view type, const base::Json& data);
-  // To all.
+  // To all; who no longer reads misses it.
+  void tell_all(std::string_view type, const base::Json& data);
   void signal(int number);
   // Ends those whose time to end by themselves is over; to be called now and then.
   void end_late();

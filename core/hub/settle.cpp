@@ -26,7 +26,7 @@ void settle_when_possible(
       if (error.code() != base::ErrorCode::kUnavailable) {
         throw;
       }
-      obs::log::error("job_not_settled", {{"job", job_id}, {"error", error.what()}});
+      obs::log::error("job_not_settled", {{"job_id", job_id}, {"error", error.what()}});
     }
     for (int look = 0; look < kLooks; ++look) {
       if (stopping) {

@@ -139,10 +139,9 @@ def test_idle_engines_leave_and_pinned_ones_stay(build_dir: Path, tmp_path: Path
         assert client.call("GET", "/engines")["data"][0]["pinned"] is True, "kept over a restart"
         client.call("POST", f"/engines/{DEFAULT_MODEL}/pin", json={"pinned": False})
         wait_for(lambda: not client.call("GET", "/engines")["data"])
-        log = client.request("GET", "/logs", params={"lines": 50}).text
-        assert "engine_idle_unloaded" in log
+        assert client.call("GET", "/logs", params={"event": "engine_idle_unloaded"})["data"]
         assert client.request("GET", f"/engines/{DEFAULT_MODEL}/logs").is_success
-        bad = client.request("GET", "/logs", params={"lines": "many"})
+        bad = client.request("GET", f"/engines/{DEFAULT_MODEL}/logs", params={"lines": "many"})
         assert bad.status_code == 400 and bad.json()["error"]["param"] == "lines"
         client.close()
 

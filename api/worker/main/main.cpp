@@ -23,6 +23,7 @@ struct Arguments {
   std::optional<int> threads;
   std::string log_level = "info";
   std::string log_format = "text";
+  std::string job_id;
 };
 
 // Before any thread that computes exists.
@@ -45,6 +46,20 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::Range(1, 4096));
 }
 
+hub::obs::log::Options log_options(const Arguments& arguments) {
+  namespace log = hub::obs::log;
+  log::Options options;
+  options.level = log::level_from(arguments.log_level);
+  options.format = arguments.log_format == "json" ? log::Format::kJson : log::Format::kText;
+  options.job_id = arguments.job_id;
+  if (!arguments.engine.name.empty()) {
+    options.process = "engine " + arguments.engine.name;
+  } else if (!arguments.job_id.empty()) {
+    options.process = "job " + arguments.job_id;
+  }
+  return options;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("MLX Model Hub: worker process");
   app.set_version_flag("--version", HUB_VERSION);
@@ -63,14 +78,12 @@ int run(int argc, char** argv) {
          arguments.job.spec_path,
          "The job's specification (JSON); - reads its first line from standard input")
       ->required();
+  job->add_option("--job-id", arguments.job_id, "The job's id, for log lines");
   app.add_subcommand("doctor", "Print what MLX is here, and whether it computes, as JSON");
   app.add_subcommand("device", "Say in an event whether MLX computes on a GPU here");
   CLI11_PARSE(app, argc, argv);
 
-  namespace log = hub::obs::log;
-  log::configure(
-      log::level_from(arguments.log_level),
-      arguments.log_format == "json" ? log::Format::kJson : log::Format::kText);
+  hub::obs::log::configure(log_options(arguments));
   if (arguments.threads) {
     use_threads(*arguments.threads);
   }

@@ -60,6 +60,8 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("port", "8o"), HasSubstr("got \"8o\""));
   EXPECT_THAT(with("memory_fraction", "1.5"), HasSubstr("memory_fraction"));
   EXPECT_THAT(with("log_level", "loud"), HasSubstr("one of debug, info, warning, error"));
+  EXPECT_THAT(with("log_format", "xml"), HasSubstr("one of auto, text, pretty, json"));
+  EXPECT_THAT(with("log_file_bytes", "1000"), HasSubstr("a whole number from 65536"));
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "core/model_config/memory_estimate.h"
+#include "core/obs/log.h"
 #include "tests/unit/hub/job_runner_fixture.h"
 
 namespace hub::hub {
@@ -163,6 +164,24 @@ echo '{"v":1,"type":"result","steps":2}'
   std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
   const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
   EXPECT_LT(text.find("\"pause\""), text.find("\"resume\"")) << text;
+}
+
+TEST_F(JobRunnerTest, AWorkerIsToldAnotherLogLevel) {
+  run_worker(R"sh(
+echo '{"v":1,"type":"progress","step":1,"total":2}'
+read -r first
+echo "$* $first" >&2
+echo '{"v":1,"type":"result","steps":2}'
+)sh");
+  const Job job = submit();
+  wait_until(job.id, [](const Job& j) { return j.progress.has_value(); });
+  obs::log::set_level(obs::log::Level::kWarning);
+  EXPECT_EQ(wait_for_end(job.id).state, JobState::kCompleted);
+  obs::log::set_level(obs::log::Level::kInfo);
+  std::ifstream log(folder_.path() / "jobs" / job.id / "log.txt");
+  const std::string text((std::istreambuf_iterator<char>(log)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("--job-id " + job.id + " --log-format json --log-level info"));
+  EXPECT_THAT(text, HasSubstr(R"("type":"log_level","level":"warning")"));
 }
 
 TEST_F(JobRunnerTest, LearnsWhatAJobReallyTook) {

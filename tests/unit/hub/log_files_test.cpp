@@ -27,6 +27,30 @@ TEST(LogFiles, RotateAndKeepTheNewest) {
   EXPECT_EQ(base::read_file(file), "four") << "not beyond the limit";
 }
 
+TEST(LogFiles, OnlyWhatWorkersWriteIsEmptiedWhenFull) {
+  const test::TempDir folder;
+  for (const char* name : {"engine-a.log", "server.log", "engine-b.txt"}) {
+    std::ofstream(folder.path() / name) << "twelve bytes";
+  }
+  rotate_logs(folder.path(), 100);
+  EXPECT_EQ(std::filesystem::file_size(folder.path() / "engine-a.log"), 12U);
+  rotate_logs(folder.path(), 4);
+  EXPECT_EQ(std::filesystem::file_size(folder.path() / "engine-a.log"), 0U);
+  EXPECT_EQ(base::read_file(folder.path() / "engine-a.log.1"), "twelve bytes");
+  EXPECT_EQ(base::read_file(folder.path() / "server.log"), "twelve bytes");
+  EXPECT_EQ(base::read_file(folder.path() / "engine-b.txt"), "twelve bytes");
+}
+
+TEST(LogFiles, ReadableTurnsRecordsOnly) {
+  EXPECT_EQ(
+      readable(
+          "old line\n"
+          R"({"time":"2026-11-23T10:15:30.123Z","level":"info","event":"e","process":"p","n":1})"
+          "\n\n{broken"),
+      "old line\n2026-11-23T10:15:30.123Z info e n=1\n\n{broken");
+  EXPECT_EQ(readable(""), "");
+}
+
 TEST(LogFiles, TailTellsWholeLines) {
   const test::TempDir folder;
   const auto file = folder.path() / "x.log";

@@ -9,8 +9,10 @@
 #include <signal.h>
 
 #include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/hub/folders.h"
 #include "core/model_config/memory_estimate.h"
+#include "core/obs/log.h"
 #include "tests/support/temp_dir.h"
 
 namespace hub::hub {
@@ -117,6 +119,32 @@ TEST_F(ModelPoolTest, AttachesAnAdapterOnceAndPassesTheReasonOfARefusal) {
     EXPECT_EQ(error.code(), base::ErrorCode::kUnprocessable);
     EXPECT_THAT(error.what(), HasSubstr("no such tensor"));
   }
+}
+
+TEST_F(ModelPoolTest, EnginesLogFromTheServersLevelUpAlsoWhenItChanges) {
+  use_worker(R"sh(
+echo "$*" >&2
+echo '{"v":1,"type":"ready"}'
+while read -r line; do
+  case "$line" in
+    *'"drain"'*) exit 0 ;;
+    *) echo "$line" >&2 ;;
+  esac
+done
+)sh");
+  static_cast<void>(pool_->acquire(model("a")));
+  pool_->keep_house();
+  obs::log::set_level(obs::log::Level::kError);
+  pool_->keep_house();
+  pool_->keep_house();
+  pool_->close(5);
+  const auto log = folder_.path() / "engine-a.log";
+  obs::log::set_level(obs::log::Level::kInfo);
+  const std::string text = base::read_file(log);
+  EXPECT_THAT(text, HasSubstr("--log-format json --log-level info"));
+  const std::string told = R"("type":"log_level","level":"error")";
+  EXPECT_THAT(text, HasSubstr(told));
+  EXPECT_EQ(text.find(told), text.rfind(told)) << "told once";
 }
 
 TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {

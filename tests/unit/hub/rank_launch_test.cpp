@@ -39,7 +39,22 @@ class RankLaunchTest : public testing::Test {
         ranks,
         folder_.path());
   }
-  [[nodiscard]] std::string spec() const { return (folder_.path() / "spec.json").string(); }
+  // The words of a worker here, and what follows.
+  [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words = {
+        "/opt/worker",
+        "job",
+        "--spec",
+        (folder_.path() / "spec.json").string(),
+        "--job-id",
+        folder_.path().filename().string(),
+        "--log-format",
+        "json",
+        "--log-level",
+        "info"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
 
   test::TempDir folder_;
 };
@@ -47,12 +62,10 @@ class RankLaunchTest : public testing::Test {
 TEST_F(RankLaunchTest, OneRankIsAWorkerAsEver) {
   const auto launches = launch(1);
   ASSERT_EQ(launches.size(), 1U);
-  EXPECT_THAT(launches[0].command, ElementsAre("/opt/worker", "job", "--spec", spec()));
+  EXPECT_EQ(launches[0].command, command());
   EXPECT_TRUE(launches[0].environment.empty());
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "hosts.json"));
-  EXPECT_THAT(
-      launch(1, {}, 3)[0].command,
-      ElementsAre("/opt/worker", "job", "--spec", spec(), "--threads", "3"));
+  EXPECT_EQ(launch(1, {}, 3)[0].command, command({"--threads", "3"}));
 }
 
 TEST_F(RankLaunchTest, RanksHereMeetAtFreePortsAndShareTheThreads) {
@@ -73,9 +86,7 @@ TEST_F(RankLaunchTest, RanksHereMeetAtFreePortsAndShareTheThreads) {
     EXPECT_EQ(environment["NCCL_PORT"], environment_of(launches[0])["NCCL_PORT"]);
     EXPECT_EQ(environment["NCCL_SOCKET_IFNAME"], "lo");
     EXPECT_EQ(environment.count("MLX_IBV_DEVICES"), 0U);
-    EXPECT_THAT(
-        launches[rank].command,
-        ElementsAre("/opt/worker", "job", "--spec", spec(), "--threads", "2"));
+    EXPECT_EQ(launches[rank].command, command({"--threads", "2"}));
   }
   EXPECT_EQ(addresses.size(), 3U);
   EXPECT_THAT(launch(64)[63].command, testing::Contains("--threads"));
@@ -126,8 +137,11 @@ TEST_F(RankLaunchTest, TheRemoteScriptGivesTheWorkerItsPlace) {
       "it's a worker",
       "echo \"$MLX_RANK $A $*\"; cat \"$MLX_HOSTFILE\" \"$MLX_IBV_DEVICES\"; echo; "
       "echo \"$MLX_HOSTFILE\"; cat\n");
-  const auto launches =
-      launch_ranks({.worker_executable = worker, .threads = 4}, two_macs(), 2, folder_.path());
+  const auto launches = launch_ranks(
+      {.worker_executable = worker, .threads = 4, .log_level = obs::log::Level::kDebug},
+      two_macs(),
+      2,
+      folder_.path());
   const auto script = folder_.write_script("remote", launches[1].command.back());
   const auto output = folder_.path() / "output";
   ASSERT_EQ(
@@ -135,7 +149,10 @@ TEST_F(RankLaunchTest, TheRemoteScriptGivesTheWorkerItsPlace) {
   std::istringstream lines(base::read_file(output));
   std::string line;
   std::getline(lines, line);
-  EXPECT_EQ(line, "1 it's job --spec - --threads 4");
+  EXPECT_EQ(
+      line,
+      "1 it's job --spec - --job-id " + folder_.path().filename().string() +
+          " --log-format json --log-level debug --threads 4");
   std::getline(lines, line);
   EXPECT_EQ(
       line,

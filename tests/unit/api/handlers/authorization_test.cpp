@@ -76,6 +76,9 @@ TEST_F(Authorized, EachScopeOpensWhatItIsFor) {
       {"PATCH", "/settings", "admin"},
       {"GET", "/keys", "admin"},
       {"GET", "/audit", "admin"},
+      {"GET", "/logs", "admin"},
+      {"GET", "/logs/level", "admin"},
+      {"PUT", "/logs/level", "admin"},
       {"POST", "/engines/{model}/load", "admin"},
       {"POST", "/something/new", "admin"}};
   for (const auto& [method, pattern, allowed] : calls) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/obs/log.h"
 
 namespace hub::api {
 namespace {
@@ -18,6 +19,18 @@ TEST(JobControlTest, GoesOnUntilToldOtherwise) {
   JobControl control;
   EXPECT_EQ(control.next(), train::Command::kContinue);
   EXPECT_NO_THROW(control.check());
+}
+
+TEST(JobControlTest, TheLogLevelMayChangeMeanwhile) {
+  JobControl control;
+  base::Json change = command("log_level");
+  change["level"] = "error";
+  EXPECT_TRUE(control.handle(change));
+  EXPECT_EQ(obs::log::level(), obs::log::Level::kError);
+  change["level"] = "loud";
+  EXPECT_THROW(control.handle(change), base::Error);
+  obs::log::set_level(obs::log::Level::kInfo);
+  EXPECT_EQ(control.next(), train::Command::kContinue);
 }
 
 TEST(JobControlTest, AnswersACheckpointOnce) {
