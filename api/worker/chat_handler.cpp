@@ -31,9 +31,9 @@ std::vector<int> prompt_of(const ServedModel& model, const ChatRequest& chat) {
 }  // namespace
 
 Response handle_chat(const ServedModel& model, const Request& request) {
+  Generation generation;
   const ChatRequest chat =
       ChatRequest::from_json(base::parse_json(request.body, "the request body"));
-  Generation generation;
   generation.prompts.push_back(prompt_of(model, chat));
   generation.options = chat.options;
   generation.format = std::make_unique<ChatFormat>(

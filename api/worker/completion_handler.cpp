@@ -23,9 +23,9 @@ std::vector<int> tokens_of(const ServedModel& model, const Prompt& prompt) {
 }  // namespace
 
 Response handle_completion(const ServedModel& model, const Request& request) {
+  Generation generation;
   const CompletionRequest completion =
       CompletionRequest::from_json(base::parse_json(request.body, "the request body"));
-  Generation generation;
   for (const Prompt& prompt : completion.prompts) {
     generation.prompts.push_back(tokens_of(model, prompt));
   }

@@ -17,6 +17,7 @@
 #include "api/worker/memory_reporter.h"
 #include "api/worker/served_model.h"
 #include "api/worker/stop_ids.h"
+#include "core/base/engine_events.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/base/worker_protocol.h"
@@ -31,7 +32,7 @@ using base::ErrorCode;
 using base::Json;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kMemoryInterval{2000};
+constexpr milliseconds kReportInterval{1000};
 constexpr int kDrainStepMs = 100;
 constexpr milliseconds kFlushTimeout{5000};  // for answers that are whole but not yet sent
 
@@ -44,15 +45,24 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   return config;
 }
 
-void emit_usage(const RequestUsage& usage) {
-  base::emit_event(
-      "usage",
-      {{"request_id", usage.request_id},
-       {"prompt_tokens", usage.prompt_tokens},
-       {"completion_tokens", usage.completion_tokens},
-       {"ttft_seconds", usage.ttft_seconds},
-       {"seconds", usage.seconds},
-       {"finish_reason", usage.finish_reason}});
+void emit_usage(const base::EngineUsage& usage) {
+  base::emit_event("usage", base::event_fields(usage));
+}
+
+void emit_work(const engine::EngineStats& stats) {
+  const auto count = [](auto number) { return static_cast<std::int64_t>(number); };
+  const base::EngineWork work{
+      .steps = count(stats.steps),
+      .step_sequences = count(stats.step_sequences),
+      .preemptions = count(stats.preemptions),
+      .prompt_tokens = count(stats.prompt_tokens),
+      .generated_tokens = count(stats.generated_tokens),
+      .running = stats.running,
+      .waiting = stats.waiting,
+      .kv_bytes = count(stats.kv_bytes),
+      .kv_limit_bytes = count(stats.kv_limit_bytes),
+      .adapters = count(stats.adapters.size())};
+  base::emit_event("work", base::event_fields(work));
 }
 
 Json stats_json(const engine::EngineStats& stats) {
@@ -61,7 +71,11 @@ Json stats_json(const engine::EngineStats& stats) {
       {"waiting", stats.waiting},
       {"prompt_tokens", stats.prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
+      {"steps", stats.steps},
+      {"step_sequences", stats.step_sequences},
+      {"preemptions", stats.preemptions},
       {"kv_bytes", stats.kv_bytes},
+      {"kv_limit_bytes", stats.kv_limit_bytes},
       {"weight_bytes", stats.weight_bytes},
       {"active_bytes", stats.active_bytes},
       {"cache_bytes", stats.cache_bytes},
@@ -166,14 +180,8 @@ void serve(const EngineArguments& arguments) {
       .on_usage = emit_usage};
   Server server(server_options(arguments), routes(model));
   server.start();
-  // Tells an engine that works from one that hangs: the server ends the latter.
-  const MemoryReporter reporter(kMemoryInterval, [&engine] {
-    const engine::EngineStats stats = engine.stats();
-    base::emit_event(
-        "work",
-        {{"steps", stats.prompt_tokens + stats.generated_tokens},
-         {"requests", stats.running + stats.waiting}});
-  });
+  // Tells an engine that works from one that hangs, too: the server ends the latter.
+  const MemoryReporter reporter(kReportInterval, [&engine] { emit_work(engine.stats()); });
   const std::uint64_t weight_bytes = engine.stats().weight_bytes;
   base::emit_event(
       "ready",

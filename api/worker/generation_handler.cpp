@@ -1,5 +1,6 @@
 #include "api/worker/generation_handler.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -51,16 +52,18 @@ class Answer {
   void write(SseWriter& writer);
 
  private:
-  TextStream submit(std::vector<int> prompt, const std::string& adapter);
+  TextStream submit(std::vector<int> prompt);
   bool write_choice(SseWriter& writer, int index);
   // Throws for an answer that is not whole.
   void take(const TextDelta& delta);
   AnswerUsage usage() const;
+  base::EngineUsage measured() const;
 
   const ServedModel& model_;
   const std::string request_id_;
+  const std::string adapter_;
+  const std::string traceparent_;
   const Generation generation_;
-  const double started_;  // steady seconds
   int prompt_tokens_ = 0;
   std::vector<TextStream> streams_;  // one a choice
   double first_text_ = 0.0;
@@ -70,12 +73,13 @@ class Answer {
 Answer::Answer(const ServedModel& model, const Request& request, Generation generation)
     : model_(model),
       request_id_(request_id_of(request)),
-      generation_(std::move(generation)),
-      started_(base::steady_seconds()) {
+      adapter_(request.header("x-hub-adapter")),
+      traceparent_(request.header("traceparent")),
+      generation_(std::move(generation)) {
   std::vector<std::function<void()>> cancellers;
   for (const std::vector<int>& prompt : generation_.prompts) {
     prompt_tokens_ += static_cast<int>(prompt.size());
-    streams_.push_back(submit(prompt, request.header("x-hub-adapter")));
+    streams_.push_back(submit(prompt));
     cancellers.push_back(streams_.back().canceller());
   }
   *request.on_cancel = [cancellers = std::move(cancellers)] {
@@ -85,24 +89,45 @@ Answer::Answer(const ServedModel& model, const Request& request, Generation gene
   };
 }
 
+// A request that was refused made no Answer.
 Answer::~Answer() {
-  if (streams_.size() < generation_.prompts.size()) {
-    return;  // refused: nothing ran
-  }
-  const double now = base::steady_seconds();
-  RequestUsage result{
-      .request_id = request_id_,
-      .prompt_tokens = prompt_tokens_,
-      .completion_tokens = usage().completion_tokens,
-      .ttft_seconds = (first_text_ > 0.0 ? first_text_ : now) - started_,
-      .seconds = now - started_,
-      .finish_reason = std::string(to_string(finish_))};
   if (model_.on_usage) {
-    model_.on_usage(result);
+    model_.on_usage(measured());
   }
 }
 
-TextStream Answer::submit(std::vector<int> prompt, const std::string& adapter) {
+// The choices as one: it begins with the first of them and ends with the last.
+base::EngineUsage Answer::measured() const {
+  const double now = base::steady_seconds();
+  double began = now;
+  double first_token = now;
+  double last_token = 0.0;
+  base::InterTokenTimes inter_token;
+  for (const TextStream& stream : streams_) {
+    const engine::TokenTimes times = stream.times();
+    began = times.began > 0.0 ? std::min(began, times.began) : began;
+    first_token = times.first_token > 0.0 ? std::min(first_token, times.first_token) : first_token;
+    last_token = std::max(last_token, times.last_token);
+    inter_token.add(times.between);
+  }
+  const double seconds = now - generation_.arrived;
+  return {
+      .request_id = request_id_,
+      .adapter = adapter_,
+      .traceparent = traceparent_,
+      .prompt_tokens = prompt_tokens_,
+      .completion_tokens = usage().completion_tokens,
+      .started_ns = base::unix_ns() - static_cast<std::int64_t>(seconds * 1e9),
+      .seconds = seconds,
+      .ttft_seconds = (first_text_ > 0.0 ? first_text_ : now) - generation_.arrived,
+      .queue_seconds = began - generation_.arrived,
+      .prefill_seconds = first_token - began,
+      .decode_seconds = std::max(last_token - first_token, 0.0),
+      .inter_token = inter_token,
+      .finish_reason = std::string(to_string(finish_))};
+}
+
+TextStream Answer::submit(std::vector<int> prompt) {
   const GenerationOptions& options = generation_.options;
   engine::GenerateRequest wanted{
       .request_id = request_id_,
@@ -110,8 +135,8 @@ TextStream Answer::submit(std::vector<int> prompt, const std::string& adapter) {
       .max_tokens = options.max_tokens.value_or(std::numeric_limits<int>::max()),
       .sampling = sampling_of(options),
       .stop_ids = model_.stop_ids};
-  if (!adapter.empty()) {
-    wanted.adapter = adapter;
+  if (!adapter_.empty()) {
+    wanted.adapter = adapter_;
   }
   try {
     return {model_.engine.submit(std::move(wanted)), model_.tokenizer, options.stop};

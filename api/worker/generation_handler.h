@@ -8,11 +8,13 @@
 #include "api/openai/generation_options.h"
 #include "api/server/http.h"
 #include "api/worker/served_model.h"
+#include "core/base/clock.h"
 
 namespace hub::api {
 
 // One request for text, whatever route it came by.
 struct Generation {
+  double arrived = base::steady_seconds();  // when the request came into its handler
   GenerationOptions options;
   std::vector<std::vector<int>> prompts;       // token ids; each gives the choice of its index
   std::unique_ptr<const AnswerFormat> format;  // how the route writes its answers
@@ -23,7 +25,8 @@ struct Generation {
 // and answers with the collected text, or with a stream of it. The client's going away ends
 // generation. `model` outlives the answer.
 //
-// Headers of the proxy that are read: x-hub-request-id, x-hub-adapter (an attached adapter's id).
+// Headers of the proxy that are read: x-hub-request-id, x-hub-adapter (an attached adapter's id),
+// traceparent (told again with the request's usage).
 Response generate(const ServedModel& model, const Request& request, Generation generation);
 
 // What an answer says about itself: id, time, and the model as the client named it (x-hub-model).

@@ -19,6 +19,9 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::int64_t now_ms() const override;
 };
 
+// Nanoseconds since 1970-01-01 UTC.
+std::int64_t unix_ns();
+
 // Seconds on a clock that never jumps, for durations.
 double steady_seconds();
 

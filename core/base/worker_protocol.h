@@ -20,9 +20,8 @@ namespace hub::base {
 //               "tokens_per_second"?,"trained_tokens"?,"grad_norm"?,"peak_memory_bytes"?,
 //               "reward_accuracy"?,…}
 //   memory     {"active_bytes","cache_bytes","peak_bytes","resident_bytes","device_limit_bytes"?}
-//   work       {"steps","requests"}  engines, once a second: "steps" stands still when it hangs
-//   usage      {"request_id","prompt_tokens","completion_tokens","ttft_seconds","seconds",
-//               "finish_reason"}  engines
+//   work       engines, once a second; fields: EngineWork in engine_events.h
+//   usage      engines, when a request ends; fields: EngineUsage there
 //   attached   {"id","error"?: {"code","message"}}  answers attach
 //   detached   {"id"}
 //   sample     {"step","index","prompt","text","tokens","finish_reason"}  jobs

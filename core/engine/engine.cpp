@@ -189,6 +189,9 @@ void Engine::Impl::publish(const StepLoop& loop) {
   stats_.waiting = loop.waiting();
   stats_.prompt_tokens = loop.prompt_tokens();
   stats_.generated_tokens = loop.generated_tokens();
+  stats_.steps = loop.steps();
+  stats_.step_sequences = loop.step_sequences();
+  stats_.preemptions = loop.preemptions();
   stats_.kv_bytes = loop.kv_bytes();
 }
 
@@ -330,6 +333,7 @@ EngineStats Engine::Impl::stats() const {
     }
   }
   result.weight_bytes = weight_bytes_;
+  result.kv_limit_bytes = config_.kv_budget_bytes;
   const tensor::Memory memory = tensor::memory();
   result.active_bytes = memory.active;
   result.cache_bytes = memory.cache;

@@ -31,7 +31,11 @@ struct EngineStats {
   int waiting = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
+  std::uint64_t steps = 0;           // forward passes
+  std::uint64_t step_sequences = 0;  // sequences in them, summed
+  std::uint64_t preemptions = 0;     // sequences that gave their cache up and waited again
   std::uint64_t kv_bytes = 0;
+  std::uint64_t kv_limit_bytes = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse

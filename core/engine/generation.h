@@ -42,6 +42,7 @@ struct TokenEvent {
       0.0F;  // natural log, under the model's distribution before temperature and filters
   std::optional<FinishReason> finish = std::nullopt;
   std::string error = {};  // message when finish is kError
+  double seconds = 0.0;    // base::steady_seconds() when the token was drawn; 0 without one
 };
 
 }  // namespace hub::engine

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/obs/log.h"
 
 namespace hub::engine {
@@ -35,19 +36,26 @@ void StepLoop::step() {
   const StepPlan plan = plan_step(views(running_), views(waiting_), limits_);
   apply(plan);
   std::vector<RunPart> parts;
+  const double begun = base::steady_seconds();
   for (const StepPart& part : plan.parts) {
     Sequence& sequence = *running_[static_cast<std::size_t>(part.sequence)];
     sequence.capacity = grown_capacity(sequence.view());
+    if (sequence.stream->began.load(std::memory_order_relaxed) == 0.0) {
+      sequence.stream->began.store(begun, std::memory_order_relaxed);
+    }
     parts.push_back({.sequence = &sequence, .rows = part.rows, .samples = part.samples});
   }
   if (parts.empty()) {
     return;
   }
+  ++steps_;
+  step_sequences_ += parts.size();
   try {
     const std::vector<std::optional<Drawn>> drawn = runner_.run(parts);
+    const double now = base::steady_seconds();
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (parts[i].samples) {
-        deliver(*parts[i].sequence, drawn[i]);
+        deliver(*parts[i].sequence, drawn[i], now);
       }
     }
   } catch (const std::exception& error) {
@@ -93,6 +101,7 @@ void StepLoop::apply(const StepPlan& plan) {
     newest->cache.reset();
     newest->capacity = 0;
     waiting_.push_front(std::move(newest));
+    ++preemptions_;
   }
   for (int i = 0; i < plan.admit; ++i) {
     std::unique_ptr<Sequence> next = std::move(waiting_.front());
@@ -105,7 +114,7 @@ void StepLoop::apply(const StepPlan& plan) {
   }
 }
 
-void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn) {
+void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds) {
   if (!drawn) {
     end(sequence,
         {.finish = FinishReason::kError, .error = "the model's logits are not finite numbers"});
@@ -120,7 +129,7 @@ void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn) {
   }
   sequence.tokens.push_back(drawn->token);
   ++generated_tokens_;
-  TokenEvent event{.token = drawn->token, .logprob = drawn->logprob};
+  TokenEvent event{.token = drawn->token, .logprob = drawn->logprob, .seconds = seconds};
   if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
     event.finish = FinishReason::kLength;
     end(sequence, std::move(event));

@@ -38,6 +38,10 @@ class StepLoop {
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
   [[nodiscard]] std::uint64_t prompt_tokens() const { return prompt_tokens_; }
   [[nodiscard]] std::uint64_t generated_tokens() const { return generated_tokens_; }
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }  // forward passes
+  // Sequences in those steps, summed.
+  [[nodiscard]] std::uint64_t step_sequences() const { return step_sequences_; }
+  [[nodiscard]] std::uint64_t preemptions() const { return preemptions_; }
   [[nodiscard]] std::uint64_t kv_bytes() const;
 
  private:
@@ -45,7 +49,8 @@ class StepLoop {
 
   void drop_cancelled(Sequences& sequences);
   void apply(const StepPlan& plan);
-  void deliver(Sequence& sequence, const std::optional<Drawn>& drawn);
+  // `seconds`: when it was drawn.
+  void deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds);
   void end(Sequence& sequence, TokenEvent last);
   void forget_ended();
 
@@ -57,6 +62,9 @@ class StepLoop {
   Sequences waiting_;  // in order of arrival; those that gave way come first
   std::uint64_t prompt_tokens_ = 0;
   std::uint64_t generated_tokens_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t step_sequences_ = 0;
+  std::uint64_t preemptions_ = 0;
 };
 
 }  // namespace hub::engine

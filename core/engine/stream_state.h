@@ -17,6 +17,8 @@ struct StreamState {
   std::deque<TokenEvent> events;  // guarded by mutex
   bool ended = false;             // guarded by mutex: the last event was pushed
   std::atomic<bool> cancelled{false};
+  // When the engine's thread first ran it: base::steady_seconds(); 0: it waits still.
+  std::atomic<double> began{0.0};
 
   // Events after the last one are dropped: a request ends exactly once.
   void push(TokenEvent event) {

@@ -45,11 +45,21 @@ std::optional<TextDelta> TextStream::next_for(int timeout_ms, bool* timed_out) {
   return std::nullopt;
 }
 
+TokenTimes TextStream::times() const {
+  TokenTimes times = times_;
+  if (tokens_) {
+    times.began = tokens_->began();
+  }
+  return times;
+}
+
 // The delta that an event makes certain, if any.
 std::optional<TextDelta> TextStream::take(const TokenEvent& event) {
   TextDelta delta;
+  times_.began = tokens_->began();
   if (event.token >= 0) {
     ++completion_tokens_;
+    times_.add_token(event.seconds);
     delta.text = stops_.push(detokenizer_->push(event.token));
   }
   delta.finish = event.finish;

@@ -8,6 +8,7 @@
 
 #include "core/engine/generation.h"
 #include "core/engine/token_stream.h"
+#include "core/engine/token_times.h"
 #include "core/text/detokenizer.h"
 #include "core/text/stop_matcher.h"
 #include "core/text/tokenizer.h"
@@ -41,6 +42,9 @@ class TextStream {
   // Tokens read so far, those of a found stop string included.
   [[nodiscard]] int completion_tokens() const { return completion_tokens_; }
 
+  // Of the tokens read so far.
+  [[nodiscard]] TokenTimes times() const;
+
   // See TokenStream::canceller().
   [[nodiscard]] std::function<void()> canceller() const { return canceller_; }
 
@@ -52,6 +56,7 @@ class TextStream {
   std::unique_ptr<text::Detokenizer> detokenizer_;
   text::StopMatcher stops_;
   int completion_tokens_ = 0;
+  TokenTimes times_;
 };
 
 }  // namespace hub::engine

@@ -38,6 +38,10 @@ std::optional<TokenEvent> TokenStream::next_for(int timeout_ms, bool* timed_out)
   return *timed_out ? std::nullopt : next();
 }
 
+double TokenStream::began() const {
+  return state_->began.load(std::memory_order_relaxed);
+}
+
 std::function<void()> TokenStream::canceller() const {
   return [state = state_] { state->cancelled = true; };
 }

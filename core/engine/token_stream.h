@@ -24,6 +24,9 @@ class TokenStream {
   // As next(), but returns nullopt and sets `*timed_out` when nothing came within `timeout_ms`.
   std::optional<TokenEvent> next_for(int timeout_ms, bool* timed_out);
 
+  // When its first forward began: base::steady_seconds(); 0: it has not.
+  [[nodiscard]] double began() const;
+
   // A function that ends the request early, callable from any thread and also after this stream is
   // gone; the reader then gets a last event with kCancelled.
   [[nodiscard]] std::function<void()> canceller() const;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
 
+#include "core/base/clock.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 
@@ -154,6 +155,62 @@ TEST_F(StepLoopTest, LongPromptDoesNotHoldUpWhoDecodes) {
   EXPECT_TRUE(reader->events.empty());
   loop.step();
   EXPECT_EQ(reader->events.size(), 1U);
+}
+
+TEST_F(StepLoopTest, TellsWhenASequenceBeganAndWhenEachTokenWasDrawn) {
+  StepLoop loop(model_, limits());
+  const auto long_prompt = add(loop, std::vector<int>(40, 9), 3);  // two steps of 32 rows
+  EXPECT_EQ(long_prompt->began, 0.0);
+  const double before = base::steady_seconds();
+  loop.step();
+  const double began = long_prompt->began;
+  EXPECT_GE(began, before);
+  EXPECT_TRUE(long_prompt->events.empty());
+  while (!loop.idle()) {
+    loop.step();
+  }
+  EXPECT_EQ(long_prompt->began, began);
+  ASSERT_EQ(long_prompt->events.size(), 3U);
+  double last = began;
+  for (const TokenEvent& event : long_prompt->events) {
+    EXPECT_GT(event.seconds, last);
+    last = event.seconds;
+  }
+  EXPECT_LE(last, base::steady_seconds());
+}
+
+TEST_F(StepLoopTest, CountsStepsAndWhatWasInThem) {
+  StepLoop loop(model_, limits());
+  add(loop, {1, 2, 3}, 2);
+  add(loop, {4, 5}, 4);
+  while (!loop.idle()) {
+    loop.step();
+  }
+  loop.step();  // there is nothing to do: no step
+  EXPECT_EQ(loop.steps(), 4U);
+  EXPECT_EQ(loop.step_sequences(), 6U);
+  EXPECT_EQ(loop.prompt_tokens(), 5U);
+  EXPECT_EQ(loop.generated_tokens(), 6U);
+  EXPECT_EQ(loop.preemptions(), 0U);
+}
+
+TEST_F(StepLoopTest, CountsWhoGaveWayAndKeepsWhenItBegan) {
+  StepLimits small = limits();
+  small.kv_budget_bytes = 600 * small.kv_bytes_per_token;
+  StepLoop loop(model_, small);
+  const auto first = add(loop, std::vector<int>(30, 9), 200);
+  const auto second = add(loop, std::vector<int>(30, 8), 200);
+  loop.step();
+  loop.step();
+  const double began = second->began;
+  EXPECT_GT(began, 0.0);
+  while (!loop.idle()) {
+    loop.step();
+  }
+  EXPECT_EQ(loop.preemptions(), 1U);
+  EXPECT_EQ(second->began, began);
+  EXPECT_EQ(first->events.size(), 200U);
+  EXPECT_EQ(second->events.size(), 200U);
 }
 
 TEST(StreamState, NothingFollowsTheLastEvent) {

@@ -100,6 +100,28 @@ TEST_F(TextStreamTest, ErrorTravels) {
   EXPECT_EQ(last->error, "broken");
 }
 
+TEST_F(TextStreamTest, TimesAreThoseOfTheTokensThatWereRead) {
+  const std::vector<int> ids = tokenizer_->encode("one two three");
+  ASSERT_GE(ids.size(), 3U);
+  TextStream stream(TokenStream(state_), tokenizer_, {});
+  EXPECT_EQ(stream.times().began, 0.0);
+  state_->began = 10.0;
+  EXPECT_EQ(stream.times().began, 10.0);
+  EXPECT_EQ(stream.times().first_token, 0.0);
+  state_->push({.token = ids[0], .seconds = 11.0});
+  state_->push({.token = ids[1], .seconds = 11.125});
+  state_->push({.token = ids[2], .seconds = 14.125});
+  state_->push(stop());
+  collect(stream);
+  const TokenTimes times = stream.times();
+  EXPECT_EQ(times.began, 10.0);
+  EXPECT_EQ(times.first_token, 11.0);
+  EXPECT_EQ(times.last_token, 14.125);
+  EXPECT_EQ(times.between.seconds, 3.125);
+  EXPECT_EQ(
+      times.between.counts, (std::array<std::int64_t, 12>{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1}));
+}
+
 TEST_F(TextStreamTest, SilenceTimesOut) {
   TextStream stream(TokenStream(state_), tokenizer_, {});
   bool timed_out = false;

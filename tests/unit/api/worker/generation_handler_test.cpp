@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <numeric>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 #include "api/server/http_error.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "tests/support/default_model.h"
 
@@ -98,14 +100,14 @@ class GenerationTest : public testing::Test {
   }
 
   engine::Engine engine_{config()};
-  std::vector<RequestUsage> usages_;
+  std::vector<base::EngineUsage> usages_;
   ServedModel model_{
       .name = "smol",
       .engine = engine_,
       .tokenizer = text::Tokenizer::load(test::default_model_folder()),
       .chat_template = text::ChatTemplate::load(test::default_model_folder()),
       .stop_ids = engine_.model_config().eos_token_ids,
-      .on_usage = [this](const RequestUsage& usage) { usages_.push_back(usage); }};
+      .on_usage = [this](const base::EngineUsage& usage) { usages_.push_back(usage); }};
 };
 
 TEST_F(GenerationTest, ChatAnswersInOnePiece) {
@@ -122,6 +124,78 @@ TEST_F(GenerationTest, ChatAnswersInOnePiece) {
   EXPECT_EQ(usages_[0].completion_tokens, answer["usage"]["completion_tokens"]);
   EXPECT_GT(usages_[0].ttft_seconds, 0.0);
   EXPECT_LE(usages_[0].ttft_seconds, usages_[0].seconds);
+}
+
+// What holds of every usage: one part follows the other, and each gap between tokens is counted.
+void expect_adds_up(const base::EngineUsage& usage, int choices) {
+  EXPECT_GT(usage.queue_seconds, 0.0);
+  EXPECT_GT(usage.prefill_seconds, 0.0);
+  EXPECT_GT(usage.decode_seconds, 0.0);
+  const double first_token = usage.queue_seconds + usage.prefill_seconds;
+  EXPECT_LE(first_token, usage.ttft_seconds);
+  EXPECT_LE(first_token + usage.decode_seconds, usage.seconds);
+  const auto& counts = usage.inter_token.counts;
+  EXPECT_EQ(std::accumulate(counts.begin(), counts.end(), 0), usage.completion_tokens - choices);
+  const double age = static_cast<double>(base::unix_ns() - usage.started_ns) / 1e9;
+  EXPECT_GE(age, usage.seconds);
+  EXPECT_LT(age, usage.seconds + 60.0);
+}
+
+TEST_F(GenerationTest, TimesOfARequestAddUp) {
+  Request request = post(chat_body(20));
+  request.headers["traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  json_of(handle_chat(model_, request));
+  ASSERT_EQ(usages_.size(), 1U);
+  expect_adds_up(usages_[0], 1);
+  EXPECT_NEAR(usages_[0].inter_token.seconds, usages_[0].decode_seconds, 1e-6);
+  EXPECT_EQ(usages_[0].traceparent, request.headers["traceparent"]);
+  EXPECT_EQ(usages_[0].adapter, "");
+}
+
+TEST_F(GenerationTest, TimesOfSeveralChoicesAreOneRequests) {
+  json_of(handle_completion(
+      model_,
+      post({{"prompt", {"The sky is", "Once upon a time"}}, {"max_tokens", 8}, {"seed", 1}})));
+  ASSERT_EQ(usages_.size(), 1U);
+  expect_adds_up(usages_[0], 2);
+  EXPECT_EQ(usages_[0].completion_tokens, 16);
+  // They decode side by side.
+  EXPECT_GT(usages_[0].inter_token.seconds, usages_[0].decode_seconds);
+}
+
+TEST_F(GenerationTest, ARequestThatNeverBeganSpentItsTimeInTheQueue) {
+  engine::EngineConfig one = config();
+  one.max_running = 1;
+  engine::Engine engine(one);
+  ServedModel model{
+      .name = "smol",
+      .engine = engine,
+      .tokenizer = model_.tokenizer,
+      .chat_template = model_.chat_template,
+      .stop_ids = {},
+      .on_usage = model_.on_usage};
+  const Response running = handle_chat(model, [this] {
+    Json body = chat_body(4000);
+    body["stream"] = true;
+    return post(body);
+  }());
+  while (engine.stats().generated_tokens == 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  Request waiting = post(chat_body(4));
+  std::thread disconnect([&] {
+    while (engine.stats().waiting == 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    waiting.on_cancel->fire();
+  });
+  EXPECT_THROW(handle_chat(model, waiting), base::Error);
+  disconnect.join();
+  ASSERT_EQ(usages_.size(), 1U);
+  EXPECT_EQ(usages_[0].finish_reason, "cancelled");
+  EXPECT_EQ(usages_[0].queue_seconds, usages_[0].seconds);
+  EXPECT_EQ(usages_[0].prefill_seconds, 0.0);
+  EXPECT_EQ(usages_[0].decode_seconds, 0.0);
 }
 
 TEST_F(GenerationTest, StreamSaysTheSameAsOnePiece) {

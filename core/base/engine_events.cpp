@@ -1,0 +1,138 @@
+#include "core/base/engine_events.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+
+namespace hub::base {
+namespace {
+
+constexpr double kMaxSeconds = 1e9;
+
+std::int64_t count_of(const JsonReader& event, std::string_view key) {
+  return event.optional_int(key, 0, INT64_MAX).value_or(0);
+}
+
+int tokens_of(const JsonReader& event, std::string_view key) {
+  return static_cast<int>(event.optional_int(key, 0, INT32_MAX).value_or(0));
+}
+
+double seconds_of(const JsonReader& event, std::string_view key) {
+  return event.optional_number(key, 0.0, kMaxSeconds).value_or(0.0);
+}
+
+InterTokenTimes inter_token_of(const JsonReader& event) {
+  InterTokenTimes times;
+  times.seconds = seconds_of(event, "inter_token_seconds");
+  const Json* counts = event.optional_array("inter_token_counts");
+  if (counts == nullptr) {
+    return times;
+  }
+  const bool are_counts = std::ranges::all_of(*counts, [](const Json& count) {
+    return count.is_number_integer() && count.get<std::int64_t>() >= 0;
+  });
+  if (counts->size() != times.counts.size() || !are_counts) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "inter_token_counts: {} counts were wanted, got {}",
+            times.counts.size(),
+            counts->dump()),
+        "inter_token_counts");
+  }
+  counts->get_to(times.counts);
+  return times;
+}
+
+}  // namespace
+
+void InterTokenTimes::add(double gap_seconds) {
+  const auto bucket = std::ranges::lower_bound(kInterTokenBounds, gap_seconds);
+  ++counts[static_cast<std::size_t>(bucket - kInterTokenBounds.begin())];
+  seconds += gap_seconds;
+}
+
+void InterTokenTimes::add(const InterTokenTimes& other) {
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i] += other.counts[i];
+  }
+  seconds += other.seconds;
+}
+
+Json event_fields(const EngineUsage& usage) {
+  Json fields = {
+      {"request_id", usage.request_id},
+      {"prompt_tokens", usage.prompt_tokens},
+      {"completion_tokens", usage.completion_tokens},
+      {"started_ns", usage.started_ns},
+      {"seconds", usage.seconds},
+      {"ttft_seconds", usage.ttft_seconds},
+      {"queue_seconds", usage.queue_seconds},
+      {"prefill_seconds", usage.prefill_seconds},
+      {"decode_seconds", usage.decode_seconds},
+      {"inter_token_counts", usage.inter_token.counts},
+      {"inter_token_seconds", usage.inter_token.seconds},
+      {"finish_reason", usage.finish_reason}};
+  if (!usage.adapter.empty()) {
+    fields["adapter"] = usage.adapter;
+  }
+  if (!usage.traceparent.empty()) {
+    fields["traceparent"] = usage.traceparent;
+  }
+  return fields;
+}
+
+Json event_fields(const EngineWork& work) {
+  return {
+      {"steps", work.steps},
+      {"step_sequences", work.step_sequences},
+      {"preemptions", work.preemptions},
+      {"prompt_tokens", work.prompt_tokens},
+      {"generated_tokens", work.generated_tokens},
+      {"requests", work.running + work.waiting},
+      {"running", work.running},
+      {"waiting", work.waiting},
+      {"kv_bytes", work.kv_bytes},
+      {"kv_limit_bytes", work.kv_limit_bytes},
+      {"adapters", work.adapters}};
+}
+
+EngineUsage engine_usage(const Json& event) {
+  const JsonReader reader(event);
+  return {
+      .request_id = reader.string("request_id"),
+      .adapter = reader.optional_string("adapter").value_or(""),
+      .traceparent = reader.optional_string("traceparent").value_or(""),
+      .prompt_tokens = tokens_of(reader, "prompt_tokens"),
+      .completion_tokens = tokens_of(reader, "completion_tokens"),
+      .started_ns = count_of(reader, "started_ns"),
+      .seconds = seconds_of(reader, "seconds"),
+      .ttft_seconds = seconds_of(reader, "ttft_seconds"),
+      .queue_seconds = seconds_of(reader, "queue_seconds"),
+      .prefill_seconds = seconds_of(reader, "prefill_seconds"),
+      .decode_seconds = seconds_of(reader, "decode_seconds"),
+      .inter_token = inter_token_of(reader),
+      .finish_reason = reader.optional_string("finish_reason").value_or("")};
+}
+
+EngineWork engine_work(const Json& event) {
+  const JsonReader reader(event);
+  return {
+      .steps = count_of(reader, "steps"),
+      .step_sequences = count_of(reader, "step_sequences"),
+      .preemptions = count_of(reader, "preemptions"),
+      .prompt_tokens = count_of(reader, "prompt_tokens"),
+      .generated_tokens = count_of(reader, "generated_tokens"),
+      .running = count_of(reader, "running"),
+      .waiting = count_of(reader, "waiting"),
+      .kv_bytes = count_of(reader, "kv_bytes"),
+      .kv_limit_bytes = count_of(reader, "kv_limit_bytes"),
+      .adapters = count_of(reader, "adapters")};
+}
+
+}  // namespace hub::base

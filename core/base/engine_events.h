@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "core/base/json.h"
+
+namespace hub::base {
+
+// What an engine worker tells of its work: the events "usage" and "work" of worker_protocol.h as
+// the worker writes and the server reads them.
+
+// Upper bounds (inclusive) in seconds of the buckets that times between tokens are counted in; one
+// more bucket holds what is above.
+inline constexpr std::array kInterTokenBounds{
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5};
+
+// The times between two tokens of one choice, counted.
+struct InterTokenTimes {
+  std::array<std::int64_t, kInterTokenBounds.size() + 1> counts{};
+  double seconds = 0.0;  // their sum
+
+  void add(double gap_seconds);
+  void add(const InterTokenTimes& other);
+};
+
+// One request that ran, whatever way it ended. queue, prefill and decode follow each other without
+// a gap and end within `seconds`; what never began lasted 0.
+struct EngineUsage {
+  std::string request_id;
+  std::string adapter = {};      // its version's id; "": the base answered
+  std::string traceparent = {};  // as it came with the request; "": none
+  int prompt_tokens = 0;
+  int completion_tokens = 0;         // read by the client's side: of all choices
+  std::int64_t started_ns = 0;       // Unix time of its arrival in the worker's handler
+  double seconds = 0.0;              // from its arrival to its end
+  double ttft_seconds = 0.0;         // from its arrival to the first text, or to its end
+  double queue_seconds = 0.0;        // from its arrival to its first forward, or to its end
+  double prefill_seconds = 0.0;      // from there to its first token, or to its end
+  double decode_seconds = 0.0;       // from there to its last token
+  InterTokenTimes inter_token = {};  // of all choices
+  std::string finish_reason = {};    // of the last choice: "stop", "length", "cancelled", "error"
+};
+
+// An engine's work since it was loaded, and what it has now.
+struct EngineWork {
+  std::int64_t steps = 0;           // forward passes; stands still when the engine hangs
+  std::int64_t step_sequences = 0;  // sequences in them, summed
+  std::int64_t preemptions = 0;     // sequences that gave their cache up and waited again
+  std::int64_t prompt_tokens = 0;
+  std::int64_t generated_tokens = 0;
+  std::int64_t running = 0;  // sequences now
+  std::int64_t waiting = 0;
+  std::int64_t kv_bytes = 0;  // all caches now
+  std::int64_t kv_limit_bytes = 0;
+  std::int64_t adapters = 0;  // attached
+};
+
+// The events' fields.
+Json event_fields(const EngineUsage& usage);
+Json event_fields(const EngineWork& work);
+
+// Read what event_fields() wrote; absent numbers are 0. Throw kInvalidArgument for a field of
+// another type, a negative number, or counts that are not one a bucket.
+EngineUsage engine_usage(const Json& event);
+EngineWork engine_work(const Json& event);
+
+}  // namespace hub::base
