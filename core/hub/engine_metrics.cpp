@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base/engine_events.h"
+
 namespace hub::hub {
 namespace {
 
@@ -17,8 +19,6 @@ constexpr const char* kModel = "gen_ai_request_model";
 // Seconds, as OpenTelemetry's GenAI conventions recommend, with finer ones below for small models.
 const std::vector<double> kFirstTokenBounds{
     0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-const std::vector<double> kInterTokenBounds{
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5};
 const std::vector<double> kDurationBounds{
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 300};
 const std::vector<double> kTokenBounds{
@@ -40,7 +40,7 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
       output_token_(metrics.histogram(
           "gen_ai_server_time_per_output_token_seconds",
           "Between two tokens of one answer",
-          kInterTokenBounds)),
+          {base::kInterTokenBounds.begin(), base::kInterTokenBounds.end()})),
       duration_(metrics.histogram(
           "gen_ai_server_request_duration_seconds",
           "Of a request in the engine's process",
@@ -112,7 +112,7 @@ void EngineMetrics::work(const std::string& model, const JsonReader& event, Sums
   };
   model_tokens_.add(phase("prefill"), since("prompt_tokens"));
   model_tokens_.add(phase("decode"), since("generated_tokens"));
-  steps_.add(labels, since("forward_steps"));
+  steps_.add(labels, since("steps"));
   step_sequences_.add(labels, since("step_sequences"));
   preemptions_.add(labels, since("preemptions"));
 }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/engine_events.h"
 #include "core/base/error.h"
 #include "core/hub/child_process.h"
 #include "core/hub/engine_metrics.h"
@@ -41,6 +43,8 @@ class EngineProcess {
     std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
     EngineMetrics* metrics = nullptr;  // outlives it
+    // A request ended; on the thread that reads the worker's events: must not block.
+    std::function<void(const base::EngineUsage&)> on_usage{};
   };
 
   // Starts the process; it is ready only after wait_ready().

@@ -62,7 +62,7 @@ TEST_F(EngineMetricsTest, SumsOfAProcessAreCountedFromWhereTheyStood) {
   EngineMetrics::Sums first;
   const auto work = [this](EngineMetrics::Sums& sums, int steps) {
     const Json event = {
-        {"prompt_tokens", 10 * steps}, {"forward_steps", steps}, {"step_sequences", 2 * steps}};
+        {"prompt_tokens", 10 * steps}, {"steps", steps}, {"step_sequences", 2 * steps}};
     engines_.work("tiny", JsonReader(event), sums);
   };
   work(first, 3);
@@ -80,7 +80,7 @@ TEST_F(EngineMetricsTest, SumsOfAProcessAreCountedFromWhereTheyStood) {
 TEST_F(EngineMetricsTest, ModelsBeyondTheBoundAreOne) {
   for (int i = 0; i < 60; ++i) {
     EngineMetrics::Sums sums;
-    const Json event = {{"forward_steps", 1}};
+    const Json event = {{"steps", 1}};
     engines_.work("model-" + std::to_string(i), JsonReader(event), sums);
   }
   EXPECT_THAT(
