@@ -49,6 +49,7 @@ struct ServerFlags {
         {"hf_endpoint", "the Hugging Face Hub or a mirror of it (HF_ENDPOINT)"},
         {"hf_cache", "the Hugging Face tools' cache, used without copying (HF_HUB_CACHE, HF_HOME)"},
         {"otlp_endpoint", "an OTLP/HTTP receiver of spans (OTEL_EXPORTER_OTLP_ENDPOINT)"},
+        {"otlp_sample_ratio", "share of requests' traces that is exported, 0 to 1 (default 1)"},
         {"mlflow_uri", "an MLflow server that is told of everything (MLFLOW_TRACKING_URI)"},
         {"mlflow_experiment", "the experiment of all runs there (default mlx-hub)"},
         {"log_level", "debug, info, warning, error"},

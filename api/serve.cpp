@@ -15,6 +15,7 @@
 
 #include "api/handlers/authorization.h"
 #include "api/handlers/metrics.h"
+#include "api/handlers/request_spans.h"
 #include "api/routes.h"
 #include "api/server/guard.h"
 #include "api/server/router.h"
@@ -104,13 +105,18 @@ Server::Options server_options(
          static_cast<std::uint16_t>(config.port),
          optional});
   }
-  options.admit = [&guard](Request& request) {
+  hub::RequestTraces& traces = hub.traces.requests();
+  options.admit = [&guard, &traces](Request& request) {
     request.answer_headers = guard.cors_headers(request);
+    begin_trace(traces, request);
     guard.check(request);
   };
   options.authorize = [&keys](Request& request, const Route& route) { keys.check(request, route); };
   if (config.telemetry) {
-    options.on_finish = [&metrics](const Access& access) { metrics.finished(access); };
+    options.on_finish = [&metrics, &traces](const Access& access) {
+      metrics.finished(access);
+      finish_trace(traces, access);
+    };
   }
   options.allow_non_loopback = config.beyond_loopback();
   options.max_handlers = config.max_handlers;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/request_spans.h"
 #include "api/openai/chat_request.h"
 #include "api/openai/completion_request.h"
 #include "api/proxy/proxy.h"
@@ -16,25 +17,83 @@ using base::Json;
 
 constexpr int kPage = 200;  // models read from the registry at once
 
+// What a client asked of which model.
+struct Call {
+  const char* operation;  // "chat", "text_completion"
+  std::string model;      // as the client named it
+  hub::ServedModel served;
+};
+
+std::shared_ptr<hub::EngineLease> acquire(hub::Hub& hub, const Request& request, const Call& call) {
+  ChildSpan span(hub.traces.requests(), request, "engine.acquire");
+  span.set("gen_ai.request.model", call.model);
+  try {
+    return std::make_shared<hub::EngineLease>(hub.pool.acquire(call.served));
+  } catch (const base::Error& error) {
+    span.fail(std::string(to_string(error.code())), error.what());
+    throw;
+  }
+}
+
+// OpenTelemetry's GenAI conventions:
+// https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
+std::shared_ptr<ChildSpan> begin_call(hub::Hub& hub, const Request& request, const Call& call) {
+  auto span = std::make_shared<ChildSpan>(
+      hub.traces.requests(), request, fmt::format("{} {}", call.operation, call.model), true);
+  span->set("gen_ai.operation.name", std::string(call.operation));
+  span->set("gen_ai.provider.name", std::string("mlx-hub"));
+  span->set("gen_ai.request.model", call.model);
+  span->set("mlx_hub.base_model", call.served.base_name);
+  if (call.served.adapter) {
+    span->set("mlx_hub.adapter", call.served.adapter->version_id);
+  }
+  return span;
+}
+
+// The lease and the span live as long as the answer.
 Response forward_with(
+    hub::Hub& hub,
     const std::shared_ptr<hub::EngineLease>& lease,
     const Request& request,
-    const std::string& model,
-    const hub::ServedModel& served) {
+    const Call& call) {
+  const std::shared_ptr<ChildSpan> span = begin_call(hub, request, call);
   Upstream upstream;
   upstream.socket_path = lease->socket().string();
   upstream.headers["x-hub-request-id"] = request.request_id;
-  upstream.headers["x-hub-model"] = model;
-  if (served.adapter) {
-    upstream.headers["x-hub-adapter"] = served.adapter->version_id;
+  upstream.headers["x-hub-model"] = call.model;
+  if (call.served.adapter) {
+    upstream.headers["x-hub-adapter"] = call.served.adapter->version_id;
   }
-  return forward(request, upstream);
+  if (std::string traceparent = span->traceparent(); !traceparent.empty()) {
+    upstream.headers["traceparent"] = std::move(traceparent);
+  }
+  upstream.on_loss = [span] { span->fail(kEngineLost, "the engine ended in the middle"); };
+  Response response;
+  try {
+    response = forward(request, upstream);
+  } catch (const base::Error& error) {
+    if (error.code() != base::ErrorCode::kCancelled) {  // the client's going away is no failure
+      span->fail(error.reason(), error.what());
+    }
+    throw;
+  }
+  if (response.status >= 400) {
+    span->fail(fmt::format("{}", response.status), "the engine refused it");
+  }
+  if (response.stream) {
+    response.stream = [lease, span, produce = std::move(response.stream)](BodyWriter& writer) {
+      produce(writer);
+      span->end();
+    };
+  }
+  return response;
 }
 
 // Sends a request that was found valid to the engine of its model. The lease lives as long as the
 // answer, so that the engine is not unloaded under a stream. An engine that ends before it says
 // anything has cost nothing yet: the request goes to a new one, once.
-Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string& model) {
+Response pass_to_engine(
+    hub::Hub& hub, const Request& request, const char* operation, const std::string& model) {
   if (model.empty()) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
@@ -42,38 +101,31 @@ Response pass_to_engine(hub::Hub& hub, const Request& request, const std::string
         "model");
   }
   request.model = model;
-  const hub::ServedModel served = hub.served_model(hub.resolver.resolve(model));
-  const auto acquire = [&] { return std::make_shared<hub::EngineLease>(hub.pool.acquire(served)); };
-  auto lease = acquire();
-  Response response;
+  const Call call{operation, model, hub.served_model(hub.resolver.resolve(model))};
+  auto lease = acquire(hub, request, call);
   try {
-    response = forward_with(lease, request, model, served);
+    return forward_with(hub, lease, request, call);
   } catch (const base::Error& error) {
     if (error.reason() != kEngineLost && error.reason() != kEngineUnavailable) {
       throw;
     }
     hub.pool.lost(*lease);
-    lease = acquire();
-    response = forward_with(lease, request, model, served);
   }
-  if (response.stream) {
-    response.stream = [lease, produce = std::move(response.stream)](BodyWriter& writer) {
-      produce(writer);
-    };
-  }
-  return response;
+  lease = acquire(hub, request, call);
+  return forward_with(hub, lease, request, call);
 }
 
 // Checked here, before an engine is loaded for a request that can never work; the engine parses the
 // same bytes again.
 Response chat(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(hub, request, ChatRequest::from_json(body).options.model);
+  return pass_to_engine(hub, request, "chat", ChatRequest::from_json(body).options.model);
 }
 
 Response completion(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(hub, request, CompletionRequest::from_json(body).options.model);
+  return pass_to_engine(
+      hub, request, "text_completion", CompletionRequest::from_json(body).options.model);
 }
 
 Json model_json(const registry::Model& model) {

@@ -13,6 +13,7 @@
 #include "api/handlers/metric_files.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
+#include "api/handlers/request_spans.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -38,7 +39,11 @@ Response create_job(hub::Hub& hub, const Request& request, const Commit& commit)
     }
   }
   JobRequest job = read_job_request(hub, body);
-  return commit([&] { return json_answer(202, job_json(hub, enqueue(hub, job))); });
+  return commit([&] {
+    const jobs::Job made = enqueue(hub, job);
+    link_job(hub, made.id, request);
+    return json_answer(202, job_json(hub, made));
+  });
 }
 
 Response list_jobs(hub::Hub& hub, const Request& request) {
@@ -222,7 +227,7 @@ Response delete_job(hub::Hub& hub, const Request& request) {
 Response create_evaluation(hub::Hub& hub, const Request& request, const Commit& commit) {
   JobRequest job = read_evaluation_request(hub, request_json(request));
   return commit([&] {
-    static_cast<void>(enqueue(hub, job));
+    link_job(hub, enqueue(hub, job).id, request);
     return json_answer(202, evaluation_json(hub, job.evaluation.value()));
   });
 }

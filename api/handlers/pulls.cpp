@@ -6,6 +6,7 @@
 #include "api/handlers/idempotency.h"
 #include "api/handlers/record_json.h"
 #include "api/handlers/request_json.h"
+#include "api/handlers/request_spans.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/hf/settings.h"
@@ -113,7 +114,11 @@ Response push_model(hub::Hub& hub, const Request& request, const Commit& commit)
         "hub_token_required");
   }
   const jobs::NewJob job = hub::make_push_job(version, push);
-  return commit([&] { return json_answer(202, job_json(hub, hub.queue.enqueue(job))); });
+  return commit([&] {
+    const jobs::Job made = hub.queue.enqueue(job);
+    link_job(hub, made.id, request);
+    return json_answer(202, job_json(hub, made));
+  });
 }
 
 }  // namespace

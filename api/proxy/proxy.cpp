@@ -162,11 +162,15 @@ struct Exchange {
   std::shared_ptr<std::atomic<bool>> cancelled;
   std::shared_ptr<CancelHook> on_cancel;
   std::string request_id;
+  std::function<void()> on_loss;
 };
 
 void note_loss(const Exchange& exchange) {
   obs::log::warning(
       "upstream_failed", {{"request_id", exchange.request_id}, {"reason", "engine_lost"}});
+  if (exchange.on_loss) {
+    exchange.on_loss();
+  }
 }
 
 void stream_events(const Exchange& exchange, BodyWriter& out) {
@@ -215,7 +219,8 @@ Response forward(const Request& request, const Upstream& upstream) {
       std::make_shared<UpstreamConnection>(),
       request.cancelled,
       request.on_cancel,
-      request.request_id};
+      request.request_id,
+      upstream.on_loss};
   UpstreamConnection& connection = *exchange.connection;
   *request.on_cancel = [connection = exchange.connection] { connection->cancel(); };
 

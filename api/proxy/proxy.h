@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "api/server/http.h"
 
@@ -11,6 +12,7 @@ struct Upstream {
   std::filesystem::path socket_path;  // a worker's Unix socket
   Headers headers;     // the proxy's own (X-Hub-…): replace what came under these names
   std::string target;  // path and query there; "": as they came
+  std::function<void()> on_loss{};  // called when it ends in the middle of a streamed answer
 };
 
 // Reasons of forward()'s kUnavailable.

@@ -50,6 +50,7 @@ void log_access(const Request& request, int status, double seconds, std::uint64_
       level,
       "http_request",
       {{"request_id", request.request_id},
+       {"trace_id", log::if_any(request.trace_id)},
        {"method", request.method},
        {"path", std::string_view(request.path).substr(0, kLongestPath)},
        {"route", request.route},

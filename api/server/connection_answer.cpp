@@ -301,7 +301,7 @@ void Connection::record(int status) {
   }
   if (context_.options.on_finish) {
     context_.options.on_finish(
-        Access{request_->method, request_->route, status, seconds, sent_bytes_});
+        Access{request_->method, request_->route, status, seconds, sent_bytes_, request_.get()});
   }
 }
 

@@ -111,7 +111,8 @@ Headers Guard::cors_headers(const Request& request) const {
   return {
       {"Access-Control-Allow-Origin", origin},
       {"Access-Control-Expose-Headers",
-       "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, X-Request-Id"},
+       "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, traceparent, "
+       "X-Request-Id"},
       {"Vary", "Origin"}};
 }
 

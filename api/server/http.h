@@ -54,11 +54,16 @@ struct Request {
   std::string body_file;
   std::string file_name;  // an upload's own name without folders, or ""; never used as a path
   std::string request_id;
-  std::string key_id;         // the API key that came and was found good; "" where none did
-  std::string key_name;       // its name
-  std::string client;         // the peer's IP address; "" over a Unix socket
-  mutable std::string model;  // the one that its body asks for: set by the handler, for the log
-  Headers answer_headers;     // what admission adds to the answer, whatever it is (CORS)
+  // Its place in a trace (W3C Trace Context), for log lines and spans; "" where it has none.
+  std::string trace_id;
+  std::string span_id;         // its own span's, where spans are exported
+  std::string parent_span_id;  // the caller's span
+  bool sampled = false;        // its spans are exported
+  std::string key_id;          // the API key that came and was found good; "" where none did
+  std::string key_name;        // its name
+  std::string client;          // the peer's IP address; "" over a Unix socket
+  mutable std::string model;   // the one that its body asks for: set by the handler, for the log
+  Headers answer_headers;      // what admission adds to the answer, whatever it is (CORS)
   // Becomes true when the client is gone; long handlers look at it.
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   // Becomes true when the server stops: streams without an end of their own look at it at least

@@ -21,7 +21,8 @@ struct Access {
   std::string route;  // the pattern, "" when none matched: keeps metric labels bounded
   int status = 0;     // 499: the client went away before the answer
   double seconds = 0;
-  std::uint64_t body_bytes = 0;  // sent
+  std::uint64_t body_bytes = 0;      // sent
+  const Request* request = nullptr;  // until the call returns
 };
 
 // An HTTP/1.1 server: one I/O thread for all connections, a bounded pool of threads for handlers.

@@ -225,6 +225,7 @@ std::vector<Setting> engine_settings() {
        url_of(
            &Config::otlp_endpoint,
            "the URL of an OTLP/HTTP receiver, such as http://localhost:4318")},
+      {"otlp_sample_ratio", false, real_of(&Config::otlp_sample_ratio, 0, 1)},
       {"mlflow_uri",
        false,
        url_of(&Config::mlflow_uri, "the URL of an MLflow server, such as http://localhost:5000")},

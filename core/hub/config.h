@@ -54,8 +54,10 @@ struct Config {
   double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
   double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
   std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's
-  bool telemetry = true;        // telemetry: "off": no metrics and no spans
-  std::string otlp_endpoint;    // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
+  bool telemetry = true;                     // telemetry: "off": no metrics and no spans
+  std::string otlp_endpoint;  // otlp_endpoint: spans go there; "": OTEL_EXPORTER_OTLP_ENDPOINT
+  // otlp_sample_ratio: of the requests' traces; below 0: OTEL_TRACES_SAMPLER_ARG, else all
+  double otlp_sample_ratio = -1.0;
   std::string mlflow_uri;       // mlflow_uri: an MLflow 3 server; "": MLFLOW_TRACKING_URI
   std::string mlflow_username;  // mlflow_username: "": MLFLOW_TRACKING_USERNAME
   std::string mlflow_password;  // mlflow_password: "": MLFLOW_TRACKING_PASSWORD

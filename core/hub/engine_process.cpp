@@ -172,6 +172,9 @@ void EngineProcess::on_event(const base::Json& event) {
     if (options_.metrics != nullptr) {
       options_.metrics->usage(options_.model, base::engine_usage(event));
     }
+    if (options_.on_usage) {
+      options_.on_usage(base::engine_usage(event));
+    }
     return;
   }
   if (type == "log") {

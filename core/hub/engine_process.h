@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,8 @@ class EngineProcess {
     std::filesystem::path record_folder{};               // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
     EngineMetrics* metrics = nullptr;  // outlives it
+    // A request ended; on the thread that reads the worker's events: must not block.
+    std::function<void(const base::EngineUsage&)> on_usage{};
   };
 
   // Starts the process; it is ready only after wait_ready().

@@ -91,7 +91,7 @@ HostJobKinds host_kinds(
 }
 
 ModelPool::Options pool_options(
-    const Config& config, Integrity& integrity, EngineMetrics& metrics) {
+    const Config& config, Integrity& integrity, EngineMetrics& metrics, const TraceFeed& traces) {
   return {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
@@ -105,7 +105,9 @@ ModelPool::Options pool_options(
       .idle_unload_seconds = config.idle_unload_seconds,
       .stall_seconds = config.engine_stall_seconds,
       .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); },
-      .metrics = config.telemetry ? &metrics : nullptr};
+      .metrics = config.telemetry ? &metrics : nullptr,
+      // Engines start after the feed is made and end before it does.
+      .on_usage = [&traces](const base::EngineUsage& usage) { traces.requests().on_usage(usage); }};
 }
 
 JobRunner::Options runner_options(
@@ -123,6 +125,13 @@ JobRunner::Options runner_options(
       .retry_seconds = config.job_retry_seconds,
       .stall_seconds = config.job_stall_seconds,
       .yield_seconds = config.job_patience_seconds};
+}
+
+std::optional<MlflowOptions> told_to(TraceFeed& traces, std::optional<MlflowOptions> options) {
+  if (options) {
+    options->on_told = [&traces](const MlflowTold& told) { traces.mlflow_told(told); };
+  }
+  return options;
 }
 
 std::unique_ptr<Thermometer> make_thermometer(const Config& config) {
@@ -156,7 +165,7 @@ Hub::Hub(Config given)
       machine(config.data_dir, machine::make_gpu_reader()),
       ledger(memory_budget(config), available_memory_bytes),
       peaks(database, clock),
-      pool(pool_options(config, integrity, engine_metrics), ledger),
+      pool(pool_options(config, integrity, engine_metrics, traces), ledger),
       runner(
           runner_options(config, rank_hosts, jobs_folder()),
           {.database = database,
@@ -183,7 +192,7 @@ Hub::Hub(Config given)
           make_thermometer(config),
           CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
           {.folder = config.data_dir / kLogFolder, .most_bytes = config.log_file_bytes}),
-      traces(events, exporter_options(config)),
+      traces(events, exporter_options(config), sample_ratio(config)),
       mlflow(
           database,
           events,
@@ -193,7 +202,7 @@ Hub::Hub(Config given)
            .datasets = datasets,
            .queue = queue,
            .artifacts = artifacts},
-          mlflow_options(config)) {
+          told_to(traces, mlflow_options(config))) {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
   for (const std::string& version_id : pins.all()) {

@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/obs/trace_context.h"
 
 namespace hub::hub {
 namespace {
@@ -19,6 +20,7 @@ using base::JsonReader;
 
 constexpr std::size_t kTraceDigits = 32;
 constexpr std::size_t kSpanDigits = 16;
+constexpr std::int64_t kNsOfMs = 1'000'000;
 
 // An event's figures that are of use on a span, under our prefix.
 constexpr std::array kFigures{
@@ -80,8 +82,8 @@ obs::Span JobTrace::finished(
   span.span_id = open.span_id;
   span.parent_span_id = parent;
   span.name = std::move(name);
-  span.start_ms = open.start_ms;
-  span.end_ms = end_ms;
+  span.start_ns = open.start_ms * kNsOfMs;
+  span.end_ns = end_ms * kNsOfMs;
   span.attributes = attributes_;
   return span;
 }
@@ -129,6 +131,14 @@ std::vector<obs::Span> JobTrace::add(const jobs::Event& event) {
     add_metric(event, spans);
     return spans;
   }
+  if (event.type == "job.traced") {
+    const Json data = base::parse_json(event.data_json, "event");
+    if (auto request =
+            obs::parse_traceparent(JsonReader(data).optional_string("traceparent").value_or(""))) {
+      links_.push_back({request->trace_id, request->span_id});
+    }
+    return spans;
+  }
   if (event.type == "job.checkpoint" && attempt_.start_ms != 0) {
     const Json data = base::parse_json(event.data_json, "event");
     const double seconds = JsonReader(data).optional_number("seconds", 0, 1e9).value_or(0.0);
@@ -171,6 +181,7 @@ std::vector<obs::Span> JobTrace::add(const jobs::Event& event) {
   } else {
     obs::Span root = finished(job_, "", "job", event.time_ms);
     root.attributes.emplace_back("mlx_hub.job.state", reader.optional_string("state").value_or(""));
+    root.links = links_;
     root.failed = event.type == "job.failed";
     root.failure = failure;
     spans.push_back(std::move(root));

@@ -12,8 +12,9 @@ namespace hub::hub {
 
 // The spans of one job, made from its events: "job" as the root, "job.wait" and "job.attempt"
 // below it, and below an attempt a "job.report" for each report window, "job.evaluation" and
-// "job.checkpoint". The trace's id is the job's, and a span's follows from job and event, so that
-// the same events give the same spans again. Not thread-safe.
+// "job.checkpoint". The root links to the request that submitted it ("job.traced"). The trace's id
+// is the job's, and a span's follows from job and event, so that the same events give the same
+// spans again. Not thread-safe.
 class JobTrace {
  public:
   explicit JobTrace(std::string job_id);
@@ -22,6 +23,9 @@ class JobTrace {
   std::vector<obs::Span> add(const jobs::Event& event);
   // The root has ended: a job that is resumed later begins a trace anew.
   [[nodiscard]] bool ended() const { return ended_; }
+
+  // The root's; "" before the first event.
+  [[nodiscard]] const std::string& root_span_id() const { return job_.span_id; }
 
   // 32 hexadecimal digits.
   static std::string trace_id(std::string_view job_id);
@@ -42,8 +46,9 @@ class JobTrace {
   std::string job_id_;
   std::string trace_id_;
   Open job_, wait_, attempt_;
-  std::int64_t window_ms_ = 0;  // since then nothing was reported
-  obs::Attributes attributes_;  // of the job, told with its root and attempts
+  std::int64_t window_ms_ = 0;        // since then nothing was reported
+  std::vector<obs::SpanLink> links_;  // to the request that submitted it
+  obs::Attributes attributes_;        // of the job, told with its root and attempts
   bool ended_ = false;
 };
 

@@ -179,7 +179,7 @@ std::optional<std::int64_t> MlflowSync::turn(Session& session) {
   }
   try {
     connect(session);
-    session.send(entry->object);
+    send(session, entry->object);
     outbox_.sent(*entry);
     const std::lock_guard lock(mutex_);
     status_.last_sent_ms = clock_.now_ms();
@@ -202,6 +202,24 @@ std::optional<std::int64_t> MlflowSync::turn(Session& session) {
     refused(*entry, error.what());
   }
   return std::nullopt;
+}
+
+void MlflowSync::send(Session& session, const std::string& object) {
+  MlflowTold told{.object = object, .start_ns = base::unix_ns()};
+  const auto tell = [&](const char* error) {
+    told.end_ns = base::unix_ns();
+    told.error = error;
+    if (options_->on_told) {
+      options_->on_told(told);
+    }
+  };
+  try {
+    session.send(object);
+  } catch (const std::exception& error) {
+    tell(error.what());
+    throw;
+  }
+  tell("");
 }
 
 void MlflowSync::refused(const jobs::MlflowOutbox::Entry& entry, const std::string& error) {

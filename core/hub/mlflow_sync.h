@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,11 +32,20 @@ struct MlflowSources {
   const artifacts::ArtifactStore& artifacts;
 };
 
+// One object was told, or it was tried.
+struct MlflowTold {
+  std::string object;         // "job:<id>", "model:<id>"
+  std::int64_t start_ns = 0;  // Unix time
+  std::int64_t end_ns = 0;
+  std::string error{};  // "" when it went well
+};
+
 struct MlflowOptions {
   mlflow::Settings server;
   std::string experiment = "mlx-hub";
   // Larger files of a version stay here; MLflow gets their names, sizes and SHA-256.
   std::uint64_t artifact_limit_bytes = 256ULL << 20U;
+  std::function<void(const MlflowTold&)> on_told{};  // for traces; must not block
 };
 
 // Tells an MLflow 3 server of models, versions, aliases and jobs, on a thread of its own: nobody
@@ -89,6 +99,7 @@ class MlflowSync {
   void connect(Session& session);
   void wait(std::uint64_t seen, std::int64_t longest_ms);
   void unreachable(const std::string& error);
+  void send(Session& session, const std::string& object);
   void refused(const jobs::MlflowOutbox::Entry& entry, const std::string& error);
 
   jobs::EventLog& events_;

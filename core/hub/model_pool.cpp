@@ -185,6 +185,7 @@ EngineProcess::Options ModelPool::engine_options(
   engine.record_folder = options_.record_folder;
   engine.memory = std::move(memory);
   engine.metrics = options_.metrics;
+  engine.on_usage = options_.on_usage;
   engine.command = {
       options_.worker_executable.string(),
       "engine",

@@ -78,7 +78,8 @@ class ModelPool {
     double yield_timeout_seconds = 90;  // how long a load waits for a job to give its memory
     // Throws when a version's files are not what was recorded; asked before they are loaded.
     std::function<void(const std::string& version_id)> check_files{};
-    EngineMetrics* metrics = nullptr;  // outlives the pool
+    EngineMetrics* metrics = nullptr;                          // outlives the pool
+    std::function<void(const base::EngineUsage&)> on_usage{};  // EngineProcess::Options
   };
 
   ModelPool(Options options, MemoryLedger& ledger);

@@ -13,7 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kInternalKind = 1;
 constexpr int kErrorStatus = 2;
 
 Json value_json(const AttributeValue& value) {
@@ -22,6 +21,13 @@ Json value_json(const AttributeValue& value) {
     Json operator()(std::int64_t number) const { return {{"intValue", fmt::format("{}", number)}}; }
     Json operator()(double number) const { return {{"doubleValue", number}}; }
     Json operator()(const std::string& text) const { return {{"stringValue", text}}; }
+    Json operator()(const std::vector<std::string>& texts) const {
+      Json values = Json::array();
+      for (const std::string& text : texts) {
+        values.push_back((*this)(text));
+      }
+      return {{"arrayValue", {{"values", std::move(values)}}}};
+    }
   };
   return std::visit(Visitor{}, value);
 }
@@ -34,20 +40,23 @@ Json attributes_json(const Attributes& attributes) {
   return list;
 }
 
-std::string nanoseconds(std::int64_t milliseconds) {
-  return fmt::format("{}000000", milliseconds);
-}
-
 Json span_json(const Span& span) {
   Json json = {{"traceId", span.trace_id}, {"spanId", span.span_id}};
   if (!span.parent_span_id.empty()) {
     json["parentSpanId"] = span.parent_span_id;
   }
   json["name"] = span.name;
-  json["kind"] = kInternalKind;
-  json["startTimeUnixNano"] = nanoseconds(span.start_ms);
-  json["endTimeUnixNano"] = nanoseconds(std::max(span.start_ms, span.end_ms));
+  json["kind"] = static_cast<int>(span.kind);
+  json["startTimeUnixNano"] = fmt::format("{}", span.start_ns);
+  json["endTimeUnixNano"] = fmt::format("{}", std::max(span.start_ns, span.end_ns));
   json["attributes"] = attributes_json(span.attributes);
+  if (!span.links.empty()) {
+    Json links = Json::array();
+    for (const SpanLink& link : span.links) {
+      links.push_back({{"traceId", link.trace_id}, {"spanId", link.span_id}});
+    }
+    json["links"] = std::move(links);
+  }
   if (span.failed) {
     json["status"] = {{"code", kErrorStatus}, {"message", span.failure}};
   }

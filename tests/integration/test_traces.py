@@ -2,87 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from chaos import of_kind, workers_of
 from hub_client import HubClient, HubProcess
-from support.transfers import Json, wait_for
+from support.otlp_sink import Receiver, check_nested, running_receiver
+from support.transfers import wait_for
 from tiny_models import make_tiny_model, write_rows
-
-HEXADECIMAL = set("0123456789abcdef")
-
-
-def checked(body: Json) -> list[Json]:
-    """The spans of an ExportTraceServiceRequest; fails where its form is not the protocol's."""
-    spans: list[Json] = []
-    (resource,) = body["resourceSpans"]
-    names = {entry["key"]: entry["value"] for entry in resource["resource"]["attributes"]}
-    assert names["service.name"] == {"stringValue": "mlx-hub"}
-    for scope in resource["scopeSpans"]:
-        assert scope["scope"]["name"] == "mlx-hub"
-        for span in scope["spans"]:
-            assert len(span["traceId"]) == 32
-            assert len(span["spanId"]) == 16
-            assert set(span["traceId"] + span["spanId"]) <= HEXADECIMAL
-            assert int(span["endTimeUnixNano"]) >= int(span["startTimeUnixNano"]) > 10**18
-            assert isinstance(span["startTimeUnixNano"], str)
-            for entry in span["attributes"]:
-                (kind,) = entry["value"]
-                assert kind in ("stringValue", "intValue", "doubleValue", "boolValue")
-                assert kind != "intValue" or isinstance(entry["value"][kind], str)
-            spans.append(span)
-    return spans
-
-
-class Receiver:
-    def __init__(self) -> None:
-        self.spans: list[Json] = []
-        self.problems: list[str] = []
-        self.status = 200
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if receiver.status == 200:
-                    try:
-                        assert self.path == "/v1/traces"
-                        assert self.headers["Content-Type"] == "application/json"
-                        receiver.spans += checked(json.loads(body))
-                    except (AssertionError, KeyError, ValueError) as problem:
-                        receiver.problems.append(repr(problem))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                """Silence."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def named(self, name: str) -> list[Json]:
-        return [span for span in self.spans if span["name"] == name]
-
-
-@contextmanager
-def running_receiver() -> Generator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
 
 
 @pytest.fixture
@@ -97,6 +28,7 @@ def prepared(
     hub = start(
         arguments=("--allow-path", str(folder)),
         MLX_HUB_OTLP_ENDPOINT=endpoint,
+        MLX_HUB_OTLP_SAMPLE_RATIO="0",  # of requests, which have tests of their own
         MLX_HUB_JOB_RETRY_SECONDS="0.1",
     )
     process, client = cast(tuple[HubProcess, HubClient], hub)
@@ -136,11 +68,7 @@ def test_a_job_is_one_trace(start: Callable[..., Any], tmp_path: Path, receiver:
     assert steps == [5, 10, 15, 20]
     assert len(receiver.named("job.evaluation")) == 3  # before the first step, at 10 and at 20
     assert len(receiver.named("job.checkpoint")) >= 1
-    ids = [span["spanId"] for span in receiver.spans]
-    assert len(set(ids)) == len(ids)
-    for span in receiver.spans:
-        assert int(root["startTimeUnixNano"]) <= int(span["startTimeUnixNano"])
-        assert int(span["endTimeUnixNano"]) <= int(root["endTimeUnixNano"])
+    check_nested([span for span in receiver.spans if span["traceId"] == root["traceId"]])
     traces = client.call("GET", "/system")["traces"]
     assert traces["exported_spans"] == len(receiver.spans)
     assert traces["dropped_spans"] == traces["failed_spans"] == 0

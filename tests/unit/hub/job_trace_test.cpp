@@ -52,15 +52,25 @@ class JobTraceTest : public testing::Test {
   std::vector<Span> spans_;
 };
 
+TEST_F(JobTraceTest, TheRootLinksToTheRequestThatSubmittedTheJob) {
+  add("queued", 100);
+  add("traced", 100, {{"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}});
+  add("cancelled", 200);
+  ASSERT_EQ(last("job").links.size(), 1U);
+  EXPECT_EQ(last("job").links[0].trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(last("job").links[0].span_id, "00f067aa0ba902b7");
+  EXPECT_TRUE(last("job.wait").links.empty());
+}
+
 TEST_F(JobTraceTest, AJobIsATraceOfWaitingAttemptsAndReports) {
   EXPECT_THAT(add("queued", 100, {{"kind", "finetune"}, {"model", "m"}}), ElementsAre());
   EXPECT_THAT(add("waiting", 120, {{"reason", "waiting_for_memory"}}), ElementsAre());
   EXPECT_THAT(add("started", 150), ElementsAre("job.wait"));
-  EXPECT_EQ(last("job.wait").start_ms, 100);
+  EXPECT_EQ(last("job.wait").start_ns, 100'000'000);
   EXPECT_THAT(add("memory", 160), ElementsAre());
   EXPECT_THAT(add("metric", 200, {{"step", 5}, {"train_loss", 1.5}}), ElementsAre("job.report"));
-  EXPECT_EQ(last("job.report").start_ms, 150);
-  EXPECT_EQ(last("job.report").end_ms, 200);
+  EXPECT_EQ(last("job.report").start_ns, 150'000'000);
+  EXPECT_EQ(last("job.report").end_ns, 200'000'000);
   EXPECT_THAT(
       last("job.report").attributes,
       testing::IsSupersetOf(
@@ -70,19 +80,19 @@ TEST_F(JobTraceTest, AJobIsATraceOfWaitingAttemptsAndReports) {
               {"mlx_hub.job.step", std::int64_t{5}},
               {"mlx_hub.job.train_loss", 1.5}}));
   EXPECT_THAT(add("metric", 230, {{"step", 5}, {"eval_loss", 2.0}}), ElementsAre("job.evaluation"));
-  EXPECT_EQ(last("job.evaluation").start_ms, 200);
+  EXPECT_EQ(last("job.evaluation").start_ns, 200'000'000);
   EXPECT_THAT(
       add("checkpoint", 240, {{"step", 5}, {"seconds", 0.004}}), ElementsAre("job.checkpoint"));
-  EXPECT_EQ(last("job.checkpoint").start_ms, 236);
+  EXPECT_EQ(last("job.checkpoint").start_ns, 236'000'000);
   EXPECT_THAT(add("metric", 300, {{"step", 10}, {"train_loss", 1.2}}), ElementsAre("job.report"));
-  EXPECT_EQ(last("job.report").start_ms, 230) << "the checkpoint lies within the window";
+  EXPECT_EQ(last("job.report").start_ns, 230'000'000) << "the checkpoint lies within the window";
   EXPECT_THAT(add("completed", 310, {{"state", "COMPLETED"}}), ElementsAre("job.attempt", "job"));
   EXPECT_TRUE(trace_.ended());
 
   const Span& root = last("job");
   EXPECT_EQ(root.parent_span_id, "");
-  EXPECT_EQ(root.start_ms, 100);
-  EXPECT_EQ(root.end_ms, 310);
+  EXPECT_EQ(root.start_ns, 100'000'000);
+  EXPECT_EQ(root.end_ns, 310'000'000);
   EXPECT_FALSE(root.failed);
   EXPECT_EQ(last("job.wait").parent_span_id, root.span_id);
   EXPECT_EQ(last("job.attempt").parent_span_id, root.span_id);
@@ -105,7 +115,7 @@ TEST_F(JobTraceTest, ACrashFailsTheAttemptAndNotTheJob) {
   EXPECT_TRUE(last("job.attempt").failed);
   EXPECT_EQ(last("job.attempt").failure, "signal 9");
   EXPECT_THAT(add("started", 260), ElementsAre("job.wait"));
-  EXPECT_EQ(last("job.wait").start_ms, 200);
+  EXPECT_EQ(last("job.wait").start_ns, 200'000'000);
   EXPECT_THAT(add("failed", 300, {{"reason", "no"}}), ElementsAre("job.attempt", "job"));
   EXPECT_TRUE(last("job").failed);
   EXPECT_EQ(last("job").failure, "no");

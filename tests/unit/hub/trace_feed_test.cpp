@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "tests/support/fake_server.h"
+#include "tests/support/span_sink.h"
 #include "tests/support/storage.h"
 
 namespace hub::hub {
@@ -59,6 +60,55 @@ TEST_F(TraceFeedTest, TakesUpAJobThatWasUnderWay) {
   EXPECT_THAT(all, HasSubstr(R"("name":"job","kind":1,"startTimeUnixNano":"1000000000")"));
   EXPECT_THAT(all, HasSubstr(R"("name":"job.report","kind":1,"startTimeUnixNano":"1200000000")"));
   EXPECT_THAT(all, Not(HasSubstr(R"("doubleValue":2.5)"))) << "that was an earlier server's";
+}
+
+TEST_F(TraceFeedTest, WhatMlflowWasToldLiesBelowTheJob) {
+  append(1000, "queued", {{"kind", "finetune"}});
+  test::SpanSink sink;
+  TraceFeed feed(log, sink.options());
+  feed.start();
+  append(1100, "started", base::Json::object());
+  append(1200, "completed", {{"state", "COMPLETED"}});
+  feed.mlflow_told({.object = "job:one", .start_ns = 1'300'000'000, .end_ns = 1'400'000'000});
+  log.close();
+  feed.stop();
+  const auto spans = sink.spans();
+  const base::Json& told = spans.at("mlflow.sync");
+  EXPECT_EQ(told["traceId"], spans.at("job")["traceId"]);
+  EXPECT_EQ(told["parentSpanId"], spans.at("job")["spanId"]);
+  EXPECT_EQ(told["startTimeUnixNano"], "1300000000");
+  EXPECT_EQ(told["endTimeUnixNano"], "1400000000");
+  EXPECT_FALSE(told.contains("status"));
+}
+
+TEST_F(TraceFeedTest, WhatMlflowWasToldOfAModelIsATraceOfItsOwn) {
+  test::SpanSink sink;
+  TraceFeed feed(log, sink.options());
+  feed.start();
+  feed.mlflow_told({.object = "model:m", .start_ns = 1, .end_ns = 2, .error = "no such name"});
+  log.close();
+  feed.stop();
+  const auto spans = sink.spans();
+  const base::Json& told = spans.at("mlflow.sync");
+  EXPECT_FALSE(told.contains("parentSpanId"));
+  EXPECT_EQ(told["status"]["message"], "no such name");
+  EXPECT_EQ(test::SpanSink::attribute(told, "mlx_hub.model.id"), R"({"stringValue":"m"})");
+}
+
+TEST(SampleRatio, ComesFromTheConfigurationOrOpenTelemetrysVariable) {
+  ::unsetenv("OTEL_TRACES_SAMPLER_ARG");
+  Config config;
+  EXPECT_EQ(sample_ratio(config), 1.0);
+  ::setenv("OTEL_TRACES_SAMPLER_ARG", "0.25", 1);
+  EXPECT_EQ(sample_ratio(config), 0.25);
+  config.otlp_sample_ratio = 0.0;
+  EXPECT_EQ(sample_ratio(config), 0.0);
+  config.otlp_sample_ratio = -1.0;
+  for (const char* bad : {"many", "1.5", "-0.1", "nan", "0.5x"}) {
+    ::setenv("OTEL_TRACES_SAMPLER_ARG", bad, 1);
+    EXPECT_THROW(sample_ratio(config), base::Error) << bad;
+  }
+  ::unsetenv("OTEL_TRACES_SAMPLER_ARG");
 }
 
 TEST_F(TraceFeedTest, WithoutAnEndpointThereIsNothing) {

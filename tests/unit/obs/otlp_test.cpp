@@ -14,13 +14,15 @@ Span example() {
   span.span_id = "b7ad6b7169203331";
   span.parent_span_id = "00f067aa0ba902b7";
   span.name = "job.report";
-  span.start_ms = 1'700'000'000'123;
-  span.end_ms = 1'700'000'000'456;
+  span.start_ns = 1'700'000'000'123'000'456;
+  span.end_ns = 1'700'000'000'456'000'000;
   span.attributes = {
       {"step", std::int64_t{9'007'199'254'740'993}},
       {"loss", 1.5},
       {"ok", true},
-      {"name", std::string("a\"b")}};
+      {"name", std::string("a\"b")},
+      {"list", std::vector<std::string>{"x", "y"}}};
+  span.links = {{"4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"}};
   return span;
 }
 
@@ -39,13 +41,18 @@ TEST(Otlp, ASpanHasTheFormOfTheProtocol) {
   EXPECT_EQ(span.at("parentSpanId"), "00f067aa0ba902b7");
   EXPECT_EQ(span.at("name"), "job.report");
   EXPECT_EQ(span.at("kind"), 1);
-  EXPECT_EQ(span.at("startTimeUnixNano"), "1700000000123000000");
+  EXPECT_EQ(span.at("startTimeUnixNano"), "1700000000123000456");
   EXPECT_EQ(span.at("endTimeUnixNano"), "1700000000456000000");
   EXPECT_EQ(
       span.at("attributes").dump(),
       R"([{"key":"step","value":{"intValue":"9007199254740993"}},)"
       R"({"key":"loss","value":{"doubleValue":1.5}},{"key":"ok","value":{"boolValue":true}},)"
-      R"({"key":"name","value":{"stringValue":"a\"b"}}])");
+      R"({"key":"name","value":{"stringValue":"a\"b"}},)"
+      R"({"key":"list","value":{"arrayValue":{"values":[{"stringValue":"x"},)"
+      R"({"stringValue":"y"}]}}}])");
+  EXPECT_EQ(
+      span.at("links").dump(),
+      R"([{"spanId":"00f067aa0ba902b7","traceId":"4bf92f3577b34da6a3ce929d0e0e4736"}])");
   EXPECT_FALSE(span.contains("status"));
 }
 
@@ -54,7 +61,7 @@ TEST(Otlp, ARootHasNoParentAndAFailureAStatus) {
   span.parent_span_id.clear();
   span.failed = true;
   span.failure = "signal 9";
-  span.end_ms = span.start_ms - 5;  // a clock that was set back
+  span.end_ns = span.start_ns - 5;  // a clock that was set back
   const std::vector<Span> spans{span};
   const auto json = nlohmann::json::parse(otlp_traces(spans, {}));
   const auto& sent = json.at("resourceSpans").at(0).at("scopeSpans").at(0).at("spans").at(0);
