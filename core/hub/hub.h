@@ -14,6 +14,7 @@
 #include "core/hub/housekeeper.h"
 #include "core/hub/import_progress.h"
 #include "core/hub/integrity.h"
+#include "core/hub/job_environment.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/mlflow_sync.h"
@@ -47,7 +48,8 @@ class Hub {
  public:
   // Takes the data folder, migrates the database. Throws Error when the folder is taken or
   // unusable.
-  explicit Hub(Config config);
+  // `build` is that of the program, for the environment of jobs.
+  explicit Hub(Config config, const base::BuildInfo& build = {});
   ~Hub();  // stop()
 
   // Registers the default model where it is missing, takes up the job queue.
@@ -93,6 +95,7 @@ class Hub {
   Garbage garbage;
   const RankHosts rank_hosts;  // of data-parallel jobs
   MemoryLedger ledger;
+  const ServerEnvironment environment;  // of jobs
   WorkerDevice device;
   jobs::PeakMemory peaks;
   ModelPool pool;

@@ -159,6 +159,8 @@ void JobRun::on_leaders_event(const std::string& type, const Json& data) {
         {{"step", reader.optional_int("step", 0, kMost).value_or(0)},
          {"seconds", reader.optional_number("seconds", 0, 1e9).value_or(0.0)}});
     log(0, "info", "checkpoint " + data.dump());
+  } else if (type == "environment" && options_.environment) {
+    queue_.record_environment(options_.job_id, options_.environment(data));
   } else if (type == "result") {
     log(0, "info", "result " + data.dump());
     const std::lock_guard lock(mutex_);

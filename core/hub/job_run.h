@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,6 +44,8 @@ class JobRun {
     std::filesystem::path log_file;
     std::filesystem::path record_folder{};  // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
+    // The job's environment (job_environment.h) with what its worker says of itself; may be empty.
+    std::function<base::Json(const base::Json& worker)> environment{};
   };
 
   // Starts the worker. Throws kUnavailable.
