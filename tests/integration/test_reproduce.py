@@ -136,7 +136,9 @@ def test_another_environment_is_named_and_compared_with_a_tolerance(
     start: Start, build_dir: Path, tmp_path: Path
 ) -> None:
     data, allow = tmp_path / "data", ("--allow-path", str(tmp_path))
-    process, client = start(data, allow, OMP_SCHEDULE="static", MLX_HUB_API_KEY="not told")
+    process, client = start(
+        data, (*allow, "--threads", "2"), OMP_SCHEDULE="static", MLX_HUB_API_KEY="not told"
+    )
     prepare(client, tmp_path)
     job_id = str(train(client, rank=4)["id"])
     assert "not told" not in json.dumps(client.call("GET", f"/jobs/{job_id}/environment"))
@@ -145,7 +147,8 @@ def test_another_environment_is_named_and_compared_with_a_tolerance(
     process, client = start(data, (*allow, "--threads", "1"), MLX_HUB_CPU="scalar")
     foreseen = client.call("POST", f"/jobs/{job_id}/reproduce", json={"dry_run": True})
     differences = {d["name"]: d for d in foreseen["environment"]["differences"]}
-    assert differences["cpu.threads"]["now"] == 1
+    threads = differences["cpu.threads"]
+    assert (threads["then"], threads["now"]) == (2, 1)
     assert differences["cpu.kernels"]["now"] == "scalar"
     assert differences["variables.OMP_SCHEDULE"]["then"] == "static"
     assert differences["variables.OMP_SCHEDULE"]["now"] is None
