@@ -20,6 +20,7 @@
 #include "api/server/guard.h"
 #include "api/server/router.h"
 #include "api/server/server.h"
+#include "core/base/build_info.h"
 #include "core/base/error.h"
 #include "core/hub/hub.h"
 #include "core/hub/log_files.h"
@@ -191,7 +192,7 @@ int serve(hub::Config config) {
   // The command line's key is none of the server's business, and its children inherit all it has.
   config.api_key.clear();
   ::unsetenv("MLX_HUB_API_KEY");
-  hub::Hub hub(std::move(config));
+  hub::Hub hub(std::move(config), base::this_build());
   refuse_open_doors(hub);
   const Guard guard(
       {.allowed_hosts = hub.config.allowed_hosts,

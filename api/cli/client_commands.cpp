@@ -185,6 +185,7 @@ void add_jobs(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
     HubClient client = common->client();
     common->exit_code = resume_job_command(client, common->setup.console, *id, common->json);
   });
+  add_reproductions(*command, common);
 }
 
 void add_archives(CLI::App& app, const std::shared_ptr<CommandContext>& common) {

@@ -42,5 +42,7 @@ void add_evaluations(CLI::App& app, const std::shared_ptr<CommandContext>& commo
 void add_logs(CLI::App& app, const std::shared_ptr<CommandContext>& common);
 // `export-adapter`.
 void add_export_adapter(CLI::App& app, const std::shared_ptr<CommandContext>& common);
+// `jobs environment`, `jobs reproduce` and `jobs compare`.
+void add_reproductions(CLI::App& jobs, const std::shared_ptr<CommandContext>& common);
 
 }  // namespace hub::api

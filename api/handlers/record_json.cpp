@@ -256,6 +256,7 @@ Json job_json(hub::Hub& hub, const jobs::Job& job) {
        {{"estimated_bytes", or_null(job.estimated_bytes)},
         {"peak_bytes", or_null(job.peak_bytes)}}},
       {"worker_pid", or_null(job.worker_pid)},
+      {"reproduces", or_null(job.reproduces)},
       {"result", nullptr},
       {"details", stored_json(job.result_json)}};
   if (job.result) {

@@ -14,6 +14,7 @@
 #include "api/handlers/mlflow.h"
 #include "api/handlers/models.h"
 #include "api/handlers/pulls.h"
+#include "api/handlers/reproductions.h"
 #include "api/handlers/versions.h"
 
 namespace hub::api {
@@ -31,6 +32,7 @@ std::vector<Route> registry_routes(hub::Hub& hub) {
         import_routes,
         dataset_routes,
         job_routes,
+        reproduction_routes,
         event_routes,
         key_routes,
         log_routes,

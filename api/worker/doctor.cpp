@@ -9,7 +9,8 @@
 #include <mlx/transforms.h>
 #include <nlohmann/json.hpp>
 
-#include "api/worker/blas_info.h"
+#include "api/worker/environment.h"
+#include "api/worker/job_worker.h"
 #include "api/worker/memory_event.h"
 #include "core/base/clock.h"
 #include "core/base/worker_protocol.h"
@@ -69,16 +70,6 @@ Json proof_json() {
       {"error", error.empty() ? Json(nullptr) : Json(error)}};
 }
 
-Json blas_json() {
-  const BlasInfo blas = blas_info();
-  return {
-      {"library", blas.library},
-      {"openblas", blas.is_openblas},
-      {"core", blas.core},
-      {"config", blas.config},
-      {"threads", blas.threads}};
-}
-
 }  // namespace
 
 Json doctor_report() {
@@ -104,8 +95,11 @@ Json doctor_report() {
   return report;
 }
 
-int run_device() {
-  base::emit_event("device", {{"gpu", tensor::default_device_is_gpu()}});
+int run_device(const base::BuildInfo& build) {
+  bound_work_ahead();
+  base::emit_event(
+      "device",
+      {{"gpu", tensor::default_device_is_gpu()}, {"environment", environment_facts(build)}});
   return 0;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/build_info.h"
 #include "core/base/json.h"
 
 namespace hub::api {
@@ -16,8 +17,9 @@ base::Json doctor_report();
 // `mlx-hub-worker doctor`: prints the report as one line; 0 when the proof is ok, else 1.
 int run_doctor();
 
-// `mlx-hub-worker device`: the event "device" {"gpu"} (core/base/worker_protocol.h), without
-// computing; returns 0.
-int run_device();
+// `mlx-hub-worker device`: the event "device" {"gpu","environment"}
+// (core/base/worker_protocol.h), without computing; returns 0. The environment is that of a job
+// with the same arguments.
+int run_device(const base::BuildInfo& build);
 
 }  // namespace hub::api

@@ -294,7 +294,7 @@ Json run_finetune(const JobSpec& spec, JobControl& control, const EmitEvent& emi
   auto saved = saved_state(state_file, fingerprint, emit);
   const Json extra = lineage(spec, params);  // as asked
   settle_batches(
-      spec, params, *model, data, saved ? std::optional(saved->batch_size) : std::nullopt, emit);
+      spec, params, *model, data, saved ? saved->batch_size : spec.settled_batch_size, emit);
   const train::Checkpoints checkpoints(
       spec.output_folder / "checkpoints", *model, extra, params.keep_checkpoints);
   const auto adapter_folder = spec.output_folder / "adapter";

@@ -72,6 +72,9 @@ JobSpec JobSpec::from_json(const Json& json) {
   if (const auto seed = reader.optional_int("seed", 0, INT64_MAX)) {
     spec.seed = static_cast<std::uint64_t>(*seed);
   }
+  if (const auto batch = reader.optional_int("settled_batch_size", 1, INT32_MAX)) {
+    spec.settled_batch_size = static_cast<int>(*batch);
+  }
   return spec;
 }
 

@@ -32,6 +32,7 @@ struct JobSpec {
   std::uint64_t memory_limit_bytes = 0;  // 0: none given
   std::string distributed;               // train::ProcessGroup::join()'s backend; empty: alone
   std::optional<std::uint64_t> seed;
+  std::optional<int> settled_batch_size;  // of a job that is done again
 
   // Throws kInvalidArgument naming the field; kNotImplemented for another protocol version or kind.
   static JobSpec from_json(const base::Json& json);

@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/worker/environment.h"
 #include "api/worker/evaluate_job.h"
 #include "api/worker/finetune_job.h"
 #include "api/worker/job_control.h"
@@ -74,6 +75,7 @@ bool perform_job(const JobArguments& arguments, JobControl& control, const EmitE
     const JobSpec spec = arguments.spec_line
                              ? JobSpec::from_json(base::parse_protocol_line(*arguments.spec_line))
                              : JobSpec::load(arguments.spec_path);
+    emit("environment", environment_facts(arguments.build));
     emit("result", kKinds.at(spec.kind)(spec, control, emit));
     return true;
   } catch (const base::Error& error) {

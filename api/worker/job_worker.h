@@ -5,6 +5,7 @@
 
 #include "api/worker/job_control.h"
 #include "api/worker/job_spec.h"
+#include "core/base/build_info.h"
 
 namespace hub::api {
 
@@ -13,6 +14,7 @@ struct JobArguments {
   // input (of type "specification"), for a worker on another machine.
   std::string spec_path;
   std::optional<std::string> spec_line{};  // that line, once it was read
+  base::BuildInfo build{};                 // of this program
 };
 
 // `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune", "evaluate", "merge" or
@@ -25,10 +27,11 @@ struct JobArguments {
 //   {"protocol":1, "job_id", "kind":"finetune"|"evaluate"|"merge"|"quantize",
 //    "base":{"folder","digest","name"}, "adapter":{"folder"}|null,
 //    "dataset":{"path","digest","valid_path"?}|null, "params":{…}, "output_folder"?,
-//    "memory_limit_bytes"?, "distributed"?, "seed"?}
+//    "memory_limit_bytes"?, "distributed"?, "seed"?, "settled_batch_size"?}
 // finetune: "params" are FinetuneParams (core/model_config/finetune_params.h); "adapter" is where
 //   training starts from; the adapter is written to "output_folder". A "seed" overrides the
-//   params'. "distributed" is the backend over which params.data_parallel workers of this
+//   params'. "settled_batch_size" is what an automatic batch size came to when the job was done
+//   before. "distributed" is the backend over which params.data_parallel workers of this
 //   specification train together; rank 0 alone writes, reports and takes commands. result
 //   {"adapter_folder","steps","train_loss","eval_loss_before","eval_loss_after",
 //           "trained_tokens","seconds","peak_memory_bytes","stop_reason","ranks"}. With objective
@@ -46,6 +49,9 @@ struct JobArguments {
 //   merge: "delta_kept","delta_error","delta_share" (convert/merge.h);
 //   quantize: "bits_per_weight","parameters","requantized"
 int run_job(JobArguments arguments);
+
+// Bounds what MLX hands to the device ahead of its work, for every job. Before MLX is used.
+void bound_work_ahead();
 
 // The job alone, without standard input and output: ends with an event "result" (true) or "error"
 // (false). On the thread that owns MLX.

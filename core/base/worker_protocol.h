@@ -14,7 +14,8 @@ namespace hub::base {
 // input closes.
 //
 // Events ("type"):
-//   device     {"gpu"}  the only event of `mlx-hub-worker device`
+//   device     {"gpu","environment"}  the only event of `mlx-hub-worker device`
+//   environment {…}  the first of a job: api/worker/environment.h
 //   ready      {"socket"?, "weight_bytes", "pid"}  an engine listens, or a job has loaded its model
 //   progress   {"step","total","eta_seconds"}  jobs
 //   metric     {"step","train_loss"?,"eval_loss"?,"learning_rate"?,"iterations_per_second"?,

@@ -382,6 +382,7 @@ Config load_config(
   }
   if (chosen) {
     apply(config, read_toml(*chosen), chosen->string());
+    config.settings_file = fs::absolute(*chosen);
   }
   apply(config, from_environment, "environment");
   apply(config, flags, "command line");

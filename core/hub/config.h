@@ -15,9 +15,10 @@ namespace hub::hub {
 // afterwards.
 struct Config {
   std::vector<std::string> hosts = {
-      "127.0.0.1", "::1"};         // host: beyond loopback only with an API key of scope admin
-  int port = 8000;                 // port: 0 picks a free one
-  std::filesystem::path data_dir;  // data_dir
+      "127.0.0.1", "::1"};              // host: beyond loopback only with an API key of scope admin
+  int port = 8000;                      // port: 0 picks a free one
+  std::filesystem::path data_dir;       // data_dir
+  std::filesystem::path settings_file;  // that was read; "": none
   std::vector<std::filesystem::path>
       allow_paths;                         // allow_path: further roots for client-given paths
   std::vector<std::string> allowed_hosts;  // allowed_hosts: further names in the Host header

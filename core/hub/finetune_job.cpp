@@ -29,23 +29,32 @@ class FinetuneJob final : public JobKind {
     const auto params =
         model_config::FinetuneParams::from_json(JsonReader(spec).value("params"), "params");
     const JobModel model = job_model(services_, job);
+    // A job that is done again has the batches that it came to, whatever memory there is now.
+    auto sized = params;
+    const auto settled = JsonReader(spec).optional_int("settled_batch_size", 1, INT32_MAX);
+    if (settled && !sized.batch_size) {
+      sized.batch_size = static_cast<int>(*settled);
+    }
     const std::filesystem::path base_folder = services_.artifacts.absolute(model.base.folder);
     const FinetuneEstimate estimate(
-        base_folder, dataset_path(job), params, services_.device.activations());
+        base_folder, dataset_path(job), sized, services_.device.activations());
     JobPlan plan;
     // With an automatic batch size the trainer fits itself into what is granted.
     const auto ranks = static_cast<std::uint64_t>(params.data_parallel);
     plan.ranks = params.data_parallel;
     plan.estimated_bytes =
-        estimate.comfortable_bytes(params, services_.ledger.budget_bytes() / 2 / ranks);
+        estimate.comfortable_bytes(sized, services_.ledger.budget_bytes() / 2 / ranks);
     plan.memory_key = fmt::format(
         "finetune {} {} {} {}",
         model.base.digest,
         job.dataset_id.value_or(""),
         plan.estimated_bytes,
-        base::sha256_hex(params.to_json().dump()));
+        base::sha256_hex(sized.to_json().dump()));
     Json worker_spec = worker_spec_head(services_, job, model);
     worker_spec["params"] = params.to_json();
+    if (settled) {
+      worker_spec["settled_batch_size"] = *settled;
+    }
     worker_spec["output_folder"] = output_folder.string();
     plan.preferred_bytes =
         plan.estimated_bytes + (plan.estimated_bytes - estimate.weight_bytes()) / 2;

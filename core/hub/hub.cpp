@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -111,13 +112,17 @@ ModelPool::Options pool_options(
 }
 
 JobRunner::Options runner_options(
-    const Config& config, const RankHosts& hosts, const fs::path& jobs_folder) {
+    const Config& config,
+    const RankHosts& hosts,
+    const fs::path& jobs_folder,
+    std::function<base::Json()> server_facts) {
   return {
       .worker_executable = config.worker_executable,
       .jobs_folder = jobs_folder,
       .record_folder = config.data_dir / "workers",
       .log_bytes = config.log_file_bytes,
       .threads = config.threads,
+      .server_facts = std::move(server_facts),
       .hosts = hosts,
       .ssh = config.ssh,
       .device_jobs = config.device_jobs,
@@ -141,7 +146,7 @@ std::unique_ptr<Thermometer> make_thermometer(const Config& config) {
 
 }  // namespace
 
-Hub::Hub(Config given)
+Hub::Hub(Config given, const base::BuildInfo& build)
     : config(std::move(given)),
       lock(config.data_dir),
       database(prepare(config, clock)),
@@ -164,10 +169,15 @@ Hub::Hub(Config given)
       rank_hosts(config.hostfile.empty() ? RankHosts() : RankHosts::load(config.hostfile)),
       machine(config.data_dir, machine::make_gpu_reader()),
       ledger(memory_budget(config), available_memory_bytes),
+      environment(build, config.settings_file),
       peaks(database, clock),
       pool(pool_options(config, integrity, engine_metrics, traces), ledger),
       runner(
-          runner_options(config, rank_hosts, jobs_folder()),
+          runner_options(
+              config,
+              rank_hosts,
+              jobs_folder(),
+              [this] { return environment.facts(ledger.budget_bytes()); }),
           {.database = database,
            .queue = queue,
            .events = events,
@@ -245,7 +255,7 @@ void Hub::check_settings() {
 }
 
 void Hub::start() {
-  device.ask(config.worker_executable);
+  device.ask(config.worker_executable, config.threads);
   register_default_model();
   if (config.telemetry) {
     job_events.start();

@@ -17,6 +17,7 @@
 #include "core/hub/import_progress.h"
 #include "core/hub/integrity.h"
 #include "core/hub/job_metrics.h"
+#include "core/hub/job_environment.h"
 #include "core/hub/job_runner.h"
 #include "core/hub/machine_metrics.h"
 #include "core/hub/memory_ledger.h"
@@ -52,7 +53,8 @@ class Hub {
  public:
   // Takes the data folder, migrates the database. Throws Error when the folder is taken or
   // unusable.
-  explicit Hub(Config config);
+  // `build` is that of the program, for the environment of jobs.
+  explicit Hub(Config config, const base::BuildInfo& build = {});
   ~Hub();  // stop()
 
   // Registers the default model where it is missing, takes up the job queue.
@@ -104,6 +106,7 @@ class Hub {
       events, "job metrics", [this](const jobs::Event& event) { job_metrics.add(event); }};
   MachineMetrics machine;
   MemoryLedger ledger;
+  const ServerEnvironment environment;  // of jobs
   WorkerDevice device;
   jobs::PeakMemory peaks;
   ModelPool pool;

@@ -61,7 +61,9 @@ base::Json worker_spec_head(
         {"path", services.artifacts.absolute(dataset.path).string()}, {"digest", dataset.digest}};
   }
   if (model.adapter) {
-    spec["adapter"] = {{"folder", services.artifacts.absolute(model.adapter->folder).string()}};
+    spec["adapter"] = {
+        {"folder", services.artifacts.absolute(model.adapter->folder).string()},
+        {"digest", model.adapter->digest}};
   }
   return spec;
 }

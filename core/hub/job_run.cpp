@@ -159,6 +159,8 @@ void JobRun::on_leaders_event(const std::string& type, const Json& data) {
         options_.job_id,
         {{"step", reader.optional_int("step", 0, kMost).value_or(0)},
          {"seconds", reader.optional_number("seconds", 0, 1e9).value_or(0.0)}});
+  } else if (type == "environment" && options_.environment) {
+    queue_.record_environment(options_.job_id, options_.environment(data));
   } else if (type == "result") {
     const std::lock_guard lock(mutex_);
     end_.result = data.dump();

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,8 @@ class JobRun {
     obs::log::Level log_level = obs::log::Level::kInfo;  // what the workers were started with
     std::filesystem::path record_folder{};               // ChildOptions
     std::unique_ptr<MemoryLedger::Reservation> memory;
+    // The job's environment (job_environment.h) with what its worker says of itself; may be empty.
+    std::function<base::Json(const base::Json& worker)> environment{};
   };
 
   // Starts the worker. Throws kUnavailable.

@@ -11,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/hub/job_environment.h"
 #include "core/hub/process_info.h"
 #include "core/hub/rank_launch.h"
 #include "core/hub/settle.h"
@@ -254,6 +255,12 @@ std::unique_ptr<JobRun> JobRunner::start_worker(
   options.log_file = folder / "log.txt";
   options.record_folder = options_.record_folder;
   options.memory = std::move(grant.memory);
+  if (options_.server_facts) {
+    options.environment = [server = options_.server_facts(),
+                           inputs = job_inputs(spec)](const base::Json& worker) {
+      return job_environment(server, worker, inputs);
+    };
+  }
   auto worker = std::make_unique<JobRun>(std::move(options), with_.queue);
   obs::log::info(
       "job_started",

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -34,11 +35,12 @@ class JobRunner {
     std::filesystem::path record_folder{};  // ChildOptions
     std::uint64_t log_bytes = 10'000'000;   // JobLog
     int threads = 0;
-    RankHosts hosts{};           // of the ranks of data-parallel jobs
-    std::string ssh = "ssh";     // reaches the others
-    int device_jobs = 1;         // how many run at once
-    int max_attempts = 3;        // crashes until a job fails for good
-    double retry_seconds = 2.0;  // until the second attempt (job_watch.h)
+    std::function<base::Json()> server_facts{};  // of a job that starts (job_environment.h)
+    RankHosts hosts{};                           // of the ranks of data-parallel jobs
+    std::string ssh = "ssh";                     // reaches the others
+    int device_jobs = 1;                         // how many run at once
+    int max_attempts = 3;                        // crashes until a job fails for good
+    double retry_seconds = 2.0;                  // until the second attempt (job_watch.h)
     double stall_seconds = 600.0;
     // After it gave its memory to serving, a job waits so long before it asks for it again.
     double yield_seconds = 10.0;

@@ -22,47 +22,63 @@ WorkerDevice::~WorkerDevice() {
   child_.reset();
 }
 
-void WorkerDevice::ask(const std::filesystem::path& worker_executable) {
+void WorkerDevice::ask(const std::filesystem::path& worker_executable, int threads) {
   {
     const std::lock_guard lock(mutex_);
     asked_ = true;
   }
+  std::vector<std::string> command = {worker_executable.string(), "device"};
+  if (threads > 0) {
+    command.insert(command.end(), {"--threads", std::to_string(threads)});
+  }
   try {
     child_ = std::make_unique<ChildProcess>(ChildOptions{
-        .command = {worker_executable.string(), "device"},
+        .command = std::move(command),
         .log_file = {},
         .on_event = [this](const base::Json& event) { handle(event); },
-        .on_exit = [this](const ExitStatus& /*status*/) { answer(false); }});
+        .on_exit = [this](const ExitStatus& /*status*/) { answer({}); }});
   } catch (const base::Error& error) {
     obs::log::warning("worker_device_unknown", {{"error", error.what()}});
-    answer(false);
+    answer({});
   }
 }
 
 void WorkerDevice::handle(const base::Json& event) {
   const base::JsonReader reader(event);
   if (reader.string("type") == "device") {
-    answer(reader.optional_bool("gpu").value_or(false));
+    const base::Json* environment = reader.optional_object("environment");
+    answer(
+        {.gpu = reader.optional_bool("gpu").value_or(false),
+         .environment_json = environment == nullptr ? "" : environment->dump()});
   }
 }
 
 // The first answer holds; the child's end is one of no GPU.
-void WorkerDevice::answer(bool gpu) {
+void WorkerDevice::answer(Answer given) {
   {
     const std::lock_guard lock(mutex_);
-    if (!gpu_) {
-      gpu_ = gpu;
+    if (!answer_) {
+      answer_ = std::move(given);
     }
   }
   answered_.notify_all();
 }
 
-Activations WorkerDevice::activations() const {
+WorkerDevice::Answer WorkerDevice::wait() const {
   std::unique_lock lock(mutex_);
   if (asked_) {
-    answered_.wait_for(lock, kPatience, [this] { return gpu_.has_value(); });
+    answered_.wait_for(lock, kPatience, [this] { return answer_.has_value(); });
   }
-  return gpu_.value_or(false) ? Activations::kHalf : Activations::kFloat32;
+  return answer_.value_or(Answer());
+}
+
+Activations WorkerDevice::activations() const {
+  return wait().gpu ? Activations::kHalf : Activations::kFloat32;
+}
+
+base::Json WorkerDevice::environment() const {
+  const std::string json = wait().environment_json;
+  return json.empty() ? base::Json() : base::Json::parse(json);
 }
 
 }  // namespace hub::hub

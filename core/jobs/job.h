@@ -77,7 +77,8 @@ struct Job {
   std::optional<std::int64_t> estimated_bytes;
   std::optional<std::int64_t> peak_bytes;
   std::optional<JobResult> result;
-  std::string result_json = "{}";  // the worker's whole result
+  std::string result_json = "{}";         // the worker's whole result
+  std::optional<std::string> reproduces;  // the job that it does again, which may be gone
 };
 
 }  // namespace hub::jobs

@@ -95,8 +95,9 @@ Job JobQueue::enqueue(const NewJob& job) {
     Statement insert(
         connection,
         "INSERT INTO jobs (id, kind, lane, state, reason, spec_json, model, model_id, version_id, "
-        "dataset_id, priority, timeout_seconds, estimated_bytes, created_at) VALUES (?1, ?2, ?3, "
-        "'QUEUED', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) RETURNING " +
+        "dataset_id, priority, timeout_seconds, estimated_bytes, created_at, reproduces) VALUES "
+        "(?1, "
+        "?2, ?3, 'QUEUED', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING " +
             kJobColumns,
         job.id.value_or(base::new_id()),
         job.kind,
@@ -110,7 +111,8 @@ Job JobQueue::enqueue(const NewJob& job) {
         job.priority,
         job.timeout_seconds,
         job.estimated_bytes,
-        clock_.now_ms());
+        clock_.now_ms(),
+        job.reproduces);
     made = change(connection, insert, clock_.now_ms(), "job.queued");
   });
   return made.value();

@@ -39,6 +39,7 @@ struct NewJob {
   // The files of `version_id` are not here yet: it waits until a job of kind kPullKind on the same
   // version has ended, and fails when that did not complete.
   bool waits_for_weights = false;
+  std::optional<std::string> reproduces;  // the job that it does again
 };
 
 struct JobFilter {
@@ -114,6 +115,9 @@ class JobQueue {
   bool record_checkpoint(const std::string& id, const base::Json& checkpoint);
   // {"peak_bytes", …} (worker protocol, "memory"); keeps the highest peak.
   bool record_memory(const std::string& id, const base::Json& memory);
+  // What the attempt that begins runs in (core/hub/job_environment.h). Kept unless the newest
+  // one that was kept is the same.
+  bool record_environment(const std::string& id, const base::Json& environment);
   bool complete(
       const std::string& id,
       const base::Json& result,
@@ -153,6 +157,13 @@ class JobQueue {
     std::string data_json;
   };
   std::vector<Report> reports(const std::string& id, std::int64_t after, int limit);
+  // What it ran in, oldest first; none of a job that did not run or is not there.
+  struct Environment {
+    int attempt = 0;
+    std::int64_t time_ms = 0;
+    std::string json;
+  };
+  std::vector<Environment> environments(const std::string& id);
   // How many jobs are in each state, in the order of JobState.
   std::vector<std::int64_t> counts();
 

@@ -50,6 +50,7 @@ Job job_from(const db::Statement& row) {
   }
   job.result_json = row.text(column++);
   job.last_error = row.text(column++);
+  job.reproduces = row.optional_text(column++);
   return job;
 }
 

@@ -14,7 +14,7 @@ inline const std::string kJobColumns =
     "priority, attempt, not_before, timeout_seconds, cancel_requested, worker, worker_pid, "
     "worker_started, lease_until, created_at, started_at, ended_at, step, total, eta_seconds, "
     "metrics_json, estimated_bytes, peak_bytes, result_model, result_number, result_version_id, "
-    "result_json, last_error";
+    "result_json, last_error, reproduces";
 
 // The statement's current row as a Job.
 Job job_from(const db::Statement& row);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import IO, Any
 import pytest
 from package_files import cache_folder
 
+ROOT = Path(__file__).resolve().parents[2]
 MODEL = cache_folder() / "models" / "smollm2-135m-instruct"
 
 
@@ -113,7 +115,13 @@ def test_device_says_whether_it_computes_on_a_gpu(build_dir: Path) -> None:
         return json.loads(done.stdout)
 
     event = output_of("device")
-    assert event == {"v": 1, "type": "device", "gpu": output_of("doctor")["gpu"]}
+    report = output_of("doctor")
+    assert (event["v"], event["type"], event["gpu"]) == (1, "device", report["gpu"])
+    environment = event["environment"]
+    assert environment["mlx"]["version"] == report["mlx_version"]
+    assert environment["blas"] == report["blas"]
+    lock = (ROOT / "uv.lock").read_bytes()
+    assert environment["worker"]["uv_lock_sha256"] == hashlib.sha256(lock).hexdigest()
 
 
 def test_openblas_gets_kernels_that_fit_the_processor(build_dir: Path) -> None:

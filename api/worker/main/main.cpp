@@ -13,6 +13,7 @@
 #include "api/worker/engine_worker.h"
 #include "api/worker/heap.h"
 #include "api/worker/job_worker.h"
+#include "core/base/build_info.h"
 #include "core/obs/log.h"
 
 namespace {
@@ -91,10 +92,11 @@ int run(int argc, char** argv) {
     return hub::api::run_engine(arguments.engine);
   }
   if (app.got_subcommand("job")) {
+    arguments.job.build = hub::base::this_build();
     return hub::api::run_job(arguments.job);
   }
   if (app.got_subcommand("device")) {
-    return hub::api::run_device();
+    return hub::api::run_device(hub::base::this_build());
   }
   return hub::api::run_doctor();
 }

@@ -36,6 +36,7 @@ TEST(Config, LaterSourcesWin) {
   EXPECT_EQ(load_config(file, no_environment, {}).port, 1111);
   EXPECT_EQ(load_config(file, environment, {}).port, 2222);
   const Config config = load_config(file, environment, {{"port", {"3333"}}});
+  EXPECT_EQ(config.settings_file, file);
   EXPECT_EQ(config.port, 3333);
   EXPECT_EQ(config.threads, 3);
   EXPECT_THAT(config.allow_paths, ElementsAre("/a", "/b"));

@@ -35,6 +35,21 @@ echo '{"v":1,"type":"error","code":"cancelled","message":"stopped"}'
 exit 1
 )sh";
 
+TEST_F(JobRunnerTest, KeepsWhatAJobRanInByTheServersWordAndItsWorkers) {
+  options_.server_facts = [] { return base::Json{{"hub", {{"version", "1"}}}}; };
+  run_worker(
+      "echo '{\"v\":1,\"type\":\"environment\",\"mlx\":{\"version\":\"0\"}}'\n" +
+      std::string(kGood));
+  const Job ended = wait_for_end(submit().id);
+  const auto kept = queue_.environments(ended.id);
+  ASSERT_EQ(kept.size(), 1U) << ended.reason;
+  const auto environment = base::Json::parse(kept[0].json);
+  EXPECT_EQ(environment["hub"]["version"], "1");
+  EXPECT_EQ(environment["mlx"], (base::Json{{"version", "0"}}));
+  EXPECT_FALSE(environment.contains("type"));
+  EXPECT_TRUE(environment["inputs"].contains("base_digest"));
+}
+
 TEST_F(JobRunnerTest, WhatWasMadeWaitsForRoomToBeStored) {
   run_worker(kGood);
   const Job ended = wait_for_end(submit("no room").id);

@@ -1,6 +1,7 @@
 #include "core/hub/worker_device.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "core/base/clock.h"
 #include "tests/support/temp_dir.h"
@@ -23,6 +24,19 @@ TEST(WorkerDevice, IsWhatTheWorkerSays) {
       Activations::kHalf);
   EXPECT_EQ(
       answer_of("echo '{\"v\":1,\"type\":\"device\",\"gpu\":false}'\n"), Activations::kFloat32);
+}
+
+TEST(WorkerDevice, SaysWhatItsJobsWouldRunIn) {
+  const test::TempDir folder;
+  WorkerDevice device;
+  device.ask(
+      folder.write_script(
+          "worker",
+          "echo '{\"v\":1,\"type\":\"device\",\"gpu\":false,\"environment\":"
+          "{\"arguments\":\"'\"$*\"'\"}}'\n"),
+      3);
+  EXPECT_EQ(device.environment(), (base::Json{{"arguments", "device --threads 3"}}));
+  EXPECT_EQ(WorkerDevice().environment(), nullptr);
 }
 
 TEST(WorkerDevice, IsACpuWhereNothingIsSaid) {

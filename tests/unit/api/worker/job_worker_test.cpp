@@ -157,6 +157,27 @@ TEST_F(JobWorkerTest, MetricsCarryWhatTheServerStores) {
   EXPECT_TRUE(has_eval);
 }
 
+TEST_F(JobWorkerTest, BeginsBySayingWhatItRunsIn) {
+  ASSERT_TRUE(perform());
+  EXPECT_EQ(events_.front().type, "environment");
+  EXPECT_EQ(of("environment").size(), 1U);
+  EXPECT_TRUE(events_.front().data.at("mlx").contains("version"));
+}
+
+TEST_F(JobWorkerTest, AJobThatIsDoneAgainHasTheBatchesOfBefore) {
+  const auto batch_size = [this] {
+    EXPECT_TRUE(perform()) << events_.back().data.dump();
+    std::filesystem::remove_all(folder_.path() / "out");
+    return events_.back().data.at("batch_size").get<int>();
+  };
+  spec_["params"]["batch_size"] = "auto";
+  ASSERT_NE(batch_size(), 3);
+  spec_["settled_batch_size"] = 3;
+  EXPECT_EQ(batch_size(), 3);
+  spec_["params"]["batch_size"] = 4;
+  EXPECT_EQ(batch_size(), 4) << "one that was asked for stands";
+}
+
 TEST_F(JobWorkerTest, PreferencesReportRewards) {
   std::string lines;
   for (int i = 0; i < 12; ++i) {
