@@ -37,12 +37,7 @@ constexpr std::array<std::string_view, 13> kTaken{
 // What a server tells the ranks of one job (core/hub/rank_launch.h), and our own settings: of
 // those that matter the result stands elsewhere.
 constexpr std::array<std::string_view, 6> kLeft{
-    "MLX_HUB_",
-    "MLX_HOSTFILE",
-    "MLX_RANK",
-    "MLX_WORLD_SIZE",
-    "MLX_IBV_DEVICES",
-    "MLX_JACCL_"};
+    "MLX_HUB_", "MLX_HOSTFILE", "MLX_RANK", "MLX_WORLD_SIZE", "MLX_IBV_DEVICES", "MLX_JACCL_"};
 constexpr std::array<std::string_view, 5> kSecret{
     "TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL"};
 
