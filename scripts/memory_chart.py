@@ -1,8 +1,9 @@
-"""Stacked bars of what a training's memory consists of, as an SVG file (svg.py)."""
+"""Stacked bars of what a training's memory consists of, as an SVG file (svg.py, which does not escape texts)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import svg
@@ -40,7 +41,7 @@ def write_chart(file: Path, title: str, bars: list[Bar]) -> None:
     elements: list[svg.Element] = []
     elements += [
         svg.Rect(width=svg.Length(100, "%"), height=svg.Length(100, "%"), fill="white"),
-        svg.Text(x=12, y=28, text=title, font_size=17, font_weight="bold"),
+        svg.Text(x=12, y=28, text=escape(title), font_size=17, font_weight="bold"),
     ]
     tick = tick_size(largest)
     for number in range(int(largest / tick) + 1):
@@ -56,7 +57,7 @@ def write_chart(file: Path, title: str, bars: list[Bar]) -> None:
         y = TOP + row * (BAR + GAP)
         x = float(LEFT)
         elements.append(
-            svg.Text(x=LEFT - 10, y=y + 18, text=bar.label, font_size=13, text_anchor="end")
+            svg.Text(x=LEFT - 10, y=y + 18, text=escape(bar.label), font_size=13, text_anchor="end")
         )
         for name, size in bar.parts.items():
             width = max(size, 0) / 1e9 * scale
@@ -79,7 +80,7 @@ def write_chart(file: Path, title: str, bars: list[Bar]) -> None:
         y = bottom + 34 + row * LEGEND_ROW
         elements += [
             svg.Rect(x=LEFT, y=y, width=14, height=14, fill=colours[name]),
-            svg.Text(x=LEFT + 22, y=y + 12, text=name, font_size=13),
+            svg.Text(x=LEFT + 22, y=y + 12, text=escape(name), font_size=13),
         ]
     height = bottom + 44 + len(names) * LEGEND_ROW
     drawing = svg.SVG(

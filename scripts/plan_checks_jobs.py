@@ -86,7 +86,7 @@ def timeout(setting: Setting) -> str:
     job = setting.client.submit({**body, "timeout_seconds": 2})
     ended = setting.client.wait(str(job["id"]), 120)
     expect(ended["state"] == "FAILED", f"the job is {ended['state']}")
-    expect("time" in str(ended["reason"]), f"the reason is {ended['reason']}")
+    expect("longer than its limit" in str(ended["reason"]), f"the reason is {ended['reason']}")
     return f"FAILED: {ended['reason']}"
 
 
@@ -97,15 +97,12 @@ def orphaned(setting: Setting) -> str:
     setting.hub.start()
     state = setting.client.job(job_id)["state"]
     expect(state in {"QUEUED", "RUNNING"}, f"after the restart the job is {state}")
-    wait_until(
-        lambda: setting.client.job(job_id)["state"] == "RUNNING" and setting.steps(job_id) > 5,
-        120,
-        "the job runs again",
-    )
-    attempt = setting.client.job(job_id)["attempt"]
+    known = setting.steps(job_id)
+    wait_until(lambda: setting.steps(job_id) > known + 5, 120, "the job goes on")
+    went_on = setting.steps(job_id)
     setting.client.call("POST", f"/jobs/{job_id}/cancel")
     setting.client.wait(job_id, 60)
-    return f"server {pid} was killed; the job went on by itself (attempt {attempt})"
+    return f"server {pid} was killed at step {known} and started again: {state}, and by itself at step {went_on}"
 
 
 def trains(setting: Setting) -> str:
@@ -150,12 +147,12 @@ def checkpoints(setting: Setting) -> str:
 
 
 def refuses_too_large(setting: Setting) -> str:
-    body = setting.tiny_job("huge", batch_size=4096, max_seq_length=2048)
+    body = setting.tiny_job("huge", batch_size=64, max_seq_length=2048)
     body["model"] = DEFAULT_MODEL
     rows = setting.file("long.jsonl")
     text = "one two three four five six seven eight nine ten " * 400
     row = {"messages": [{"role": "user", "content": "Go"}, {"role": "assistant", "content": text}]}
-    rows.write_text((json.dumps(row) + "\n") * 4096)
+    rows.write_text((json.dumps(row) + "\n") * 64)
     body["dataset"] = str(rows)
     answer = setting.client.request("POST", "/jobs", json=body)
     expect(answer.status_code == 422, f"{answer.status_code}: {answer.text[:200]}")

@@ -242,7 +242,7 @@ ROWS = (
     Row(
         "T3.V",
         "Validation: HTTPie or curl tests against registration endpoints",
-        "scripts/try_registry.py, as row 2.V",
+        "scripts/try_registry.py, as row T2.V",
         mock_metadata,
         HUB,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
@@ -74,11 +74,18 @@ def run_row(row: Row, setting: Setting) -> Result:
 
 
 def run_rows(rows: Sequence[Row], setting: Setting, say: Say) -> list[Result]:
+    """Rows with the same check share one run of it."""
     results: list[Result] = []
+    done: dict[Callable[[Setting], str], Result] = {}
     for number, row in enumerate(rows, 1):
-        say(f"[{number}/{len(rows)}] {row.id} {row.check}")
-        results.append(run_row(row, setting))
-        say(f"        {results[-1].verdict} ({results[-1].seconds:.1f} s)")
+        say(f"[{number}/{len(rows)}] {row.id} {' '.join(row.check.split())}")
+        if row.run in done:
+            earlier = done[row.run]
+            result = replace(earlier, id=row.id, item=row.item, check=row.check, seconds=0.0)
+        else:
+            result = done[row.run] = run_row(row, setting)
+        results.append(result)
+        say(f"        {result.verdict} ({result.seconds:.1f} s)")
     return results
 
 

@@ -154,7 +154,7 @@ class Setting:
             try:
                 server.start()
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
-                raise CannotCheckError(f"MLflow does not start here: {error}") from error
+                raise CheckFailedError(f"MLflow does not start: {error}") from error
             self._mlflow = server
         return self._mlflow
 
@@ -162,8 +162,8 @@ class Setting:
     def hub(self) -> HubProcess:
         if self._hub is None:
             settings = {"MLX_HUB_TEMPERATURE_SENSOR": str(self.sensor)}
-            # Where MLflow cannot be had, the rows about it say so themselves.
-            with contextlib.suppress(CannotCheckError):
+            # Where MLflow does not start, the rows about it say so themselves.
+            with contextlib.suppress(CheckFailedError):
                 settings |= {
                     "MLX_HUB_MLFLOW_URI": self.mlflow.url,
                     "MLX_HUB_OTLP_ENDPOINT": self.mlflow.url,

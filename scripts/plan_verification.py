@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -94,6 +95,8 @@ def main(description: str) -> int:
     if options.list:
         show_rows(rows)
         return 0
+    # An end from outside, too, ends what was started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     try:
         results = plan_order(verify(rows, options))
