@@ -124,10 +124,11 @@ def mlflow_lineage(setting: Setting) -> str:
         versions: list[Json] = model.get("latest_versions", [])
         return next(iter(versions), None)
 
-    wait_until(lambda: version() is not None, 30, "MLflow has the version")
-    tags = {tag["key"]: tag["value"] for tag in (version() or {}).get("tags", [])}
+    def tags() -> set[str]:
+        return {tag["key"] for tag in (version() or {}).get("tags", [])}
+
     wanted = {"hub.version", "hub.digest", "hub.base", "hub.job_id"}
-    expect(wanted <= tags.keys(), f"tags of the version are {sorted(tags)}")
+    wait_until(lambda: wanted <= tags(), 30, f"MLflow has the version with {', '.join(wanted)}")
     server = httpx.get(f"{setting.mlflow.url}/version").text
     expect(server.startswith("3."), f"the server is MLflow {server}")
     return f"MLflow {server} has the version with digest, base and job"
