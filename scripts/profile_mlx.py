@@ -140,18 +140,18 @@ def gigabytes(size: float | None) -> str:
 def show_estimate(estimate: Json) -> None:
     for part, label in LABELS.items():
         if estimate[part] or part != "ahead":
-            print(f"  {label:44} {gigabytes(estimate[part]):>9} GB")
-    print(f"  {'peak of all arrays':44} {gigabytes(estimate['array_bytes']):>9} GB")
+            print(f"  {label:48} {gigabytes(estimate[part]):>9} GB")
+    print(f"  {'peak of all arrays':48} {gigabytes(estimate['array_bytes']):>9} GB")
     update = estimate["gradients"] + estimate["updated"]
     print(f"    (at the update instead: gradients and new values, {gigabytes(update)} GB)")
-    print(f"  {'process':44} {gigabytes(estimate['process_bytes']):>9} GB")
+    print(f"  {'process':48} {gigabytes(estimate['process_bytes']):>9} GB")
 
 
 def show(result: Json, layers: int) -> None:
     estimate, guess = result["estimate"], result["extrapolated"]
     whole = result["measured"].get("whole")
     titles = ["estimate", f"extrapolated to {layers}", *(["measured whole"] if whole else [])]
-    print(f"  {'GB':44} " + " ".join(f"{title:>18}" for title in titles) + "   estimate is off by")
+    print(f"  {'GB':48} " + " ".join(f"{title:>18}" for title in titles) + "   estimate is off by")
     rows = {
         **LABELS,
         "gradients": "gradients (apart from the peak: at the update)",
@@ -166,10 +166,10 @@ def show(result: Json, layers: int) -> None:
         best = next((value for value in reversed(found) if value is not None), 0)
         off = difference(estimate[key], best) if key in estimate else ""
         cells = [gigabytes(value) for value in (estimate.get(key), *found)]
-        print(f"  {label:44.46} " + " ".join(f"{cell:>18}" for cell in cells) + f"   {off}")
+        print(f"  {label:48} " + " ".join(f"{cell:>18}" for cell in cells) + f"   {off}")
     seconds = ["", f"{guess['step_seconds']:.2f}"]
     seconds += [f"{whole['step_seconds']:.2f}"] if whole else []
-    print(f"  {'seconds of a step':44} " + " ".join(f"{cell:>18}" for cell in seconds))
+    print(f"  {'seconds of a step':48} " + " ".join(f"{cell:>18}" for cell in seconds))
 
 
 def show_checks(result: Json) -> None:

@@ -108,19 +108,20 @@ def write_model(folder: Path, shape: Shape, half: mx.Dtype = mx.float16, seed: i
     return folder
 
 
-def declare_model(folder: Path, shape: Shape) -> Path:
+def declare_model(folder: Path, shape: Shape, half: mx.Dtype = mx.float16) -> Path:
     """The same folder with a weights file that has its header and size and no content (a hole in the file
     system): enough for an estimate, and there at once whatever the size."""
     folder.mkdir(parents=True)
+    half_name = "F16" if half == mx.float16 else "BF16"
     tensors: list[tuple[str, str, tuple[int, ...], int]] = [
-        (f"{norm}.weight", "BF16", (shape.hidden,), 2) for norm in all_norms(shape)
+        (f"{norm}.weight", half_name, (shape.hidden,), 2) for norm in all_norms(shape)
     ]
     for path, (rows, columns) in all_matrices(shape).items():
         groups = (rows, columns // GROUP)
         tensors += [
             (f"{path}.weight", "U32", (rows, columns * BITS // 32), 4),
-            (f"{path}.scales", "BF16", groups, 2),
-            (f"{path}.biases", "BF16", groups, 2),
+            (f"{path}.scales", half_name, groups, 2),
+            (f"{path}.biases", half_name, groups, 2),
         ]
     header: Json = {"__metadata__": {"format": "mlx"}}
     end = 0

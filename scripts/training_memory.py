@@ -46,6 +46,7 @@ class Training:
             "rank": self.rank,
             "batch_size": self.batch,
             "max_seq_length": self.length,
+            "train_on_prompt": True,  # every token: what takes most
             "max_steps": self.steps,
             "epochs": self.steps * accumulation,
             "grad_accumulation_steps": accumulation,
@@ -74,7 +75,7 @@ class Profiler:
     def estimate(self, shape: Shape, training: Training) -> Json:
         """FinetuneMemory's members. Takes a fraction of a second whatever the size."""
         place = self._place("estimate")
-        model = declare_model(place / "model", shape)
+        model = declare_model(place / "model", shape, self.half)
         rows = write_rows(place / "rows.jsonl", training.batch, training.length)
         memory = estimate_job(self.worker, model, rows, place, training.params())
         shutil.rmtree(place)

@@ -49,7 +49,7 @@ def described(file: Path) -> dict[str, tuple[tuple[int, ...], mx.Dtype]]:
 
 def test_a_declared_model_has_the_header_of_a_written_one(tmp_path: Path) -> None:
     written = random_model.write_model(tmp_path / "written", SMALL, mx.bfloat16)
-    declared = random_model.declare_model(tmp_path / "declared", SMALL)
+    declared = random_model.declare_model(tmp_path / "declared", SMALL, mx.bfloat16)
     arrays = {folder: described(folder / "model.safetensors") for folder in (written, declared)}
     assert arrays[written] == arrays[declared]
     assert (declared / "config.json").read_text() == (written / "config.json").read_text()
