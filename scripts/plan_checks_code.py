@@ -89,6 +89,7 @@ def profile(setting: Setting) -> str:
     output = setting.shell(PROFILE, timeout=1800)
     found = re.search(r"peak of all arrays +.*", output)
     expect(found is not None, f"no peak in the output: {last_line(output)}")
+    expect("MORE THAN" not in output, f"the estimate is off by more than it may: {output[-500:]}")
     return " ".join(found[0].split()) if found else ""
 
 

@@ -31,7 +31,6 @@ from training_memory import FEW, LABELS, MANY, Profiler, Training, extrapolated
 BUDGET_SHARE = 0.75  # of memory, as the hub's memory_fraction
 WANTED_WITHIN = 0.15
 WHOLE_SECONDS = 60.0  # a whole model's steps that are measured without being asked for
-LARGEST_BATCH = 64
 
 
 class DoesNotFitError(Exception):
