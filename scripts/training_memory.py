@@ -91,7 +91,10 @@ class Profiler:
         memory = {
             "weights": result["weight_bytes"],
             "trained": result["adapter_bytes"],
-            "optimizer": result["active_bytes"] - result["weight_bytes"] - result["adapter_bytes"],
+            # In arrays between two steps, beside these: the last memory event comes after they are gone.
+            "optimizer": int(result["steps"][-1]["active_memory_bytes"])
+            - result["weight_bytes"]
+            - result["adapter_bytes"],
             "array_bytes": result["peak_bytes"],
             "cache_bytes": result["cache_bytes"],
             "process_bytes": result["resident_bytes"],
