@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 from hub_client import DEFAULT_MODEL, ROOT, HubClient, HubProcess, Json
 from mlflow_server import MlflowServer
 from package_files import cache_folder, find_uv
+from port_holder import holder_of
 from tiny_models import make_tiny_model, write_rows
 from training_job import free_port
 
@@ -42,27 +42,11 @@ def expect(condition: bool, otherwise: str) -> None:
 
 
 def require_free(port: int, whose: str) -> None:
-    """Raises SetupError, with who listens there where the system tells."""
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                if family == socket.AF_INET6 and error.errno != 98:
-                    continue  # a machine without IPv6
-                raise SetupError(
-                    f"port {port} ({whose}, as in the plan's commands) is taken: stop what listens there"
-                    f"{listener_of(port)}"
-                ) from error
-
-
-def listener_of(port: int) -> str:
-    if shutil.which("ss") is None:
-        return ""
-    command = ["ss", "-Hltnp", f"sport = :{port}"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return f" ({' '.join(found.split())})" if found.strip() else ""
+    """Raises SetupError with who listens there."""
+    if holder := holder_of(port):
+        raise SetupError(
+            f"port {port} ({whose}, as in the plan's commands) is taken by {holder}: stop that first"
+        )
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> float:
@@ -90,6 +74,8 @@ class Setting:
         self._mlflow: MlflowServer | None = None
         self._stack_error: str | None = None
         self._stack_asked = False
+        # MLflow's usual port is often held; the plan names Prometheus' only.
+        self._stack_options = f"--folder {folder / 'stack'} --mlflow-port {free_port()}"
 
     # Environment.
 
@@ -241,7 +227,7 @@ class Setting:
                 self._stack_error = "missing: scripts/stack"
             else:
                 try:
-                    self.shell("scripts/stack up", timeout=240)
+                    self.shell(f"scripts/stack up {self._stack_options}", timeout=240)
                 except CheckFailedError as error:
                     self._stack_error = f"scripts/stack up: {error}"
         if self._stack_error is not None:
@@ -256,6 +242,6 @@ class Setting:
             self._mlflow.stop()
         if self._stack_asked and self._stack_error != "missing: scripts/stack":
             try:
-                self.shell("scripts/stack down", timeout=60)
+                self.shell(f"scripts/stack down {self._stack_options}", timeout=60)
             except CheckFailedError as error:
                 print(f"verify_plan: scripts/stack down: {error}", file=sys.stderr)

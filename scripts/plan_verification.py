@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import plan_checks_code
 import plan_checks_jobs
@@ -72,6 +73,10 @@ def verify(rows: Sequence[Row], options: argparse.Namespace) -> list[Result]:
             setting.close()
 
 
+def end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
 def main(description: str) -> int:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -96,7 +101,7 @@ def main(description: str) -> int:
         show_rows(rows)
         return 0
     # An end from outside, too, ends what was started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, end)
     started = time.monotonic()
     try:
         results = plan_order(verify(rows, options))
