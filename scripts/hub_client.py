@@ -137,7 +137,7 @@ def error_message(answer: httpx.Response) -> str:
 
 
 class HubProcess:
-    """`mlx-hub serve` on a free port. Without a data folder it gets a temporary one."""
+    """`mlx-hub serve`, on a free port unless one is given. Without a data folder it gets a temporary one."""
 
     def __init__(
         self,
@@ -146,6 +146,7 @@ class HubProcess:
         arguments: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
         start_timeout: float = 60.0,
+        port: int = 0,
     ) -> None:
         self._temporary = (
             tempfile.TemporaryDirectory(prefix="mlx-hub-") if data_dir is None else None
@@ -155,6 +156,7 @@ class HubProcess:
         self._arguments = arguments
         self._environment = environment or {}
         self._start_timeout = start_timeout
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -184,7 +186,7 @@ class HubProcess:
             self._program,
             "serve",
             "--port",
-            "0",
+            str(self._port),
             "--data-dir",
             self.data_dir,
             *self._arguments,
@@ -234,6 +236,13 @@ class HubProcess:
             return process.wait()
         finally:
             self.url = ""
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        process = self._started()
+        process.kill()
+        process.wait()
+        self.url = ""
 
     def restart(self) -> None:
         self.stop()

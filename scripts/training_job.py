@@ -65,6 +65,38 @@ def ranks_of(command: list[str], ranks: int, folder: Path) -> Generator[subproce
             process.wait()
 
 
+def specification(
+    kind: str, model: Path, data: Path, output: Path, params: Json, memory_limit_bytes: int = 0
+) -> Json:
+    """What api/worker/job_worker.h describes."""
+    return {
+        "protocol": 1,
+        "job_id": output.name,
+        "kind": kind,
+        "base": {"folder": str(model), "digest": "", "name": model.name},
+        "adapter": None,
+        "dataset": {"path": str(data), "digest": ""},
+        "params": params,
+        "output_folder": str(output),
+        "memory_limit_bytes": memory_limit_bytes,
+    }
+
+
+def estimate_job(worker: Path, model: Path, data: Path, folder: Path, params: Json) -> Json:
+    """The product's own estimate of a fine-tuning, part by part (FinetuneMemory of
+    core/model_config/memory_estimate.h), without running it. Raises RuntimeError with the worker's reason."""
+    spec_file = folder / "estimate.json"
+    spec_file.write_text(json.dumps(specification("estimate", model, data, folder, params)))
+    with ranks_of([str(worker), "job", "--spec", str(spec_file)], 1, folder) as process:
+        for line in process.stdout or ():
+            event: Json = json.loads(line)
+            if event["type"] == "result":
+                return event
+            if event["type"] == "error":
+                raise RuntimeError(str(event["message"]))
+    raise RuntimeError(f"the worker ended with {process.returncode}")
+
+
 def run_job(
     worker: Path,
     model: Path,
@@ -79,20 +111,19 @@ def run_job(
     """Raises RuntimeError with the worker's reason when the job fails. With several ranks memory is rank 0's."""
     output.mkdir(parents=True, exist_ok=True)
     spec = {
-        "protocol": 1,
-        "job_id": output.name,
-        "kind": "finetune",
-        "base": {"folder": str(model), "digest": "", "name": model.name},
-        "adapter": None,
-        "dataset": {"path": str(data), "digest": ""},
-        "params": {**params, "data_parallel": ranks},
-        "output_folder": str(output),
-        "memory_limit_bytes": memory_limit_bytes,
+        **specification(
+            "finetune",
+            model,
+            data,
+            output,
+            {**params, "data_parallel": ranks},
+            memory_limit_bytes,
+        ),
         "distributed": "auto" if ranks > 1 else "",
     }
     spec_file = output / "spec.json"
     spec_file.write_text(json.dumps(spec))
-    result: Json = {"steps": [], "log": [], "peak_bytes": 0, "resident_bytes": 0}
+    result: Json = {"steps": [], "log": [], "peak_bytes": 0, "resident_bytes": 0, "cache_bytes": 0}
     command = [str(worker), "job", "--spec", str(spec_file)]
     with ranks_of(command, ranks, output) as process:
         for line in process.stdout or ():
@@ -101,7 +132,7 @@ def run_job(
                 result["weight_bytes"] = int(event["weight_bytes"])
             elif event["type"] == "memory":
                 result["active_bytes"] = int(event["active_bytes"])
-                for key in ("peak_bytes", "resident_bytes"):
+                for key in ("peak_bytes", "resident_bytes", "cache_bytes"):
                     result[key] = max(int(event[key]), result[key])
             elif event["type"] == "metric" and "train_loss" in event:
                 result["steps"].append(event)

@@ -92,6 +92,7 @@ Json dry_run(hub::Hub& hub, const Json& json) {
       {"steps", plan.steps},
       {"epochs", plan.epochs},
       {"estimated_bytes", plan.estimated_bytes},
+      {"memory", plan.memory.to_json()},
       {"budget_bytes", budget},
       {"fits_memory", plan.estimated_bytes <= budget},
       {"tokens_per_second", nullptr},

@@ -101,7 +101,9 @@ Router routes(const ServedModel& model) {
   };
   return Router({
       {.method = "POST", .pattern = "/v1/chat/completions", .handler = chat},
+      {.method = "POST", .pattern = "/chat/completions", .handler = chat},
       {.method = "POST", .pattern = "/v1/completions", .handler = text},
+      {.method = "POST", .pattern = "/completions", .handler = text},
       {.method = "GET", .pattern = "/stats", .handler = stats},
   });
 }

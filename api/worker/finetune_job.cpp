@@ -153,7 +153,7 @@ void settle_batches(
       spec.memory_limit_bytes,
       earlier);
   log_info(emit, choice.reason);
-  limit_cache(spec, choice.estimated_bytes);
+  limit_cache(spec, choice.memory.total());
   params.batch_size = choice.batch_size;
   params.grad_accumulation_steps *= choice.accumulation;
 }

@@ -18,7 +18,8 @@ namespace {
 using base::Json;
 using base::JsonReader;
 
-constexpr std::array<std::string_view, 4> kKinds{"finetune", "evaluate", "merge", "quantize"};
+constexpr std::array<std::string_view, 5> kKinds{
+    "finetune", "evaluate", "merge", "quantize", "estimate"};
 constexpr std::size_t kDigestDigits = 64;
 constexpr std::size_t kShownProblems = 5;
 
@@ -52,8 +53,8 @@ JobSpec JobSpec::from_json(const Json& json) {
   if (const Json* adapter = reader.optional_object("adapter")) {
     spec.adapter_folder = JsonReader(*adapter, "adapter").string("folder");
   }
-  const bool learns = spec.kind == "finetune" || spec.kind == "evaluate";
-  if (learns || reader.has("dataset")) {
+  const bool converts = spec.kind == "merge" || spec.kind == "quantize";
+  if (!converts || reader.has("dataset")) {
     const JsonReader dataset(reader.value("dataset"), "dataset");
     spec.dataset_path = dataset.string("path");
     spec.dataset_digest = dataset.optional_string("digest").value_or("");
@@ -63,7 +64,7 @@ JobSpec JobSpec::from_json(const Json& json) {
   }
   const Json* params = reader.optional_object("params");
   spec.params = params != nullptr ? params->dump() : "{}";
-  if (spec.kind != "evaluate") {
+  if (spec.kind == "finetune" || converts) {
     spec.output_folder = reader.string("output_folder");
   }
   spec.memory_limit_bytes = static_cast<std::uint64_t>(

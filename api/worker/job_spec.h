@@ -19,12 +19,12 @@ using EmitEvent = std::function<void(std::string_view type, const base::Json& da
 // The file that job_worker.h describes.
 struct JobSpec {
   std::string job_id;
-  std::string kind;  // "finetune", "evaluate", "merge", "quantize"
+  std::string kind;  // "finetune", "evaluate", "merge", "quantize", "estimate"
   std::filesystem::path base_folder;
   std::string base_digest;
   std::string base_name;
   std::optional<std::filesystem::path> adapter_folder;
-  std::filesystem::path dataset_path;  // empty: none; finetune and evaluate have one
+  std::filesystem::path dataset_path;  // empty: none; merge and quantize may have none
   std::string dataset_digest;          // SHA-256 of the file as registered; may be empty
   std::optional<std::filesystem::path> valid_path;
   std::string params;  // JSON text of an object; its meaning depends on the kind

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/worker/environment.h"
+#include "api/worker/estimate_job.h"
 #include "api/worker/evaluate_job.h"
 #include "api/worker/finetune_job.h"
 #include "api/worker/job_control.h"
@@ -58,7 +59,8 @@ const std::map<std::string, Run> kKinds{
     {"finetune", run_finetune},
     {"evaluate", run_evaluate},
     {"merge", run_merge},
-    {"quantize", run_quantize}};
+    {"quantize", run_quantize},
+    {"estimate", run_estimate}};
 
 Json error_data(const base::Error& error) {
   return {

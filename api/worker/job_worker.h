@@ -17,14 +17,14 @@ struct JobArguments {
   base::BuildInfo build{};                 // of this program
 };
 
-// `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune", "evaluate", "merge" or
-// "quantize" and reports it by
-// the events of core/base/worker_protocol.h on standard output; commands come on standard input.
-// Returns the process's exit code: 0 after an event "result", 1 after an event "error". Never
-// throws. Ends the process itself when standard input closes, since then the server is gone.
+// `mlx-hub-worker job --spec FILE`: runs one job of kind "finetune", "evaluate", "merge",
+// "quantize" or "estimate" and reports it by the events of core/base/worker_protocol.h on standard
+// output; commands come on standard input. Returns the process's exit code: 0 after an event
+// "result", 1 after an event "error". Never throws. Ends the process itself when standard input
+// closes, since then the server is gone.
 //
 // The specification:
-//   {"protocol":1, "job_id", "kind":"finetune"|"evaluate"|"merge"|"quantize",
+//   {"protocol":1, "job_id", "kind":"finetune"|"evaluate"|"merge"|"quantize"|"estimate",
 //    "base":{"folder","digest","name"}, "adapter":{"folder"}|null,
 //    "dataset":{"path","digest","valid_path"?}|null, "params":{…}, "output_folder"?,
 //    "memory_limit_bytes"?, "distributed"?, "seed"?, "settled_batch_size"?}
@@ -48,6 +48,9 @@ struct JobArguments {
 //   result {"model_folder","size_bytes","matrices","seconds", conversion_check.h's figures};
 //   merge: "delta_kept","delta_error","delta_share" (convert/merge.h);
 //   quantize: "bits_per_weight","parameters","requantized"
+// estimate: what a finetune job of this specification would take; loads no weights.
+//   result: FinetuneMemory (core/model_config/memory_estimate.h) with "batch_size",
+//   "grad_accumulation_steps","trainable_parameters","gpu"
 int run_job(JobArguments arguments);
 
 // Bounds what MLX hands to the device ahead of its work, for every job. Before MLX is used.

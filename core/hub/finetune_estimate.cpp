@@ -48,16 +48,24 @@ FinetuneEstimate::FinetuneEstimate(
           params,
           activations) {}
 
-std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
+model_config::FinetuneMemory FinetuneEstimate::memory(
+    const FinetuneParams& params, int batch_size) const {
   const auto batch =
       rows_.largest_batch(batch_size, params.max_seq_length, model_config::padding(activations_));
-  return model_config::worker_bytes(
-      model_config::finetune_bytes(
-          config_,
-          weight_bytes_,
-          params,
-          {.tokens = batch.tokens, .trained = batch.trained},
-          activations_));
+  return model_config::finetune_memory(
+      config_,
+      weight_bytes_,
+      params,
+      {.tokens = batch.tokens, .trained = batch.trained},
+      activations_);
+}
+
+model_config::FinetuneMemory FinetuneEstimate::memory(const FinetuneParams& params) const {
+  return memory(params, params.batch_size.value_or(1));
+}
+
+std::uint64_t FinetuneEstimate::bytes(const FinetuneParams& params, int batch_size) const {
+  return model_config::worker_bytes(memory(params, batch_size).total());
 }
 
 std::uint64_t FinetuneEstimate::process_bytes(const FinetuneParams& params) const {

@@ -31,6 +31,9 @@ class FinetuneEstimate {
       const model_config::FinetuneParams& params,
       model_config::Activations activations);
 
+  // A worker's arrays, part by part, as process_bytes() counts them.
+  [[nodiscard]] model_config::FinetuneMemory memory(
+      const model_config::FinetuneParams& params) const;
   // The worker process at its highest, for `params`' batch size; with an automatic one the
   // smallest.
   [[nodiscard]] std::uint64_t process_bytes(const model_config::FinetuneParams& params) const;
@@ -47,6 +50,8 @@ class FinetuneEstimate {
   [[nodiscard]] std::uint64_t weight_bytes() const { return weight_bytes_; }
 
  private:
+  [[nodiscard]] model_config::FinetuneMemory memory(
+      const model_config::FinetuneParams& params, int batch_size) const;
   [[nodiscard]] std::uint64_t bytes(
       const model_config::FinetuneParams& params, int batch_size) const;
 

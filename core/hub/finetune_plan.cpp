@@ -89,6 +89,7 @@ FinetunePlan plan_finetune(
   }
   plan.accumulation = params.grad_accumulation_steps;
   params.batch_size = plan.batch_size;
+  plan.memory = estimate.memory(params);
   plan.estimated_bytes = estimate.process_bytes(params) * local;
   const std::uint64_t an_epoch = ceil_div(
       ceil_div(

@@ -22,7 +22,8 @@ struct FinetunePlan {
   double epochs = 0.0;           // that the steps take
   std::uint64_t parameters = 0;  // of the base
   std::uint64_t trainable_parameters = 0;
-  std::uint64_t estimated_bytes = 0;  // this machine's worker processes at their highest
+  model_config::FinetuneMemory memory;  // of one worker's arrays
+  std::uint64_t estimated_bytes = 0;    // this machine's worker processes at their highest
 };
 
 // Tokenizes the data set. `local_ranks` of the params' ranks run on this machine; `activations`:

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
 #include "core/model_config/layer_shape.h"
 
 namespace hub::model_config {
@@ -205,6 +207,21 @@ std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams
          outer_factors(config, params);
 }
 
+base::Json FinetuneMemory::to_json() const {
+  return {
+      {"weights", weights},
+      {"trained", trained},
+      {"optimizer", optimizer},
+      {"accumulated", accumulated},
+      {"activations", activations},
+      {"working", working},
+      {"ahead", ahead},
+      {"gradients", gradients},
+      {"updated", updated},
+      {"array_bytes", total()},
+      {"process_bytes", worker_bytes(total())}};
+}
+
 // What is trained is A, for full fine-tuning copies of the weights. Two peaks, of which the larger
 // counts, over weights, factors A and the optimizer's moments M (2 A for Adam):
 //
@@ -222,7 +239,7 @@ std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams
 // and fully trained weights take 2 bytes, logits and their gradient 12 in both types, the head and
 // some of a layer's matrices are unpacked, and evaluation that runs ahead of the device holds up to
 // kRunAhead, at most the working sets of all layers.
-std::uint64_t finetune_bytes(
+FinetuneMemory finetune_memory(
     const ModelConfig& config,
     std::uint64_t weight_bytes,
     const FinetuneParams& params,
@@ -232,27 +249,38 @@ std::uint64_t finetune_bytes(
   const std::uint64_t element = half ? kHalf : kFloat;
   const Widths w(config);
   const AdaptedLayers layers = adapted_layers(config, params, activations);
-  const std::uint64_t factors = (params.method == "full" ? element : kFloat) *
-                                (layers.factors + outer_factors(config, params));
-  const std::uint64_t sum = params.grad_accumulation_steps > 1 ? factors : 0;
+  FinetuneMemory memory;
+  memory.weights = weight_bytes;
+  memory.trained = (params.method == "full" ? element : kFloat) *
+                   (layers.factors + outer_factors(config, params));
+  memory.optimizer = u64(params.optimizer.moments()) * memory.trained;
+  memory.accumulated = params.grad_accumulation_steps > 1 ? memory.trained : 0;
+  memory.gradients = memory.trained;
+  memory.updated = std::max(memory.trained, memory.optimizer);
 
   const std::uint64_t kept =
       params.grad_checkpoint ? layers.count * w.H + layers.largest : layers.kept;
   const std::uint64_t working = element * batch.tokens * 8 * (w.H + w.I);
   const std::uint64_t unpacked = half ? kHalf * kUnpackedAtOnce * w.H * w.I : 0;
   const std::uint64_t head = half ? kHalf * w.H * w.V : 0;
-  const std::uint64_t ahead =
-      half ? std::min(kRunAhead, u64(config.num_hidden_layers) * working) : 0;
   const std::uint64_t rows =
       trains_head(config, params)
           ? batch.trained
           : std::min(batch.trained, u64(loss_chunk_rows(config.vocab_size, activations)));
   const std::uint64_t logits = (half ? 2 * (kFloat + kHalf) : 2 * kFloat) * w.V * rows;
-  const std::uint64_t backward = sum + element * batch.tokens * kept + ahead +
-                                 std::max(working + unpacked, head + logits + working / 2);
-  const std::uint64_t moments = u64(params.optimizer.moments()) * factors;
-  const std::uint64_t update = sum + factors + std::max(factors, moments);
-  return weight_bytes + factors + moments + std::max(backward, update);
+  memory.activations = element * batch.tokens * kept;
+  memory.working = std::max(working + unpacked, head + logits + working / 2);
+  memory.ahead = half ? std::min(kRunAhead, u64(config.num_hidden_layers) * working) : 0;
+  return memory;
+}
+
+std::uint64_t finetune_bytes(
+    const ModelConfig& config,
+    std::uint64_t weight_bytes,
+    const FinetuneParams& params,
+    const BatchTokens& batch,
+    Activations activations) {
+  return finetune_memory(config, weight_bytes, params, batch, activations).total();
 }
 
 std::uint64_t finetune_bytes(

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "core/base/json.h"
 #include "core/model_config/finetune_params.h"
 #include "core/model_config/model_config.h"
 
@@ -45,8 +47,38 @@ std::uint64_t padding(Activations activations);
 // Values that a job trains: the factors of the adapted modules, with "full" the weights themselves.
 std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params);
 
-// Peak of a LoRA job's arrays: weights, adapter with gradients and two optimizer moments,
-// activations, logits and their gradient in float32.
+// What a training's arrays take, in bytes, part by part (memory_estimate.cpp has the formulas).
+struct FinetuneMemory {
+  // There from the first step to the last.
+  std::uint64_t weights = 0;
+  std::uint64_t trained = 0;      // the adapter, or the copies that full fine-tuning changes
+  std::uint64_t optimizer = 0;    // its moments
+  std::uint64_t accumulated = 0;  // summed gradients, where an update takes several batches
+  // While the backward pass begins.
+  std::uint64_t activations = 0;  // kept by all layers for it
+  std::uint64_t working = 0;      // logits and their gradient, or one layer's working set
+  std::uint64_t ahead = 0;        // evaluation that runs ahead of a GPU
+  // While the update is computed.
+  std::uint64_t gradients = 0;
+  std::uint64_t updated = 0;  // new values
+
+  [[nodiscard]] std::uint64_t backward() const { return activations + working + ahead; }
+  [[nodiscard]] std::uint64_t update() const { return gradients + updated; }
+  // The peak.
+  [[nodiscard]] std::uint64_t total() const {
+    return weights + trained + optimizer + accumulated + std::max(backward(), update());
+  }
+  // {"weights",…, one member a part; "array_bytes": total(); "process_bytes": worker_bytes() of it}
+  [[nodiscard]] base::Json to_json() const;
+};
+FinetuneMemory finetune_memory(
+    const ModelConfig& config,
+    std::uint64_t weight_bytes,
+    const FinetuneParams& params,
+    const BatchTokens& batch,
+    Activations activations = Activations::kFloat32);
+
+// The peak alone.
 std::uint64_t finetune_bytes(
     const ModelConfig& config,
     std::uint64_t weight_bytes,

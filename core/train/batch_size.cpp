@@ -24,15 +24,18 @@ class Estimate {
       const data::RowSizes& rows)
       : config_(config), weight_bytes_(weight_bytes), params_(params), rows_(rows) {}
 
-  [[nodiscard]] std::uint64_t bytes(int batch_size, int length) const {
+  [[nodiscard]] model_config::FinetuneMemory memory(int batch_size, int length) const {
     const auto activations = activations_here();
     const auto batch = rows_.largest_batch(batch_size, length, model_config::padding(activations));
-    return model_config::finetune_bytes(
+    return model_config::finetune_memory(
         config_,
         weight_bytes_,
         params_,
         {.tokens = batch.tokens, .trained = batch.trained},
         activations);
+  }
+  [[nodiscard]] std::uint64_t bytes(int batch_size, int length) const {
+    return memory(batch_size, length).total();
   }
 
   // The longest rows that would fit at this batch size; 0: none.
@@ -108,7 +111,7 @@ BatchSizeChoice choose_batch_size(
   return {
       chosen,
       accumulation,
-      estimate(chosen),
+      sizes.memory(chosen, length),
       fmt::format(
           "batch_size {}: {}{} ({} rows of up to {} tokens; about {:.0f} MiB{})",
           chosen,

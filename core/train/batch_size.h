@@ -14,9 +14,9 @@ namespace hub::train {
 
 struct BatchSizeChoice {
   int batch_size = 1;
-  int accumulation = 1;               // batches of an update, times params.grad_accumulation_steps
-  std::uint64_t estimated_bytes = 0;  // the job's peak with it
-  std::string reason;                 // one sentence for the log
+  int accumulation = 1;  // batches of an update, times params.grad_accumulation_steps
+  model_config::FinetuneMemory memory;  // the job's with it
+  std::string reason;                   // one sentence for the log
 };
 
 // What a training on MLX's default device computes in.

@@ -38,6 +38,18 @@ def test_chat(api: OpenAI) -> None:
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
 
 
+def test_the_same_routes_without_v1(hub: HubProcess) -> None:
+    with OpenAI(base_url=hub.url, api_key="none", max_retries=0, timeout=300) as api:
+        chat = api.chat.completions.create(
+            model=DEFAULT_MODEL, messages=QUESTION, temperature=0, max_tokens=32
+        )
+        assert "Paris" in (chat.choices[0].message.content or "")
+        text = api.completions.create(
+            model=DEFAULT_MODEL, prompt="One, two,", temperature=0, max_tokens=4
+        )
+        assert text.choices[0].text
+
+
 def test_a_stream_says_the_same_as_a_whole_answer(api: OpenAI) -> None:
     whole = api.chat.completions.create(
         model=DEFAULT_MODEL, messages=QUESTION, temperature=0, max_tokens=32

@@ -1,6 +1,7 @@
 #include "core/model_config/memory_estimate.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace hub::model_config {
 namespace {
@@ -70,6 +71,28 @@ TEST(MemoryEstimate, RankDropoutAndAccumulationNeedMore) {
   more = all;
   more.grad_accumulation_steps = 2;
   EXPECT_GT(bytes(more), bytes(all));
+}
+
+TEST(MemoryEstimate, PartsAddUpToThePeak) {
+  FinetuneParams params;
+  params.grad_accumulation_steps = 2;
+  const BatchTokens batch{.tokens = 512, .trained = 500};
+  const FinetuneMemory memory = finetune_memory(small(), kWeights, params, batch);
+  EXPECT_EQ(memory.weights, kWeights);
+  EXPECT_EQ(memory.trained, 4 * trained_parameters(small(), params));
+  EXPECT_EQ(memory.optimizer, 2 * memory.trained);
+  EXPECT_EQ(memory.gradients, memory.trained);
+  EXPECT_EQ(memory.accumulated, memory.trained);
+  EXPECT_EQ(memory.ahead, 0U) << "a CPU's evaluation does not run ahead";
+  EXPECT_GT(memory.activations, memory.working);
+  EXPECT_EQ(memory.total(), kWeights + 4 * memory.trained + memory.activations + memory.working);
+  EXPECT_EQ(memory.total(), finetune_bytes(small(), kWeights, params, batch));
+  const base::Json json = memory.to_json();
+  EXPECT_EQ(json.at("array_bytes"), memory.total());
+  EXPECT_EQ(json.at("process_bytes"), worker_bytes(memory.total()));
+  EXPECT_EQ(json.at("activations"), memory.activations);
+  params.grad_accumulation_steps = 1;
+  EXPECT_EQ(finetune_memory(small(), kWeights, params, batch).accumulated, 0U);
 }
 
 // A huge adapter over few tokens: the update is the peak, whatever the tokens.

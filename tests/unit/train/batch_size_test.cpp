@@ -50,7 +50,7 @@ TEST(BatchSizeTest, AutoTakesTheLargestThatFits) {
   EXPECT_NE(choose(bytes(params, 2, 200)).reason.find("sees 8 rows"), std::string::npos);
   const BatchSizeChoice tight = choose(bytes(params, 1, 200));
   EXPECT_EQ(tight.batch_size, 1);
-  EXPECT_EQ(tight.estimated_bytes, bytes(params, 1, 200));
+  EXPECT_EQ(tight.memory.total(), bytes(params, 1, 200));
   EXPECT_NE(tight.reason.find("memory"), std::string::npos) << tight.reason;
 }
 
@@ -78,7 +78,7 @@ TEST(BatchSizeTest, LengthIsCutToTheLimit) {
   model_config::FinetuneParams params;
   params.max_seq_length = 64;
   EXPECT_EQ(
-      choose_batch_size(config(), kWeights, params, rows(1000, 5000), 0).estimated_bytes,
+      choose_batch_size(config(), kWeights, params, rows(1000, 5000), 0).memory.total(),
       bytes(params, 8, 64));
 }
 

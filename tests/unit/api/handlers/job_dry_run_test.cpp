@@ -33,6 +33,8 @@ TEST_F(DryRun, ADryRunQueuesNothing) {
   EXPECT_GT(plan.json["trained_tokens"], 0);
   EXPECT_LT(plan.json["trained_tokens"], plan.json["tokens"]);
   EXPECT_GT(plan.json["estimated_bytes"], 0);
+  EXPECT_EQ(plan.json["memory"]["trained"], 4 * 7 * 4 * 16);
+  EXPECT_EQ(plan.json["memory"]["process_bytes"], plan.json["estimated_bytes"]);
   EXPECT_EQ(plan.json["fits_memory"], true);
   EXPECT_EQ(plan.json["estimated_seconds"], nullptr) << "nothing was measured yet";
   EXPECT_EQ(get("/jobs").json["data"].size(), 0U);

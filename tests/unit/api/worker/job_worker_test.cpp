@@ -90,6 +90,32 @@ class JobWorkerTest : public testing::Test {
   std::function<void(const Event&)> on_event_;
 };
 
+// What a job says that it will take is what the trainer asks for, and no weights are read for it.
+TEST_F(JobWorkerTest, AnEstimateSaysWhatAFinetuningWouldTake) {
+  spec_["kind"] = "estimate";
+  spec_.erase("output_folder");
+  const auto weights = model() / "model.safetensors";
+  const auto size = std::filesystem::file_size(weights);
+  ASSERT_TRUE(perform()) << events_.back().data.dump();
+  const Json result = events_.back().data;
+  EXPECT_EQ(result.at("batch_size"), 4);
+  EXPECT_EQ(result.at("trained"), 4 * result.at("trainable_parameters").get<int>());
+  EXPECT_LT(result.at("weights").get<std::uint64_t>(), size);
+  EXPECT_GT(result.at("array_bytes"), result.at("weights"));
+  EXPECT_GT(result.at("process_bytes"), result.at("array_bytes"));
+
+  const std::uint64_t weights_bytes = result.at("weights");
+  spec_["kind"] = "finetune";
+  spec_["output_folder"] = (folder_.path() / "out").string();
+  ASSERT_TRUE(perform()) << events_.back().data.dump();
+  EXPECT_EQ(of("ready").at(0).at("weight_bytes"), weights_bytes);
+
+  spec_["kind"] = "estimate";
+  spec_["memory_limit_bytes"] = 1000;
+  EXPECT_FALSE(perform());
+  EXPECT_EQ(events_.back().data.at("reason"), "insufficient_memory");
+}
+
 TEST_F(JobWorkerTest, FinetuneWritesAnAdapterThatEvaluatesBetter) {
   spec_["params"]["epochs"] = 2;
   ASSERT_TRUE(perform()) << events_.back().data.dump();
