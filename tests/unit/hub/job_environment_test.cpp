@@ -20,7 +20,10 @@ Json environment() {
 }
 
 TEST(JobEnvironment, IsWhatTheServerAndTheWorkerKnow) {
-  const ServerEnvironment server({.version = "1.2", .commit = "abc-dirty"}, {});
+  base::BuildInfo build;
+  build.version = "1.2";
+  build.commit = "abc-dirty";
+  const ServerEnvironment server(build, {});
   const Json facts = server.facts(4096);
   EXPECT_EQ(facts["hub"]["version"], "1.2");
   EXPECT_EQ(facts["hub"]["commit"], "abc-dirty");

@@ -13,7 +13,7 @@ namespace {
 using base::Json;
 
 // As RunFacts, but JSON.
-struct Run {
+struct Recorded {
   Json environment = {{"cpu", {{"threads", 2}}}};
   int environments = 1;
   std::vector<Json> reports = {
@@ -37,21 +37,21 @@ struct Run {
   }
 };
 
-Json compare(const Run& then, const Run& now, double tolerance = 0.02) {
+Json compare(const Recorded& then, const Recorded& now, double tolerance = 0.02) {
   return compare_runs(then.facts(), now.facts(), tolerance);
 }
 
-Run elsewhere() {
-  Run run;
+Recorded elsewhere() {
+  Recorded run;
   run.environment["cpu"]["threads"] = 4;
   run.digest = "bb";
   return run;
 }
 
 TEST(CompareRuns, EqualDigestsAreIdentical) {
-  Run now;
+  Recorded now;
   now.result["seconds"] = 99;
-  const Json found = compare(Run(), now);
+  const Json found = compare(Recorded(), now);
   EXPECT_EQ(found["verdict"], "identical");
   EXPECT_EQ(found["digest"], (Json{{"then", "aa"}, {"now", "aa"}, {"equal", true}}));
   EXPECT_EQ(found["deviation"], 0.0);
@@ -67,31 +67,31 @@ TEST(CompareRuns, EqualDigestsAreIdentical) {
 }
 
 TEST(CompareRuns, AnyDifferenceInTheSameEnvironmentIsOne) {
-  Run now;
+  Recorded now;
   now.digest = "bb";
-  EXPECT_EQ(compare(Run(), now)["verdict"], "different");
+  EXPECT_EQ(compare(Recorded(), now)["verdict"], "different");
 }
 
 TEST(CompareRuns, AnotherEnvironmentIsAllowedTheTolerance) {
-  Run now = elsewhere();
+  Recorded now = elsewhere();
   now.reports[0]["train_loss"] = 2.03;  // of 2.0: 0.015
   now.reports[2]["eval_loss"] = 1.26;   // of 1.25: 0.008
-  Json found = compare(Run(), now);
+  Json found = compare(Recorded(), now);
   EXPECT_EQ(found["verdict"], "within_tolerance") << found.dump(2);
   EXPECT_NEAR(found["deviation"].get<double>(), 0.015, 1e-12);
   EXPECT_EQ(found["reports"][0]["at_step"], 1);
   EXPECT_NEAR(found["reports"][0]["largest_difference"].get<double>(), 0.03, 1e-12);
-  EXPECT_EQ(compare(Run(), now, 0.01)["verdict"], "different");
+  EXPECT_EQ(compare(Recorded(), now, 0.01)["verdict"], "different");
   now.result["train_loss"] = 1.6;
-  found = compare(Run(), now);
+  found = compare(Recorded(), now);
   EXPECT_EQ(found["verdict"], "different");
   EXPECT_NEAR(found["metrics"][1]["difference"].get<double>(), 0.1, 1e-12) << found.dump(2);
 }
 
 TEST(CompareRuns, WhatRanInSeveralEnvironmentsRanInAnother) {
-  Run now;
+  Recorded now;
   now.digest = "bb";
-  Run then;
+  Recorded then;
   then.environments = 2;
   const Json found = compare(then, now);
   EXPECT_EQ(found["environment"]["same"], false);
@@ -99,37 +99,37 @@ TEST(CompareRuns, WhatRanInSeveralEnvironmentsRanInAnother) {
 }
 
 TEST(CompareRuns, AMissingStepOrFigureIsNoSmallDifference) {
-  Run now = elsewhere();
+  Recorded now = elsewhere();
   now.reports.pop_back();
-  Json found = compare(Run(), now);
+  Json found = compare(Recorded(), now);
   EXPECT_EQ(found["verdict"], "different");
   EXPECT_EQ(found["deviation"], nullptr);
   EXPECT_EQ(found["reports"][1]["missing"], 1);
   EXPECT_EQ(found["reports"][1]["largest_difference"], nullptr);
   now = elsewhere();
   now.result.erase("steps");
-  found = compare(Run(), now);
+  found = compare(Recorded(), now);
   EXPECT_EQ(found["verdict"], "different");
   EXPECT_EQ(found["metrics"][0]["difference"], nullptr);
 }
 
 TEST(CompareRuns, WithoutDigestsEveryReportAndFigureDecides) {
-  Run then;
+  Recorded then;
   then.digest.reset();
-  Json found = compare(then, Run());
+  Json found = compare(then, Recorded());
   EXPECT_EQ(found["verdict"], "identical");
   EXPECT_EQ(found["digest"]["equal"], nullptr);
   then.reports[0]["train_loss"] = 2.0000001;
-  EXPECT_EQ(compare(then, Run())["verdict"], "different");
-  const Run nothing{.reports = {}, .result = Json::object(), .digest = std::nullopt};
+  EXPECT_EQ(compare(then, Recorded())["verdict"], "different");
+  const Recorded nothing{.reports = {}, .result = Json::object(), .digest = std::nullopt};
   EXPECT_EQ(compare(nothing, nothing, 1)["verdict"], "different") << "nothing was compared";
 }
 
 TEST(CompareRuns, AStepThatWasReportedAgainCountsAsItWasLast) {
-  Run then;
+  Recorded then;
   then.reports.insert(then.reports.begin(), Json{{"step", 1}, {"train_loss", 9.0}});
   then.digest.reset();
-  EXPECT_EQ(compare(then, Run())["verdict"], "identical");
+  EXPECT_EQ(compare(then, Recorded())["verdict"], "identical");
 }
 
 }  // namespace

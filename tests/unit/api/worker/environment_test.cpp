@@ -13,7 +13,10 @@ namespace {
 using base::Json;
 
 TEST(Environment, SaysWhatTheWorkerComputesWith) {
-  const Json facts = environment_facts({.version = "1.2", .compiler = "GNU 12"});
+  base::BuildInfo build;
+  build.version = "1.2";
+  build.compiler = "GNU 12";
+  const Json facts = environment_facts(build);
   EXPECT_EQ(facts["worker"]["version"], "1.2");
   EXPECT_EQ(facts["worker"]["compiler"], "GNU 12");
   EXPECT_EQ(facts["worker"]["commit"], nullptr);
