@@ -71,7 +71,7 @@ bool in_sample(std::string_view trace_id, double ratio) {
   const std::string_view digits = trace_id.substr(trace_id.size() - kRandomDigits);
   std::uint64_t bits = 0;
   std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
-  return static_cast<double>(bits) < ratio * 0x1p56;
+  return bits < static_cast<std::uint64_t>(ratio * 0x1p56);
 }
 
 }  // namespace hub::obs

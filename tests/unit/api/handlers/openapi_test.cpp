@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "api/handlers/inference.h"
+#include "api/handlers/metrics.h"
 #include "api/handlers/system.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
 
@@ -36,7 +37,11 @@ std::set<std::string> documented() {
 TEST_F(OpenApi, DescribesExactlyTheRoutesThereAre) {
   std::set<std::string> routes;
   for (const auto& table :
-       {system_routes(hub), inference_routes(hub), registry_routes(hub), openapi_routes()}) {
+       {system_routes(hub),
+        inference_routes(hub),
+        registry_routes(hub),
+        openapi_routes(),
+        metric_routes(hub.metrics)}) {
     for (const Route& route : table) {
       routes.insert(route.method + " " + route.pattern);
     }
