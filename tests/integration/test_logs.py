@@ -150,7 +150,7 @@ def test_no_prompt_is_logged_at_info(logged: Logged) -> None:
 def test_no_secret_is_logged_at_any_level(logged: Logged) -> None:
     client = logged.client
     client.call("PUT", "/logs/level", json={"level": "debug"})
-    key = str(client.call("POST", "/keys", json={"name": "log", "scopes": ["read"]})["key"])
+    key = str(client.call("POST", "/keys", json={"name": "log", "scopes": ["read"]})["secret"])
     for headers in ({"Authorization": f"Bearer {key}"}, {"X-Api-Key": key}):
         assert client.request("GET", "/models", headers=headers).is_success
         assert client.request("PUT", "/logs/level", headers=headers).status_code == 403
@@ -167,7 +167,7 @@ def test_no_secret_is_logged_at_any_level(logged: Logged) -> None:
 def test_only_administrators_read_logs(logged: Logged) -> None:
     keys = {
         scope: str(
-            logged.client.call("POST", "/keys", json={"name": scope, "scopes": [scope]})["key"]
+            logged.client.call("POST", "/keys", json={"name": scope, "scopes": [scope]})["secret"]
         )
         for scope in ("read", "train", "admin")
     }

@@ -16,7 +16,7 @@ import mlflow  # pyright: ignore[reportMissingImports]
 def read(uri: str, experiment: str) -> list[dict[str, Any]]:
     mlflow.set_tracking_uri(uri)
     found = mlflow.search_traces(
-        locations=[experiment], return_type="list", include_spans=True, max_results=100
+        locations=[experiment], return_type="list", include_spans=True, max_results=2000
     )
     return [
         {
