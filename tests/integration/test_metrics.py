@@ -146,7 +146,7 @@ def test_what_clients_choose_makes_no_series(hub: HubProcess) -> None:
 
 
 def metrics_url(hub: HubProcess) -> str:
-    found = re.search(r"metrics_listening url="?([^\s"]+)", hub.log)
+    found = re.search(r'metrics_listening url="?([^\s"]+)', hub.log)
     assert found
     return found[1]
 
