@@ -17,8 +17,14 @@ constexpr int kPage = 500;
 }  // namespace
 
 EventFollower::EventFollower(
-    jobs::EventLog& events, std::string name, std::function<void(const jobs::Event&)> follow)
-    : events_(events), name_(std::move(name)), follow_(std::move(follow)) {}
+    jobs::EventLog& events,
+    std::string name,
+    std::function<void(const jobs::Event&)> follow,
+    std::function<void()> after_look)
+    : events_(events),
+      name_(std::move(name)),
+      follow_(std::move(follow)),
+      after_look_(std::move(after_look)) {}
 
 EventFollower::~EventFollower() {
   stop();
@@ -78,6 +84,13 @@ void EventFollower::work() {
     const std::uint64_t seen = events_.commits();
     if (!take_page()) {
       continue;
+    }
+    try {
+      if (after_look_) {
+        after_look_();
+      }
+    } catch (const std::exception& error) {
+      obs::log::warning("event_follower_failed", {{"follower", name_}, {"error", error.what()}});
     }
     if (last_look) {
       return;

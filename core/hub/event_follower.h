@@ -13,9 +13,13 @@ namespace hub::hub {
 // Hands every event that comes after start() to a function, in order, on a thread of its own.
 class EventFollower {
  public:
-  // `name` is for the log. `follow` may throw: that event is passed over and logged.
+  // `name` is for the log. `after_look` is called once all events there are were handed over, at
+  // least once a second. Both may throw: an event is passed over then, and it is logged.
   EventFollower(
-      jobs::EventLog& events, std::string name, std::function<void(const jobs::Event&)> follow);
+      jobs::EventLog& events,
+      std::string name,
+      std::function<void(const jobs::Event&)> follow,
+      std::function<void()> after_look = {});
   ~EventFollower();  // stop()
   EventFollower(const EventFollower&) = delete;
   EventFollower& operator=(const EventFollower&) = delete;
@@ -34,6 +38,7 @@ class EventFollower {
   jobs::EventLog& events_;
   const std::string name_;
   const std::function<void(const jobs::Event&)> follow_;
+  const std::function<void()> after_look_;
   std::int64_t after_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,19 +1,15 @@
 #include "core/hub/trace_feed.h"
 
-#include <chrono>
 #include <cstdlib>
 #include <utility>
 
 #include "core/base/error.h"
-#include "core/obs/log.h"
 #include "core/obs/otlp.h"
 #include "core/obs/trace_context.h"
 
 namespace hub::hub {
 namespace {
 
-constexpr std::chrono::milliseconds kWait{1000};
-constexpr std::chrono::milliseconds kClosedWait{100};
 constexpr int kPage = 500;
 constexpr std::size_t kMostTold = 8192;
 
@@ -26,12 +22,17 @@ std::string environment(const char* name) {
 
 TraceFeed::TraceFeed(
     jobs::EventLog& events, std::optional<obs::SpanExporter::Options> options, double sample_ratio)
-    : events_(events) {
-  if (options) {
-    exporter_ = std::make_unique<obs::SpanExporter>(std::move(*options));
-  }
-  requests_ = std::make_unique<RequestTraces>(exporter_.get(), sample_ratio);
-}
+    : events_(events),
+      exporter_(options ? std::make_unique<obs::SpanExporter>(std::move(*options)) : nullptr),
+      requests_(std::make_unique<RequestTraces>(exporter_.get(), sample_ratio)),
+      follower_(
+          events,
+          "traces",
+          [this](const jobs::Event& event) { follow(event); },
+          [this] {
+            export_told();
+            requests_->sweep();
+          }) {}
 
 TraceFeed::~TraceFeed() {
   stop();
@@ -39,62 +40,15 @@ TraceFeed::~TraceFeed() {
 
 void TraceFeed::start() {
   if (exporter_) {
-    after_ = events_.last();
-    thread_ = std::thread([this] { work(); });
+    follower_.start();
   }
 }
 
 void TraceFeed::stop() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) {
-    thread_.join();
-  }
+  follower_.stop();
   if (exporter_) {
     requests_->flush();
     exporter_->stop();
-  }
-}
-
-bool TraceFeed::wait(std::uint64_t seen) {
-  if (!events_.closed()) {
-    events_.wait(seen, kWait);
-  }
-  // A closed log no longer waits, but jobs that end at shutdown still write to it.
-  std::unique_lock lock(mutex_);
-  return wake_.wait_for(
-      lock, events_.closed() ? kClosedWait : std::chrono::milliseconds(0), [this] {
-        return stopping_;
-      });
-}
-
-void TraceFeed::work() {
-  bool last_look = false;
-  while (true) {
-    const std::uint64_t seen = events_.commits();
-    try {
-      auto page = events_.after(after_, std::nullopt, kPage);
-      for (const jobs::Event& event : page) {
-        after_ = event.seq;
-        if (event.subject_kind == "job") {
-          follow(event);
-        }
-      }
-      if (page.size() == static_cast<std::size_t>(kPage)) {
-        continue;
-      }
-      export_told();
-    } catch (const std::exception& error) {  // a locked database: look again
-      obs::log::warning("trace_feed_failed", {{"error", error.what()}});
-    }
-    requests_->sweep();
-    if (last_look) {
-      return;
-    }
-    last_look = wait(seen);
   }
 }
 
@@ -120,6 +74,9 @@ JobTrace TraceFeed::replayed(const std::string& job_id, std::int64_t seq) {
 }
 
 void TraceFeed::follow(const jobs::Event& event) {
+  if (event.subject_kind != "job") {
+    return;
+  }
   auto found = traces_.find(event.subject_id);
   if (found == traces_.end()) {
     JobTrace trace = replayed(event.subject_id, event.seq);

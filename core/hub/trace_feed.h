@@ -1,16 +1,15 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/hub/config.h"
+#include "core/hub/event_follower.h"
 #include "core/hub/job_trace.h"
 #include "core/hub/mlflow_sync.h"
 #include "core/hub/request_traces.h"
@@ -42,9 +41,6 @@ class TraceFeed {
   [[nodiscard]] const obs::SpanExporter* exporter() const { return exporter_.get(); }
 
  private:
-  void work();
-  // True when stop() was called.
-  bool wait(std::uint64_t seen);
   void follow(const jobs::Event& event);
   // A job's trace as its events before `seq` left it. What came before this server or this feed was
   // exported then.
@@ -54,13 +50,10 @@ class TraceFeed {
   jobs::EventLog& events_;
   std::unique_ptr<obs::SpanExporter> exporter_;
   std::unique_ptr<RequestTraces> requests_;
-  std::int64_t after_ = 0;
   std::map<std::string, JobTrace> traces_;  // of jobs that have not ended, by id
   std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;         // guarded by mutex_
   std::vector<MlflowTold> told_;  // guarded by mutex_
-  std::thread thread_;
+  EventFollower follower_;        // last: its thread uses the members above
 };
 
 // `otlp_endpoint`, else OTEL_EXPORTER_OTLP_ENDPOINT with OTEL_EXPORTER_OTLP_HEADERS; nullopt where

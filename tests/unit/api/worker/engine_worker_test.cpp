@@ -67,7 +67,8 @@ TEST_F(EngineWorkerTest, AnswersCommandsAndSurvivesWrongOnes) {
       testing::AllOf(
           testing::ContainsRegex(R"("type":"log","level":"warning","message":"protocol line)"),
           testing::ContainsRegex(R"("type":"attached","id":"a","error":\{"code":")"),
-          testing::ContainsRegex(R"("message":"command: attach, detach, drain, log_level or stop was wanted)"),
+          testing::ContainsRegex(
+              R"("message":"command: attach, detach, drain, log_level or stop was wanted)"),
           testing::ContainsRegex(R"("type":"detached","id":"a")"),
           testing::Not(testing::ContainsRegex("after stop"))));
 }
