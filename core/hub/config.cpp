@@ -188,7 +188,7 @@ std::vector<Setting> mlflow_settings() {
       {"mlflow_insecure_tls",
        false,
        [](Config& c, const Values& v, Source s) {
-         c.mlflow_insecure_tls = one_of(v[0], s, {"true", "false"}) == "true";
+         c.mlflow_insecure_tls = one_of(v[0], s, {"on", "off"}) == "on";
        }},
       {"mlflow_experiment",
        false,
@@ -221,10 +221,7 @@ std::string as_text(const toml::node& node, const std::string& source) {
   if (const auto real = node.value_exact<double>()) {
     return fmt::format("{}", *real);
   }
-  if (const auto truth = node.value_exact<bool>()) {
-    return *truth ? "true" : "false";
-  }
-  refuse(source, "a string, a number, true or false", "another TOML type");
+  refuse(source, "a string or a number", "another TOML type");
 }
 
 ConfigValues read_toml(const fs::path& file) {

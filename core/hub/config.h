@@ -65,7 +65,7 @@ struct Config {
   std::string mlflow_token;     // mlflow_token: "": MLFLOW_TRACKING_TOKEN
   // mlflow_ca_file: what its certificate must lead to; "": MLFLOW_TRACKING_SERVER_CERT_PATH
   std::filesystem::path mlflow_ca_file;
-  bool mlflow_insecure_tls = false;           // mlflow_insecure_tls: its certificate may be any
+  bool mlflow_insecure_tls = false;           // mlflow_insecure_tls: on: its certificate may be any
   std::string mlflow_experiment = "mlx-hub";  // mlflow_experiment: for all runs
   // mlflow_artifact_limit_bytes: larger files of versions are only named there
   std::uint64_t mlflow_artifact_limit_bytes = 256ULL << 20U;

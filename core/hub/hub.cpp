@@ -63,7 +63,7 @@ std::uint64_t memory_budget(const Config& config) {
                    static_cast<double>(machine_memory_bytes()) * config.memory_fraction);
 }
 
-std::optional<std::string> environment(const std::string& name) {
+std::optional<std::string> environment_variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
 }
@@ -73,7 +73,7 @@ PullPlanner::Options pull_options(const Config& config, const MemoryLedger& ledg
   return {
       .downloads_folder = config.data_dir / "downloads",
       .memory_budget_bytes = [&ledger] { return ledger.budget_bytes(); },
-      .settings = [overrides] { return hf::read_settings(overrides, environment); }};
+      .settings = [overrides] { return hf::read_settings(overrides, environment_variable); }};
 }
 
 HostJobKinds host_kinds(
@@ -211,7 +211,7 @@ Hub::Hub(Config given, const base::BuildInfo& build)
            .evaluations = evaluations,
            .queue = queue,
            .artifacts = artifacts},
-          told_to(traces, mlflow_options(config, environment))) {
+          told_to(traces, mlflow_options(config, environment_variable))) {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
   for (const std::string& version_id : pins.all()) {

@@ -197,7 +197,7 @@ def test_a_token_instead_of_a_password_and_a_certificate_that_nobody_looks_at(
     build_dir: Path, remote: Remote, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
-    variables = {"MLX_HUB_MLFLOW_INSECURE_TLS": "true", "MLX_HUB_MLFLOW_TOKEN": TOKEN}
+    variables = {"MLX_HUB_MLFLOW_INSECURE_TLS": "on", "MLX_HUB_MLFLOW_TOKEN": TOKEN}
     remote.takes_token = True
     try:
         with hub_of(build_dir, remote, data, **variables) as hub:

@@ -12,8 +12,6 @@ import httpx
 import mlflow_server
 from training_job import free_port
 
-START_TIMEOUT = 120.0
-
 
 class S3Store:
     """Listens without checking who asks; what lies in it is gone with it."""
@@ -39,7 +37,7 @@ class S3Store:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + mlflow_server.START_TIMEOUT
         while True:
             try:
                 httpx.put(f"{self.url}/{self.bucket}", timeout=30.0).raise_for_status()

@@ -60,26 +60,13 @@ TEST(Config, RefusesWhatCannotBe) {
       HasSubstr("port (command line) must be a whole number from 0 to 65535"));
   EXPECT_THAT(with("port", "8o"), HasSubstr("got \"8o\""));
   EXPECT_THAT(with("memory_fraction", "1.5"), HasSubstr("memory_fraction"));
+  EXPECT_THAT(with("mlflow_insecure_tls", "yes"), HasSubstr("must be one of on, off"));
   EXPECT_THAT(
       with("mlflow_part_bytes", "1000"), HasSubstr("must be a whole number from 5242880 to "));
   EXPECT_THAT(with("log_level", "loud"), HasSubstr("one of debug, info, warning, error"));
   EXPECT_THAT(with("log_format", "xml"), HasSubstr("one of auto, text, pretty, json"));
   EXPECT_THAT(with("log_file_bytes", "1000"), HasSubstr("a whole number from 65536"));
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
-}
-
-TEST(Config, ATruthIsTrueOrFalse) {
-  const test::TempDir folder;
-  EXPECT_TRUE(
-      load_config(folder.write("a.toml", "mlflow_insecure_tls = true\n"), no_environment, {})
-          .mlflow_insecure_tls);
-  EXPECT_FALSE(
-      load_config(folder.write("b.toml", "mlflow_insecure_tls = false\n"), no_environment, {})
-          .mlflow_insecure_tls);
-  EXPECT_THAT(
-      message_of(
-          [] { load_config(std::nullopt, no_environment, {{"mlflow_insecure_tls", {"yes"}}}); }),
-      HasSubstr("must be one of true, false, got \"yes\""));
 }
 
 TEST(Config, AnEmptyPathIsTheDefaultOrNone) {
