@@ -28,6 +28,11 @@ std::int64_t backoff(std::int64_t first, int failures, std::int64_t longest) {
   return std::min(longest, first << std::min(failures, 20));
 }
 
+void take_all_events(jobs::MlflowOutbox& outbox, const std::atomic<bool>& stopping) {
+  while (!stopping && outbox.take_events(kPage) == kPage) {
+  }
+}
+
 // Once the server has taken the credentials, what they do not suffice for is one object's affair.
 bool is_server_failure(const Error& error, bool connected) {
   return error.code() == ErrorCode::kUnavailable ||
@@ -119,6 +124,7 @@ MlflowSync::Status MlflowSync::status() {
     status = status_;
   }
   if (options_) {
+    take_all_events(outbox_, stopping_);
     status.outbox = outbox_.counts();
   }
   return status;
@@ -152,8 +158,7 @@ void MlflowSync::work() {
     const std::uint64_t seen = events_.commits();
     std::optional<std::int64_t> wait_ms = kLongestWaitMs;
     try {
-      while (!stopping_ && outbox_.take_events(kPage) == kPage) {
-      }
+      take_all_events(outbox_, stopping_);
       if (!session || session->failed) {
         session.emplace(sources_, *options_, outbox_, stopping_);
       }

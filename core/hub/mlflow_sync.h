@@ -71,7 +71,7 @@ class MlflowSync {
   void stop();
 
   [[nodiscard]] bool enabled() const { return options_.has_value(); }
-  Status status();
+  Status status();  // with all that was changed before the call
   ObjectState model_state(const std::string& model_id);
   // What waits, the oldest first.
   std::vector<jobs::MlflowOutbox::Entry> entries(int limit) { return outbox_.entries(limit); }

@@ -12,7 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 
-PASSED_ON = {"content-type", "etag", "location", "www-authenticate"}
+NOT_PASSED_ON = {
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "server",
+    "transfer-encoding",
+}
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,12 @@ class HttpProxy:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 proxy.requests.append((self.command, self.path))
                 status = proxy.look(self.command, self.path, headers)
-                answer, passed = b"", dict[str, str]()
+                answer, passed = b"", {"Content-Length": "0"}
                 if status is None:
                     status, passed, answer = proxy.ask(self.command, self.path, headers, body)
                 self.send_response(status)
                 for name, value in passed.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
 
@@ -120,8 +126,14 @@ class HttpProxy:
             }
             connection.request(method, path, body, {**sent, "host": self.target})
             answer = connection.getresponse()
-            kept = {name: value for name, value in answer.getheaders() if name.lower() in PASSED_ON}
-            return answer.status, kept, answer.read()
+            kept = {
+                name: value
+                for name, value in answer.getheaders()
+                if name.lower() not in NOT_PASSED_ON
+            }
+            content = answer.read()
+            length = answer.getheader("Content-Length", "0") if method == "HEAD" else len(content)
+            return answer.status, {**kept, "Content-Length": str(length)}, content
         finally:
             connection.close()
 
