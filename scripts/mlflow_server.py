@@ -35,11 +35,24 @@ def python() -> Path:
 
 
 class MlflowServer:
-    """`mlflow server` on SQLite, which takes artifacts itself. Its folder outlives it."""
+    """`mlflow server` on SQLite, which takes artifacts itself. Its folder outlives it.
 
-    def __init__(self, folder: Path, port: int) -> None:
+    `artifacts`: where it keeps them, a folder of its own or a store ("s3://bucket").
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        artifacts: str | None = None,
+        arguments: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.port = port
+        self._artifacts = artifacts or str(folder / "artifacts")
+        self._arguments = arguments
+        self._environment = environment or {}
         self.url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -62,13 +75,14 @@ class MlflowServer:
                     "--backend-store-uri",
                     f"sqlite:///{self.folder / 'mlflow.db'}",
                     "--artifacts-destination",
-                    str(self.folder / "artifacts"),
+                    self._artifacts,
                     "--host",
                     "127.0.0.1",
                     "--port",
                     str(self.port),
                     "--workers",
                     "1",
+                    *self._arguments,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -80,6 +94,7 @@ class MlflowServer:
                     "DO_NOT_TRACK": "true",
                     # Else it leaves seven processes behind.
                     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                    **self._environment,
                 },
             )
         deadline = time.monotonic() + START_TIMEOUT

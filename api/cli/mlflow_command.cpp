@@ -32,6 +32,11 @@ int mlflow_command(HubClient& client, Console& console, bool retry, bool json) {
                      state["waiting"].get<std::int64_t>(),
                      state["refused"].get<std::int64_t>())
               << std::endl;
+  if (!state["verified"].get<bool>()) {
+    console.out << "its certificate is not looked at (mlflow_insecure_tls): anybody may answer in "
+                   "its place"
+                << std::endl;
+  }
   if (state["error"].is_string()) {
     console.out << text(state, "error") << std::endl;
   }

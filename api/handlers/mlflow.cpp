@@ -54,6 +54,7 @@ Json mlflow_json(hub::Hub& hub) {
   return {
       {"uri", status.uri},
       {"state", hub::to_string(status.state)},
+      {"verified", status.verified},
       {"version", text_or_null(status.server_version)},
       {"error", text_or_null(status.error)},
       {"waiting", status.outbox.waiting},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <iterator>
 #include <sstream>
 
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/hub/config_values.h"
 #include "core/hub/folders.h"
 
 namespace hub::hub {
@@ -21,72 +21,6 @@ using base::Error;
 using base::ErrorCode;
 
 constexpr std::uint64_t kMaxBytes = 1ULL << 50U;
-
-[[noreturn]] void refuse(
-    const std::string& source, const std::string& wanted, const std::string& got) {
-  throw Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format("{} must be {}, got \"{}\"", source, wanted, got),
-      source);
-}
-
-double number(const std::string& text, const std::string& source, double low, double high) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= low) ||
-      !(value <= high)) {
-    refuse(source, fmt::format("a number from {} to {}", low, high), text);
-  }
-  return value;
-}
-
-std::uint64_t whole(
-    const std::string& text, const std::string& source, std::uint64_t low, std::uint64_t high) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
-    refuse(source, fmt::format("a whole number from {} to {}", low, high), text);
-  }
-  return value;
-}
-
-std::string one_of(
-    const std::string& text,
-    const std::string& source,
-    std::initializer_list<std::string> choices) {
-  if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
-    refuse(source, fmt::format("one of {}", fmt::join(choices, ", ")), text);
-  }
-  return text;
-}
-
-// As a Host header has it, without port.
-void check_host_name(const std::string& host, const std::string& source) {
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (host.empty() || host.find_first_of("/ ,") != std::string::npos ||
-      (!bracketed && host.find(':') != std::string::npos)) {
-    refuse(source, "host names without port and scheme (\"hub.example.org\", \"[fe80::1]\")", host);
-  }
-}
-
-// As an Origin header has it: a scheme and a host, no path.
-void check_origin(const std::string& origin, const std::string& source) {
-  const std::size_t mark = origin.find("://");
-  const bool whole_origin = mark != std::string::npos && mark > 0 && mark + 3 < origin.size() &&
-                            origin.find_first_of("/ ,*", mark + 3) == std::string::npos;
-  if (!whole_origin) {
-    refuse(source, "origins such as \"https://app.example.org\", without path", origin);
-  }
-}
-
-fs::path absolute_path(const std::string& text, const std::string& source) {
-  std::error_code error;
-  const fs::path path = fs::absolute(text, error);
-  if (text.empty() || error) {
-    refuse(source, "a path", text);
-  }
-  return path.lexically_normal();
-}
 
 // A setting that is one number of a Config.
 auto real_of(double Config::* field, double low, double high) {
@@ -180,12 +114,14 @@ auto url_of(std::string Config::* field, const char* wanted) {
   };
 }
 
-std::vector<Setting> engine_settings() {
-  const auto path_of = [](fs::path Config::* field) {
-    return [field](Config& c, const Values& v, Source s) {
-      c.*field = v[0].empty() ? fs::path() : absolute_path(v[0], s);  // "": the default
-    };
+// "": the default
+auto path_of(fs::path Config::* field) {
+  return [field](Config& c, const Values& v, Source s) {
+    c.*field = v[0].empty() ? fs::path() : absolute_path(v[0], s);
   };
+}
+
+std::vector<Setting> engine_settings() {
   return {
       {"data_dir",
        false,
@@ -226,21 +162,6 @@ std::vector<Setting> engine_settings() {
            &Config::otlp_endpoint,
            "the URL of an OTLP/HTTP receiver, such as http://localhost:4318")},
       {"otlp_sample_ratio", false, real_of(&Config::otlp_sample_ratio, 0, 1)},
-      {"mlflow_uri",
-       false,
-       url_of(&Config::mlflow_uri, "the URL of an MLflow server, such as http://localhost:5000")},
-      {"mlflow_username", false, text_of(&Config::mlflow_username)},
-      {"mlflow_password", false, text_of(&Config::mlflow_password)},
-      {"mlflow_token", false, text_of(&Config::mlflow_token)},
-      {"mlflow_experiment",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         if (v[0].empty()) {
-           refuse(s, "a name", v[0]);
-         }
-         c.mlflow_experiment = v[0];
-       }},
-      {"mlflow_artifact_limit_bytes", false, bytes_of(&Config::mlflow_artifact_limit_bytes, 0)},
       {"log_level",
        false,
        [](Config& c, const Values& v, Source s) {
@@ -255,10 +176,38 @@ std::vector<Setting> engine_settings() {
   };
 }
 
+std::vector<Setting> mlflow_settings() {
+  return {
+      {"mlflow_uri",
+       false,
+       url_of(&Config::mlflow_uri, "the URL of an MLflow server, such as http://localhost:5000")},
+      {"mlflow_username", false, text_of(&Config::mlflow_username)},
+      {"mlflow_password", false, text_of(&Config::mlflow_password)},
+      {"mlflow_token", false, text_of(&Config::mlflow_token)},
+      {"mlflow_ca_file", false, path_of(&Config::mlflow_ca_file)},
+      {"mlflow_insecure_tls",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.mlflow_insecure_tls = one_of(v[0], s, {"on", "off"}) == "on";
+       }},
+      {"mlflow_experiment",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         if (v[0].empty()) {
+           refuse(s, "a name", v[0]);
+         }
+         c.mlflow_experiment = v[0];
+       }},
+      {"mlflow_artifact_limit_bytes", false, bytes_of(&Config::mlflow_artifact_limit_bytes, 0)},
+      {"mlflow_part_bytes", false, bytes_of(&Config::mlflow_part_bytes, 5U << 20U)},
+  };
+}
+
 std::vector<Setting> settings() {
   std::vector<Setting> all = door_settings();
-  std::vector<Setting> more = engine_settings();
-  std::move(more.begin(), more.end(), std::back_inserter(all));
+  for (auto more : {engine_settings(), mlflow_settings()}) {
+    std::ranges::move(more, std::back_inserter(all));
+  }
   return all;
 }
 

@@ -63,10 +63,14 @@ struct Config {
   std::string mlflow_username;  // mlflow_username: "": MLFLOW_TRACKING_USERNAME
   std::string mlflow_password;  // mlflow_password: "": MLFLOW_TRACKING_PASSWORD
   std::string mlflow_token;     // mlflow_token: "": MLFLOW_TRACKING_TOKEN
+  // mlflow_ca_file: what its certificate must lead to; "": MLFLOW_TRACKING_SERVER_CERT_PATH
+  std::filesystem::path mlflow_ca_file;
+  bool mlflow_insecure_tls = false;           // mlflow_insecure_tls: on: its certificate may be any
   std::string mlflow_experiment = "mlx-hub";  // mlflow_experiment: for all runs
   // mlflow_artifact_limit_bytes: larger files of versions are only named there
   std::uint64_t mlflow_artifact_limit_bytes = 256ULL << 20U;
-  std::string log_level = "info";   // log_level: debug, info, warning, error
+  std::uint64_t mlflow_part_bytes = 64ULL << 20U;  // mlflow_part_bytes: mlflow::Settings'
+  std::string log_level = "info";                  // log_level: debug, info, warning, error
   std::string log_format = "auto";  // log_format: text, pretty, json; auto: pretty on a terminal
   std::uint64_t log_file_bytes = 10'000'000;  // log_file_bytes: of one log file
 

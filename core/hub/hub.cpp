@@ -63,19 +63,17 @@ std::uint64_t memory_budget(const Config& config) {
                    static_cast<double>(machine_memory_bytes()) * config.memory_fraction);
 }
 
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
 PullPlanner::Options pull_options(const Config& config, const MemoryLedger& ledger) {
   const hf::Overrides overrides{config.hf_endpoint, config.hf_token, config.hf_cache};
   return {
       .downloads_folder = config.data_dir / "downloads",
       .memory_budget_bytes = [&ledger] { return ledger.budget_bytes(); },
-      .settings =
-          [overrides] {
-            return hf::read_settings(
-                overrides, [](const std::string& name) -> std::optional<std::string> {
-                  const char* value = std::getenv(name.c_str());
-                  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
-                });
-          }};
+      .settings = [overrides] { return hf::read_settings(overrides, environment_variable); }};
 }
 
 HostJobKinds host_kinds(
@@ -210,9 +208,10 @@ Hub::Hub(Config given, const base::BuildInfo& build)
           {.models = models,
            .aliases = aliases,
            .datasets = datasets,
+           .evaluations = evaluations,
            .queue = queue,
            .artifacts = artifacts},
-          told_to(traces, mlflow_options(config))) {
+          told_to(traces, mlflow_options(config, environment_variable))) {
   // Workers of a server that was killed end with their pipes; those that hang are ended here.
   end_recorded_workers(config.data_dir / "workers");
   for (const std::string& version_id : pins.all()) {

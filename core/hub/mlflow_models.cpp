@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -24,6 +26,17 @@ constexpr int kMostVersions = 100'000;
 
 std::string object_of(const Version& version) {
   return "version:" + version.id;
+}
+
+// Of everything about a version that can change once it is ready.
+std::string fingerprint(const Version& version) {
+  return base::sha256_hex(
+             fmt::format(
+                 "{} {} {}",
+                 registry::to_string(version.state),
+                 version.digest,
+                 version.metrics_json))
+      .substr(0, 16);
 }
 
 // What mlflow.models.get_model_info() reads. The flavor is ours: MLflow's Python has none that
@@ -81,16 +94,26 @@ void MlflowModels::send(const std::string& model_id) {
   all.limit = kMostVersions;
   auto versions = sources_.models.list_versions(all);
   std::ranges::reverse(versions);  // the oldest first, so that numbers there follow those here
-  Json numbers = Json::object();   // there, by id
+  const Json known = link.value("versions", Json::object());
+  const Json told = link.value("told", Json::object());
+  Json prints = Json::object();
+  Json numbers = Json::object();  // there, by id
   for (const Version& listed : versions) {
     if (listed.state == VersionState::kPending) {
       continue;
     }
-    numbers[listed.id] = send_version(name, sources_.models.get_version(listed.id));
+    const std::string print = fingerprint(listed);
+    if (known.contains(listed.id) && told.value(listed.id, "") == print) {
+      numbers[listed.id] = known[listed.id];
+    } else {
+      numbers[listed.id] = send_version(name, sources_.models.get_version(listed.id));
+    }
+    prints[listed.id] = print;
   }
   mark_deleted(name, link, numbers);
   send_aliases(*model, link, numbers);
   link["versions"] = numbers;
+  link["told"] = prints;
   outbox_.set_link(object, link);
 }
 
@@ -240,6 +263,49 @@ void MlflowModels::send_aliases(const Model& model, Json& link, const Json& numb
     }
   }
   link["aliases"] = wanted;
+}
+
+void MlflowModels::send_figures(const std::string& job_id) {
+  const std::string object = "job:" + job_id;
+  const auto evaluation = sources_.evaluations.find_by_job(job_id);
+  Json link = outbox_.link(object);
+  if (!evaluation || !evaluation->ended_at_ms || !link.is_object() || !link.contains("run") ||
+      link.value("figures", false)) {
+    return;
+  }
+  std::vector<mlflow::Metric> figures;
+  const Json metrics = Json::parse(evaluation->metrics_json);
+  for (const auto& [key, value] : metrics.items()) {
+    if (value.is_number()) {
+      figures.push_back({key, value.get<double>(), *evaluation->ended_at_ms, 0});
+    }
+  }
+  std::optional<mlflow::MetricSubject> subject;
+  if (const auto logged_model = logged_model_of(evaluation->version_id)) {
+    const auto dataset = sources_.datasets.find(evaluation->dataset_id);
+    subject = {*logged_model, dataset ? dataset->name : "", evaluation->dataset_digest};
+  }
+  client_.log(link.at("run").get<std::string>(), figures, {}, {}, subject);
+  link["figures"] = true;
+  outbox_.set_link(object, link);
+}
+
+std::optional<std::string> MlflowModels::logged_model_of(const std::string& version_id) {
+  Json link = outbox_.link("version:" + version_id);
+  if (!link.is_object() || !link.contains("logged_model")) {
+    try {
+      send(sources_.models.get_version(version_id).model_id);
+    } catch (const base::Error& error) {
+      if (error.code() == base::ErrorCode::kNotFound && error.reason() == "version_not_found") {
+        return std::nullopt;
+      }
+      throw;
+    }
+    link = outbox_.link("version:" + version_id);
+  }
+  return link.is_object() && link.contains("logged_model")
+             ? std::optional(link.at("logged_model").get<std::string>())
+             : std::nullopt;
 }
 
 void MlflowModels::mark_deleted(const std::string& name, Json& link, const Json& numbers) {

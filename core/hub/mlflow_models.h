@@ -25,6 +25,10 @@ class MlflowModels {
   // Tells what is new of a model: itself, its ready versions, its aliases. What was deleted here is
   // marked there (tag hub.deleted), not deleted. Throws as mlflow::Client.
   void send(const std::string& model_id);
+  // Tells the figures of an evaluation that ended, for its job's run and beside the version that
+  // they are about. Nothing for other jobs. Call after MlflowRuns::send(). Throws as
+  // mlflow::Client.
+  void send_figures(const std::string& job_id);
 
  private:
   base::Json send_model(const registry::Model& model, base::Json link);
@@ -33,6 +37,8 @@ class MlflowModels {
   void log_model(const registry::Version& version, base::Json& link);
   void send_files(const registry::Version& version, base::Json& link);
   void send_aliases(const registry::Model& model, base::Json& link, const base::Json& numbers);
+  // nullopt: the version is gone.
+  std::optional<std::string> logged_model_of(const std::string& version_id);
   void mark_deleted(const std::string& name, base::Json& link, const base::Json& numbers);
   mlflow::Tags tags_of(const registry::Version& version);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
@@ -29,17 +28,16 @@ std::int64_t backoff(std::int64_t first, int failures, std::int64_t longest) {
   return std::min(longest, first << std::min(failures, 20));
 }
 
-bool is_server_failure(const Error& error) {
-  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kPermissionDenied;
+void take_all_events(jobs::MlflowOutbox& outbox, const std::atomic<bool>& stopping) {
+  while (!stopping && outbox.take_events(kPage) == kPage) {
+  }
 }
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
-std::string first_set(const std::string& setting, const char* variable) {
-  return setting.empty() ? environment(variable) : setting;
+// Once the server has taken the credentials, what they do not suffice for is one object's affair.
+bool is_server_failure(const Error& error, bool connected) {
+  return error.code() == ErrorCode::kUnavailable ||
+         (error.code() == ErrorCode::kPermissionDenied &&
+          !(connected && error.reason() == "mlflow_forbidden"));
 }
 
 }  // namespace
@@ -64,6 +62,7 @@ struct MlflowSync::Session {
     const std::string id = object.substr(object.find(':') + 1);
     if (object.starts_with("job:")) {
       static_cast<void>(runs.send(id));
+      models.send_figures(id);
     } else {
       models.send(id);
     }
@@ -84,6 +83,7 @@ MlflowSync::MlflowSync(
   if (options_) {
     status_.state = State::kStarting;
     status_.uri = options_->server.uri;
+    status_.verified = options_->server.verify_tls;
   }
 }
 
@@ -93,6 +93,14 @@ MlflowSync::~MlflowSync() {
 
 void MlflowSync::start() {
   if (options_) {
+    if (!options_->server.verify_tls) {
+      obs::log::warning(
+          "mlflow_not_verified",
+          {{"uri", options_->server.uri},
+           {"hint",
+            "anybody may answer in its place and read the credentials; name its certificate "
+            "authority by mlflow_ca_file instead of mlflow_insecure_tls"}});
+    }
     outbox_.begin(options_->server.uri);
     thread_ = std::thread([this] { work(); });
   }
@@ -116,6 +124,7 @@ MlflowSync::Status MlflowSync::status() {
     status = status_;
   }
   if (options_) {
+    take_all_events(outbox_, stopping_);
     status.outbox = outbox_.counts();
   }
   return status;
@@ -149,8 +158,7 @@ void MlflowSync::work() {
     const std::uint64_t seen = events_.commits();
     std::optional<std::int64_t> wait_ms = kLongestWaitMs;
     try {
-      while (!stopping_ && outbox_.take_events(kPage) == kPage) {
-      }
+      take_all_events(outbox_, stopping_);
       if (!session || session->failed) {
         session.emplace(sources_, *options_, outbox_, stopping_);
       }
@@ -177,8 +185,10 @@ std::optional<std::int64_t> MlflowSync::turn(Session& session) {
     const auto due = outbox_.next_due();
     return due ? std::max<std::int64_t>(*due - now, 1) : kLongestWaitMs;
   }
+  bool connected = false;
   try {
     connect(session);
+    connected = true;
     send(session, entry->object);
     outbox_.sent(*entry);
     const std::lock_guard lock(mutex_);
@@ -190,11 +200,12 @@ std::optional<std::int64_t> MlflowSync::turn(Session& session) {
     if (error.code() == ErrorCode::kCancelled) {
       return kLongestWaitMs;
     }
-    if (is_server_failure(error)) {
+    const bool server_failed = is_server_failure(error, connected);
+    if (server_failed) {
       unreachable(error.what());
     }
     // A server that fails may do so because of this one: others get their turn.
-    if (!is_server_failure(error) || error.reason() == "mlflow_unavailable") {
+    if (!server_failed || error.reason() == "mlflow_unavailable") {
       refused(*entry, error.what());
     }
   } catch (const std::exception& error) {  // an answer of another shape than expected
@@ -238,6 +249,7 @@ void MlflowSync::connect(Session& session) {
     }
   }
   const std::string version = session.client.server_version();
+  session.runs.experiment();  // whether it takes the credentials: its version it may tell anybody
   const std::lock_guard lock(mutex_);
   obs::log::info("mlflow_connected", {{"uri", status_.uri}, {"version", version}});
   status_.server_version = version;
@@ -278,30 +290,6 @@ std::string_view to_string(MlflowSync::State state) {
       return "unreachable";
   }
   return "off";
-}
-
-std::optional<MlflowOptions> mlflow_options(const Config& config) {
-  MlflowOptions options;
-  options.server.uri = first_set(config.mlflow_uri, "MLFLOW_TRACKING_URI");
-  while (options.server.uri.ends_with('/')) {
-    options.server.uri.pop_back();
-  }
-  if (options.server.uri.empty()) {
-    return std::nullopt;
-  }
-  if (!options.server.uri.starts_with("http://") && !options.server.uri.starts_with("https://")) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        "MLFLOW_TRACKING_URI must be the URL of a server, such as http://localhost:5000, got '" +
-            options.server.uri + "'",
-        "mlflow_uri");
-  }
-  options.server.username = first_set(config.mlflow_username, "MLFLOW_TRACKING_USERNAME");
-  options.server.password = first_set(config.mlflow_password, "MLFLOW_TRACKING_PASSWORD");
-  options.server.token = first_set(config.mlflow_token, "MLFLOW_TRACKING_TOKEN");
-  options.experiment = config.mlflow_experiment;
-  options.artifact_limit_bytes = config.mlflow_artifact_limit_bytes;
-  return options;
 }
 
 }  // namespace hub::hub

@@ -12,13 +12,14 @@
 
 #include "core/artifacts/artifact_store.h"
 #include "core/base/clock.h"
-#include "core/hub/config.h"
+#include "core/hub/mlflow_options.h"
 #include "core/jobs/event_log.h"
 #include "core/jobs/job_queue.h"
 #include "core/jobs/mlflow_outbox.h"
 #include "core/mlflow/client.h"
 #include "core/registry/alias_registry.h"
 #include "core/registry/dataset_registry.h"
+#include "core/registry/evaluation_registry.h"
 #include "core/registry/model_registry.h"
 
 namespace hub::hub {
@@ -28,24 +29,9 @@ struct MlflowSources {
   registry::ModelRegistry& models;
   registry::AliasRegistry& aliases;
   registry::DatasetRegistry& datasets;
+  registry::EvaluationRegistry& evaluations;
   jobs::JobQueue& queue;
   const artifacts::ArtifactStore& artifacts;
-};
-
-// One object was told, or it was tried.
-struct MlflowTold {
-  std::string object;         // "job:<id>", "model:<id>"
-  std::int64_t start_ns = 0;  // Unix time
-  std::int64_t end_ns = 0;
-  std::string error{};  // "" when it went well
-};
-
-struct MlflowOptions {
-  mlflow::Settings server;
-  std::string experiment = "mlx-hub";
-  // Larger files of a version stay here; MLflow gets their names, sizes and SHA-256.
-  std::uint64_t artifact_limit_bytes = 256ULL << 20U;
-  std::function<void(const MlflowTold&)> on_told{};  // for traces; must not block
 };
 
 // Tells an MLflow 3 server of models, versions, aliases and jobs, on a thread of its own: nobody
@@ -57,6 +43,7 @@ class MlflowSync {
   struct Status {
     State state = State::kOff;
     std::string uri;
+    bool verified = true;        // its certificate is looked at, where it has one
     std::string server_version;  // "" until it answered
     std::string error;           // why it is unreachable
     std::optional<std::int64_t> last_sent_ms;
@@ -84,7 +71,7 @@ class MlflowSync {
   void stop();
 
   [[nodiscard]] bool enabled() const { return options_.has_value(); }
-  Status status();
+  Status status();  // with all that was changed before the call
   ObjectState model_state(const std::string& model_id);
   // What waits, the oldest first.
   std::vector<jobs::MlflowOutbox::Entry> entries(int limit) { return outbox_.entries(limit); }
@@ -116,10 +103,6 @@ class MlflowSync {
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };
-
-// `mlflow_uri` and its kin, else MLFLOW_TRACKING_URI, …_USERNAME, …_PASSWORD, …_TOKEN; nullopt
-// where there is no server. Throws kInvalidArgument for a URI that is no http(s) one.
-std::optional<MlflowOptions> mlflow_options(const Config& config);
 
 std::string_view to_string(MlflowSync::State state);
 

@@ -19,6 +19,22 @@ Run run_of(const Json& run) {
   return {text_of(info, "run_id"), text_of(info, "experiment_id"), text_of(info, "artifact_uri")};
 }
 
+Json metric_json(const Metric& metric, const std::optional<MetricSubject>& subject) {
+  Json json = {
+      {"key", metric.key},
+      {"value", number(metric.value)},
+      {"timestamp", metric.time_ms},
+      {"step", metric.step}};
+  if (subject) {
+    json["model_id"] = subject->logged_model_id;
+    if (!subject->dataset_name.empty()) {
+      json["dataset_name"] = subject->dataset_name;
+      json["dataset_digest"] = cut(subject->dataset_digest, kLongestDigest);
+    }
+  }
+  return json;
+}
+
 }  // namespace
 
 Client::Client(Settings settings, const std::atomic<bool>* cancelled)
@@ -36,20 +52,25 @@ net::HttpRequest Client::request(const std::string& method, const std::string& p
   }
   request.connect_timeout = settings_.connect_timeout;
   request.timeout = settings_.timeout;
+  request.ca_file = settings_.ca_file;
+  request.verify_tls = settings_.verify_tls;
   request.cancelled = cancelled_;
   return request;
 }
 
-net::HttpResponse Client::send(const net::HttpRequest& request, const std::string& what) {
-  net::HttpResponse response;
+net::HttpResponse Client::exchange(const net::HttpRequest& request) {
   try {
-    response = http_.send(request);
+    return http_.send(request);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kUnavailable) {
       throw Error(ErrorCode::kUnavailable, error.what(), {}, "mlflow_unreachable");
     }
     throw;
   }
+}
+
+net::HttpResponse Client::send(const net::HttpRequest& request, const std::string& what) {
+  net::HttpResponse response = exchange(request);
   if (response.status >= 400) {
     refuse(response, what);
   }
@@ -131,7 +152,8 @@ void Client::log(
     const std::string& run_id,
     const std::vector<Metric>& metrics,
     const Tags& params,
-    const Tags& tags) {
+    const Tags& tags,
+    const std::optional<MetricSubject>& subject) {
   std::size_t metric = 0;
   std::size_t param = 0;
   std::size_t tag = 0;
@@ -151,12 +173,7 @@ void Client::log(
     }
     const std::size_t room = kMostItems - body["params"].size() - body["tags"].size();
     for (; metric < metrics.size() && body["metrics"].size() < room; ++metric) {
-      const Metric& one = metrics[metric];
-      body["metrics"].push_back(
-          {{"key", one.key},
-           {"value", number(one.value)},
-           {"timestamp", one.time_ms},
-           {"step", one.step}});
+      body["metrics"].push_back(metric_json(metrics[metric], subject));
     }
     call("POST", "runs/log-batch", body);
   }

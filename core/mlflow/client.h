@@ -22,6 +22,11 @@ struct Settings {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};        // of a call
   std::chrono::milliseconds stall_timeout{60'000};  // of an upload, without a byte for so long
+  std::filesystem::path ca_file{};                  // net::HttpRequest's
+  bool verify_tls = true;
+  // Larger files go in parts of so many bytes, or of more where there would be over 10,000, to the
+  // store behind a server that offers it. S3 takes no parts below 5 MiB.
+  std::uint64_t part_bytes = 64ULL << 20U;
 };
 
 using Tags = std::vector<std::pair<std::string, std::string>>;
@@ -44,6 +49,13 @@ struct Metric {
   std::int64_t step = 0;
 };
 
+// What metrics are about, besides their run.
+struct MetricSubject {
+  std::string logged_model_id;
+  std::string dataset_name{};  // "": none
+  std::string dataset_digest{};
+};
+
 struct DatasetInput {
   std::string name;
   std::string digest;  // the first 36 characters are kept there
@@ -57,9 +69,10 @@ struct DatasetInput {
 // instead, so types are fixed here. Every call may be repeated: what is there already is no error.
 // One thread.
 //
-// Throws base::Error: kUnavailable when the server cannot be reached ("mlflow_unreachable"), fails
-// or asks to wait ("mlflow_unavailable"), kPermissionDenied for refused credentials
-// ("mlflow_denied"), kNotFound for what is not there, kCancelled, and kUnprocessable
+// Throws base::Error: kUnavailable when the server cannot be reached or trusted
+// ("mlflow_unreachable"), fails or asks to wait ("mlflow_unavailable"), kPermissionDenied for
+// refused credentials ("mlflow_denied") and for what they do not suffice for ("mlflow_forbidden"),
+// kNotFound for what is not there, kCancelled, and kUnprocessable
 // ("mlflow_refused") for everything else that it refuses, in its words.
 class Client {
  public:
@@ -85,7 +98,8 @@ class Client {
       const std::string& run_id,
       const std::vector<Metric>& metrics,
       const Tags& params,
-      const Tags& tags);
+      const Tags& tags,
+      const std::optional<MetricSubject>& subject = {});
   void log_input(const std::string& run_id, const DatasetInput& dataset);
   void add_output(const std::string& run_id, const std::string& logged_model_id, std::int64_t step);
   // `status`: RUNNING, FINISHED, FAILED, KILLED.
@@ -128,7 +142,8 @@ class Client {
   // Whether the server takes artifacts itself ("mlflow-artifacts:…"); others are written by clients
   // that see its store.
   static bool takes_artifacts(const std::string& artifact_uri);
-  // `path` below an artifact URI that the server takes.
+  // `path` below an artifact URI that the server takes. A file that is there is replaced; one that
+  // failed in the middle is not there.
   void put_artifact(
       const std::string& artifact_uri, const std::string& path, const std::string& bytes);
   void put_artifact_file(
@@ -141,15 +156,33 @@ class Client {
 
  private:
   [[nodiscard]] net::HttpRequest request(const std::string& method, const std::string& path) const;
+  // The answer, whatever its status.
+  net::HttpResponse exchange(const net::HttpRequest& request);
   net::HttpResponse send(const net::HttpRequest& request, const std::string& what);
   // Sends `body` (null: none) to /api/2.0/mlflow/<call>; the answer, an object.
   base::Json call(const std::string& method, const std::string& call, const base::Json& body);
   [[nodiscard]] net::HttpRequest artifact_request(
       const std::string& artifact_uri, const std::string& path) const;
+  // Of mpu/create, mpu/complete, mpu/abort.
+  [[nodiscard]] net::HttpRequest multipart_request(
+      const std::string& step,
+      const std::string& artifact_uri,
+      const std::filesystem::path& path,
+      base::Json body) const;
+  // False: the server offers no such thing.
+  bool put_in_parts(
+      const std::string& artifact_uri,
+      const std::string& path,
+      const std::filesystem::path& file,
+      std::uint64_t bytes);
+  // Returns its ETag.
+  std::string send_part(net::HttpRequest part, const std::string& what);
+  void abort_parts(net::HttpRequest abort);
 
   const Settings settings_;
   const std::atomic<bool>* cancelled_;
   net::HttpClient http_;
+  bool offers_parts_ = true;  // until it says otherwise
 };
 
 // What MLflow takes as the name of a registered model, and of a logged one, which may hold less:

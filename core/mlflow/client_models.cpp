@@ -1,4 +1,4 @@
-// Models and artifacts of client.h.
+// Models of client.h.
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
@@ -164,42 +164,6 @@ void Client::remove_alias(const std::string& name, const std::string& alias) {
       throw;
     }
   }
-}
-
-bool Client::takes_artifacts(const std::string& artifact_uri) {
-  return artifact_uri.starts_with("mlflow-artifacts:");
-}
-
-net::HttpRequest Client::artifact_request(
-    const std::string& artifact_uri, const std::string& path) const {
-  std::string folder = artifact_uri.substr(artifact_uri.find(':') + 1);
-  if (folder.starts_with("//")) {  // names the server, too
-    folder.erase(0, std::min(folder.find('/', 2), folder.size()));
-  }
-  return request(
-      "PUT",
-      "/api/2.0/mlflow-artifacts/artifacts" + base::percent_encode(folder, "/") + "/" +
-          base::percent_encode(path, "/"));
-}
-
-void Client::put_artifact(
-    const std::string& artifact_uri, const std::string& path, const std::string& bytes) {
-  net::HttpRequest asked = artifact_request(artifact_uri, path);
-  asked.body = bytes;
-  send(asked, "the artifact " + path);
-}
-
-void Client::put_artifact_file(
-    const std::string& artifact_uri,
-    const std::string& path,
-    const std::filesystem::path& file,
-    std::uint64_t bytes) {
-  net::HttpRequest asked = artifact_request(artifact_uri, path);
-  asked.body_file = file;
-  asked.body_file_bytes = bytes;
-  asked.timeout = std::chrono::milliseconds(0);
-  asked.stall_timeout = settings_.stall_timeout;
-  send(asked, "the artifact " + path);
 }
 
 }  // namespace hub::mlflow

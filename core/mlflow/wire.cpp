@@ -85,7 +85,11 @@ void refuse(const net::HttpResponse& response, const std::string& what) {
       message);
   const int status = response.status;
   if (status == 401 || status == 403) {
-    throw Error(ErrorCode::kPermissionDenied, said, {}, "mlflow_denied");
+    throw Error(
+        ErrorCode::kPermissionDenied,
+        said,
+        {},
+        status == 401 ? "mlflow_denied" : "mlflow_forbidden");
   }
   // A body that it cannot parse is answered by 500 and a page: but ours are made by a library.
   if (status == 429 || status >= 500) {

@@ -155,6 +155,20 @@ void set_target(CURL* handle, const HttpRequest& request) {
   }
 }
 
+// libcurl looks at its own build's file only; OpenSSL's variable is what users know.
+void set_trust(CURL* handle, const HttpRequest& request) {
+  const char* variable = std::getenv("SSL_CERT_FILE");
+  if (!request.ca_file.empty()) {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, request.ca_file.c_str());
+  } else if (variable != nullptr && *variable != '\0') {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, variable);
+  }
+  if (!request.verify_tls) {
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
 void set_limits(CURL* handle, const HttpRequest& request) {
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(
@@ -268,6 +282,7 @@ HttpResponse HttpClient::stream(
   char detail[CURL_ERROR_SIZE] = "";
   const HeaderList headers = make_headers(request);
   set_target(handle, request);
+  set_trust(handle, request);
   set_limits(handle, request);
   Mime form;
   std::optional<FileBody> file;

@@ -46,6 +46,11 @@ struct HttpRequest {
   int retries = 0;
   std::chrono::milliseconds first_backoff{200};  // doubles
   const std::atomic<bool>* cancelled = nullptr;  // looked at about once a second; null: never
+
+  // Certificates that an https server's must lead to, in PEM. "": those of SSL_CERT_FILE, else the
+  // system's.
+  std::filesystem::path ca_file;
+  bool verify_tls = true;  // false: anybody may answer
 };
 
 struct HttpResponse {
@@ -69,8 +74,9 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // Throws base::Error: kUnavailable "cannot reach http://…: connection refused" (reason
-  // "connection_refused", "timeout", "connection_lost" or "unreachable"), kInvalidArgument for a
-  // URL that is none, kTooLarge beyond body_limit_bytes, kCancelled.
+  // "connection_refused", "timeout", "connection_lost", "untrusted" (its certificate, or ca_file
+  // cannot be read) or "unreachable"), kInvalidArgument for a URL that is none, kTooLarge beyond
+  // body_limit_bytes, kCancelled.
   HttpResponse send(const HttpRequest& request);
 
   // As send(), without retries, but hands the body of an answer below 400 over as it arrives;

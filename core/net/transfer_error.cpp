@@ -48,6 +48,13 @@ void throw_transfer_error(
           fmt::format("cannot reach {}: no answer in time", where),
           {},
           "timeout");
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      throw base::Error(
+          ErrorCode::kUnavailable,
+          fmt::format("{} cannot be trusted: {}", where, text),
+          {},
+          "untrusted");
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:

@@ -5,53 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow_server
 import pytest
 from hub_client import DEFAULT_MODEL, HubClient, HubProcess, Json
 from mlflow_server import MlflowServer
+from support.mlflow_checks import artifacts, files_of, read_back, wait_for, wait_until_told
 from support.registry_models import register, write_model
 from training_job import free_port
 
-READ_BACK = Path(__file__).parent.parent / "support" / "mlflow_read_back.py"
-ARRIVES = 120.0  # seconds, beside other tests
 MANY = 12
-
-
-def read_back(server: MlflowServer) -> Json:
-    done = subprocess.run(
-        [mlflow_server.python(), READ_BACK, server.url, "mlx-hub"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: Json = json.loads(done.stdout)
-    return found
-
-
-def artifacts(server: MlflowServer, uri: str) -> dict[str, str]:
-    done = subprocess.run(
-        [mlflow_server.python(), READ_BACK, "files", server.url, uri],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
-
-
-def wait_until_told(api: HubClient, timeout: float = ARRIVES) -> Json:
-    deadline = time.monotonic() + timeout
-    while True:
-        state: Json = api.call("GET", "/mlflow")
-        if state["waiting"] == 0 and state["state"] == "connected":
-            return state
-        assert time.monotonic() < deadline, state
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +57,17 @@ def test_a_training_is_read_back_by_mlflows_client(
         done = api.wait(str(job["id"]))
         assert done["state"] == "COMPLETED", done["reason"]
         api.call("PUT", "/models/polite/aliases/production", json={"version": 1})
+        evaluation = api.evaluate("polite", "greetings")
         api.call("PATCH", "/models/polite", json={"description": "says Ho", "tags": {"team": "a"}})
         wait_until_told(api)
         version = api.call("GET", "/models/polite")["versions"][0]
-        files = {
-            one["name"]: one["sha256"]
-            for one in api.call("GET", f"/versions/{version['id']}")["files"]
-        }
+        files = files_of(api, "polite")
         reports = api.call("GET", f"/jobs/{job['id']}/metrics", params={"limit": 500})["data"]
         told = api.call("GET", "/models/polite")["mlflow"]
         assert told == {"state": "synced", "url": f"{server.url}/#/models/polite", "error": None}
         assert api.call("GET", "/system")["mlflow"]["state"] == "connected"
 
-        there = read_back(server)
+        there = read_back(server.url)
         assert there["models"][DEFAULT_MODEL]["versions"]["1"]["tags"]["hub.kind"] == "base"
         model = there["models"]["polite"]
         assert model["description"] == "says Ho"
@@ -130,44 +92,37 @@ def test_a_training_is_read_back_by_mlflows_client(
         assert only["tags"]["hub.version_id"] == version["id"]
         assert only["tags"]["hub.base"] == f"{DEFAULT_MODEL}@1"
         assert run["outputs"] == [only["source"].removeprefix("models:/")]
-        got = artifacts(server, "models:/polite@production")
+        got = artifacts(server.url, "models:/polite@production")
         assert {name: got[name] for name in files} == files
         assert "MLmodel" in got
+
+        # An evaluation's figures are its run's, and beside the version that they are about.
+        (measured,) = [
+            one for one in there["runs"] if one["tags"]["hub.job_id"] == evaluation["job_id"]
+        ]
+        figures: Json = evaluation["metrics"]
+        assert {"loss", "perplexity"} <= figures.keys()
+        assert {key: points for key, points in measured["history"].items() if key in figures} == {
+            key: [[0, value]] for key, value in figures.items()
+        }
+        assert only["figures"] == [
+            {
+                "key": key,
+                "value": figures[key],
+                "run": measured["id"],
+                "dataset": "greetings",
+                "digest": dataset["digest"][:36],
+            }
+            for key in sorted(figures)
+        ]
 
         # What goes here is marked there.
         api.call("DELETE", "/models/polite/aliases/production")
         api.call("DELETE", f"/versions/{version['id']}")
         wait_until_told(api)
-        model = read_back(server)["models"]["polite"]
+        model = read_back(server.url)["models"]["polite"]
         assert model["aliases"] == {}
         assert model["versions"]["1"]["tags"]["hub.deleted"] == "true"
-        api.close()
-
-
-def test_what_happens_while_mlflow_is_down_arrives_afterwards(
-    build_dir: Path, tmp_path: Path
-) -> None:
-    server = MlflowServer(tmp_path / "mlflow", free_port())
-    with hub_of(build_dir, server.url) as hub:
-        api = HubClient(hub.url)
-        names = register_many(api, hub.data_dir / "imports", "late")
-        deadline = time.monotonic() + ARRIVES
-        state: Json = {}
-        while state.get("state") != "unreachable" or state["waiting"] < MANY + 1:
-            assert time.monotonic() < deadline, state
-            time.sleep(0.1)
-            state = api.call("GET", "/mlflow")
-        assert state["waiting"] == MANY + 1  # with the default model
-        assert "connection refused" in state["error"]
-        assert api.call("GET", "/models/late-0")["mlflow"]["state"] == "waiting"
-        assert api.chat(DEFAULT_MODEL, "Hi", max_tokens=4)  # nobody minds
-        with server:
-            api.call("POST", "/mlflow/retry")
-            wait_until_told(api)
-            there = read_back(server)
-        assert {name: len(there["models"][name]["versions"]) for name in names} == dict.fromkeys(
-            names, 1
-        )
         api.close()
 
 
@@ -198,7 +153,7 @@ def test_a_crash_of_either_side_makes_nothing_twice(build_dir: Path, tmp_path: P
             api.close()
         finally:
             hub.stop()
-        there = read_back(server)
+        there = read_back(server.url)
     finally:
         server.stop()
     assert {name: len(there["models"][name]["versions"]) for name in names} == dict.fromkeys(
@@ -211,10 +166,7 @@ def test_a_refusal_is_told_and_does_not_stop_the_others(
 ) -> None:
     with HubProcess(build_dir, arguments=("--mlflow-uri", f"{server.url}/no-such-path")) as hub:
         api = HubClient(hub.url)
-        deadline = time.monotonic() + ARRIVES
-        while not (state := api.call("GET", "/mlflow"))["refused"]:
-            assert time.monotonic() < deadline, state
-            time.sleep(0.1)
+        state = wait_for(api, lambda now: now["refused"] > 0)
         assert "404" in state["data"][0]["error"]
         model = api.call("GET", f"/models/{DEFAULT_MODEL}")["mlflow"]
         assert model["state"] == "refused"

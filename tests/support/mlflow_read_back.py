@@ -1,6 +1,7 @@
 """What MLflow's own Python client finds: run in its environment, prints JSON.
 
 python tests/support/mlflow_read_back.py URI EXPERIMENT
+python tests/support/mlflow_read_back.py files URI ARTIFACT_URI
 """
 
 # pyright: basic
@@ -27,6 +28,21 @@ def files_of(uri: str) -> dict[str, str]:
         }
 
 
+def figures_of(source: str) -> list[dict[str, Any]]:
+    """The metrics beside a logged model."""
+    model = mlflow.get_logged_model(source.removeprefix("models:/"))
+    return [
+        {
+            "key": one.key,
+            "value": one.value,
+            "run": one.run_id,
+            "dataset": one.dataset_name,
+            "digest": one.dataset_digest,
+        }
+        for one in sorted(model.metrics or [], key=lambda one: (one.timestamp, one.key))
+    ]
+
+
 def read(uri: str, experiment: str) -> dict[str, Any]:
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient()
@@ -45,6 +61,7 @@ def read(uri: str, experiment: str) -> dict[str, Any]:
                     "tags": version.tags,
                     "source": version.source,
                     "status": version.status,
+                    "figures": figures_of(version.source),
                 }
                 for version in versions
             },

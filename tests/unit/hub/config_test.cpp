@@ -60,6 +60,9 @@ TEST(Config, RefusesWhatCannotBe) {
       HasSubstr("port (command line) must be a whole number from 0 to 65535"));
   EXPECT_THAT(with("port", "8o"), HasSubstr("got \"8o\""));
   EXPECT_THAT(with("memory_fraction", "1.5"), HasSubstr("memory_fraction"));
+  EXPECT_THAT(with("mlflow_insecure_tls", "yes"), HasSubstr("must be one of on, off"));
+  EXPECT_THAT(
+      with("mlflow_part_bytes", "1000"), HasSubstr("must be a whole number from 5242880 to "));
   EXPECT_THAT(with("log_level", "loud"), HasSubstr("one of debug, info, warning, error"));
   EXPECT_THAT(with("log_format", "xml"), HasSubstr("one of auto, text, pretty, json"));
   EXPECT_THAT(with("log_file_bytes", "1000"), HasSubstr("a whole number from 65536"));

@@ -80,7 +80,7 @@ TEST(MlflowClient, SaysWhetherTheServerOrTheCallIsToBlame) {
   const auto denied = failure(update);
   EXPECT_EQ(denied.first, ErrorCode::kPermissionDenied);
   EXPECT_THAT(
-      denied.second, HasSubstr("mlflow_denied: MLflow refused runs/update: 403 Invalid Host"));
+      denied.second, HasSubstr("mlflow_forbidden: MLflow refused runs/update: 403 Invalid Host"));
   const auto refused = failure(update);
   EXPECT_EQ(refused.first, ErrorCode::kUnprocessable);
   EXPECT_THAT(refused.second, HasSubstr("400 INVALID_PARAMETER_VALUE: bad key"));

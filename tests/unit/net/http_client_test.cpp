@@ -45,6 +45,16 @@ std::string error_of(const std::function<void()>& action, base::ErrorCode code) 
   return {};
 }
 
+TEST(HttpClient, TellsThatCertificatesCannotBeReadOrDoNotFit) {
+  FakeServer server({"no TLS"});
+  HttpClient client;
+  HttpRequest request = get("https" + server.url().substr(4));
+  request.ca_file = "/no/such/certificates.pem";
+  const std::string error = error_of([&] { client.send(request); }, base::ErrorCode::kUnavailable);
+  EXPECT_THAT(error, HasSubstr("cannot be trusted: "));
+  EXPECT_THAT(error, HasSubstr("/no/such/certificates.pem"));
+}
+
 TEST(HttpClient, SendsAndReceives) {
   FakeServer server({ok("{}"), "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"});
   HttpClient client;
