@@ -1,10 +1,7 @@
 #include "api/doctor.h"
 
-#include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <thread>
 
 #include <fmt/format.h>
@@ -14,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/base/shell.h"
 #include "core/hub/folders.h"
 #include "core/hub/process_info.h"
 
@@ -31,24 +29,10 @@ double gib(std::uint64_t bytes) {
   return static_cast<double>(bytes) / static_cast<double>(kGiB);
 }
 
-// In single quotes for the shell.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) {
-    result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return result + "'";
-}
-
 // The worker's own report; the string is the reason when there is none.
 std::pair<Json, std::string> ask_worker(const fs::path& worker) {
-  const std::string command = quoted(worker.string()) + " doctor 2>&1";
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  while (pipe && std::fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
-    output += buffer.data();
-  }
+  const std::string output =
+      base::shell_output(base::shell_quoted(worker.string()) + " doctor 2>&1");
   const std::size_t begin = output.find('{');
   try {
     return {

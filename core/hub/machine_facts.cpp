@@ -1,9 +1,6 @@
 #include "core/hub/machine_facts.h"
 
-#include <array>
-#include <cstdio>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -11,9 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 #ifdef __APPLE__
+#include <array>
+
 #include <sys/sysctl.h>
 #endif
 
+#include "core/base/shell.h"
 #include "core/hub/process_info.h"
 
 namespace hub::hub {
@@ -89,14 +89,6 @@ bool has_repository_above(const fs::path& file) {
   }
 }
 
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char letter : text) {
-    result += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  }
-  return result + "'";
-}
-
 }  // namespace
 
 Json hardware_facts() {
@@ -135,15 +127,11 @@ std::optional<GitState> git_state(const fs::path& file) {
   }
   // Without a monitor that the repository names, which would be a program of somebody's.
   const std::string command = "git --no-optional-locks -c core.fsmonitor=false -C " +
-                              quoted(file.parent_path().string()) +
+                              base::shell_quoted(file.parent_path().string()) +
                               " status --porcelain=v2 --branch --ignored -- " +
-                              quoted(file.filename().string()) + " 2>/dev/null </dev/null";
-  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  while (pipe && std::fgets(buffer.data(), buffer.size(), pipe.get()) != nullptr) {
-    output += buffer.data();
-  }
+                              base::shell_quoted(file.filename().string()) +
+                              " 2>/dev/null </dev/null";
+  const std::string output = base::shell_output(command);
   GitState state;
   std::istringstream lines(output);
   constexpr std::string_view commit = "# branch.oid ";

@@ -18,6 +18,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/shell.h"
 
 namespace hub::hub {
 namespace {
@@ -121,18 +122,10 @@ std::string gpu_of(int index) {
   return wanted < devices.size() ? devices[wanted] : std::to_string(index);
 }
 
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char letter : text) {
-    result += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  }
-  return result + "'";
-}
-
 std::string joined(const std::vector<std::string>& words) {
   std::string line;
   for (const std::string& word : words) {
-    line += (line.empty() ? "" : " ") + quoted(word);
+    line += (line.empty() ? "" : " ") + base::shell_quoted(word);
   }
   return line;
 }
@@ -146,16 +139,18 @@ std::string remote_script(
   std::string script =
       "hosts=$(mktemp) && devices=$(mktemp) || exit 1; "
       "trap 'rm -f \"$hosts\" \"$devices\"' EXIT; ";
-  script += fmt::format("printf %s {} >\"$hosts\"; ", quoted(meeting.ring_hosts));
+  script += fmt::format("printf %s {} >\"$hosts\"; ", base::shell_quoted(meeting.ring_hosts));
   script += "export MLX_HOSTFILE=\"$hosts\"; ";
   if (!meeting.rdma.empty()) {
-    script += fmt::format("printf %s {} >\"$devices\"; ", quoted(meeting.rdma));
+    script += fmt::format("printf %s {} >\"$devices\"; ", base::shell_quoted(meeting.rdma));
     script += "export MLX_IBV_DEVICES=\"$devices\"; ";
   }
   for (const std::string& assignment : environment) {
     const std::size_t equals = assignment.find('=');
     script += fmt::format(
-        "export {}={}; ", assignment.substr(0, equals), quoted(assignment.substr(equals + 1)));
+        "export {}={}; ",
+        assignment.substr(0, equals),
+        base::shell_quoted(assignment.substr(equals + 1)));
   }
   return script + joined(worker);
 }
@@ -166,7 +161,7 @@ std::vector<std::string> ssh_command(
   for (const char* option : {"BatchMode=yes", "LogLevel=ERROR", "ServerAliveInterval=15"}) {
     command.insert(command.end(), {"-o", option});
   }
-  command.insert(command.end(), {"--", host, "exec /bin/sh -c " + quoted(script)});
+  command.insert(command.end(), {"--", host, "exec /bin/sh -c " + base::shell_quoted(script)});
   return command;
 }
 

@@ -8,10 +8,10 @@
 
 namespace spdlog::sinks {
 template <typename Mutex>
-class rotating_file_sink;
+class rotating_file_sink;  // NOLINT(readability-identifier-naming)
 }  // namespace spdlog::sinks
 namespace spdlog::details {
-struct null_mutex;
+struct null_mutex;  // NOLINT(readability-identifier-naming)
 }  // namespace spdlog::details
 
 namespace hub::obs {
