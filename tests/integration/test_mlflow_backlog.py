@@ -8,10 +8,10 @@ from hub_client import HubClient, HubProcess
 from mlflow_backlog import Amount, check, make_backlog, resident_bytes
 from mlflow_server import MlflowServer
 from support.mlflow_checks import wait_until_told
-from support.registry_models import write_model
+from tiny_models import make_tiny_model
 from training_job import free_port
 
-AMOUNT = Amount(trainings=3, reports=150, models=6)
+AMOUNT = Amount(trainings=2, reports=120, models=4)
 GROWTH = 64 << 20
 
 
@@ -19,7 +19,7 @@ def test_what_was_done_without_mlflow_is_told_once_and_in_order(
     build_dir: Path, tmp_path: Path
 ) -> None:
     server = MlflowServer(tmp_path / "mlflow", free_port())
-    default = write_model(tmp_path / "default", shards=1)
+    default = make_tiny_model(tmp_path / "default", seed=99)
     arguments = ("--mlflow-uri", server.url, "--default-model", str(default))
     with HubProcess(build_dir, arguments=arguments) as hub:
         api = HubClient(hub.url)
