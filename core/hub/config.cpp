@@ -108,7 +108,8 @@ auto text_of(std::string Config::* field) {
 auto url_of(std::string Config::* field, const char* wanted) {
   return [field, wanted](Config& c, const Values& v, Source s) {
     if (!v[0].empty() && !v[0].starts_with("http://") && !v[0].starts_with("https://")) {
-      refuse(s, wanted, v[0]);
+      const std::size_t at = v[0].rfind('@');  // what is before it may be a password
+      refuse(s, wanted, at == std::string::npos ? v[0] : "***" + v[0].substr(at));
     }
     c.*field = v[0];
   };

@@ -11,6 +11,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 std::optional<std::string> no_environment(const std::string&) {
   return std::nullopt;
@@ -67,6 +68,14 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("log_format", "xml"), HasSubstr("one of auto, text, pretty, json"));
   EXPECT_THAT(with("log_file_bytes", "1000"), HasSubstr("a whole number from 65536"));
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));
+}
+
+TEST(Config, ARefusedAddressKeepsItsPassword) {
+  const std::string message = message_of([] {
+    static_cast<void>(load_config({}, no_environment, {{"mlflow_uri", {"htp://me:secret@host"}}}));
+  });
+  EXPECT_THAT(message, HasSubstr("@host"));
+  EXPECT_THAT(message, Not(HasSubstr("secret")));
 }
 
 TEST(Config, AnEmptyPathIsTheDefaultOrNone) {
