@@ -16,7 +16,8 @@ namespace hub::hf {
 //   kPermissionDenied  "hub_token_required", "hub_token_refused", "repository_gated",
 //                      "hub_forbidden"
 //   kRateLimited       "hub_rate_limited"
-//   kUnavailable       "hub_unreachable" (offline), "hub_unavailable" (5xx)
+//   kUnavailable       "hub_unreachable" (offline), "hub_unavailable" (5xx), "untrusted" (its
+//                      certificate)
 class Client {
  public:
   // Calls end with kCancelled soon after `cancelled` becomes true; null: never.

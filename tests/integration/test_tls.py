@@ -47,6 +47,6 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(start: Any, secure: Fa
     _, client = start(HF_ENDPOINT=secure.url, SSL_CERT_FILE="")
     register(client)
     status, code, message = refusal(client)
-    assert (status, code) == (503, "hub_unreachable")
+    assert (status, code) == (503, "untrusted")
     assert "certificate" in message
     assert not secure.requests
