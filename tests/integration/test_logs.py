@@ -89,9 +89,7 @@ class Logged:
 def logged(build_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
     folder = tmp_path_factory.mktemp("logged")
     # An MLflow server that nobody runs: its credentials are used all the same.
-    with hub_with(
-        build_dir, folder, mlflow_uri="http://user:geheim-of-uri@127.0.0.1:9", **SECRETS
-    ) as hub:
+    with hub_with(build_dir, folder, mlflow_uri="http://127.0.0.1:9", **SECRETS) as hub:
         one = Logged(hub, folder)
         yield one
         one.client.close()
