@@ -1,7 +1,6 @@
 #include "api/handlers/jobs.h"
 
 #include <array>
-#include <charconv>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -195,18 +194,7 @@ Response job_samples(hub::Hub& hub, const Request& request) {
 
 int read_rank(const Request& request) {
   refuse_unknown_query(request, {"rank"});
-  const std::string text = request.query_value("rank", "0");
-  int rank = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rank);
-  if (error != std::errc() || end != text.data() + text.size() || rank < 0 || rank > 63) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "query parameter 'rank' must be a whole number from 0 to 63, got \"{}\"",
-            text.substr(0, 60)),
-        "rank");
-  }
-  return rank;
+  return static_cast<int>(whole_query(request, "rank", 0, 0, 63));
 }
 
 Response job_logs(hub::Hub& hub, const Request& request) {

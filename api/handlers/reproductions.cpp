@@ -126,12 +126,7 @@ double read_tolerance(const Request& request) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), tolerance);
   if (error != std::errc() || end != text.data() + text.size() || !(tolerance >= 0) ||
       !std::isfinite(tolerance)) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "query parameter 'tolerance' must be a number of at least 0, got \"{}\"",
-            text.substr(0, 60)),
-        "tolerance");
+    refuse_query("tolerance", "a number of at least 0", text);
   }
   return tolerance;
 }

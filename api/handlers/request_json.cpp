@@ -28,15 +28,28 @@ std::optional<std::int64_t> parse_number(std::string_view text) {
   return number;
 }
 
-[[noreturn]] void refuse_query(
-    std::string_view name, std::string_view wanted, std::string_view got) {
+}  // namespace
+
+void refuse_query(std::string_view name, std::string_view wanted, std::string_view got) {
   throw Error(
       ErrorCode::kInvalidArgument,
       fmt::format("query parameter '{}' must be {}, got \"{}\"", name, wanted, got.substr(0, 60)),
       std::string(name));
 }
 
-}  // namespace
+std::int64_t whole_query(
+    const Request& request,
+    std::string_view name,
+    std::int64_t fallback,
+    std::int64_t low,
+    std::int64_t high) {
+  const std::string text = request.query_value(name, std::to_string(fallback));
+  const auto number = parse_number(text);
+  if (!number || *number < low || *number > high) {
+    refuse_query(name, fmt::format("a whole number from {} to {}", low, high), text);
+  }
+  return *number;
+}
 
 Json request_json(const Request& request) {
   std::string type = request.header("Content-Type");

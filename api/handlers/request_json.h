@@ -32,6 +32,18 @@ std::int64_t number_cursor(const Page& page, std::int64_t fallback);
 // Throws kInvalidArgument naming the first query parameter that is not among `known`.
 void refuse_unknown_query(const Request& request, std::initializer_list<std::string_view> known);
 
+// A query parameter that is a whole number; `fallback` without it. Throws kInvalidArgument.
+std::int64_t whole_query(
+    const Request& request,
+    std::string_view name,
+    std::int64_t fallback,
+    std::int64_t low,
+    std::int64_t high);
+
+// Throws kInvalidArgument: "query parameter '<name>' must be <wanted>, got …".
+[[noreturn]] void refuse_query(
+    std::string_view name, std::string_view wanted, std::string_view got);
+
 // {"data":[…],"next_cursor":…}; `next_cursor` is null without one.
 Response list_response(base::Json data, const std::optional<std::string>& next_cursor);
 // The list's answer from `rows`, which the caller asked for with a limit of page.limit + 1: the row

@@ -1,6 +1,5 @@
 #include "api/handlers/system.h"
 
-#include <charconv>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -9,7 +8,6 @@
 #include "api/handlers/mlflow.h"
 #include "api/handlers/request_json.h"
 #include "core/base/clock.h"
-#include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
@@ -157,17 +155,7 @@ Response pin_engine(hub::Hub& hub, const Request& request) {
 
 std::int64_t read_lines(const Request& request) {
   refuse_unknown_query(request, {"lines"});
-  const std::string text = request.query_value("lines", "200");
-  std::int64_t lines = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), lines);
-  if (error != std::errc() || end != text.data() + text.size() || lines < 1 || lines > 10'000) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        "query parameter 'lines' must be a whole number from 1 to 10000, got \"" +
-            text.substr(0, 60) + "\"",
-        "lines");
-  }
-  return lines;
+  return whole_query(request, "lines", 200, 1, 10'000);
 }
 
 // Also of an engine that is gone: then it tells why.

@@ -145,23 +145,17 @@ void set_target(CURL* handle, const HttpRequest& request) {
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, request.redirects > 0 ? 1L : 0L);
   curl_easy_setopt(handle, CURLOPT_MAXREDIRS, static_cast<long>(request.redirects));
   curl_easy_setopt(handle, CURLOPT_NOPROXY, no_proxy().c_str());
-  if (static const std::string file = certificates_file(certificate_places()).string();
-      !file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, file.c_str());
-  }
   if (!request.unix_socket.empty()) {
     curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
     curl_easy_setopt(handle, CURLOPT_PROXY, "");
   }
 }
 
-// libcurl looks at its own build's file only; OpenSSL's variable is what users know.
 void set_trust(CURL* handle, const HttpRequest& request) {
-  const char* variable = std::getenv("SSL_CERT_FILE");
-  if (!request.ca_file.empty()) {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, request.ca_file.c_str());
-  } else if (variable != nullptr && *variable != '\0') {
-    curl_easy_setopt(handle, CURLOPT_CAINFO, variable);
+  static const std::string everybodys = certificates_file(certificate_places()).string();
+  const std::string file = request.ca_file.empty() ? everybodys : request.ca_file.string();
+  if (!file.empty()) {
+    curl_easy_setopt(handle, CURLOPT_CAINFO, file.c_str());
   }
   if (!request.verify_tls) {
     curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 0L);
