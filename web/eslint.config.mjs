@@ -1,0 +1,33 @@
+import nextPlugin from "@next/eslint-plugin-next";
+import a11y from "eslint-plugin-jsx-a11y";
+import reactHooks from "eslint-plugin-react-hooks";
+import tseslint from "typescript-eslint";
+
+export default tseslint.config(
+  {
+    ignores: [
+      ".next/",
+      "out/",
+      "node_modules/",
+      "src/api/schema.d.ts",
+      "next-env.d.ts",
+      "test-results/",
+    ],
+  },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ["*.mjs", "tools/*.mjs"] } },
+    },
+    plugins: { "@next/next": nextPlugin, "react-hooks": reactHooks },
+    rules: {
+      ...nextPlugin.configs["core-web-vitals"].rules,
+      ...reactHooks.configs.recommended.rules,
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "max-lines": ["error", { max: 400 }],
+    },
+  },
+  a11y.flatConfigs.strict,
+  { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
+);

@@ -1,0 +1,207 @@
+"use client";
+
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { useTheme } from "@/components/shell/theme-toggle";
+import { downsample } from "./downsample";
+import type { LineChartProps, Series } from "./line-chart";
+
+/** A constant of uPlot's types that exists in no code. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
+const logarithmic = 3 as uPlot.Scale.Distr;
+
+type Range = [from: number, to: number];
+
+/** The chart itself, on a canvas. Data that grow are set into it; only another look makes it anew. */
+export function UplotCanvas(props: LineChartProps & { height: number }) {
+  const { label, series, height, logScale, group } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  // What uPlot's callbacks look at: the newest, not those of the render that made the chart.
+  const latest = useRef(props);
+  const zoom = useRef<Range | null>(null);
+  const theme = useTheme();
+  const look = JSON.stringify([
+    theme,
+    logScale,
+    group,
+    height,
+    series.map((one) => [one.label, one.color, one.dashed, one.faint]),
+  ]);
+
+  useEffect(() => {
+    latest.current = props;
+  });
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    const made = new uPlot(
+      options(element, latest, zoom),
+      aligned(latest.current.series, zoom.current, element.clientWidth),
+      element,
+    );
+    plot.current = made;
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth !== made.width) {
+        made.setSize({ width: element.clientWidth, height });
+      }
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [look, height]);
+
+  useEffect(() => {
+    const made = plot.current;
+    if (!made) return;
+    made.setData(aligned(series, zoom.current, made.width), false);
+    if (zoom.current) made.redraw();
+    else made.setScale("x", spanOf(series));
+  }, [series]);
+
+  return <div ref={box} role="img" aria-label={label} className="h-full" />;
+}
+
+function spanOf(series: Series[]): { min: number; max: number } {
+  const firsts = series.map((one) => one.x[0] ?? Infinity);
+  const lasts = series.map((one) => one.x.at(-1) ?? -Infinity);
+  const min = Math.min(...firsts);
+  const max = Math.max(...lasts);
+  return { min, max: max > min ? max : min + 1 };
+}
+
+/** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
+function aligned(series: Series[], zoom: Range | null, width: number): uPlot.AlignedData {
+  const { min, max } = spanOf(series);
+  const [from, to] = zoom ?? [min, max];
+  const tables = series.map((one): uPlot.AlignedData => {
+    const drawn = downsample(one, from, to, Math.max(100, Math.round(width)));
+    return [[...drawn.x], [...drawn.y]];
+  });
+  return tables.length === 1 && tables[0] ? tables[0] : uPlot.join(tables);
+}
+
+function options(
+  element: HTMLElement,
+  latest: { readonly current: LineChartProps },
+  zoom: { current: Range | null },
+): uPlot.Options {
+  const style = getComputedStyle(element);
+  const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const axis: uPlot.Axis = {
+    stroke: color("ink-faint"),
+    font: `11px ${style.fontFamily}`,
+    grid: { stroke: color("line"), width: 1 },
+    ticks: { stroke: color("line"), width: 1, size: 4 },
+  };
+  const { series, logScale, group, height = 240 } = latest.current;
+  return {
+    width: element.clientWidth,
+    height,
+    legend: { show: false },
+    padding: [8, 8, 0, 0],
+    cursor: {
+      points: { size: 6 },
+      drag: { x: true, y: false },
+      ...(group && { sync: { key: group } }),
+    },
+    scales: {
+      x: { time: false },
+      y: logScale ? { distr: logarithmic } : {},
+    },
+    axes: [
+      { ...axis, size: 30 },
+      {
+        ...axis,
+        size: 58,
+        values: (_, values) =>
+          values.map((value: number | null) => (value == null ? "" : latest.current.format(value))),
+      },
+    ],
+    series: [
+      {},
+      ...series.map((one): uPlot.Series => ({
+        label: one.label,
+        stroke: color(`series-${((one.color - 1) % 6) + 1}`),
+        width: one.faint ? 1 : 2,
+        alpha: one.faint ? 0.3 : 1,
+        spanGaps: true,
+        points: { show: one.x.length === 1 },
+        ...(one.dashed && { dash: [6, 4] }),
+      })),
+    ],
+    plugins: [tooltip(latest)],
+    hooks: {
+      setScale: [
+        (plot, scale) => {
+          if (scale !== "x") return;
+          const { min, max } = plot.scales.x ?? {};
+          const whole = spanOf(latest.current.series);
+          if (min == null || max == null) return;
+          const zoomed = min > whole.min || max < whole.max;
+          const before = zoom.current;
+          zoom.current = zoomed ? [min, max] : null;
+          // A part is drawn from its own points, not from those that stood for the whole.
+          if (before?.[0] !== zoom.current?.[0] || before?.[1] !== zoom.current?.[1]) {
+            queueMicrotask(() =>
+              plot.setData(aligned(latest.current.series, zoom.current, plot.width), false),
+            );
+          }
+        },
+      ],
+    },
+  };
+}
+
+/** The values under the cursor, beside it. */
+function tooltip(latest: { readonly current: LineChartProps }): uPlot.Plugin {
+  const note = document.createElement("div");
+  note.className =
+    "pointer-events-none absolute z-10 hidden rounded-lg border border-line bg-raised px-2.5 py-1.5 text-xs shadow-lg whitespace-nowrap";
+  return {
+    hooks: {
+      init: (plot) => {
+        plot.over.append(note);
+        plot.over.addEventListener("mouseleave", () => note.classList.add("hidden"));
+      },
+      setCursor: (plot) => {
+        const { idx, left = -1, top = 0 } = plot.cursor;
+        if (idx == null || left < 0) {
+          note.classList.add("hidden");
+          return;
+        }
+        const { xLabel, format, series } = latest.current;
+        const lines = series.flatMap((one, index) => {
+          const value = one.faint ? null : nearest(plot.data[index + 1], idx);
+          return value == null ? [] : [`${one.label}: ${format(value)}`];
+        });
+        note.replaceChildren(
+          ...[`${xLabel} ${plot.data[0][idx] ?? ""}`, ...lines].map((text) => {
+            const line = document.createElement("div");
+            line.textContent = text;
+            return line;
+          }),
+        );
+        note.classList.remove("hidden");
+        const right = left > plot.over.clientWidth / 2;
+        note.style.left = right ? "" : `${left + 12}px`;
+        note.style.right = right ? `${plot.over.clientWidth - left + 12}px` : "";
+        note.style.top = `${Math.max(0, top - 12)}px`;
+      },
+    },
+  };
+}
+
+/** The value at an index, or the last one before it: lines of other steps go through there, too. */
+function nearest(values: uPlot.AlignedData[number] | undefined, index: number): number | null {
+  for (let at = index; values && at >= 0; at -= 1) {
+    const value = values[at];
+    if (value != null) return value;
+  }
+  return null;
+}

@@ -1,0 +1,66 @@
+// After `next build`: writes out/site.json, by which the hub serves the export, and a compressed twin of every text.
+// For each file its type, whether out/<file>.gz exists, and of pages the Content-Security-Policy's hashes of their
+// inline scripts (CSP Level 3, section 2.3.1), so that no other script can run.
+import { createHash } from "node:crypto";
+import { readFileSync, readdirSync, statSync, writeFileSync, rmSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { gzipSync, constants } from "node:zlib";
+import process from "node:process";
+
+const out = new URL("../out/", import.meta.url).pathname;
+const types = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  json: "application/json",
+  txt: "text/x-component; charset=utf-8",
+  svg: "image/svg+xml",
+  ico: "image/x-icon",
+  png: "image/png",
+  woff2: "font/woff2",
+  webmanifest: "application/manifest+json",
+};
+const packed = new Set(["html", "js", "css", "json", "txt", "svg", "webmanifest"]);
+
+function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
+function inlineScriptHashes(html) {
+  const scripts = [...html.matchAll(/<script(?![^>]*\ssrc=)[^>]*>([\s\S]*?)<\/script>/g)];
+  return scripts.map(([, text]) => `sha256-${createHash("sha256").update(text).digest("base64")}`);
+}
+
+const files = {};
+for (const path of filesBelow(out).sort()) {
+  const name = relative(out, path).split(sep).join("/");
+  if (name === "site.json" || name.endsWith(".gz")) continue;
+  const ending = name.split(".").at(-1) ?? "";
+  const type = types[ending];
+  if (!type) throw new Error(`${name}: no type is known for files that end in .${ending}`);
+  const bytes = readFileSync(path);
+  const file = { type, size: bytes.length };
+  if (packed.has(ending)) {
+    const small = gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION });
+    rmSync(`${path}.gz`, { force: true });
+    if (small.length < bytes.length) {
+      writeFileSync(`${path}.gz`, small);
+      file.gzip_size = small.length;
+    }
+  }
+  if (ending === "html") {
+    file.script_hashes = [...new Set(inlineScriptHashes(bytes.toString("utf8")))];
+    if (/\sstyle="/.test(bytes.toString("utf8"))) {
+      throw new Error(`${name}: a style attribute in the page would be refused by its policy`);
+    }
+  }
+  files[name] = file;
+}
+writeFileSync(join(out, "site.json"), `${JSON.stringify({ version: 1, files }, null, 1)}\n`);
+const total = Object.values(files).reduce((sum, file) => sum + (file.gzip_size ?? file.size), 0);
+process.stdout.write(
+  `${Object.keys(files).length} files, ${Math.round(total / 1024)} KiB as sent; ${statSync(join(out, "site.json")).size} bytes of site.json\n`,
+);
