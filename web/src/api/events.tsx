@@ -13,6 +13,7 @@ import { useSWRConfig } from "swr";
 import { EventFeed, type Connection, type HubEvent } from "./event-feed";
 import { subscribeToKey } from "./key";
 import { pathsChangedBy } from "./freshness";
+import { isBelowOneOf, tellStale } from "./stale";
 
 const FeedContext = createContext<EventFeed | null>(null);
 
@@ -32,6 +33,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       const prefixes = [...stale];
       stale.clear();
       void mutate((key) => isBelow(key, prefixes));
+      tellStale(prefixes);
     };
     const note = (paths: string[]): void => {
       for (const path of paths) stale.add(path);
@@ -60,15 +62,11 @@ export function EventsProvider({ children }: { children: ReactNode }) {
   return <FeedContext.Provider value={feed}>{children}</FeedContext.Provider>;
 }
 
-/** Whether an SWR key of `useHub` (prefix, path, init) or `useHubPages` lies below one of the paths. */
+/** Whether an SWR key of `useHub` (prefix, path, init) lies below one of the paths. */
 function isBelow(key: unknown, prefixes: string[]): boolean {
   if (!Array.isArray(key)) return false;
   const path: unknown = key[1];
-  return (
-    typeof path === "string" &&
-    path.startsWith("/") &&
-    prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`))
-  );
+  return typeof path === "string" && path.startsWith("/") && isBelowOneOf(path, prefixes);
 }
 
 function useFeed(): EventFeed {
