@@ -61,7 +61,7 @@ const useRefreshedPages: PagesHook = (path, getInit, config) => {
   useEffect(() => {
     refresh.current = pages.mutate;
   });
-  useEffect(() => onStale(path, () => void refresh.current()), [path]);
+  useEffect(() => onStale(path, () => refresh.current()), [path]);
   return pages;
 };
 

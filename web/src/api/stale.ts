@@ -1,7 +1,7 @@
 /** What wants to know that answers below a path of the API are no longer current. */
 interface Watcher {
   path: string;
-  refresh: () => void;
+  refresh: () => Promise<unknown>;
 }
 
 const watchers = new Set<Watcher>();
@@ -11,14 +11,14 @@ export const isBelowOneOf = (path: string, prefixes: readonly string[]): boolean
   prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`));
 
 /** SWR's own way to refresh by a filter passes over lists of pages: those say here that they want to be told. */
-export function onStale(path: string, refresh: () => void): () => void {
+export function onStale(path: string, refresh: () => Promise<unknown>): () => void {
   const watcher = { path, refresh };
   watchers.add(watcher);
   return () => watchers.delete(watcher);
 }
 
-export function tellStale(prefixes: readonly string[]): void {
-  for (const watcher of [...watchers]) {
-    if (isBelowOneOf(watcher.path, prefixes)) watcher.refresh();
-  }
+/** Done when those that were told have asked again. */
+export async function tellStale(prefixes: readonly string[]): Promise<void> {
+  const told = [...watchers].filter(({ path }) => isBelowOneOf(path, prefixes));
+  await Promise.all(told.map(({ refresh }) => refresh()));
 }
