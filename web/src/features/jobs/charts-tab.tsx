@@ -4,85 +4,57 @@ import { useMemo, useState } from "react";
 import { smooth, type Points } from "@/components/charts/downsample";
 import { LineChart, type Series } from "@/components/charts/line-chart";
 import { Card } from "@/components/ui/card";
-import { Checkbox } from "@/components/ui/field";
-import { ErrorNotice } from "@/components/ui/states";
+import { EmptyState, ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure } from "@/format";
+import { ChartOptions, type ChartLook } from "./chart-options";
+import type { Job } from "./job";
 import type { JobMetrics } from "./use-job-metrics";
-
-interface ChartsTabProps {
-  metrics: JobMetrics;
-}
 
 /** A line, and where it is smoothed what was measured behind it. */
 export function smoothedSeries(
   line: Pick<Series, "label" | "color" | "dashed">,
   points: Points,
-  weight: number,
+  smoothing: number,
 ): Series[] {
   if (points.x.length === 0) return [];
-  if (weight === 0) return [{ ...line, ...points }];
+  if (smoothing === 0) return [{ ...line, ...points }];
   return [
     { ...line, label: `${line.label} as measured`, ...points, faint: true },
-    { ...line, x: points.x, y: smooth(points.y, weight) },
+    { ...line, x: points.x, y: smooth(points.y, smoothing) },
   ];
 }
 
-export function ChartsTab({ metrics }: ChartsTabProps) {
-  const [weight, setWeight] = useState(0);
-  const [logScale, setLogScale] = useState(false);
-  const loss = useMemo(
-    () => [
-      ...smoothedSeries({ label: "Training loss", color: 1 }, metrics.points("train_loss"), weight),
-      ...smoothedSeries({ label: "Validation loss", color: 2 }, metrics.points("eval_loss"), 0),
-    ],
-    [metrics, weight],
-  );
+interface ChartsTabProps {
+  job: Job;
+  metrics: JobMetrics;
+}
+
+export function ChartsTab({ job, metrics }: ChartsTabProps) {
+  const [look, setLook] = useState<ChartLook>({ smoothing: 0, logScale: false });
+  if (job.type !== "finetune") {
+    return (
+      <Card>
+        <EmptyState title="Nothing to draw">
+          Only trainings report figures step by step. What came of this job is in the other tabs.
+        </EmptyState>
+      </Card>
+    );
+  }
+  const preferences = metrics.names.some((name) => name.includes("reward_"));
   return (
     <div className="space-y-4">
-      <ErrorNotice
-        title="The metrics could not be loaded"
-        error={metrics.error}
-        retry={metrics.retry}
-      />
-      <Card
-        title="Loss"
-        actions={
-          <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
-            <label className="flex items-center gap-2 text-xs text-ink-soft">
-              Smoothing
-              <input
-                type="range"
-                min={0}
-                max={0.99}
-                step={0.01}
-                value={weight}
-                aria-valuetext={weight === 0 ? "none" : weight.toFixed(2)}
-                className="w-28 accent-accent"
-                onChange={(event) => setWeight(Number(event.target.value))}
-              />
-              <output className="w-8 tabular-nums">
-                {weight === 0 ? "off" : weight.toFixed(2)}
-              </output>
-            </label>
-            <Checkbox
-              label="Log scale"
-              checked={logScale}
-              onChange={(event) => setLogScale(event.target.checked)}
-            />
-          </div>
-        }
-      >
-        <LineChart
-          label="Loss over steps"
-          series={loss}
-          xLabel="step"
-          format={formatFigure}
-          logScale={logScale}
-          height={320}
-          group="job"
+      {metrics.error != null && (
+        <ErrorNotice
+          title="The metrics could not be loaded"
+          error={metrics.error}
+          retry={metrics.retry}
         />
+      )}
+      <Card title="Loss" actions={<ChartOptions look={look} onChange={setLook} />}>
+        <LossChart metrics={metrics} look={look} />
       </Card>
       <div className="grid gap-4 lg:grid-cols-2">
+        {preferences && <RewardCards metrics={metrics} look={look} />}
         <FigureCard metrics={metrics} title="Learning rate" figure="learning_rate" color={3} />
         <FigureCard
           metrics={metrics}
@@ -103,6 +75,82 @@ export function ChartsTab({ metrics }: ChartsTabProps) {
   );
 }
 
+interface LossChartProps {
+  metrics: JobMetrics;
+  look: ChartLook;
+}
+
+function LossChart({ metrics, look }: LossChartProps) {
+  const train = metrics.points("train_loss");
+  const held = metrics.points("eval_loss");
+  const series = useMemo(
+    () => [
+      ...smoothedSeries({ label: "Training", color: 1 }, train, look.smoothing),
+      // A few points, each a mean over all held-out rows: nothing to smooth.
+      ...smoothedSeries({ label: "Validation", color: 2 }, held, 0),
+    ],
+    [train, held, look.smoothing],
+  );
+  return (
+    <LineChart
+      label="Over the steps"
+      series={series}
+      xLabel="step"
+      format={formatFigure}
+      logScale={look.logScale}
+      height={320}
+      group="job"
+    />
+  );
+}
+
+/** Of dpo and orpo: how the rewards of chosen and rejected answers part. */
+function RewardCards({ metrics, look }: LossChartProps) {
+  const chosen = metrics.points("reward_chosen");
+  const rejected = metrics.points("reward_rejected");
+  const accuracy = metrics.points("reward_accuracy");
+  const heldAccuracy = metrics.points("eval_reward_accuracy");
+  const rewards = useMemo(
+    () => [
+      ...smoothedSeries({ label: "Chosen", color: 3 }, chosen, look.smoothing),
+      ...smoothedSeries({ label: "Rejected", color: 2 }, rejected, look.smoothing),
+    ],
+    [chosen, rejected, look.smoothing],
+  );
+  const accuracies = useMemo(
+    () => [
+      ...smoothedSeries({ label: "Training", color: 1 }, accuracy, look.smoothing),
+      ...smoothedSeries({ label: "Validation", color: 2 }, heldAccuracy, 0),
+    ],
+    [accuracy, heldAccuracy, look.smoothing],
+  );
+  return (
+    <>
+      <Card>
+        <LineChart
+          label="Rewards"
+          series={rewards}
+          xLabel="step"
+          format={formatFigure}
+          height={200}
+          group="job"
+        />
+      </Card>
+      <Card>
+        <LineChart
+          label="Pairs whose chosen answer is preferred"
+          series={accuracies}
+          xLabel="step"
+          format={formatFigure}
+          height={200}
+          group="job"
+        />
+      </Card>
+      <FigureCard metrics={metrics} title="Reward margin" figure="reward_margin" color={5} />
+    </>
+  );
+}
+
 interface FigureCardProps {
   metrics: JobMetrics;
   title: string;
@@ -114,7 +162,7 @@ interface FigureCardProps {
 function FigureCard({ metrics, title, figure, color, format = formatFigure }: FigureCardProps) {
   const points = metrics.points(figure);
   const series = useMemo(
-    () => (points.x.length > 0 ? [{ label: title, color, ...points }] : []),
+    () => smoothedSeries({ label: title, color }, points, 0),
     [points, title, color],
   );
   return (

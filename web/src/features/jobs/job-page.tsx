@@ -1,74 +1,110 @@
 "use client";
 
+import dynamic from "next/dynamic";
+import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { useHub } from "@/api/client";
-import { StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
-import { Card, Stat } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
-import { EmptyState, ErrorNotice } from "@/components/ui/states";
-import { Age, Elapsed } from "@/components/ui/ticking";
-import { formatBytes, formatFigure } from "@/format";
+import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { Tabs } from "@/components/ui/tabs";
+import { Age } from "@/components/ui/ticking";
+import { shortId } from "@/format";
 import { ChartsTab } from "./charts-tab";
-import { figureOf } from "./job";
+import { JobActions } from "./job-actions";
 import { withActivity } from "./job-activity";
-import { JobProgress } from "./job-progress";
 import { JobSkeleton } from "./job-skeleton";
+import { FailureNotice, JobSummary } from "./job-summary";
 import { jobName, typeWords } from "./job-words";
 import { useJobActivity } from "./use-job-activity";
+import { useJobChanges } from "./use-job-changes";
+import { useJobEvents } from "./use-job-events";
 import { useJobMetrics } from "./use-job-metrics";
+
+const loading = { ssr: false, loading: () => <SkeletonRows rows={6} /> };
+const SamplesTab = dynamic(() => import("./samples-tab"), loading);
+const CheckpointsTab = dynamic(() => import("./checkpoints-tab"), loading);
+const EventsTab = dynamic(() => import("./events-tab"), loading);
+const LogsTab = dynamic(() => import("./logs-tab"), loading);
+const SetupTab = dynamic(() => import("./setup-tab"), loading);
+
+const tabs = [
+  { id: "charts", label: "Charts" },
+  { id: "samples", label: "Samples" },
+  { id: "checkpoints", label: "Checkpoints" },
+  { id: "events", label: "Events" },
+  { id: "logs", label: "Log" },
+  { id: "setup", label: "Setup" },
+] as const;
+type TabId = (typeof tabs)[number]["id"];
 
 export function JobPage() {
   const id = useSearchParams().get("id");
   if (!id) {
     return (
-      <EmptyState
-        title="No job was named"
-        action={<LinkButton href="/jobs/">All jobs</LinkButton>}
-      />
+      <EmptyState title="No job was named" action={<LinkButton href="/jobs/">All jobs</LinkButton>}>
+        The address of a job&apos;s page ends with its id.
+      </EmptyState>
     );
   }
   return <JobOf key={id} id={id} />;
 }
 
 function JobOf({ id }: { id: string }) {
+  const search = useSearchParams();
+  const selected = tabs.find((tab) => tab.id === search.get("tab"))?.id ?? "charts";
   const { data, error, mutate } = useHub("/jobs/{id}", { params: { path: { id } } });
   const activity = useJobActivity().get(id);
+  const changes = useJobChanges();
   const metrics = useJobMetrics(id);
+  const history = useJobEvents(id, selected === "events" || selected === "checkpoints");
+
   if (!data) {
-    if (error) return <ErrorNotice error={error} retry={() => void mutate()} />;
-    return <JobSkeleton />;
+    if (!error) return <JobSkeleton />;
+    return (
+      <div className="space-y-4">
+        <ErrorNotice title="The job cannot be shown" error={error} retry={() => void mutate()} />
+        <LinkButton href="/jobs/">All jobs</LinkButton>
+      </div>
+    );
   }
-  const job = withActivity(data, activity);
+  const job = withActivity(changes.foresee(data) ?? data, activity);
+  const select = (tab: TabId): void => {
+    const next = new URLSearchParams(search);
+    next.set("tab", tab);
+    window.history.replaceState(null, "", `?${next.toString()}`);
+  };
   return (
     <>
+      <nav aria-label="Where you are" className="mb-2 text-sm text-ink-faint">
+        <Link href="/jobs/" prefetch={false} className="hover:text-ink hover:underline">
+          Jobs
+        </Link>{" "}
+        / <span className="font-mono">{shortId(job.id)}</span>
+      </nav>
       <PageHeader
         title={jobName(job)}
         lead={
           <>
-            {typeWords[job.type]} of {job.model} · sent <Age time={job.created_at} />
+            {typeWords[job.type]}
+            {jobName(job) !== job.model && ` of ${job.model}`}
+            {job.dataset?.name && ` on ${job.dataset.name}`}, sent <Age time={job.created_at} />
           </>
         }
+        actions={<JobActions job={job} changes={changes} />}
       />
-      <Card className="mb-4">
-        <div className="mb-4 flex items-center gap-3">
-          <StateBadge state={job.state} />
-          <div className="flex-1">
-            <JobProgress job={job} activity={activity} />
-          </div>
-        </div>
-        <dl className="grid grid-cols-2 gap-4 sm:grid-cols-4">
-          <Stat label="Training loss" value={formatFigure(figureOf(job.metrics, "train_loss"))} />
-          <Stat label="Validation loss" value={formatFigure(figureOf(job.metrics, "eval_loss"))} />
-          <Stat label="Took" value={<Elapsed from={job.started_at} to={job.ended_at} />} />
-          <Stat
-            label="Peak memory"
-            value={formatBytes(job.memory.peak_bytes)}
-            note={`estimated ${formatBytes(job.memory.estimated_bytes)}`}
-          />
-        </dl>
-      </Card>
-      <ChartsTab metrics={metrics} />
+      <FailureNotice job={job} />
+      <JobSummary job={job} activity={activity} />
+      <Tabs label="About this job" tabs={tabs} selected={selected} onSelect={select}>
+        {selected === "charts" && <ChartsTab job={job} metrics={metrics} />}
+        {selected === "samples" && <SamplesTab job={job} />}
+        {selected === "checkpoints" && (
+          <CheckpointsTab job={job} history={history} metrics={metrics} />
+        )}
+        {selected === "events" && <EventsTab history={history} />}
+        {selected === "logs" && <LogsTab job={job} />}
+        {selected === "setup" && <SetupTab job={job} />}
+      </Tabs>
     </>
   );
 }

@@ -1,27 +1,27 @@
 "use client";
 
 import { useState } from "react";
-import { api, useHubPages } from "@/api/client";
+import { useHubPages } from "@/api/client";
 import { Button, LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
-import { ConfirmDialog } from "@/components/ui/dialog";
-import { Field, Select } from "@/components/ui/field";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
-import { jobStates, jobTypes, type Job, type JobState, type JobType } from "./job";
 import { withActivity } from "./job-activity";
-import { jobName, stateWords, typeWords } from "./job-words";
+import { JobsFilters, type JobsFilter } from "./jobs-filters";
 import { JobsTable } from "./jobs-table";
+import { LeaveDialog, type Leaving } from "./leave-dialog";
+import { QueueCard } from "./queue-card";
 import { useJobActivity } from "./use-job-activity";
 import { useJobChanges } from "./use-job-changes";
 
 const pageLength = 50;
+/** More lines than this nobody can tell apart. */
+const mostCompared = 8;
 
 export function JobsPage() {
-  const [state, setState] = useState<JobState | "">("");
-  const [type, setType] = useState<JobType | "">("");
+  const [filter, setFilter] = useState<JobsFilter>({ state: "", type: "" });
   const [selected, setSelected] = useState<ReadonlySet<string>>(() => new Set());
-  const [leaving, setLeaving] = useState<{ job: Job; how: "cancel" | "remove" } | null>(null);
+  const [leaving, setLeaving] = useState<Leaving | null>(null);
   const activities = useJobActivity();
   const changes = useJobChanges();
   const pages = useHubPages("/jobs", (_, before) => {
@@ -30,8 +30,8 @@ export function JobsPage() {
       params: {
         query: {
           limit: pageLength,
-          ...(state && { state }),
-          ...(type && { type }),
+          ...(filter.state && { state: filter.state }),
+          ...(filter.type && { type: filter.type }),
           ...(before?.next_cursor && { cursor: before.next_cursor }),
         },
       },
@@ -41,7 +41,7 @@ export function JobsPage() {
     .flatMap((page) => page.data)
     .flatMap((job) => changes.foresee(job) ?? [])
     .map((job) => withActivity(job, activities.get(job.id)));
-  const more = pages.data?.at(-1)?.next_cursor != null;
+  const filtered = filter.state !== "" || filter.type !== "";
 
   const select = (id: string, on: boolean): void => {
     const next = new Set(selected);
@@ -61,46 +61,20 @@ export function JobsPage() {
           </LinkButton>
         }
       />
-      <Card
-        title="All jobs"
-        flush
-        actions={
-          <>
-            <Field label="State" hideLabel>
-              {(ids) => (
-                <Select
-                  {...ids}
-                  value={state}
-                  onChange={(event) => setState(event.target.value as JobState | "")}
-                >
-                  <option value="">All states</option>
-                  {jobStates.map((each) => (
-                    <option key={each} value={each}>
-                      {stateWords[each]}
-                    </option>
-                  ))}
-                </Select>
-              )}
-            </Field>
-            <Field label="Type" hideLabel>
-              {(ids) => (
-                <Select
-                  {...ids}
-                  value={type}
-                  onChange={(event) => setType(event.target.value as JobType | "")}
-                >
-                  <option value="">All types</option>
-                  {jobTypes.map((each) => (
-                    <option key={each} value={each}>
-                      {typeWords[each]}
-                    </option>
-                  ))}
-                </Select>
-              )}
-            </Field>
-          </>
-        }
-      >
+      <QueueCard
+        activities={activities}
+        changes={changes}
+        onCancel={(job) => setLeaving({ job, how: "cancel" })}
+      />
+      <Card title="All jobs" flush actions={<JobsFilters filter={filter} onChange={setFilter} />}>
+        {selected.size > 0 && (
+          <CompareBar
+            selected={[...selected]}
+            onClear={() => {
+              setSelected(new Set());
+            }}
+          />
+        )}
         {pages.error != null && !pages.data && (
           <div className="p-4">
             <ErrorNotice error={pages.error} retry={() => void pages.mutate()} />
@@ -108,8 +82,8 @@ export function JobsPage() {
         )}
         {pages.isLoading && !pages.data && <SkeletonRows rows={8} className="p-4" />}
         {pages.data && jobs.length === 0 && (
-          <EmptyState title={state || type ? "No job is like that" : "No job yet"}>
-            {state || type
+          <EmptyState title={filtered ? "No job is like that" : "No job yet"}>
+            {filtered
               ? "Choose another state or type."
               : "A training, an evaluation or a download that you start appears here."}
           </EmptyState>
@@ -119,49 +93,53 @@ export function JobsPage() {
             jobs={jobs}
             activities={activities}
             selected={selected}
+            mayMore={selected.size < mostCompared}
             onSelect={select}
-            onCancel={(job) => setLeaving({ job, how: "cancel" })}
-            onRemove={(job) => setLeaving({ job, how: "remove" })}
+            onLeave={setLeaving}
             isChanging={changes.isChanging}
           />
         )}
-        {more && (
+        {pages.data?.at(-1)?.next_cursor != null && (
           <div className="p-3 text-center">
             <Button
               size="small"
               busy={pages.isValidating}
               onClick={() => void pages.setSize(pages.size + 1)}
             >
-              Show more
+              Show earlier ones
             </Button>
           </div>
         )}
       </Card>
-      <ConfirmDialog
-        title={leaving?.how === "remove" ? "Delete this job?" : "Cancel this job?"}
-        open={leaving != null}
-        onClose={() => setLeaving(null)}
-        confirmLabel={leaving?.how === "remove" ? "Delete the job" : "Cancel the job"}
-        onConfirm={() => {
-          if (!leaving) return;
-          setLeaving(null);
-          const { id } = leaving.job;
-          const params = { path: { id } };
-          void (leaving.how === "remove"
-            ? changes.change(id, {
-                foreseen: null,
-                perform: () => api.DELETE("/jobs/{id}", { params }),
-                failed: "The job could not be deleted",
-              })
-            : changes.change(id, {
-                foreseen: { cancel_requested: true },
-                perform: () => api.POST("/jobs/{id}/cancel", { params }),
-                failed: "The job could not be cancelled",
-              }));
-        }}
-      >
-        {leaving && <p>{jobName(leaving.job)}</p>}
-      </ConfirmDialog>
+      <LeaveDialog leaving={leaving} onClose={() => setLeaving(null)} changes={changes} />
     </>
+  );
+}
+
+function CompareBar({ selected, onClear }: { selected: string[]; onClear: () => void }) {
+  const enough = selected.length > 1;
+  return (
+    <div className="flex flex-wrap items-center gap-3 border-b border-line bg-accent-soft px-4 py-2 text-sm">
+      <p role="status">
+        {enough
+          ? `${selected.length} trainings chosen`
+          : "Choose at least one more training to compare."}
+      </p>
+      <div className="ml-auto flex gap-2">
+        <Button size="small" look="quiet" onClick={onClear}>
+          Clear
+        </Button>
+        {enough && (
+          <LinkButton
+            size="small"
+            look="primary"
+            href={`/jobs/compare/?ids=${selected.join(",")}`}
+            prefetch={false}
+          >
+            Compare
+          </LinkButton>
+        )}
+      </div>
+    </div>
   );
 }

@@ -10,17 +10,17 @@ import { formatFigure, formatNumber, shortId } from "@/format";
 import { figureOf, hasEnded, type Job } from "./job";
 import type { Activity } from "./job-activity";
 import { JobProgress } from "./job-progress";
-import { jobName, typeWords, waitWords } from "./job-words";
-
-export const jobHref = (id: string): string => `/jobs/view/?id=${encodeURIComponent(id)}`;
+import type { Leaving } from "./leave-dialog";
+import { jobHref, jobName, typeWords, waitWords } from "./job-words";
 
 interface JobsTableProps {
   jobs: Job[];
   activities: ReadonlyMap<string, Activity>;
   selected: ReadonlySet<string>;
+  /** Whether one more may be selected. */
+  mayMore: boolean;
   onSelect: (id: string, selected: boolean) => void;
-  onCancel: (job: Job) => void;
-  onRemove: (job: Job) => void;
+  onLeave: (leaving: Leaving) => void;
   isChanging: (id: string) => boolean;
 }
 
@@ -63,7 +63,7 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
           aria-label={`Compare ${name}, ${shortId(job.id)}`}
           className="size-4 accent-accent"
           checked={props.selected.has(job.id)}
-          disabled={job.type !== "finetune"}
+          disabled={job.type !== "finetune" || (!props.mayMore && !props.selected.has(job.id))}
           title={job.type === "finetune" ? undefined : "Only trainings have curves to compare"}
           onChange={(event) => props.onSelect(job.id, event.target.checked)}
         />
@@ -100,7 +100,7 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
           <IconButton
             label={`Delete job ${shortId(job.id)}`}
             disabled={props.isChanging(job.id)}
-            onClick={() => props.onRemove(job)}
+            onClick={() => props.onLeave({ job, how: "delete" })}
           >
             <Trash2 size={16} aria-hidden />
           </IconButton>
@@ -108,7 +108,7 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
           <IconButton
             label={`Cancel job ${shortId(job.id)}`}
             disabled={props.isChanging(job.id) || job.cancel_requested}
-            onClick={() => props.onCancel(job)}
+            onClick={() => props.onLeave({ job, how: "cancel" })}
           >
             <Ban size={16} aria-hidden />
           </IconButton>

@@ -1,70 +1,36 @@
 "use client";
 
-import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
+import { useMemo } from "react";
 import { api } from "@/api/client";
-import { useConnection, useEvents } from "@/api/events";
+import { useEvents } from "@/api/events";
 import type { Points } from "@/components/charts/downsample";
+import { Gathering } from "./gathering";
 import { MetricHistory, type MetricReport } from "./metric-history";
+import { useGatherings } from "./use-gatherings";
 
-/** A page of the longest kind; the next is asked for when it is here. */
+/** The longest page. */
 const pageLength = 10_000;
-/** Reports of a fast job come by the hundred a second: the charts are drawn anew so often at most. */
-const drawEveryMs = 200;
 
 interface MetricPage {
   data: MetricReport[];
   next_cursor: string | null;
 }
 
-/** Loads a job's metrics, takes live ones, and tells when there is something to draw. */
-class MetricFeed {
+class MetricFeed extends Gathering {
   readonly history = new MetricHistory();
-  private readonly watchers = new Set<() => void>();
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  /** Grows when there is something new. */
-  version = 0;
-  loaded = false;
-  error: unknown = null;
-  /** Where the last page of history begins: only from there on may there be more. */
+  /** Where the last page begins: only from there on may there be more. */
   private lastPage: string | null = null;
-  private loading = false;
-  private again = false;
 
-  constructor(private readonly jobId: string) {}
-
-  subscribe = (watcher: () => void): (() => void) => {
-    this.watchers.add(watcher);
-    return () => this.watchers.delete(watcher);
-  };
+  constructor(readonly jobId: string) {
+    super();
+  }
 
   add(report: MetricReport): void {
     this.history.add(report);
-    this.timer ??= setTimeout(() => this.tell(), drawEveryMs);
+    this.tellSoon();
   }
 
-  /** Asks for what is not here yet; while that is under way, for what came meanwhile as well. */
-  async load(): Promise<void> {
-    if (this.loading) {
-      this.again = true;
-      return;
-    }
-    this.loading = true;
-    try {
-      await this.loadPages();
-      this.loaded = true;
-      this.error = null;
-    } catch (error) {
-      this.error = error;
-    }
-    this.loading = false;
-    this.tell();
-    if (this.again) {
-      this.again = false;
-      await this.load();
-    }
-  }
-
-  private async loadPages(): Promise<void> {
+  protected override async loadRest(): Promise<void> {
     for (;;) {
       const { data } = await api.GET("/jobs/{id}/metrics", {
         params: {
@@ -74,17 +40,10 @@ class MetricFeed {
       });
       const page = data as MetricPage;
       for (const report of page.data) this.history.add(report);
-      this.tell();
       if (!page.next_cursor) return;
       this.lastPage = page.next_cursor;
+      this.tell();
     }
-  }
-
-  private tell(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.version += 1;
-    for (const watcher of this.watchers) watcher();
   }
 }
 
@@ -100,45 +59,21 @@ export interface JobMetrics {
   retry: () => void;
 }
 
-/**
- * The metrics of a job, from its first and live, or of several. Nothing is missing or twice: history and events are
- * merged by step, and whenever the stream of events begins (again), what may have been missed is asked for.
- */
+/** The metrics of some jobs, from their first and live. Nothing is missing and nothing is there twice. */
 export function useMetricsOf(ids: readonly string[]): JobMetrics[] {
   const key = ids.join(",");
   const feeds = useMemo(
-    () => new Map(key === "" ? [] : key.split(",").map((id) => [id, new MetricFeed(id)])),
+    () => key.split(",").flatMap((id) => (id ? [new MetricFeed(id)] : [])),
     [key],
   );
-  const connection = useConnection();
-
-  useEffect(() => {
-    if (connection === "offline") return;
-    for (const feed of feeds.values()) void feed.load();
-  }, [feeds, connection]);
-
+  const version = useGatherings(feeds);
   useEvents((event) => {
     if (event.type !== "job.metric") return;
-    feeds.get(event.subject.id)?.add({ ...event.data, time: event.time });
+    const feed = feeds.find(({ jobId }) => jobId === event.subject.id);
+    feed?.add({ ...event.data, time: event.time });
   });
-
-  const subscribe = useCallback(
-    (watcher: () => void) => {
-      const removers = [...feeds.values()].map((feed) => feed.subscribe(watcher));
-      return () => {
-        for (const remove of removers) remove();
-      };
-    },
-    [feeds],
-  );
-  const version = useSyncExternalStore(
-    subscribe,
-    () => [...feeds.values()].reduce((sum, feed) => sum + feed.version, 0),
-    () => 0,
-  );
-
   // A new view for each version, so that what is made from it is made anew.
-  return useMemo(() => [...feeds.values()].map((feed) => viewOf(feed, version)), [feeds, version]);
+  return useMemo(() => feeds.map((feed) => viewOf(feed, version)), [feeds, version]);
 }
 
 function viewOf(feed: MetricFeed, version: number): JobMetrics {
