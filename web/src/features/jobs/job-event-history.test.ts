@@ -1,6 +1,12 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { hubFetch } from "@/api/client";
 import type { HubEvent } from "@/api/event-feed";
 import { isTold, readJobEvents } from "./job-event-history";
+
+vi.mock("@/api/client", () => ({
+  hubFetch: vi.fn(),
+  expectOk: (response: Response) => Promise.resolve(response),
+}));
 
 const event = (seq: number, type: string, data: Record<string, unknown> = {}): HubEvent =>
   ({
@@ -17,8 +23,9 @@ const wire = (each: HubEvent): string =>
 /** A hub with these events; its stream stays open when `open`. */
 function hubWith(events: HubEvent[], open: boolean): string[] {
   const asked: string[] = [];
-  vi.stubGlobal("fetch", (request: Request) => {
-    const { pathname, search } = new URL(request.url);
+  vi.mocked(hubFetch).mockImplementation((address) => {
+    if (typeof address !== "string") throw new Error("these are asked by text");
+    const { pathname, search } = new URL(address, "http://hub");
     asked.push(pathname + search);
     if (pathname === "/system") {
       return Promise.resolve(Response.json({ events: { last_seq: events.at(-1)?.seq ?? 0 } }));
@@ -41,8 +48,6 @@ function hubWith(events: HubEvent[], open: boolean): string[] {
   });
   return asked;
 }
-
-afterEach(() => vi.unstubAllGlobals());
 
 describe("isTold", () => {
   it("leaves out what the charts show", () => {

@@ -1,8 +1,8 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
+import { lazy, Suspense } from "react";
 import { useHub } from "@/api/client";
 import { LinkButton } from "@/components/ui/button";
 import { PageHeader } from "@/components/ui/page-header";
@@ -21,12 +21,11 @@ import { useJobChanges } from "./use-job-changes";
 import { useJobEvents } from "./use-job-events";
 import { useJobMetrics } from "./use-job-metrics";
 
-const loading = { ssr: false, loading: () => <SkeletonRows rows={6} /> };
-const SamplesTab = dynamic(() => import("./samples-tab"), loading);
-const CheckpointsTab = dynamic(() => import("./checkpoints-tab"), loading);
-const EventsTab = dynamic(() => import("./events-tab"), loading);
-const LogsTab = dynamic(() => import("./logs-tab"), loading);
-const SetupTab = dynamic(() => import("./setup-tab"), loading);
+const SamplesTab = lazy(() => import("./samples-tab"));
+const CheckpointsTab = lazy(() => import("./checkpoints-tab"));
+const EventsTab = lazy(() => import("./events-tab"));
+const LogsTab = lazy(() => import("./logs-tab"));
+const SetupTab = lazy(() => import("./setup-tab"));
 
 const tabs = [
   { id: "charts", label: "Charts" },
@@ -96,14 +95,16 @@ function JobOf({ id }: { id: string }) {
       <FailureNotice job={job} />
       <JobSummary job={job} activity={activity} />
       <Tabs label="About this job" tabs={tabs} selected={selected} onSelect={select}>
-        {selected === "charts" && <ChartsTab job={job} metrics={metrics} />}
-        {selected === "samples" && <SamplesTab job={job} />}
-        {selected === "checkpoints" && (
-          <CheckpointsTab job={job} history={history} metrics={metrics} />
-        )}
-        {selected === "events" && <EventsTab history={history} />}
-        {selected === "logs" && <LogsTab job={job} />}
-        {selected === "setup" && <SetupTab job={job} />}
+        <Suspense fallback={<SkeletonRows rows={6} />}>
+          {selected === "charts" && <ChartsTab job={job} metrics={metrics} />}
+          {selected === "samples" && <SamplesTab job={job} />}
+          {selected === "checkpoints" && (
+            <CheckpointsTab job={job} history={history} metrics={metrics} />
+          )}
+          {selected === "events" && <EventsTab history={history} />}
+          {selected === "logs" && <LogsTab job={job} />}
+          {selected === "setup" && <SetupTab job={job} />}
+        </Suspense>
       </Tabs>
     </>
   );

@@ -1,6 +1,6 @@
 // What the hub's words for jobs mean, in plain English. Other pages use these, too.
 import type { HubEvent } from "@/api/event-feed";
-import { formatBytes, formatDuration, formatFigure, formatTime } from "@/format";
+import { formatBytes, formatDuration, formatFigure, formatTime, plural } from "@/format";
 import { figureOf, laneOf, textOf, type Job, type JobState, type JobType } from "./job";
 
 export const typeWords: Record<JobType, string> = {
@@ -39,7 +39,7 @@ export function waitWords(
     case "position":
       return job.queue_position === 1
         ? "Next to run"
-        : `Waits for ${(job.queue_position ?? 2) - 1} before it`;
+        : `Waits for ${plural((job.queue_position ?? 2) - 1, "job")} before it`;
     case "waiting_for_weights":
       return "Waits for its model's weights, which are being downloaded";
     case "waiting_for_memory":
