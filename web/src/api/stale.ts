@@ -1,0 +1,24 @@
+/** What wants to know that answers below a path of the API are no longer current. */
+interface Watcher {
+  path: string;
+  refresh: () => Promise<unknown>;
+}
+
+const watchers = new Set<Watcher>();
+
+/** Whether a path lies at or below one of the others; "/" is all of the API. */
+export const isBelowOneOf = (path: string, prefixes: readonly string[]): boolean =>
+  prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`));
+
+/** SWR's own way to refresh by a filter passes over lists of pages: those say here that they want to be told. */
+export function onStale(path: string, refresh: () => Promise<unknown>): () => void {
+  const watcher = { path, refresh };
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+/** Done when those that were told have asked again. */
+export async function tellStale(prefixes: readonly string[]): Promise<void> {
+  const told = [...watchers].filter(({ path }) => isBelowOneOf(path, prefixes));
+  await Promise.all(told.map(({ refresh }) => refresh()));
+}
