@@ -13,6 +13,7 @@ import { useSWRConfig } from "swr";
 import { EventFeed, type Connection, type HubEvent } from "./event-feed";
 import { subscribeToKey } from "./key";
 import { pathsChangedBy } from "./freshness";
+import { announceStale, liesBelow, pathOfKey } from "./stale";
 
 const FeedContext = createContext<EventFeed | null>(null);
 
@@ -31,7 +32,11 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       timer = undefined;
       const prefixes = [...stale];
       stale.clear();
-      void mutate((key) => isBelow(key, prefixes));
+      void mutate((key) => {
+        const path = pathOfKey(key);
+        return path !== null && liesBelow(path, prefixes);
+      });
+      announceStale(prefixes);
     };
     const note = (paths: string[]): void => {
       for (const path of paths) stale.add(path);
@@ -58,17 +63,6 @@ export function EventsProvider({ children }: { children: ReactNode }) {
   }, [feed, mutate]);
 
   return <FeedContext.Provider value={feed}>{children}</FeedContext.Provider>;
-}
-
-/** Whether an SWR key of `useHub` (prefix, path, init) or `useHubPages` lies below one of the paths. */
-function isBelow(key: unknown, prefixes: string[]): boolean {
-  if (!Array.isArray(key)) return false;
-  const path: unknown = key[1];
-  return (
-    typeof path === "string" &&
-    path.startsWith("/") &&
-    prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`))
-  );
 }
 
 function useFeed(): EventFeed {
