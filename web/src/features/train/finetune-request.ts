@@ -6,11 +6,8 @@ const bodyOf = (request: FinetuneRequest & { dry_run?: true }): Schemas["NewFine
   request as Schemas["NewFinetuneJob"];
 
 /** What the job would do and take; nothing is queued. */
-export async function planJob(
-  request: FinetuneRequest,
-  signal: AbortSignal,
-): Promise<Schemas["FinetunePlan"]> {
-  const { data } = await api.POST("/jobs", { body: bodyOf({ ...request, dry_run: true }), signal });
+export async function planJob(request: FinetuneRequest): Promise<Schemas["FinetunePlan"]> {
+  const { data } = await api.POST("/jobs", { body: bodyOf({ ...request, dry_run: true }) });
   // One operation answers plans and jobs; `dry_run` says which.
   return data as Schemas["FinetunePlan"];
 }

@@ -17,7 +17,10 @@ interface PlanPanelProps extends Planned {
 }
 
 /** What the job would do and take, as the hub computes it. */
-export function PlanPanel({ plan, pending, missing, unplacedError, fix }: PlanPanelProps) {
+export function PlanPanel(props: PlanPanelProps) {
+  const { plan, error, pending, missing, unplacedError, fix } = props;
+  // Figures of an earlier request stay in sight, pale, until there are others.
+  const old = pending || error != null;
   return (
     <Card title="What it takes" actions={<Asking pending={pending} />}>
       {missing !== null ? (
@@ -28,7 +31,7 @@ export function PlanPanel({ plan, pending, missing, unplacedError, fix }: PlanPa
         <div className="space-y-4">
           <ErrorNotice error={unplacedError} title="The hub would refuse this job" />
           {plan && (
-            <div className={pending ? "space-y-4 opacity-60" : "space-y-4"}>
+            <div aria-busy={old} className={old ? "space-y-4 opacity-50" : "space-y-4"}>
               <Fit plan={plan} />
               {fix}
               <MemoryBar plan={plan} />
@@ -73,14 +76,14 @@ function Figures({ plan }: { plan: Plan }) {
         value={formatDuration(plan.estimated_seconds)}
         note={
           plan.tokens_per_second === null
-            ? "known after a first job here"
+            ? "after a first job"
             : `at ${formatNumber(plan.tokens_per_second)} tokens/s, as last`
         }
       />
       <Stat
         label="Steps"
         value={formatNumber(plan.steps)}
-        note={`${formatNumber(plan.epochs, plan.epochs % 1 === 0 ? 0 : 2)} epochs`}
+        note={`${formatNumber(plan.epochs, plan.epochs % 1 === 0 ? 0 : 2)} ${plan.epochs === 1 ? "epoch" : "epochs"}`}
       />
       <Stat
         label="A step"

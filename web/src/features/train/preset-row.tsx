@@ -27,7 +27,7 @@ export function PresetRow({ entries, onPreset }: PresetRowProps) {
             aria-pressed={holds}
             onClick={() => onPreset(preset)}
             className={clsx(
-              "rounded-xl border px-3 py-2.5 text-left transition-colors",
+              "flex flex-col rounded-xl border px-3 py-2.5 text-left transition-colors",
               holds
                 ? "border-accent bg-accent-soft"
                 : "border-line bg-surface hover:border-line-strong",

@@ -1,26 +1,35 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useCallback, useEffect, useRef, useState, type SubmitEvent } from "react";
 import { useAction } from "@/api/action";
 import { newIdempotencyKey } from "@/api/idempotency-key";
 import { Button } from "@/components/ui/button";
-import { ErrorNotice } from "@/components/ui/states";
+import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { draftProblems, requestOf, saveDraft, withEntry, type Draft } from "./draft";
 import { fieldOf, withRefusal } from "./field-errors";
 import { queueJob } from "./finetune-request";
+import { FittingSetting } from "./fitting-setting";
+import { FormBar, type FormView } from "./form-bar";
 import { JobFields } from "./job-fields";
 import { LearningRatePreview } from "./learning-rate-preview";
 import { PlanPanel } from "./plan-panel";
-import { PresetRow } from "./preset-row";
 import { SettingGroups } from "./setting-groups";
 import { situationOf } from "./settings/settings";
 import type { Entry } from "./settings/setting";
 import { usePlan } from "./use-plan";
 
+/** The reader of YAML is loaded when somebody wants it. */
+const YamlView = dynamic(() => import("./yaml-view").then((module) => module.YamlView), {
+  ssr: false,
+  loading: () => <Skeleton className="h-[40rem]" />,
+});
+
 /** A fine-tuning job: put together, estimated while it is, and sent. */
 export function TrainForm({ initial }: { initial: Draft }) {
   const [draft, setDraft] = useState(initial);
+  const [view, setView] = useState<FormView>("form");
   const router = useRouter();
   useEffect(() => saveDraft(draft), [draft]);
 
@@ -53,32 +62,50 @@ export function TrainForm({ initial }: { initial: Draft }) {
   return (
     <form onSubmit={submit} className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
       <div className="min-w-0 space-y-4">
-        <PresetRow
+        <FormBar
           entries={draft.entries}
-          onPreset={({ entries }) => change((now) => ({ ...now, entries }))}
+          view={view}
+          onView={setView}
+          onEntries={(entries) => change((now) => ({ ...now, entries }))}
         />
-        <JobFields
-          draft={draft}
-          problems={problems}
-          onChange={(part) => change((now) => ({ ...now, ...part }))}
-        />
-        <SettingGroups
-          entries={draft.entries}
-          problems={problems}
-          onEntry={enter}
-          extra={{
-            rate: planned.plan && (
-              <LearningRatePreview params={planned.plan.params} steps={planned.plan.steps} />
-            ),
-          }}
-        />
+        {view === "yaml" ? (
+          <YamlView draft={draft} plan={planned.plan} onDraft={(next) => change(() => next)} />
+        ) : (
+          <>
+            <JobFields
+              draft={draft}
+              problems={problems}
+              onChange={(part) => change((now) => ({ ...now, ...part }))}
+            />
+            <SettingGroups
+              entries={draft.entries}
+              problems={problems}
+              onEntry={enter}
+              extra={{
+                rate: planned.plan && (
+                  <LearningRatePreview params={planned.plan.params} steps={planned.plan.steps} />
+                ),
+              }}
+            />
+          </>
+        )}
       </div>
       <div className="space-y-4 lg:sticky lg:top-20">
         <PlanPanel
           {...planned}
           missing={missingOf(draft)}
           unplacedError={placed ? null : planned.error}
-          fix={null}
+          fix={
+            planned.plan && !planned.plan.fits_memory && !planned.pending ? (
+              <FittingSetting
+                draft={draft}
+                plan={planned.plan}
+                onApply={({ entries }) =>
+                  change((now) => ({ ...now, entries: { ...now.entries, ...entries } }))
+                }
+              />
+            ) : null
+          }
         />
         <ErrorNotice error={placed ? null : submission.error} title="The job could not be queued" />
         <Button

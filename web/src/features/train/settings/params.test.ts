@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changedSettings, entriesOf, paramsOf } from "./params";
+import { changedSettings, effectiveParams, entriesOf, paramsOf } from "./params";
 
 describe("entries and parameters", () => {
   it("sends what was entered and nothing else", () => {
@@ -100,5 +100,21 @@ describe("entries and parameters", () => {
     expect(changedSettings({ rank: "8", epochs: "", learning_rate: "1e-4" })).toEqual([]);
     expect(changedSettings({ rank: "9", beta: "3" })).toEqual(["rank"]);
     expect(changedSettings({ compat: true, learning_rate: "1e-5" })).toEqual(["compat"]);
+  });
+
+  it("fills in the defaults, also those of mlx-lm", () => {
+    expect(effectiveParams({ rank: "16" })).toMatchObject({
+      rank: 16,
+      scale: 20,
+      learning_rate: 1e-4,
+      batch_size: "auto",
+      optimizer_config: null,
+      sample_prompts: [],
+    });
+    expect(effectiveParams({ compat: true })).toMatchObject({
+      optimizer: "adam",
+      learning_rate: 1e-5,
+      lr_schedule: "constant",
+    });
   });
 });

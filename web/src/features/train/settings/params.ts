@@ -4,6 +4,7 @@ import {
   defaultEntry,
   isOptimizerEntry,
   optimizerEntry,
+  settings,
   settingsIn,
   situationOf,
 } from "./settings";
@@ -94,7 +95,7 @@ export function paramsOf(entries: Entries): Parsed {
 }
 
 /** A value in the form in which it would be entered; null for what no entry can say. */
-function entryOf(setting: Setting, value: unknown): Entry | null {
+export function entryOf(setting: Setting, value: unknown): Entry | null {
   switch (setting.kind) {
     case "flag":
       return typeof value === "boolean" ? value : null;
@@ -153,4 +154,21 @@ export function changedSettings(entries: Entries): string[] {
       entry === undefined || entry === "" || (Array.isArray(entry) && entry.length === 0);
     return blank || equals(setting, entry, defaultEntry(name, setting, situation)) ? [] : [name];
   });
+}
+
+// The tests hold the table's names and defaults to the contract's, from which this type is made.
+const defaults = {
+  ...Object.fromEntries(Object.entries(settings).map(([name, one]) => [name, one.default])),
+  optimizer_config: null,
+} as unknown as Params;
+
+/** All parameters as they hold: what was entered, and the defaults. */
+export function effectiveParams(entries: Entries): Params {
+  const situation = situationOf(entries);
+  const initial = Object.fromEntries(
+    settingsIn(situation)
+      .filter(([name]) => !isOptimizerEntry(name))
+      .map(([name, setting]) => [name, defaultEntry(name, setting, situation)]),
+  );
+  return { ...defaults, ...paramsOf(initial).params, ...paramsOf(entries).params };
 }

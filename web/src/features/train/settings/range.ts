@@ -35,11 +35,9 @@ export function defaultText(setting: Setting): string | null {
 export function boundsText(setting: Setting): string {
   const initial = defaultText(setting);
   const parts = [
-    ...(setting.kind === "number"
-      ? [`${rangeOf(setting)}${setting.unit ? ` ${setting.unit}` : ""}`]
-      : []),
+    ...(setting.kind === "number" ? [rangeOf(setting)] : []),
     ...(setting.kind === "texts" ? [`at most ${setting.most}`] : []),
-    ...(initial === null ? [] : [`default ${initial}`]),
+    ...(initial === null ? [] : [`default: ${initial}`]),
   ];
   const text = parts.join("; ");
   return text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
