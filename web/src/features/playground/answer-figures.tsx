@@ -18,7 +18,7 @@ export function AnswerFigures({ answer }: { answer: Answer }) {
     figures.push(["answer", `${formatNumber(usage.completionTokens)} tokens`]);
   }
   if (firstTokenMs !== null) {
-    const load = answer.loaded ? " with the load" : "";
+    const load = answer.cold ? " with the load" : "";
     figures.push(["first token", formatDuration(firstTokenMs / 1000) + load]);
   }
   if (speed !== null) figures.push(["speed", `${formatNumber(speed, 1)} tok/s`]);

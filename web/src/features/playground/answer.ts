@@ -30,13 +30,13 @@ export interface Answer {
   usage: { promptTokens: number; completionTokens: number } | null;
   firstTokenMs: number | null;
   lastTokenMs: number | null;
-  /** Whether the model was loaded for it, so that the time to the first token holds the load. */
-  loaded: boolean;
+  /** The model was not loaded when it was asked: the time to the first token holds the load. */
+  cold: boolean;
   requestId: string | null;
   error: AnswerError | null;
 }
 
-export function newAnswer(id: string, request: ChatRequest): Answer {
+export function newAnswer(id: string, request: ChatRequest, cold: boolean): Answer {
   return {
     id,
     state: "waiting",
@@ -49,7 +49,7 @@ export function newAnswer(id: string, request: ChatRequest): Answer {
     usage: null,
     firstTokenMs: null,
     lastTokenMs: null,
-    loaded: false,
+    cold,
     requestId: null,
     error: null,
   };

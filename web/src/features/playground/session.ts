@@ -34,7 +34,18 @@ export interface SessionState {
   busy: ReadonlySet<string>;
   /** Why the conversations cannot be kept. */
   saveError: unknown;
+  /** The answer that was finished last, for those who hear the page. */
+  announcement: string;
 }
+
+/** What the page has found out about the hub. */
+export interface HubKnowledge {
+  capabilities: ChatCapabilities;
+  /** Whether a model can answer without being loaded first; null when nobody knows. */
+  isLoaded: (model: string) => boolean | null;
+}
+
+const longestAnnouncement = 1_000;
 
 /**
  * The conversations of this browser and the answers on their way. It outlives the page: one who looks at another page
@@ -42,7 +53,7 @@ export interface SessionState {
  */
 export class Session {
   readonly running = new RunningAnswers();
-  private capabilities: ChatCapabilities = noCapabilities;
+  private hub: HubKnowledge = { capabilities: noCapabilities, isLoaded: () => null };
   private readonly listeners = new Set<() => void>();
   private readonly aborts = new Map<string, AbortController>();
   private state: SessionState;
@@ -53,7 +64,7 @@ export class Session {
   ) {
     const saved = readConversations(storage);
     const current = saved[0] ?? newConversation(crypto.randomUUID(), [""], firstSettings);
-    this.state = { current, saved, busy: new Set(), saveError: null };
+    this.state = { current, saved, busy: new Set(), saveError: null, announcement: "" };
   }
 
   get snapshot(): SessionState {
@@ -73,9 +84,8 @@ export class Session {
     this.become({ saved, current });
   };
 
-  /** What the hub can be asked for from now on. */
-  learn(capabilities: ChatCapabilities): void {
-    this.capabilities = capabilities;
+  learn(hub: HubKnowledge): void {
+    this.hub = hub;
   }
 
   // Conversations
@@ -212,16 +222,25 @@ export class Session {
       const { settings } = conversation;
       const answer = newAnswer(
         crypto.randomUUID(),
-        chatRequest(column.model, messages, settings, this.capabilities, seed),
+        chatRequest(column.model, messages, settings, this.hub.capabilities, seed),
+        this.hub.isLoaded(column.model) === false,
       );
       const put = (one: Answer): void =>
         this.change((all) => putAnswer(all, turn.id, columnId, one), conversationId);
       put(answer);
       const settled = await this.askFor(answer, signal, (one) => this.running.set(one));
-      if (this.stillWanted(conversationId, columnId, answer.id)) put(settled);
+      if (this.stillWanted(conversationId, columnId, answer.id)) {
+        put(settled);
+        this.announce(settled);
+      }
       this.running.remove(answer.id);
       if (settled.state !== "done") return;
     }
+  }
+
+  private announce({ state, request, text }: Answer): void {
+    if (state !== "done") return;
+    this.become({ announcement: `${request.model}: ${text.slice(0, longestAnnouncement)}` });
   }
 
   /** Whether the answer's place is there yet: its turn, its column or all may have been deleted meanwhile. */
