@@ -4,7 +4,6 @@ import type { ChatRequest, ToolCall } from "./chat-request";
 export interface TokenProbability {
   token: string;
   logprob: number;
-  bytes: number[] | null;
   alternatives: { token: string; logprob: number }[];
 }
 
@@ -59,7 +58,6 @@ export function newAnswer(id: string, request: ChatRequest, cold: boolean): Answ
 interface LogprobChunk {
   token?: string;
   logprob?: number;
-  bytes?: number[] | null;
   top_logprobs?: { token?: string; logprob?: number }[];
 }
 interface ToolCallChunk {
@@ -144,7 +142,6 @@ function withTokens(tokens: TokenProbability[], chunks: LogprobChunk[]): TokenPr
     ...chunks.map((one) => ({
       token: one.token ?? "",
       logprob: one.logprob ?? -Infinity,
-      bytes: one.bytes ?? null,
       alternatives: (one.top_logprobs ?? []).map((other) => ({
         token: other.token ?? "",
         logprob: other.logprob ?? -Infinity,

@@ -1,5 +1,3 @@
-import type { Schemas } from "@/api/client";
-
 /** What the hub's chat route can do beyond a plain conversation, as GET /system says it. */
 export interface ChatCapabilities {
   jsonSchema: boolean;
@@ -16,10 +14,7 @@ export const noCapabilities: ChatCapabilities = {
 };
 
 /** A hub that does not name a capability does not have it. */
-export function chatCapabilities(
-  system: Pick<Schemas["System"], "capabilities">,
-): ChatCapabilities {
-  const named: Record<string, unknown> = system.capabilities;
+export function chatCapabilities(named: Record<string, unknown>): ChatCapabilities {
   return {
     jsonSchema: named.json_schema === true,
     tools: named.tools === true,

@@ -47,7 +47,7 @@ export function Composer({ field, busy, hindrance, onSend, onStop }: ComposerPro
             {...ids}
             ref={field}
             rows={2}
-            className="field-sizing-content max-h-60 min-h-16 resize-none"
+            className="block field-sizing-content max-h-60 min-h-16 resize-none"
             placeholder="Say something. Enter sends, Shift+Enter makes a new line."
             value={text}
             onChange={(event) => setText(event.target.value)}

@@ -61,6 +61,14 @@ export function Playground() {
             </Button>
             <Button
               size="small"
+              disabled={current.turns.length === 0}
+              onClick={() => setOpen("clear")}
+            >
+              <Eraser size={15} aria-hidden />
+              Clear
+            </Button>
+            <Button
+              size="small"
               aria-expanded={showsSettings}
               aria-controls="playground-settings"
               onClick={() => setShowsSettings(!showsSettings)}
@@ -129,12 +137,6 @@ export function Playground() {
               onSend={(text) => session.send(text)}
               onStop={() => session.stop()}
             />
-            {current.turns.length > 0 && (
-              <Button size="small" look="quiet" className="mt-1" onClick={() => setOpen("clear")}>
-                <Eraser size={14} aria-hidden />
-                Clear the conversation
-              </Button>
-            )}
           </div>
         </section>
       </div>

@@ -110,15 +110,17 @@ export function NumberFields({ fields, settings, problems, onChange }: NumberFie
                 className="min-w-0 flex-1 accent-accent"
               />
             )}
-            <Input
-              {...ids}
-              inputMode={whole ? "numeric" : "decimal"}
-              autoComplete="off"
-              className={step === undefined ? "" : "w-20 flex-none text-right tabular-nums"}
-              placeholder={without}
-              value={settings[field]}
-              onChange={(event) => set(event.target.value)}
-            />
+            <div className={step === undefined ? "flex-1" : "w-18 shrink-0"}>
+              <Input
+                {...ids}
+                inputMode={whole ? "numeric" : "decimal"}
+                autoComplete="off"
+                className="tabular-nums"
+                placeholder={without}
+                value={settings[field]}
+                onChange={(event) => set(event.target.value)}
+              />
+            </div>
           </div>
         )}
       </Field>

@@ -14,7 +14,7 @@ export function useHubKnowledge(): HubKnowledge {
   const { models } = useModels();
   return useMemo(
     () => ({
-      capabilities: system ? chatCapabilities(system) : noCapabilities,
+      capabilities: system ? chatCapabilities(system.capabilities) : noCapabilities,
       isLoaded: (model) => (engines ? engineState(model, models, engines.data) === "ready" : null),
     }),
     [system, engines, models],
