@@ -14,12 +14,24 @@ import { currentVersion } from "./current-version";
 import { ModelHeader } from "./model-header";
 import { modelHref, type ModelTab } from "./model-links";
 import { ModelSummary } from "./model-summary";
+import { VersionChoice } from "./version-choice";
 import { VersionsTab } from "./versions-tab";
 
 const loading = () => <SkeletonRows rows={6} />;
 const LineageTab = dynamic(() => import("./lineage-tab").then((module) => module.LineageTab), {
   loading,
 });
+const FilesTab = dynamic(() => import("./files-tab").then((module) => module.FilesTab), {
+  loading,
+});
+const ConfigurationTab = dynamic(
+  () => import("./configuration-tab").then((module) => module.ConfigurationTab),
+  { loading },
+);
+const AliasesTab = dynamic(() => import("./aliases-tab").then((module) => module.AliasesTab), {
+  loading,
+});
+const SyncTab = dynamic(() => import("./sync-tab").then((module) => module.SyncTab), { loading });
 
 const tabs: readonly Tab<ModelTab>[] = [
   { id: "versions", label: "Versions" },
@@ -93,6 +105,15 @@ function NamedModel() {
       model={model}
       tab={tabs.find((tab) => tab.id === asked)?.id ?? "versions"}
       asked={Number.isInteger(version) && version > 0 ? version : null}
+      onChange={(next, save) =>
+        mutate(
+          async () => {
+            await save();
+            return next;
+          },
+          { optimisticData: next, rollbackOnError: true },
+        )
+      }
     />
   );
 }
@@ -102,9 +123,10 @@ interface LoadedModelProps {
   tab: ModelTab;
   /** The number of the version that the address names. */
   asked: number | null;
+  onChange: (next: Schemas["Model"], save: () => Promise<unknown>) => Promise<unknown>;
 }
 
-function LoadedModel({ model, tab, asked }: LoadedModelProps) {
+function LoadedModel({ model, tab, asked, onChange }: LoadedModelProps) {
   const version =
     model.versions.find((one) => one.version === asked) ?? currentVersion(model) ?? null;
   const go = (next: { tab?: ModelTab; version?: number }): void => {
@@ -117,7 +139,7 @@ function LoadedModel({ model, tab, asked }: LoadedModelProps) {
   };
   return (
     <>
-      <ModelHeader model={model} />
+      <ModelHeader model={model} onChange={onChange} />
       <ModelSummary model={model} />
       <Tabs label="About the model" tabs={tabs} selected={tab} onSelect={(id) => go({ tab: id })}>
         {tab === "versions" && (
@@ -128,6 +150,22 @@ function LoadedModel({ model, tab, asked }: LoadedModelProps) {
           />
         )}
         {tab === "lineage" && <LineageTab model={model} />}
+        {(tab === "files" || tab === "configuration") && version && (
+          <>
+            <VersionChoice
+              model={model}
+              selected={version.version}
+              onSelect={(number) => go({ version: number })}
+            />
+            {tab === "files" ? (
+              <FilesTab key={version.id} id={version.id} />
+            ) : (
+              <ConfigurationTab key={version.id} id={version.id} />
+            )}
+          </>
+        )}
+        {tab === "aliases" && <AliasesTab model={model} />}
+        {tab === "sync" && <SyncTab model={model} />}
       </Tabs>
     </>
   );

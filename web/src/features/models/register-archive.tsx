@@ -12,8 +12,7 @@ import { Choice } from "@/components/ui/tabs";
 import { formatBytes } from "@/format";
 import { ImportProgress } from "./imports-card";
 import { nameProblem } from "./model-name";
-import { isAbort } from "./register-folder";
-import { useTakingIn } from "./taking-in";
+import { isAbort, useTakingIn } from "./taking-in";
 
 type From = "upload" | "path";
 

@@ -4,22 +4,18 @@ import { useState, type SubmitEvent } from "react";
 import { useAction } from "@/api/action";
 import { api } from "@/api/client";
 import { Button } from "@/components/ui/button";
-import { Field, Input, Select } from "@/components/ui/field";
 import { ErrorNotice } from "@/components/ui/states";
+import { FolderFields, type Folder } from "./folder-fields";
 import { ImportProgress } from "./imports-card";
-import { ModelInput } from "./model-input";
 import { nameProblem, suggestedName } from "./model-name";
 import { NameField } from "./register-repository";
-import { useTakingIn } from "./taking-in";
+import { isAbort, useTakingIn } from "./taking-in";
 
 /** A folder or GGUF file on the machine that the hub runs on. */
 export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) => void }) {
-  const [path, setPath] = useState("");
+  const [folder, setFolder] = useState<Folder>({ path: "", base: "", storage: "copy" });
   const [ownName, setOwnName] = useState<string | null>(null);
-  const [base, setBase] = useState("");
-  const [storage, setStorage] = useState<"copy" | "reference">("copy");
-  const name = ownName ?? suggestedName(path);
-  const isFile = path.toLowerCase().endsWith(".gguf");
+  const name = ownName ?? suggestedName(folder.path);
   const { running, follow, cancel } = useTakingIn();
   const register = useAction(async () => {
     await follow((requestId, signal) =>
@@ -28,9 +24,9 @@ export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) 
         signal,
         body: {
           name,
-          base_model: path,
-          storage: isFile ? "copy" : storage,
-          ...(base !== "" && { base }),
+          base_model: folder.path,
+          storage: folder.storage,
+          ...(folder.base !== "" && { base: folder.base }),
         },
       }),
     );
@@ -42,43 +38,12 @@ export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) 
   return (
     <form onSubmit={(event) => void submit(event)} className="space-y-4">
       <fieldset disabled={register.busy} className="space-y-4">
-        <Field
-          label="Path"
+        <FolderFields
+          folder={folder}
+          onChange={setFolder}
           help="A model folder, an adapter folder or a .gguf file, inside a folder that the hub may read"
-        >
-          {(ids) => (
-            <Input
-              {...ids}
-              value={path}
-              placeholder="/data/models/some-model"
-              autoComplete="off"
-              spellCheck={false}
-              onChange={(event) => setPath(event.target.value)}
-            />
-          )}
-        </Field>
+        />
         <NameField name={name} onChange={setOwnName} />
-        <Field label="Base" help="Only of an adapter: the model that it was trained on">
-          {(ids) => <ModelInput {...ids} value={base} onChange={setBase} />}
-        </Field>
-        <Field
-          label="Its files"
-          help={isFile ? "A GGUF file is converted, so it is always copied." : undefined}
-        >
-          {(ids) => (
-            <Select
-              {...ids}
-              value={isFile ? "copy" : storage}
-              disabled={isFile}
-              onChange={(event) =>
-                setStorage(event.target.value === "reference" ? "reference" : "copy")
-              }
-            >
-              <option value="copy">are copied into the hub’s store</option>
-              <option value="reference">stay where they are</option>
-            </Select>
-          )}
-        </Field>
       </fieldset>
       <div aria-live="polite">{running && <ImportProgress running={running} />}</div>
       {!isAbort(register.error) && (
@@ -90,7 +55,7 @@ export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) 
           type="submit"
           look="primary"
           busy={register.busy}
-          disabled={path === "" || nameProblem(name) != null}
+          disabled={folder.path === "" || nameProblem(name) != null}
         >
           Register
         </Button>
@@ -98,7 +63,3 @@ export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) 
     </form>
   );
 }
-
-/** The user's own cancelling is no failure. */
-export const isAbort = (error: unknown): boolean =>
-  error instanceof DOMException && error.name === "AbortError";

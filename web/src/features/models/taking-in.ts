@@ -38,3 +38,7 @@ export function useTakingIn(): TakingIn {
     cancel: () => abort.current?.abort(),
   };
 }
+
+/** The user's own cancelling is no failure. */
+export const isAbort = (error: unknown): boolean =>
+  error instanceof DOMException && error.name === "AbortError";
