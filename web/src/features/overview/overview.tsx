@@ -1,14 +1,34 @@
 "use client";
 
+import dynamic from "next/dynamic";
+import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
-import { ErrorNotice } from "@/components/ui/states";
+import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { EnginesCard } from "@/features/engines/engines-card";
 import { MemoryCard } from "@/features/memory/memory-card";
 import { useSystem } from "@/features/system/use-system";
-import { EventsCard } from "./events-card";
-import { FirstSteps } from "./first-steps";
 import { Health } from "./health";
-import { WorkCard } from "./work-card";
+
+// What is not seen first comes after the rest of the page.
+const WorkCard = dynamic(() => import("./work-card").then((module) => module.WorkCard), {
+  ssr: false,
+  loading: () => (
+    <Card title="Jobs" className="min-h-[25rem]">
+      <SkeletonRows rows={5} />
+    </Card>
+  ),
+});
+const EventsCard = dynamic(() => import("./events-card").then((module) => module.EventsCard), {
+  ssr: false,
+  loading: () => (
+    <Card title="Recent events" className="min-h-64">
+      <SkeletonRows rows={5} />
+    </Card>
+  ),
+});
+const FirstSteps = dynamic(() => import("./first-steps").then((module) => module.FirstSteps), {
+  ssr: false,
+});
 
 /** How the hub is and what it is doing, at a glance. */
 export function Overview() {

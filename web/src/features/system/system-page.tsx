@@ -1,18 +1,17 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
-import { BackupCard } from "./backup-card";
-import { CapabilitiesCard } from "./capabilities-card";
 import { EnginesSection } from "./engines-section";
-import { GarbageCard } from "./garbage-card";
 import { HintsList } from "./hints-list";
 import { LedgerCard } from "./ledger-card";
 import { MachineCard } from "./machine-card";
-import { MlflowCard } from "./mlflow-card";
-import { TracesCard } from "./traces-card";
 import { useSystem } from "./use-system";
+
+// Below what is seen first.
+const Upkeep = dynamic(() => import("./upkeep").then((module) => module.Upkeep), { ssr: false });
 
 /** The hub from inside: machine, memory, engines, connections, upkeep. */
 export function SystemPage() {
@@ -33,11 +32,7 @@ export function SystemPage() {
         <LedgerCard system={system} />
         <div className="grid gap-4 lg:grid-cols-2">
           <MachineCard system={system} />
-          <MlflowCard system={system} />
-          <TracesCard system={system} />
-          <CapabilitiesCard system={system} />
-          <GarbageCard />
-          <BackupCard />
+          <Upkeep system={system} />
         </div>
       </div>
     </>
