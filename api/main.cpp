@@ -15,6 +15,7 @@
 #include "api/serve.h"
 #include "core/base/error.h"
 #include "core/hub/config.h"
+#include "core/hub/folders.h"
 
 namespace {
 
@@ -39,6 +40,7 @@ struct ServerFlags {
         {"max_handlers", "threads for requests, one for each stream (default 256)"},
         {"worker", "the mlx-hub-worker program"},
         {"default_model", "folder of the model registered at the first start"},
+        {"ui_dir", "folder with the dashboard's files"},
         {"memory_fraction", "share of the machine's memory for models and jobs (default 0.75)"},
         {"memory_budget_bytes", "the same in bytes"},
         {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
@@ -80,6 +82,9 @@ struct ServerFlags {
     hub::hub::Config config = hub::hub::load_config(chosen, hub::api::environment_variable, values);
     if (config.worker_executable.empty()) {
       config.worker_executable = hub::api::default_worker_executable();
+    }
+    if (config.ui_dir.empty()) {
+      config.ui_dir = hub::hub::installed_folder() / "ui";
     }
     return config;
   }

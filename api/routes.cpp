@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/handlers/authorization.h"
+#include "api/handlers/dashboard.h"
 #include "api/handlers/inference.h"
 #include "api/handlers/metrics.h"
 #include "api/handlers/openapi.h"
@@ -17,7 +18,8 @@ std::vector<Route> all_routes(hub::Hub& hub) {
        {inference_routes(hub),
         registry_routes(hub),
         openapi_routes(),
-        metric_routes(hub.metrics)}) {
+        metric_routes(hub.metrics),
+        dashboard_routes(hub.config.ui_dir)}) {
     routes.insert(routes.end(), part.begin(), part.end());
   }
   if (!hub.config.telemetry) {

@@ -129,6 +129,7 @@ std::vector<Setting> engine_settings() {
        [](Config& c, const Values& v, Source s) { c.data_dir = absolute_path(v[0], s); }},
       {"worker", false, path_of(&Config::worker_executable)},
       {"default_model", false, path_of(&Config::default_model)},
+      {"ui_dir", false, path_of(&Config::ui_dir)},
       {"memory_fraction", false, real_of(&Config::memory_fraction, 0.05, 1.0)},
       {"memory_budget_bytes", false, bytes_of(&Config::memory_budget_bytes, 0)},
       {"kv_budget_bytes", false, bytes_of(&Config::kv_budget_bytes, 1U << 20U)},

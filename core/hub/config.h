@@ -31,6 +31,7 @@ struct Config {
   std::string api_key;  // api_key: what the command line sends; the server never reads it
   std::filesystem::path worker_executable;  // worker: mlx-hub-worker; default: beside this program
   std::filesystem::path default_model;      // default_model: folder registered at the first start
+  std::filesystem::path ui_dir;             // ui_dir: the dashboard; default: installed_folder()'s
   double memory_fraction = 0.75;            // memory_fraction: of the machine's memory, (0, 1]
   std::uint64_t memory_budget_bytes = 0;    // memory_budget_bytes: 0 means by fraction
   std::uint64_t kv_budget_bytes = 1ULL << 30U;  // kv_budget_bytes: keys and values of one engine

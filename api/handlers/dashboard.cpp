@@ -1,0 +1,168 @@
+#include "api/handlers/dashboard.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+
+namespace hub::api {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorCode;
+using base::Json;
+
+constexpr const char* kIndex = "site.json";
+constexpr const char* kNotFoundPage = "404.html";
+constexpr int kIndexVersion = 1;
+// Their names hold a digest of their contents.
+constexpr std::string_view kImmutable = "_next/static/";
+
+struct SiteFile {
+  std::string type;
+  bool has_gzip = false;  // `<name>.gz` lies beside it
+  std::string policy;     // Content-Security-Policy of a page; "" of other files
+};
+using Site = std::map<std::string, SiteFile, std::less<>>;
+
+// Content Security Policy Level 3: nothing from elsewhere, no script but the export's own.
+std::string policy_of(const std::vector<std::string>& script_hashes) {
+  std::string scripts = "'self'";
+  for (const std::string& hash : script_hashes) {
+    scripts += fmt::format(" '{}'", hash);
+  }
+  return fmt::format(
+      "default-src 'none'; script-src {}; style-src 'self'; img-src 'self' data: blob:; font-src "
+      "'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+      "frame-ancestors 'none'",
+      scripts);
+}
+
+Site read_site(const fs::path& folder) {
+  Site site;
+  if (folder.empty() || !fs::is_regular_file(folder / kIndex)) {
+    return site;
+  }
+  try {
+    const Json index = Json::parse(base::read_file(folder / kIndex));
+    if (index.at("version") != kIndexVersion) {
+      throw Error(
+          ErrorCode::kInternal,
+          fmt::format("wanted version {}, got {}", kIndexVersion, index.at("version").dump()));
+    }
+    for (const auto& [name, file] : index.at("files").items()) {
+      SiteFile entry{file.at("type"), file.contains("gzip_size"), {}};
+      if (file.contains("script_hashes")) {
+        entry.policy = policy_of(file.at("script_hashes").get<std::vector<std::string>>());
+      }
+      site.emplace(name, std::move(entry));
+    }
+  } catch (const std::exception& error) {
+    throw Error(
+        ErrorCode::kInternal,
+        fmt::format(
+            "the dashboard's {} is damaged ({}): build or install it again",
+            (folder / kIndex).string(),
+            error.what()));
+  }
+  return site;
+}
+
+// Of "jobs/view" the page that lies there; the end of `site` for what the export does not have.
+Site::const_iterator find_file(const Site& site, std::string path) {
+  if (const auto file = site.find(path); file != site.end()) {
+    return file;
+  }
+  return site.find(path.empty() ? "index.html" : path + "/index.html");
+}
+
+// Whether the client takes gzip (RFC 9110, section 12.5.3; a weight of zero says that it does not).
+bool takes_gzip(const Request& request) {
+  const std::string accepted = request.header("Accept-Encoding");
+  const std::size_t at = accepted.find("gzip");
+  if (at == std::string::npos) {
+    return false;
+  }
+  const std::string rest = accepted.substr(at + 4, accepted.find(',', at) - at - 4);
+  return rest.find("q=0") == std::string::npos || rest.find("q=0.") != std::string::npos;
+}
+
+Response file_response(const fs::path& folder, Site::const_iterator file, const Request& request) {
+  const auto& [name, entry] = *file;
+  Response response;
+  response.headers = {
+      {"Content-Type", entry.type},
+      {"Cache-Control",
+       name.starts_with(kImmutable) ? "public, max-age=31536000, immutable" : "no-cache"},
+      {"Cross-Origin-Opener-Policy", "same-origin"},
+      {"Referrer-Policy", "no-referrer"}};
+  if (!entry.policy.empty()) {
+    response.headers["Content-Security-Policy"] = entry.policy;
+  }
+  fs::path path = folder / name;
+  if (entry.has_gzip) {
+    response.headers["Vary"] = "Accept-Encoding";
+    if (takes_gzip(request)) {
+      response.headers["Content-Encoding"] = "gzip";
+      path += ".gz";
+    }
+  }
+  response.file = path.string();
+  return response;
+}
+
+Response page(const fs::path& folder, const Site& site, const Request& request) {
+  if (site.empty()) {
+    throw Error(
+        ErrorCode::kNotFound,
+        "this hub came without its dashboard: scripts/setup builds it, and the packages carry it",
+        {},
+        "no_dashboard");
+  }
+  const auto file = find_file(site, request.params.at("path"));
+  if (file != site.end()) {
+    return file_response(folder, file, request);
+  }
+  const auto missing = site.find(kNotFoundPage);
+  if (missing == site.end() || request.header("Accept").find("text/html") == std::string::npos) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("the dashboard has no page {}", request.path),
+        {},
+        "not_found");
+  }
+  Response response = file_response(folder, missing, request);
+  response.status = 404;
+  return response;
+}
+
+}  // namespace
+
+std::vector<Route> dashboard_routes(const fs::path& folder) {
+  const auto site = std::make_shared<const Site>(read_site(folder));
+  return {
+      {"GET",
+       "/",
+       [](const Request&) {
+         Response response;
+         response.status = 307;
+         response.headers["Location"] = "/ui/";
+         return response;
+       }},
+      {"GET",
+       "/ui/{path*}",
+       [folder, site](const Request& request) { return page(folder, *site, request); }},
+  };
+}
+
+}  // namespace hub::api

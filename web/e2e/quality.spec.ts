@@ -1,0 +1,71 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./hub";
+import { allPages, fill } from "./pages";
+
+test.beforeAll(async ({ hub }) => {
+  await fill(hub);
+});
+
+/** What the page complained about, and whom it called. */
+function watch(page: Page, origin: string): { complaints: string[]; elsewhere: string[] } {
+  const complaints: string[] = [];
+  const elsewhere: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(origin) && !url.startsWith("data:") && !url.startsWith("blob:")) {
+      elsewhere.push(url);
+    }
+  });
+  return { complaints, elsewhere };
+}
+
+/** The page with all its data; skeletons are gone. */
+async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await expect(page.locator("h1")).toHaveCount(1);
+  await expect(page.locator("main .animate-pulse:not(.rounded-full)")).toHaveCount(0);
+}
+
+for (const theme of ["light", "dark"] as const) {
+  test(`every page is accessible, quiet and alone (${theme})`, async ({ page, hub }) => {
+    test.setTimeout(300_000);
+    await page.emulateMedia({ colorScheme: theme });
+    const { complaints, elsewhere } = watch(page, hub.url);
+    for (const path of await allPages(hub)) {
+      await test.step(path, async () => {
+        await open(page, path);
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        expect(
+          violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`),
+          path,
+        ).toEqual([]);
+      });
+    }
+    expect(complaints).toEqual([]);
+    expect(elsewhere).toEqual([]);
+  });
+}
+
+test("no page scrolls sideways on a phone", async ({ page, hub }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const path of await allPages(hub)) {
+    await open(page, path);
+    const overhang = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+    expect(overhang, path).toBeLessThanOrEqual(0);
+  }
+});
+
+test("an unknown page says so", async ({ page }) => {
+  const answer = await page.goto("/ui/nothing/");
+  expect(answer?.status()).toBe(404);
+  await expect(page.getByText("There is no such page")).toBeVisible();
+  await page.getByRole("link", { name: "Go to the overview" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Overview");
+});
