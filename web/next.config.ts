@@ -1,7 +1,7 @@
 import type { NextConfig } from "next";
 
 // In production a static export, which the program serves under /ui/. `npm run dev` sends every other call to a hub:
-// HUB_URL, or the usual address; start that with --allowed-origin http://localhost:3000.
+// HUB_URL, or the usual address; start that with --allowed-origins http://localhost:3000.
 const exported: NextConfig =
   process.env.NODE_ENV === "production"
     ? { output: "export" }
@@ -24,6 +24,8 @@ const config: NextConfig = {
   reactStrictMode: true,
   poweredByHeader: false,
   productionBrowserSourceMaps: false,
+  // scripts/lint checks types, with the tests'; who only builds has no packages for those.
+  typescript: { ignoreBuildErrors: true },
 };
 
 export default config;

@@ -1,10 +1,8 @@
 import createClient, { type Middleware } from "openapi-fetch";
-import { useEffect, useRef } from "react";
 import { createInfiniteHook, createQueryHook } from "swr-openapi";
 import { ApiError, OfflineError, readError } from "./errors";
 import { apiKey, askForKey } from "./key";
 import type { components, paths } from "./schema";
-import { onStale } from "./stale";
 
 export type Schemas = components["schemas"];
 
@@ -41,29 +39,8 @@ type FetchError = ApiError | OfflineError;
 /** SWR over GET: `const { data, error, isLoading } = useHub("/jobs", { params: { query: { limit: 50 } } })`. */
 export const useHub = createQueryHook<paths, `${string}/${string}`, "hub", FetchError>(api, "hub");
 
-const usePages = createInfiniteHook<paths, `${string}/${string}`, "hub-pages", FetchError>(
+/** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown (page-refresh.ts). */
+export const useHubPages = createInfiniteHook<paths, `${string}/${string}`, "hub-pages", FetchError>(
   api,
   "hub-pages",
 );
-
-/** The same hook with what matters below; the compiler gives up on passing its full types through. */
-type PagesHook = (
-  path: string,
-  getInit: unknown,
-  config?: unknown,
-) => { mutate: () => Promise<unknown> };
-
-const useLoosePages = usePages as unknown as PagesHook;
-
-const useRefreshedPages: PagesHook = (path, getInit, config) => {
-  const pages = useLoosePages(path, getInit, config);
-  const refresh = useRef(pages.mutate);
-  useEffect(() => {
-    refresh.current = pages.mutate;
-  });
-  useEffect(() => onStale(path, () => refresh.current()), [path]);
-  return pages;
-};
-
-/** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown. */
-export const useHubPages = useRefreshedPages as unknown as typeof usePages;
