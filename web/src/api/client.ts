@@ -39,10 +39,8 @@ type FetchError = ApiError | OfflineError;
 /** SWR over GET: `const { data, error, isLoading } = useHub("/jobs", { params: { query: { limit: 50 } } })`. */
 export const useHub = createQueryHook<paths, `${string}/${string}`, "hub", FetchError>(api, "hub");
 
-/** SWR over the pages of a list, by `next_cursor`. */
-export const useHubPages = createInfiniteHook<
-  paths,
-  `${string}/${string}`,
+/** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown (page-refresh.ts). */
+export const useHubPages = createInfiniteHook<paths, `${string}/${string}`, "hub-pages", FetchError>(
+  api,
   "hub-pages",
-  FetchError
->(api, "hub-pages");
+);

@@ -9,11 +9,10 @@ import {
   useSyncExternalStore,
   type ReactNode,
 } from "react";
-import { useSWRConfig } from "swr";
 import { EventFeed, type Connection, type HubEvent } from "./event-feed";
 import { subscribeToKey } from "./key";
 import { pathsChangedBy } from "./freshness";
-import { announceStale, liesBelow, pathOfKey } from "./stale";
+import { useRefresh } from "./refresh";
 
 const FeedContext = createContext<EventFeed | null>(null);
 
@@ -23,7 +22,7 @@ const gatherMs = 250;
 /** Opens the hub's event stream once, and asks again for what its events made stale. */
 export function EventsProvider({ children }: { children: ReactNode }) {
   const [feed] = useState(() => new EventFeed());
-  const { mutate } = useSWRConfig();
+  const refreshBelow = useRefresh();
 
   useEffect(() => {
     const stale = new Set<string>();
@@ -32,11 +31,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       timer = undefined;
       const prefixes = [...stale];
       stale.clear();
-      void mutate((key) => {
-        const path = pathOfKey(key);
-        return path !== null && liesBelow(path, prefixes);
-      });
-      announceStale(prefixes);
+      void refreshBelow(prefixes);
     };
     const note = (paths: string[]): void => {
       for (const path of paths) stale.add(path);
@@ -60,7 +55,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       clearTimeout(timer);
       for (const remove of removers) remove();
     };
-  }, [feed, mutate]);
+  }, [feed, refreshBelow]);
 
   return <FeedContext.Provider value={feed}>{children}</FeedContext.Provider>;
 }

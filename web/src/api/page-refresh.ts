@@ -1,6 +1,6 @@
 import { useEffect } from "react";
 import type { Middleware } from "swr";
-import { liesBelow, onStale, pathOfKey } from "./stale";
+import { onStale, pathOfKey } from "./stale";
 
 /** The path of a paged list: its key is a function of the page. */
 function pathOfPages(key: unknown): string | null {
@@ -14,11 +14,6 @@ export const refreshPages: Middleware = (useNext) => (key, fetcher, config) => {
   const answer = useNext(key, fetcher, config);
   const path = pathOfPages(key);
   const { mutate } = answer;
-  useEffect(() => {
-    if (path === null) return;
-    return onStale((prefixes) => {
-      if (liesBelow(path, prefixes)) void mutate();
-    });
-  }, [path, mutate]);
+  useEffect(() => (path === null ? undefined : onStale(path, () => mutate())), [path, mutate]);
   return answer;
 };

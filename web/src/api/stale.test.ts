@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from "vitest";
-import { announceStale, liesBelow, onStale, pathOfKey } from "./stale";
+import { isBelowOneOf, onStale, pathOfKey, tellStale } from "./stale";
 
 describe("what is stale", () => {
   it("is a path and what lies below it", () => {
-    expect(liesBelow("/jobs", ["/jobs"])).toBe(true);
-    expect(liesBelow("/jobs/{id}", ["/system", "/jobs"])).toBe(true);
-    expect(liesBelow("/jobsite", ["/jobs"])).toBe(false);
-    expect(liesBelow("/jobs", ["/"])).toBe(true);
+    expect(isBelowOneOf("/jobs", ["/jobs"])).toBe(true);
+    expect(isBelowOneOf("/jobs/{id}", ["/system", "/jobs"])).toBe(true);
+    expect(isBelowOneOf("/jobsite", ["/jobs"])).toBe(false);
+    expect(isBelowOneOf("/jobs", ["/"])).toBe(true);
   });
 
   it("is found by the key of an answer", () => {
@@ -15,12 +15,14 @@ describe("what is stale", () => {
     expect(pathOfKey(["mine", 3])).toBeNull();
   });
 
-  it("is told to those who listen, until they no longer do", () => {
-    const listener = vi.fn();
-    const stop = onStale(listener);
-    announceStale(["/jobs"]);
+  it("is told to those who watch it, until they no longer do", async () => {
+    const refresh = vi.fn(() => Promise.resolve());
+    const stop = onStale("/jobs", refresh);
+    await tellStale(["/models"]);
+    expect(refresh).not.toHaveBeenCalled();
+    await tellStale(["/jobs"]);
     stop();
-    announceStale(["/models"]);
-    expect(listener.mock.calls).toEqual([[["/jobs"]]]);
+    await tellStale(["/jobs"]);
+    expect(refresh).toHaveBeenCalledTimes(1);
   });
 });

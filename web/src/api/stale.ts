@@ -1,20 +1,13 @@
-// Who shows what became stale. SWR asks again for single answers by their keys, but passes over paged lists.
-
-type Listener = (prefixes: readonly string[]) => void;
-
-const listeners = new Set<Listener>();
-
-/** Answers of these paths, and of those below them, are no longer what the hub would say. */
-export function announceStale(prefixes: readonly string[]): void {
-  for (const listener of listeners) listener(prefixes);
+/** What wants to know that answers at or below a path of the API are no longer current. */
+interface Watcher {
+  path: string;
+  refresh: () => Promise<unknown>;
 }
 
-export function onStale(listener: Listener): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
+const watchers = new Set<Watcher>();
 
-export const liesBelow = (path: string, prefixes: readonly string[]): boolean =>
+/** Whether a path lies at or below one of the others; "/" is all of the API. */
+export const isBelowOneOf = (path: string, prefixes: readonly string[]): boolean =>
   path.startsWith("/") &&
   prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`));
 
@@ -23,4 +16,17 @@ export function pathOfKey(key: unknown): string | null {
   if (!Array.isArray(key)) return null;
   const path: unknown = key[1];
   return typeof path === "string" ? path : null;
+}
+
+/** SWR's own way to refresh by a filter passes over lists of pages: those say here that they want to be told. */
+export function onStale(path: string, refresh: () => Promise<unknown>): () => void {
+  const watcher = { path, refresh };
+  watchers.add(watcher);
+  return () => watchers.delete(watcher);
+}
+
+/** Done when those that were told have asked again. */
+export async function tellStale(prefixes: readonly string[]): Promise<void> {
+  const told = [...watchers].filter(({ path }) => isBelowOneOf(path, prefixes));
+  await Promise.all(told.map(({ refresh }) => refresh()));
 }
