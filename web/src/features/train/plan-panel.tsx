@@ -66,6 +66,9 @@ function Fit({ plan }: { plan: Plan }) {
   );
 }
 
+const rowsAStep = ({ batch_size, grad_accumulation_steps, params, packed_rows }: Plan): number =>
+  Math.min(packed_rows, batch_size * grad_accumulation_steps * params.data_parallel);
+
 function Figures({ plan }: { plan: Plan }) {
   const accumulation =
     plan.grad_accumulation_steps > 1 ? ` × ${plan.grad_accumulation_steps} batches` : "";
@@ -87,10 +90,7 @@ function Figures({ plan }: { plan: Plan }) {
       />
       <Stat
         label="A step"
-        value={plural(
-          plan.batch_size * plan.grad_accumulation_steps * plan.params.data_parallel,
-          "row",
-        )}
+        value={plural(rowsAStep(plan), "row")}
         note={`${plan.batch_size} a batch${accumulation}`}
       />
       <Stat
