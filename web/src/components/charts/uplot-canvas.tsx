@@ -11,6 +11,10 @@ import type { LineChartProps, Series } from "./line-chart";
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
 const logarithmic = 3 as uPlot.Scale.Distr;
 
+const wholeSteps = [0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+);
+
 type Range = [from: number, to: number];
 
 /** The chart itself, on a canvas. Data that grow are set into it; only another look makes it anew. */
@@ -115,7 +119,8 @@ function options(
       y: logScale ? { distr: logarithmic } : {},
     },
     axes: [
-      { ...axis, size: 30 },
+      // Steps are whole: nobody takes step 1.2.
+      { ...axis, size: 30, incrs: wholeSteps },
       {
         ...axis,
         size: 58,
