@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./hub";
-import { chatRows } from "./pages";
+import { addDataset, chatRows } from "./pages";
 
 // What the hub is for, by clicks alone: data in, training watched, the result promoted, and asked beside its base.
 
@@ -41,7 +41,8 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
     await expect(page.getByLabel("Data set")).toHaveValue("harbor");
     await page.getByRole("button", { name: /^Quick try/ }).click();
     await page.getByLabel("Output name").fill(trained);
-    await page.getByLabel("Batch size").fill("2");
+    await page.getByLabel("Batch size").fill("1");
+    await page.getByLabel("At most").fill("8");
     await page.getByLabel("Sequence length").fill("128");
     await expect(page.getByText(/fits/i).first()).toBeVisible();
     await page.getByRole("button", { name: "Start training" }).click();
@@ -62,7 +63,7 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
     await page.getByRole("tab", { name: "Aliases" }).click();
     await page.getByRole("button", { name: "Set an alias" }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Alias").fill("production");
+    await dialog.getByLabel("Alias", { exact: true }).fill("production");
     await dialog.getByLabel("Version").selectOption({ index: 0 });
     await dialog.getByRole("button", { name: /^Set/ }).click();
     await expect(page.getByRole("cell", { name: `${trained}@production` })).toBeVisible();
@@ -85,10 +86,11 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
 });
 
 test("a job can be cancelled", async ({ page, hub }) => {
+  await addDataset(hub);
   const job = await hub.call<{ id: string }>("POST", "/jobs", {
     type: "finetune",
     model: base,
-    dataset: "harbor",
+    dataset: "wexham",
     params: { epochs: 1000, batch_size: 1, max_seq_length: 64, eval_every: 0 },
   });
   await page.goto(`/ui/jobs/view/?id=${job.id}`);
@@ -101,10 +103,11 @@ test("a job can be cancelled", async ({ page, hub }) => {
 
 test("curves go on after the hub was started again, without a gap", async ({ page, hub }) => {
   test.setTimeout(300_000);
+  await addDataset(hub);
   const job = await hub.call<{ id: string }>("POST", "/jobs", {
     type: "finetune",
     model: base,
-    dataset: "harbor",
+    dataset: "wexham",
     params: { max_steps: 40, batch_size: 1, max_seq_length: 64, eval_every: 0, save_every: 4 },
   });
   await page.goto(`/ui/jobs/view/?id=${job.id}`);
