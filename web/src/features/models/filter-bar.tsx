@@ -52,21 +52,24 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       />
       <FilterSelect
         label="Kind"
-        all="Every kind"
+        all="All kinds"
+        className="w-32"
         value={filters.kind}
         options={kinds}
         onChange={(kind) => change({ kind: kinds.find((one) => one === kind) ?? "" })}
       />
       <FilterSelect
         label="State"
-        all="Every state"
+        all="All states"
+        className="w-32"
         value={filters.state}
         options={states}
         onChange={(state) => change({ state: states.find((one) => one === state) ?? "" })}
       />
       <FilterSelect
         label="Architecture"
-        all="Every architecture"
+        all="All architectures"
+        className="w-44"
         value={filters.architecture}
         options={facets.architectures}
         onChange={(architecture) => change({ architecture })}
@@ -74,13 +77,14 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       {(facets.tags.length > 0 || filters.tag !== "") && (
         <FilterSelect
           label="Tag"
-          all="Every tag"
+          all="All tags"
+          className="w-32"
           value={filters.tag}
           options={facets.tags}
           onChange={(tag) => change({ tag })}
         />
       )}
-      <Field label="Sort" hideLabel className="w-36">
+      <Field label="Sort" hideLabel className="w-40">
         {(ids) => (
           <Select
             {...ids}
@@ -107,7 +111,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
           Clear
         </Button>
       )}
-      <div className="ml-auto">
+      <div className="hidden sm:block">
         <Choice
           label="View"
           options={[
@@ -141,7 +145,11 @@ function SearchField({ filters, onChange }: SearchFieldProps) {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
-    <Field label="Search models" hideLabel className="relative w-full sm:w-64">
+    <Field
+      label="Search models"
+      hideLabel
+      className="relative w-full sm:w-auto sm:min-w-44 sm:flex-1"
+    >
       {(ids) => (
         <>
           <Search
@@ -171,16 +179,17 @@ function SearchField({ filters, onChange }: SearchFieldProps) {
 interface FilterSelectProps {
   label: string;
   all: string;
+  className: string;
   value: string;
   options: readonly string[];
   onChange: (value: string) => void;
 }
 
-function FilterSelect({ label, all, value, options, onChange }: FilterSelectProps) {
+function FilterSelect({ label, all, className, value, options, onChange }: FilterSelectProps) {
   // The address may name one that no model has.
   const known = value === "" || options.includes(value) ? options : [...options, value];
   return (
-    <Field label={label} hideLabel className="w-36">
+    <Field label={label} hideLabel className={className}>
       {(ids) => (
         <Select {...ids} value={value} onChange={(event) => onChange(event.target.value)}>
           <option value="">{all}</option>

@@ -62,7 +62,7 @@ function ModelCard({ model, ...circumstances }: { model: Schemas["Model"] } & Ci
       {model.description && (
         <p className="mt-2 line-clamp-2 text-sm text-ink-soft">{model.description}</p>
       )}
-      <TagList tags={model.tags} most={5} />
+      <TagList tags={model.tags} most={5} className="mt-2" />
       <p className="mt-3 text-xs text-ink-soft">{facts.join(" · ")}</p>
       <div className="mt-auto pt-3">
         <MemoryFitBar required={model.memory_required_bytes} engine={engine} {...circumstances} />

@@ -11,6 +11,7 @@ import {
   Upload,
 } from "lucide-react";
 import dynamic from "next/dynamic";
+import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
@@ -18,10 +19,10 @@ import { Badge, StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { Menu, type MenuItem } from "@/components/ui/menu";
 import { PageHeader } from "@/components/ui/page-header";
-import { repositoryProblem } from "./model-name";
+import { nameProblem, repositoryProblem } from "./model-name";
 import { EngineControls } from "./engine-controls";
 import { engineOf, useEngines } from "./engines";
-import { chatHref, evaluateHref, trainHref } from "./model-links";
+import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
 import { TransfersCard } from "./transfers-card";
@@ -126,7 +127,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
       <div className="-mt-3 mb-5 flex flex-wrap items-center gap-x-3 gap-y-1.5 text-sm text-ink-soft">
         {model.kind && <Badge>{model.kind}</Badge>}
         <StateBadge state={model.state} />
-        <span className="min-w-0 break-all">{model.base_model}</span>
+        <Origin model={model} />
         <TagList tags={model.tags} />
       </div>
       <TransfersCard model={model.name} onPull={() => setOpen("pull")} />
@@ -140,5 +141,25 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
         />
       )}
     </>
+  );
+}
+
+/** Where the model comes from: a repository, a path, or another model here. */
+function Origin({ model }: { model: Schemas["Model"] }) {
+  const [name = ""] = model.base_model.split(/[:@+]/);
+  if (model.kind === "base" || nameProblem(name) != null || name === model.name) {
+    return <span className="min-w-0 break-all">{model.base_model}</span>;
+  }
+  return (
+    <span>
+      of{" "}
+      <Link
+        href={modelHref(name)}
+        prefetch={false}
+        className="text-accent-strong underline underline-offset-2"
+      >
+        {model.base_model}
+      </Link>
+    </span>
   );
 }

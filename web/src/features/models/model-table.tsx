@@ -68,7 +68,7 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
             {model.base_model}
           </span>
         )}
-        <TagList tags={model.tags} most={3} />
+        <TagList tags={model.tags} most={3} className="mt-1" />
       </Td>
       <Td>{model.kind && <Badge>{model.kind}</Badge>}</Td>
       <Td>

@@ -18,6 +18,7 @@ interface VersionsTabProps {
 }
 
 const shownMetrics = 2;
+const usualMetric = "eval_loss";
 
 export function VersionsTab({ model, selected, onSelect }: VersionsTabProps) {
   const { data, error, mutate, size, setSize, isValidating } = useHubPages(
@@ -93,11 +94,11 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
                 <button
                   type="button"
                   aria-pressed={version.id === selected}
-                  aria-label={`Show version ${version.version}`}
                   onClick={() => onSelect(version.version)}
                   className="font-medium underline-offset-2 hover:underline"
                 >
                   {version.tag}
+                  <span className="sr-only">, show it</span>
                 </button>
                 {version.aliases.map((alias) => (
                   <Badge key={alias} tone="accent">
@@ -137,7 +138,9 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
 }
 
 function metricWords(metrics: Record<string, number>): string {
-  const all = Object.entries(metrics).map(([name, value]) => `${name} ${formatFigure(value)}`);
+  const all = Object.entries(metrics)
+    .sort(([a], [b]) => Number(b === usualMetric) - Number(a === usualMetric))
+    .map(([name, value]) => `${name} ${formatFigure(value)}`);
   if (all.length === 0) return "–";
   const rest = all.length - shownMetrics;
   return all.slice(0, shownMetrics).join(", ") + (rest > 0 ? `, +${rest}` : "");
