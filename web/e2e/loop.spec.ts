@@ -42,7 +42,7 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
     await page.getByRole("button", { name: /^Quick try/ }).click();
     await page.getByLabel("Output name").fill(trained);
     await page.getByLabel("Batch size").fill("1");
-    await page.getByLabel("At most").fill("8");
+    await page.getByRole("textbox", { name: "At most" }).fill("8");
     await page.getByLabel("Sequence length").fill("128");
     await expect(page.getByText(/fits/i).first()).toBeVisible();
     await page.getByRole("button", { name: "Start training" }).click();
