@@ -1,15 +1,15 @@
 "use client";
 
 import { useCallback, useEffect, useRef } from "react";
-import { useEvents } from "./events";
+import { useConnection, useEvents } from "./events";
 import { pathsChangedBy } from "./freshness";
 
 /** As long as the other answers are gathered. */
 const gatherMs = 250;
 
 /**
- * Asks for a list of `useHubPages` again when an event made it stale: SWR leaves lists in pages out of what
- * EventsProvider refreshes.
+ * Asks for a list of `useHubPages` again when an event made it stale or the hub came back: SWR leaves lists in pages
+ * out of what EventsProvider refreshes.
  */
 export function useFreshPages(path: string, refresh: () => Promise<unknown>): void {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -18,16 +18,19 @@ export function useFreshPages(path: string, refresh: () => Promise<unknown>): vo
     latest.current = refresh;
   });
   useEffect(() => () => clearTimeout(timer.current), []);
-  useEvents(
-    useCallback(
-      (event) => {
-        if (!pathsChangedBy(event).includes(path)) return;
-        timer.current ??= setTimeout(() => {
-          timer.current = undefined;
-          void latest.current();
-        }, gatherMs);
-      },
-      [path],
-    ),
-  );
+  const note = useCallback(() => {
+    timer.current ??= setTimeout(() => {
+      timer.current = undefined;
+      void latest.current();
+    }, gatherMs);
+  }, []);
+  useEvents((event) => {
+    if (pathsChangedBy(event).includes(path)) note();
+  });
+  const connection = useConnection();
+  const was = useRef(connection);
+  useEffect(() => {
+    if (connection === "live" && was.current === "offline") note();
+    was.current = connection;
+  }, [connection, note]);
 }
