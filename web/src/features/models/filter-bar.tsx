@@ -57,7 +57,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="State"
         all="All states"
-        className="w-32"
+        className="w-36"
         value={filters.state}
         options={states}
         onChange={(state) => change({ state: states.find((one) => one === state) ?? "" })}
@@ -65,7 +65,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="Architecture"
         all="All architectures"
-        className="w-44"
+        className="w-48"
         value={filters.architecture}
         options={facets.architectures}
         onChange={(architecture) => change({ architecture })}
