@@ -15,6 +15,7 @@
 #include "api/serve.h"
 #include "core/base/error.h"
 #include "core/hub/config.h"
+#include "core/hub/folders.h"
 
 namespace {
 

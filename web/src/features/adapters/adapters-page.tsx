@@ -3,7 +3,6 @@
 import { Search } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useHubPages } from "@/api/client";
-import { useFreshPages } from "@/api/page-freshness";
 import { Button, LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Field, Input } from "@/components/ui/field";
@@ -43,7 +42,6 @@ function AdapterBrowser() {
     },
     { revalidateFirstPage: false },
   );
-  useFreshPages("/versions", () => mutate());
   const { data: engines } = useEngines();
   const hasMore = data?.at(-1)?.next_cursor != null;
   const complete = data !== undefined && data.length === size;

@@ -2,7 +2,6 @@
 
 import clsx from "clsx";
 import { useHubPages, type Schemas } from "@/api/client";
-import { useFreshPages } from "@/api/page-freshness";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
@@ -32,7 +31,6 @@ export function VersionsTab({ model, selected, onSelect }: VersionsTabProps) {
         : { params: { path, query: { limit: 50, cursor: previous.next_cursor } } };
     },
   );
-  useFreshPages("/versions", () => mutate());
   const versions = data?.flatMap((page) => page.data);
   const hasMore = data?.at(-1)?.next_cursor != null;
   if (!versions) {

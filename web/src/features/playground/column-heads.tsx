@@ -1,0 +1,68 @@
+"use client";
+
+import { Columns2, X } from "lucide-react";
+import { Button, IconButton } from "@/components/ui/button";
+import { mostColumns, type Column } from "./conversation";
+import { nameIn, type ModelOption } from "./model-options";
+import { ModelPicker } from "./model-picker";
+import type { Session } from "./session";
+import { columnGrid } from "./turn-view";
+import { useModels } from "./use-models";
+
+interface ColumnHeadsProps {
+  session: Session;
+  columns: Column[];
+  options: ModelOption[];
+  isLoaded: (model: string) => boolean | null;
+}
+
+/** Which model each column asks. */
+export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeadsProps) {
+  const { models } = useModels();
+  const lacksTemplate = ({ model }: Column): boolean =>
+    models.find(({ name }) => name === nameIn(model))?.chat_template === false;
+  return (
+    <div className="flex items-start gap-2 border-b border-line p-3">
+      <div className={`grid min-w-0 flex-1 gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
+        {columns.map((column, index) => (
+          <div key={column.id} className="min-w-0">
+            <div className="flex items-center gap-1">
+              <ModelPicker
+                label={columns.length > 1 ? `Model ${index + 1}` : "Model"}
+                value={column.model}
+                options={options}
+                isLoaded={isLoaded}
+                onPick={(model) => session.setModel(column.id, model)}
+              />
+              {columns.length > 1 && (
+                <IconButton
+                  label={`Remove ${column.model === "" ? `model ${index + 1}` : column.model}`}
+                  onClick={() => session.removeColumn(column.id)}
+                >
+                  <X size={15} aria-hidden />
+                </IconButton>
+              )}
+            </div>
+            {lacksTemplate(column) && (
+              <p className="mt-1 text-xs text-warn">
+                It has no chat template: it continues texts, and cannot chat.
+              </p>
+            )}
+          </div>
+        ))}
+      </div>
+      {columns.length < mostColumns && (
+        <Button onClick={() => session.addColumn(nextModel(columns, options))}>
+          <Columns2 size={15} aria-hidden />
+          <span className="max-sm:sr-only">Compare</span>
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** One that is not shown yet, else the same again. */
+function nextModel(columns: Column[], options: ModelOption[]): string {
+  const shown = new Set(columns.map(({ model }) => model));
+  return (options.find(({ value }) => !shown.has(value)) ?? options[0])?.value ?? "";
+}
