@@ -37,8 +37,8 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
   const ready = version.state === "ready";
   const loss = version.metrics.eval_loss;
   return (
-    <li className="flex flex-wrap items-center gap-x-6 gap-y-3 px-4 py-3 text-sm">
-      <div className="min-w-0 flex-[2_1_14rem]">
+    <li className="grid items-center gap-x-6 gap-y-3 px-4 py-3 text-sm sm:grid-cols-2 xl:grid-cols-[minmax(0,2fr)_minmax(0,3fr)_6rem_19rem]">
+      <div className="min-w-0">
         <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
           <Link
             href={modelHref(version.model, { version: version.version })}
@@ -70,14 +70,14 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
           )}
         </p>
       </div>
-      <div className="min-w-0 flex-[3_1_16rem]">
+      <div className="min-w-0">
         {ready ? <Shape id={version.id} /> : <span className="text-ink-faint">–</span>}
       </div>
-      <dl className="w-24 shrink-0">
+      <dl>
         <dt className="text-xs text-ink-faint">eval_loss</dt>
         <dd className="font-medium tabular-nums">{formatFigure(loss)}</dd>
       </dl>
-      <div className="flex flex-wrap gap-1.5">
+      <div className="flex flex-wrap gap-1.5 xl:justify-end">
         {ready && (
           <>
             {!engine && (

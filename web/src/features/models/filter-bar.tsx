@@ -45,11 +45,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
   const change = (part: Partial<ModelFilters>): void => onChange({ ...filters, ...part });
   return (
     <div role="search" aria-label="Models" className="mb-4 flex flex-wrap items-center gap-2">
-      <SearchField
-        key={filters.q === "" ? "empty" : "filled"}
-        filters={filters}
-        onChange={change}
-      />
+      <SearchField value={filters.q} onChange={(q) => change({ q })} />
       <FilterSelect
         label="Kind"
         all="All kinds"
@@ -61,7 +57,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="State"
         all="All states"
-        className="w-32"
+        className="w-36"
         value={filters.state}
         options={states}
         onChange={(state) => change({ state: states.find((one) => one === state) ?? "" })}
@@ -69,7 +65,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="Architecture"
         all="All architectures"
-        className="w-44"
+        className="w-48"
         value={filters.architecture}
         options={facets.architectures}
         onChange={(architecture) => change({ architecture })}
@@ -136,14 +132,19 @@ function ViewLabel({ icon: Icon, text }: { icon: typeof List; text: string }) {
 }
 
 interface SearchFieldProps {
-  filters: ModelFilters;
-  onChange: (part: Partial<ModelFilters>) => void;
+  value: string;
+  onChange: (value: string) => void;
 }
 
-function SearchField({ filters, onChange }: SearchFieldProps) {
-  const [text, setText] = useState(filters.q);
+function SearchField({ value, onChange }: SearchFieldProps) {
+  // What is being typed; null: what the address says.
+  const [typed, setTyped] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
+  const settle = (text: string): void => {
+    clearTimeout(timer.current);
+    if (text.trim() !== value) onChange(text.trim());
+  };
   return (
     <Field
       label="Search models"
@@ -162,12 +163,16 @@ function SearchField({ filters, onChange }: SearchFieldProps) {
             type="search"
             placeholder="Name, description, tag"
             className="pl-9"
-            value={text}
+            value={typed ?? value}
             onChange={(event) => {
-              const q = event.target.value;
-              setText(q);
+              const text = event.target.value;
+              setTyped(text);
               clearTimeout(timer.current);
-              timer.current = setTimeout(() => onChange({ q: q.trim() }), typingMs);
+              timer.current = setTimeout(() => settle(text), typingMs);
+            }}
+            onBlur={() => {
+              if (typed != null) settle(typed);
+              setTyped(null);
             }}
           />
         </>

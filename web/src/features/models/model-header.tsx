@@ -13,10 +13,10 @@ import {
 import dynamic from "next/dynamic";
 import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
-import { LinkButton } from "@/components/ui/button";
+import { Button, LinkButton } from "@/components/ui/button";
 import { Menu, type MenuItem } from "@/components/ui/menu";
 import { PageHeader } from "@/components/ui/page-header";
 import { nameProblem, repositoryProblem } from "./model-name";
@@ -40,6 +40,9 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
   const router = useRouter();
   const { data: engines } = useEngines();
   const ready = model.state === "ready";
+  useEffect(() => {
+    document.title = `${model.name} · MLX Model Hub`;
+  }, [model.name]);
   const isAdapter = model.kind === "adapter";
   const fromHub = repositoryProblem(model.base_model) == null;
   const engine = engineOf(
@@ -120,6 +123,12 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
                 <EngineControls value={model.name} engine={engine} />
               </>
             )}
+            {model.state === "pending" && fromHub && (
+              <Button look="primary" onClick={() => setOpen("pull")}>
+                <Download size={15} aria-hidden />
+                Pull
+              </Button>
+            )}
             <Menu label="More" items={items} />
           </>
         }
@@ -130,7 +139,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
         <Origin model={model} />
         <TagList tags={model.tags} />
       </div>
-      <TransfersCard model={model.name} onPull={() => setOpen("pull")} />
+      <TransfersCard model={model} onPull={() => setOpen("pull")} />
       {open && (
         <ModelDialogs
           dialog={open}
