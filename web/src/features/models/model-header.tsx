@@ -25,7 +25,9 @@ import { engineOf, useEngines } from "./engines";
 import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
+import { hasEnded } from "./transfer";
 import { TransfersCard } from "./transfers-card";
+import { useTransfers } from "./use-transfers";
 
 const ModelDialogs = dynamic(() => import("./model-dialogs").then((module) => module.ModelDialogs));
 
@@ -43,6 +45,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
   useEffect(() => {
     document.title = `${model.name} · MLX Model Hub`;
   }, [model.name]);
+  const pulling = useTransfers(model.name).some((job) => job.type === "pull" && !hasEnded(job));
   const isAdapter = model.kind === "adapter";
   const fromHub = repositoryProblem(model.base_model) == null;
   const engine = engineOf(
@@ -62,6 +65,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
             label: ready ? "Pull a newer revision" : "Pull from the Hub",
             icon: <Download size={15} aria-hidden />,
             onSelect: () => setOpen("pull"),
+            unavailable: pulling ? "A pull is under way" : undefined,
           },
         ]
       : []),
@@ -123,7 +127,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
                 <EngineControls value={model.name} engine={engine} />
               </>
             )}
-            {model.state === "pending" && fromHub && (
+            {model.state === "pending" && fromHub && !pulling && (
               <Button look="primary" onClick={() => setOpen("pull")}>
                 <Download size={15} aria-hidden />
                 Pull
