@@ -1,5 +1,8 @@
-import { PageHeader } from "@/components/ui/page-header";
+import type { Metadata } from "next";
+import { Overview } from "@/features/overview/overview";
+
+export const metadata: Metadata = { title: "Overview" };
 
 export default function OverviewPage() {
-  return <PageHeader title="Overview" lead="How the hub is and what it is doing." />;
+  return <Overview />;
 }

@@ -1,17 +1,22 @@
 "use client";
 
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "@/components/shell/theme-toggle";
+import { Button } from "@/components/ui/button";
 import { downsample } from "./downsample";
 import type { LineChartProps, Series } from "./line-chart";
+import { wheel, type Span } from "./wheel";
 
 /** A constant of uPlot's types that exists in no code. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
 const logarithmic = 3 as uPlot.Scale.Distr;
 
-type Range = [from: number, to: number];
+/** Steps are whole numbers: nothing is marked between them. */
+const wholeSteps = Array.from({ length: 10 }, (_, power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+).flat();
 
 /** The chart itself, on a canvas. Data that grow are set into it; only another look makes it anew. */
 export function UplotCanvas(props: LineChartProps & { height: number }) {
@@ -20,7 +25,8 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
   const plot = useRef<uPlot | null>(null);
   // What uPlot's callbacks look at: the newest, not those of the render that made the chart.
   const latest = useRef(props);
-  const zoom = useRef<Range | null>(null);
+  const zoom = useRef<Span | null>(null);
+  const [isZoomed, setIsZoomed] = useState(false);
   const theme = useTheme();
   const look = JSON.stringify([
     theme,
@@ -38,7 +44,7 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
     const element = box.current;
     if (!element) return;
     const made = new uPlot(
-      options(element, latest, zoom),
+      options(element, latest, zoom, setIsZoomed),
       aligned(latest.current.series, zoom.current, element.clientWidth),
       element,
     );
@@ -64,10 +70,23 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
     else made.setScale("x", spanOf(series));
   }, [series]);
 
-  return <div ref={box} role="img" aria-label={label} className="h-full" />;
+  return (
+    <div className="relative h-full">
+      <div ref={box} role="img" aria-label={label} className="h-full" />
+      {isZoomed && (
+        <Button
+          size="small"
+          className="absolute top-1 right-2"
+          onClick={() => plot.current?.setScale("x", spanOf(latest.current.series))}
+        >
+          Show all
+        </Button>
+      )}
+    </div>
+  );
 }
 
-function spanOf(series: Series[]): { min: number; max: number } {
+function spanOf(series: Series[]): Span {
   const firsts = series.map((one) => one.x[0] ?? Infinity);
   const lasts = series.map((one) => one.x.at(-1) ?? -Infinity);
   const min = Math.min(...firsts);
@@ -76,9 +95,8 @@ function spanOf(series: Series[]): { min: number; max: number } {
 }
 
 /** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
-function aligned(series: Series[], zoom: Range | null, width: number): uPlot.AlignedData {
-  const { min, max } = spanOf(series);
-  const [from, to] = zoom ?? [min, max];
+function aligned(series: Series[], zoom: Span | null, width: number): uPlot.AlignedData {
+  const { min: from, max: to } = zoom ?? spanOf(series);
   const tables = series.map((one): uPlot.AlignedData => {
     const drawn = downsample(one, from, to, Math.max(100, Math.round(width)));
     return [[...drawn.x], [...drawn.y]];
@@ -89,7 +107,8 @@ function aligned(series: Series[], zoom: Range | null, width: number): uPlot.Ali
 function options(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
-  zoom: { current: Range | null },
+  zoom: { current: Span | null },
+  onZoom: (isZoomed: boolean) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
@@ -108,6 +127,13 @@ function options(
     cursor: {
       points: { size: 6 },
       drag: { x: true, y: false },
+      bind: {
+        // uPlot itself goes back to what it has, which while a part is shown is only that.
+        dblclick: (plot) => () => {
+          plot.setScale("x", spanOf(latest.current.series));
+          return null;
+        },
+      },
       ...(group && { sync: { key: group } }),
     },
     scales: {
@@ -115,7 +141,7 @@ function options(
       y: logScale ? { distr: logarithmic } : {},
     },
     axes: [
-      { ...axis, size: 30 },
+      { ...axis, size: 30, incrs: wholeSteps },
       {
         ...axis,
         size: 58,
@@ -135,7 +161,7 @@ function options(
         ...(one.dashed && { dash: [6, 4] }),
       })),
     ],
-    plugins: [tooltip(latest)],
+    plugins: [tooltip(latest), wheel(() => spanOf(latest.current.series))],
     hooks: {
       setScale: [
         (plot, scale) => {
@@ -143,14 +169,15 @@ function options(
           const { min, max } = plot.scales.x ?? {};
           const whole = spanOf(latest.current.series);
           if (min == null || max == null) return;
-          const zoomed = min > whole.min || max < whole.max;
           const before = zoom.current;
-          zoom.current = zoomed ? [min, max] : null;
+          zoom.current = min > whole.min || max < whole.max ? { min, max } : null;
+          onZoom(zoom.current !== null);
           // A part is drawn from its own points, not from those that stood for the whole.
-          if (before?.[0] !== zoom.current?.[0] || before?.[1] !== zoom.current?.[1]) {
-            queueMicrotask(() =>
-              plot.setData(aligned(latest.current.series, zoom.current, plot.width), false),
-            );
+          if (before?.min !== zoom.current?.min || before?.max !== zoom.current?.max) {
+            queueMicrotask(() => {
+              plot.setData(aligned(latest.current.series, zoom.current, plot.width), false);
+              plot.redraw();
+            });
           }
         },
       ],

@@ -13,7 +13,9 @@ export function Table({ label, children }: TableProps) {
     // A region that scrolls must be reachable by keyboard.
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
-      <table className="w-full border-collapse text-left text-sm">{children}</table>
+      <table className="w-full border-collapse text-left text-sm [&_tbody_tr:last-child>*]:border-b-0">
+        {children}
+      </table>
     </div>
   );
 }
@@ -42,7 +44,7 @@ export function Td({ numeric, className, ...rest }: ComponentProps<"td"> & CellP
     <td
       {...rest}
       className={clsx(
-        "border-b border-line px-4 py-2.5 align-middle",
+        "border-b border-line px-4 py-2.5 align-middle in-[tbody>tr:last-child]:border-b-0",
         numeric && "text-right whitespace-nowrap tabular-nums",
         className,
       )}

@@ -1,0 +1,79 @@
+"use client";
+
+import Link from "next/link";
+import { useState } from "react";
+import type { Schemas } from "@/api/client";
+import { Badge } from "@/components/ui/badge";
+import { LinkButton } from "@/components/ui/button";
+import { SortTh, Table, Td, Th } from "@/components/ui/table";
+import { formatBytes, formatNumber, formatTime } from "@/format";
+import { datasetHref, trainOnHref } from "./dataset-links";
+import { sortedDatasets, type DatasetSort } from "./dataset-sort";
+
+/** The registered data sets; newest first until a column is chosen. */
+export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
+  const [sort, setSort] = useState<DatasetSort>({ by: "created_at", descending: true });
+  const head = { sort, onSort: setSort };
+  return (
+    <Table label="Registered data sets">
+      <thead>
+        <tr>
+          <SortTh {...head} name="name">
+            Name
+          </SortTh>
+          <SortTh {...head} name="format">
+            Format
+          </SortTh>
+          <SortTh {...head} name="rows" numeric>
+            Train rows
+          </SortTh>
+          <Th numeric>Valid</Th>
+          <Th numeric>Test</Th>
+          <SortTh {...head} name="size_bytes" numeric>
+            Size
+          </SortTh>
+          <SortTh {...head} name="created_at">
+            Registered
+          </SortTh>
+          <Th>
+            <span className="sr-only">Actions</span>
+          </Th>
+        </tr>
+      </thead>
+      <tbody>
+        {sortedDatasets(datasets, sort).map((dataset) => (
+          <tr key={dataset.id} className="hover:bg-sunken">
+            <Td>
+              <Link
+                href={datasetHref(dataset.name)}
+                prefetch={false}
+                className="font-medium break-all hover:underline"
+              >
+                {dataset.name}
+              </Link>
+            </Td>
+            <Td>
+              <Badge>{dataset.format}</Badge>
+            </Td>
+            <Td numeric>{formatNumber(dataset.rows)}</Td>
+            <Td numeric>{formatNumber(dataset.parts?.valid?.rows)}</Td>
+            <Td numeric>{formatNumber(dataset.parts?.test?.rows)}</Td>
+            <Td numeric>{formatBytes(dataset.size_bytes)}</Td>
+            <Td className="whitespace-nowrap text-ink-soft">{formatTime(dataset.created_at)}</Td>
+            <Td className="text-right">
+              <LinkButton
+                size="small"
+                look="quiet"
+                href={trainOnHref(dataset.name)}
+                prefetch={false}
+                aria-label={`Train on ${dataset.name}`}
+              >
+                Train
+              </LinkButton>
+            </Td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}

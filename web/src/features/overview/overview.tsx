@@ -1,0 +1,58 @@
+"use client";
+
+import dynamic from "next/dynamic";
+import { Card } from "@/components/ui/card";
+import { PageHeader } from "@/components/ui/page-header";
+import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { EnginesCard } from "@/features/engines/engines-card";
+import { MemoryCard } from "@/features/memory/memory-card";
+import { useSystem } from "@/features/system/use-system";
+import { Health } from "./health";
+
+// What is not seen first comes after the rest of the page.
+const WorkCard = dynamic(() => import("./work-card").then((module) => module.WorkCard), {
+  ssr: false,
+  loading: () => (
+    <Card title="Jobs" className="min-h-72">
+      <SkeletonRows rows={5} />
+    </Card>
+  ),
+});
+const EventsCard = dynamic(() => import("./events-card").then((module) => module.EventsCard), {
+  ssr: false,
+  loading: () => (
+    <Card title="Recent events" className="min-h-64">
+      <SkeletonRows rows={5} />
+    </Card>
+  ),
+});
+const FirstSteps = dynamic(() => import("./first-steps").then((module) => module.FirstSteps), {
+  ssr: false,
+});
+
+/** How the hub is and what it is doing, at a glance. */
+export function Overview() {
+  const { data: system, error, mutate } = useSystem();
+  return (
+    <>
+      <PageHeader title="Overview" lead="How the hub is and what it is doing." />
+      {error && !system && (
+        <div className="mb-4">
+          <ErrorNotice error={error} retry={() => void mutate()} />
+        </div>
+      )}
+      <Health system={system} />
+      <FirstSteps system={system} />
+      <div className="grid gap-4 xl:grid-cols-[3fr_2fr]">
+        <div className="min-w-0 space-y-4">
+          <MemoryCard system={system} />
+          <WorkCard queued={system?.jobs.QUEUED} />
+        </div>
+        <div className="min-w-0 space-y-4">
+          <EnginesCard engines={system?.engines} />
+          <EventsCard lastSeq={system?.events.last_seq} />
+        </div>
+      </div>
+    </>
+  );
+}

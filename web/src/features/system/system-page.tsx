@@ -1,0 +1,40 @@
+"use client";
+
+import dynamic from "next/dynamic";
+import { Card } from "@/components/ui/card";
+import { PageHeader } from "@/components/ui/page-header";
+import { ErrorNotice, Skeleton } from "@/components/ui/states";
+import { EnginesSection } from "./engines-section";
+import { HintsList } from "./hints-list";
+import { LedgerCard } from "./ledger-card";
+import { MachineCard } from "./machine-card";
+import { useSystem } from "./use-system";
+
+// Below what is seen first.
+const Upkeep = dynamic(() => import("./upkeep").then((module) => module.Upkeep), { ssr: false });
+
+/** The hub from inside: machine, memory, engines, connections, upkeep. */
+export function SystemPage() {
+  const { data: system, error, mutate } = useSystem();
+  return (
+    <>
+      <PageHeader title="System" lead="The machine, who holds its memory, and the hub's upkeep." />
+      {error && !system && (
+        <div className="mb-4">
+          <ErrorNotice error={error} retry={() => void mutate()} />
+        </div>
+      )}
+      <div className="space-y-4">
+        <Card title="What to know">
+          {system ? <HintsList system={system} /> : <Skeleton className="h-5 w-80" />}
+        </Card>
+        <EnginesSection system={system} />
+        <LedgerCard system={system} />
+        <div className="grid gap-4 lg:grid-cols-2">
+          <MachineCard system={system} />
+          <Upkeep system={system} />
+        </div>
+      </div>
+    </>
+  );
+}
