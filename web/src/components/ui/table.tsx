@@ -44,7 +44,7 @@ export function Td({ numeric, className, ...rest }: ComponentProps<"td"> & CellP
     <td
       {...rest}
       className={clsx(
-        "border-b border-line px-4 py-2.5 align-middle",
+        "border-b border-line px-4 py-2.5 align-middle in-[tbody>tr:last-child]:border-b-0",
         numeric && "text-right whitespace-nowrap tabular-nums",
         className,
       )}

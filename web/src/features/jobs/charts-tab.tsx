@@ -1,45 +1,16 @@
 "use client";
 
 import { useMemo, useState } from "react";
-import { smooth, type Points } from "@/components/charts/downsample";
-import { LineChart, type Series } from "@/components/charts/line-chart";
+import { LineChart } from "@/components/charts/line-chart";
 import { Card } from "@/components/ui/card";
-import { EmptyState, ErrorNotice } from "@/components/ui/states";
+import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure } from "@/format";
 import { ChartOptions, type ChartLook } from "./chart-options";
-import type { Job } from "./job";
+import { smoothedSeries } from "./smoothed-series";
 import type { JobMetrics } from "./use-job-metrics";
 
-/** A line, and where it is smoothed what was measured behind it. */
-export function smoothedSeries(
-  line: Pick<Series, "label" | "color" | "dashed">,
-  points: Points,
-  smoothing: number,
-): Series[] {
-  if (points.x.length === 0) return [];
-  if (smoothing === 0) return [{ ...line, ...points }];
-  return [
-    { ...line, label: `${line.label} as measured`, ...points, faint: true },
-    { ...line, x: points.x, y: smooth(points.y, smoothing) },
-  ];
-}
-
-interface ChartsTabProps {
-  job: Job;
-  metrics: JobMetrics;
-}
-
-export function ChartsTab({ job, metrics }: ChartsTabProps) {
+export default function ChartsTab({ metrics }: { metrics: JobMetrics }) {
   const [look, setLook] = useState<ChartLook>({ smoothing: 0, logScale: false });
-  if (job.type !== "finetune") {
-    return (
-      <Card>
-        <EmptyState title="Nothing to draw">
-          Only trainings report figures step by step. What came of this job is in the other tabs.
-        </EmptyState>
-      </Card>
-    );
-  }
   const preferences = metrics.names.some((name) => name.includes("reward_"));
   return (
     <div className="space-y-4">

@@ -119,7 +119,7 @@ export function ModelPicker({ label, value, options, isLoaded, onPick }: ModelPi
             onClick={() => pick(option)}
           >
             <span className="flex items-center justify-between gap-2">
-              <span className="truncate font-medium">{option.value}</span>
+              <span className="font-medium break-all">{option.value}</span>
               {isLoaded(option.value) && <span className="text-xs text-good">loaded</span>}
             </span>
             {option.note && (
