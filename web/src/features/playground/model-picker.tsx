@@ -85,6 +85,8 @@ export function ModelPicker({ label, value, options, isLoaded, onPick }: ModelPi
           setTyped(event.target.value);
           setAt(0);
         }}
+        // What is typed takes the place of the chosen name.
+        onFocus={(event) => event.currentTarget.select()}
         onClick={() => !open && show()}
         onKeyDown={press}
         onBlur={close}
