@@ -18,15 +18,19 @@ constexpr std::uint64_t kMostAtOnce = 1U << 20U;
 }  // namespace
 
 LogFollower::LogFollower(std::filesystem::path data_folder, LogFilter filter)
-    : data_folder_(std::move(data_folder)),
-      filter_(std::move(filter)),
-      sources_(log_sources(data_folder_, filter_)) {
-  filter_.since_ms.reset();  // what is new is late enough
+    : data_folder_(std::move(data_folder)), filter_(std::move(filter)) {
+  // What is new is late enough.
+  const auto since_ms = std::exchange(filter_.since_ms, std::nullopt);
+  sources_ = log_sources(data_folder_, filter_);
+  // Also of files that were not written to since then: what they hold is not new.
   for (const LogSource& source : sources_) {
     if (!source.older) {
       places_[source.file] = {source.inode, source.size};
     }
   }
+  std::erase_if(sources_, [since_ms](const LogSource& source) {
+    return since_ms && source.modified_ms < *since_ms;
+  });
 }
 
 std::vector<base::Json> LogFollower::poll() {

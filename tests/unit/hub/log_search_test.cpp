@@ -267,5 +267,15 @@ TEST_F(LogSearchTest, AFollowerTellsWhatIsNewOverARotation) {
   EXPECT_THAT(follower.poll(), IsEmpty());
 }
 
+TEST_F(LogSearchTest, AFollowerSinceATimeTellsNoOlderFileAsNew) {
+  add("logs/engine-m.log", 1, "old");
+  add("logs/server.log", 10, "late");
+  LogFollower follower(folder_.path(), {.since_ms = kBegin + 5000});
+  EXPECT_EQ(follower.sources().size(), 1U);
+  EXPECT_THAT(follower.poll(), IsEmpty());
+  add("logs/engine-m.log", 11, "new");
+  EXPECT_THAT(events(follower.poll()), ElementsAre("new"));
+}
+
 }  // namespace
 }  // namespace hub::hub

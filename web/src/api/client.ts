@@ -40,7 +40,9 @@ type FetchError = ApiError | OfflineError;
 export const useHub = createQueryHook<paths, `${string}/${string}`, "hub", FetchError>(api, "hub");
 
 /** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown (page-refresh.ts). */
-export const useHubPages = createInfiniteHook<paths, `${string}/${string}`, "hub-pages", FetchError>(
-  api,
+export const useHubPages = createInfiniteHook<
+  paths,
+  `${string}/${string}`,
   "hub-pages",
-);
+  FetchError
+>(api, "hub-pages");

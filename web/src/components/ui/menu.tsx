@@ -81,7 +81,7 @@ export function Menu({ label, name, items, size }: MenuProps) {
           aria-label={name ?? (typeof label === "string" ? label : "Actions")}
           tabIndex={-1}
           onKeyDown={move}
-          className="absolute right-0 z-20 mt-1 min-w-52 rounded-lg border border-line bg-raised p-1 shadow-lg"
+          className="absolute right-0 z-20 mt-1 w-max max-w-72 min-w-52 rounded-lg border border-line bg-raised p-1 shadow-lg"
         >
           {items.map((item) => (
             <button

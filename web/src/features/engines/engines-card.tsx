@@ -6,7 +6,8 @@ import { Badge, StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { EmptyState, SkeletonRows } from "@/components/ui/states";
-import { formatBytes, formatNumber, plural } from "@/format";
+import { formatBytes, plural } from "@/format";
+import { formatRate } from "./rate-words";
 import { useTokenRates } from "./use-token-rates";
 
 type Engine = Schemas["Engine"];
@@ -18,7 +19,7 @@ export function EnginesCard({ engines }: { engines: Engine[] | undefined }) {
     <Card
       title="Engines"
       flush
-      className="min-h-64"
+      className="min-h-48"
       actions={
         <LinkButton href="/system/" prefetch={false} look="quiet" size="small">
           Load and unload
@@ -72,9 +73,7 @@ function EngineRow({ engine, rate }: { engine: Engine; rate: number | undefined 
         </p>
       </div>
       <p className="w-20 shrink-0 text-right leading-tight tabular-nums">
-        <span className="text-lg font-semibold">
-          {formatNumber(rate, rate && rate < 10 ? 1 : 0)}
-        </span>
+        <span className="text-lg font-semibold">{formatRate(rate)}</span>
         <span className="block text-xs text-ink-faint">tokens/s</span>
       </p>
     </li>

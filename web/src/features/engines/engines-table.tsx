@@ -8,6 +8,7 @@ import { IconButton } from "@/components/ui/button";
 import { ConfirmDialog } from "@/components/ui/dialog";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatDuration, formatNumber, plural } from "@/format";
+import { formatRate } from "./rate-words";
 import { useEngineActions } from "./use-engine-actions";
 import { useTokenRates } from "./use-token-rates";
 
@@ -77,7 +78,7 @@ function EngineRow({ engine, rate, onLog }: EngineRowProps) {
       </Td>
       <Td numeric>{formatNumber(engine.requests)}</Td>
       <Td numeric className="min-w-20">
-        {formatNumber(rate, rate && rate < 10 ? 1 : 0)}
+        {formatRate(rate)}
       </Td>
       <Td numeric className="min-w-24">
         {formatBytes(engine.resident_bytes)}

@@ -16,7 +16,7 @@ interface LedgerLegendProps {
 /** The bar's parts with their figures. */
 export function LedgerLegend({ ledger, nameOf, shown }: LedgerLegendProps) {
   return (
-    <ul className="grid gap-x-6 gap-y-1 text-sm sm:grid-cols-2">
+    <ul className="space-y-0.5 text-sm">
       {ledger.holders.map((holder) => (
         <Entry
           key={holder.key}

@@ -2,15 +2,15 @@
 
 import dynamic from "next/dynamic";
 import { useState } from "react";
-import { api, useHub, type Schemas } from "@/api/client";
+import type { Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { Age } from "@/components/ui/ticking";
 import { Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatTime } from "@/format";
-import type { AliasMove } from "./move-alias-dialog";
+import { useAliases } from "./aliases";
 
 const MoveAliasDialog = dynamic(() =>
   import("./move-alias-dialog").then((module) => module.MoveAliasDialog),
@@ -24,51 +24,14 @@ type Open = { kind: "move"; alias: Alias | null } | { kind: "remove"; alias: Ali
 
 export function AliasesTab({ model }: { model: Schemas["Model"] }) {
   const [open, setOpen] = useState<Open | null>(null);
-  const path = { id: model.id };
-  const { data, error, mutate } = useHub("/models/{id}/aliases", { params: { path } });
-  if (!data) {
+  const { aliases, error, retry, remove } = useAliases(model);
+  if (!aliases) {
     return error == null ? (
       <SkeletonRows rows={3} />
     ) : (
-      <ErrorNotice error={error} title="The aliases did not come" retry={() => void mutate()} />
+      <ErrorNotice error={error} title="The aliases did not come" retry={retry} />
     );
   }
-  const aliases = data.data;
-
-  /** Shown at once; taken back when the hub refuses. */
-  const change = (next: Alias[], call: () => Promise<unknown>) =>
-    mutate(
-      async () => {
-        await call();
-        return { ...data, data: next };
-      },
-      { optimisticData: { ...data, data: next }, rollbackOnError: true },
-    );
-  const move = async ({ alias, version, require }: AliasMove): Promise<void> => {
-    const moved: Alias = {
-      model: model.name,
-      model_id: model.id,
-      alias,
-      version: version.version,
-      version_id: version.id,
-      updated_at: new Date().toISOString(),
-    };
-    const rest = aliases.filter((one) => one.alias !== alias);
-    const next = [...rest, moved].sort((a, b) => a.alias.localeCompare(b.alias));
-    await change(next, () =>
-      api.PUT("/models/{id}/aliases/{alias}", {
-        params: { path: { ...path, alias } },
-        body: { version: version.version, ...(require && { require }) },
-      }),
-    );
-  };
-  const remove = async (alias: string): Promise<void> => {
-    await change(
-      aliases.filter((one) => one.alias !== alias),
-      () => api.DELETE("/models/{id}/aliases/{alias}", { params: { path: { ...path, alias } } }),
-    );
-  };
-
   return (
     <>
       <Card
@@ -90,13 +53,7 @@ export function AliasesTab({ model }: { model: Schemas["Model"] }) {
         )}
       </Card>
       {open?.kind === "move" && (
-        <MoveAliasDialog
-          model={model}
-          aliases={aliases}
-          alias={open.alias}
-          onMove={move}
-          onClose={() => setOpen(null)}
-        />
+        <MoveAliasDialog model={model} alias={open.alias} onClose={() => setOpen(null)} />
       )}
       {open?.kind === "remove" && (
         <RemoveAliasDialog
@@ -146,9 +103,7 @@ function AliasTable({ model, aliases, onOpen }: AliasTableProps) {
                 </span>
               </Td>
               <Td numeric>
-                <time dateTime={alias.updated_at} title={formatTime(alias.updated_at)}>
-                  {formatAge(alias.updated_at)}
-                </time>
+                <Age time={alias.updated_at} />
               </Td>
               <Td className="py-1">
                 <span className="flex justify-end gap-1">

@@ -11,11 +11,13 @@ interface EngineControlsProps {
   /** What requests name it by. */
   value: string;
   engine: Schemas["Engine"] | undefined;
+  small?: boolean;
 }
 
 /** Loads and unloads what serves a model, and keeps it loaded. */
-export function EngineControls({ value, engine }: EngineControlsProps) {
+export function EngineControls({ value, engine, small }: EngineControlsProps) {
   const { mutate } = useEngines();
+  const size = small ? "small" : "normal";
   const params = { path: { model: value } };
   const load = useAction(
     async () => {
@@ -49,7 +51,7 @@ export function EngineControls({ value, engine }: EngineControlsProps) {
   );
   if (!engine) {
     return (
-      <Button busy={load.busy} onClick={() => void load.run()}>
+      <Button size={size} busy={load.busy} onClick={() => void load.run()}>
         <Power size={15} aria-hidden />
         {load.busy ? "Loading" : "Load"}
       </Button>
@@ -58,6 +60,7 @@ export function EngineControls({ value, engine }: EngineControlsProps) {
   return (
     <>
       <Button
+        size={size}
         busy={unload.busy || engine.state !== "ready"}
         title={engine.adapters.length > 0 ? "Its adapters are unloaded with it" : undefined}
         onClick={() => void unload.run()}

@@ -45,28 +45,27 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
   const change = (part: Partial<ModelFilters>): void => onChange({ ...filters, ...part });
   return (
     <div role="search" aria-label="Models" className="mb-4 flex flex-wrap items-center gap-2">
-      <SearchField
-        key={filters.q === "" ? "empty" : "filled"}
-        filters={filters}
-        onChange={change}
-      />
+      <SearchField value={filters.q} onChange={(q) => change({ q })} />
       <FilterSelect
         label="Kind"
-        all="Every kind"
+        all="All kinds"
+        className="w-32"
         value={filters.kind}
         options={kinds}
         onChange={(kind) => change({ kind: kinds.find((one) => one === kind) ?? "" })}
       />
       <FilterSelect
         label="State"
-        all="Every state"
+        all="All states"
+        className="w-36"
         value={filters.state}
         options={states}
         onChange={(state) => change({ state: states.find((one) => one === state) ?? "" })}
       />
       <FilterSelect
         label="Architecture"
-        all="Every architecture"
+        all="All architectures"
+        className="w-48"
         value={filters.architecture}
         options={facets.architectures}
         onChange={(architecture) => change({ architecture })}
@@ -74,13 +73,14 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       {(facets.tags.length > 0 || filters.tag !== "") && (
         <FilterSelect
           label="Tag"
-          all="Every tag"
+          all="All tags"
+          className="w-32"
           value={filters.tag}
           options={facets.tags}
           onChange={(tag) => change({ tag })}
         />
       )}
-      <Field label="Sort" hideLabel className="w-36">
+      <Field label="Sort" hideLabel className="w-40">
         {(ids) => (
           <Select
             {...ids}
@@ -107,7 +107,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
           Clear
         </Button>
       )}
-      <div className="ml-auto">
+      <div className="hidden sm:block">
         <Choice
           label="View"
           options={[
@@ -132,16 +132,25 @@ function ViewLabel({ icon: Icon, text }: { icon: typeof List; text: string }) {
 }
 
 interface SearchFieldProps {
-  filters: ModelFilters;
-  onChange: (part: Partial<ModelFilters>) => void;
+  value: string;
+  onChange: (value: string) => void;
 }
 
-function SearchField({ filters, onChange }: SearchFieldProps) {
-  const [text, setText] = useState(filters.q);
+function SearchField({ value, onChange }: SearchFieldProps) {
+  // What is being typed; null: what the address says.
+  const [typed, setTyped] = useState<string | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
+  const settle = (text: string): void => {
+    clearTimeout(timer.current);
+    if (text.trim() !== value) onChange(text.trim());
+  };
   return (
-    <Field label="Search models" hideLabel className="relative w-full sm:w-64">
+    <Field
+      label="Search models"
+      hideLabel
+      className="relative w-full sm:w-auto sm:min-w-44 sm:flex-1"
+    >
       {(ids) => (
         <>
           <Search
@@ -154,12 +163,16 @@ function SearchField({ filters, onChange }: SearchFieldProps) {
             type="search"
             placeholder="Name, description, tag"
             className="pl-9"
-            value={text}
+            value={typed ?? value}
             onChange={(event) => {
-              const q = event.target.value;
-              setText(q);
+              const text = event.target.value;
+              setTyped(text);
               clearTimeout(timer.current);
-              timer.current = setTimeout(() => onChange({ q: q.trim() }), typingMs);
+              timer.current = setTimeout(() => settle(text), typingMs);
+            }}
+            onBlur={() => {
+              if (typed != null) settle(typed);
+              setTyped(null);
             }}
           />
         </>
@@ -171,16 +184,17 @@ function SearchField({ filters, onChange }: SearchFieldProps) {
 interface FilterSelectProps {
   label: string;
   all: string;
+  className: string;
   value: string;
   options: readonly string[];
   onChange: (value: string) => void;
 }
 
-function FilterSelect({ label, all, value, options, onChange }: FilterSelectProps) {
+function FilterSelect({ label, all, className, value, options, onChange }: FilterSelectProps) {
   // The address may name one that no model has.
   const known = value === "" || options.includes(value) ? options : [...options, value];
   return (
-    <Field label={label} hideLabel className="w-36">
+    <Field label={label} hideLabel className={className}>
       {(ids) => (
         <Select {...ids} value={value} onChange={(event) => onChange(event.target.value)}>
           <option value="">{all}</option>

@@ -78,12 +78,7 @@ function NodeLink({ node, children }: { node: LineageNode; children: ReactNode }
   const href = nodeHref(node);
   if (href == null) return <g>{children}</g>;
   return (
-    <Link
-      href={href}
-      prefetch={false}
-      aria-label={`${nodeTitle(node)}, ${nodeDetail(node)}`}
-      className="group outline-none"
-    >
+    <Link href={href} prefetch={false} className="group outline-none">
       {children}
     </Link>
   );
@@ -93,7 +88,7 @@ function NodeBox({ node, place, own }: { node: LineageNode; place: Place; own: b
   const title = nodeTitle(node);
   return (
     <g transform={`translate(${place.x} ${place.y})`}>
-      <title>{`${title}\n${nodeDetail(node)}`}</title>
+      {title.length > longestTitle && <title>{title}</title>}
       <rect
         width={size.nodeWidth}
         height={size.nodeHeight}

@@ -63,6 +63,21 @@ describe("layOut", () => {
     }
   });
 
+  it("leads an edge over several columns around what stands between", () => {
+    const graph = {
+      nodes: nodes("base", "adapter", "merged"),
+      edges: [edge("base", "adapter"), edge("adapter", "merged"), edge("base", "merged")],
+    };
+    const { places, paths } = layOut(graph, size);
+    const box = places.get("adapter");
+    if (!box) throw new Error("the adapter has its place");
+    // Where the long path goes level through the adapter's column.
+    const level = [...(paths[2] ?? "").matchAll(/ ([\d.]+) ([\d.]+)L/g)][0];
+    expect(Number(level?.[1])).toBe(box.x);
+    const y = Number(level?.[2]);
+    expect(y < box.y || y > box.y + size.nodeHeight).toBe(true);
+  });
+
   it("is the same every time, and ends even where a circle was drawn", () => {
     const graph = {
       nodes: nodes("a", "b", "c"),

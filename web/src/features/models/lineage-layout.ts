@@ -19,6 +19,7 @@ export interface Place {
 }
 
 export interface Layout {
+  /** Of the nodes. */
   places: Map<string, Place>;
   /** An SVG path for each edge, in the graph's order. */
   paths: string[];
@@ -29,21 +30,48 @@ export interface Layout {
 const sweeps = 8;
 
 /**
- * Sugiyama's method, small: each node stands one column right of the last thing it was made of, columns are ordered
- * by the middle of their neighbours (a few sweeps both ways), rows are centred. The same graph gives the same picture.
+ * Sugiyama's method, small: each node stands one column right of the last thing it was made of; an edge over several
+ * columns gets a way point in each between, so that it goes around their nodes; columns are ordered by the middle of
+ * their neighbours (a few sweeps both ways) and centred. The same graph gives the same picture.
  */
 export function layOut(graph: Graph, size: Size): Layout {
   const edges = graph.edges.filter(({ from, to }) => from !== to);
   const columnOf = assignColumns(graph.nodes, edges);
   const columns: string[][] = [];
-  for (const { id } of graph.nodes) {
-    const column = columnOf.get(id) ?? 0;
+  const put = (id: string, column: number): void => {
     while (columns.length <= column) columns.push([]);
     columns[column]?.push(id);
-  }
-  const ordered = orderColumns(columns, edges);
-  return place(ordered, graph.edges, size);
+  };
+  for (const { id } of graph.nodes) put(id, columnOf.get(id) ?? 0);
+  const ways = graph.edges.map(({ from, to }, index) => {
+    const start = columnOf.get(from);
+    const end = columnOf.get(to);
+    if (start == null || end == null) return [];
+    const points: string[] = [];
+    for (let column = start + 1; column < end; column += 1) {
+      const point = `${wayPoint}${index}.${column}`;
+      put(point, column);
+      points.push(point);
+    }
+    return [from, ...points, to];
+  });
+  const hops = ways.flatMap((way) =>
+    way.slice(1).map((to, index) => ({ from: way[index] ?? "", to })),
+  );
+  const all = placeAll(orderColumns(columns, hops), size);
+  const paths = ways.map((way) =>
+    pathThrough(
+      way.map((id) => all.get(id)),
+      size,
+    ),
+  );
+  const places = new Map([...all].filter(([id]) => !isWayPoint(id)));
+  return { places, paths, ...extentOf(columns.length, [...all.values()], size) };
 }
+
+/** Begins what no id begins with. */
+const wayPoint = "\u0000";
+const isWayPoint = (id: string): boolean => id.startsWith(wayPoint);
 
 type Edges = readonly { from: string; to: string }[];
 
@@ -147,36 +175,50 @@ export function crossings(columns: readonly string[][], edges: Edges): number {
   return count;
 }
 
-function place(columns: readonly string[][], edges: Edges, size: Size): Layout {
-  const { nodeWidth, nodeHeight, columnGap, rowGap } = size;
-  const tallest = Math.max(0, ...columns.map((column) => column.length));
-  const heightOf = (rows: number): number =>
-    rows === 0 ? 0 : rows * nodeHeight + (rows - 1) * rowGap;
-  const height = heightOf(tallest);
+/** A way point needs no more than its line. */
+const heightOf = (id: string, { nodeHeight }: Size): number => (isWayPoint(id) ? 0 : nodeHeight);
+
+function placeAll(columns: readonly string[][], size: Size): Map<string, Place> {
+  const { nodeWidth, columnGap, rowGap } = size;
+  const heights = columns.map(
+    (ids) =>
+      ids.reduce((sum, id) => sum + heightOf(id, size), 0) + Math.max(0, ids.length - 1) * rowGap,
+  );
+  const tallest = Math.max(0, ...heights);
   const places = new Map<string, Place>();
   columns.forEach((ids, column) => {
-    const top = (height - heightOf(ids.length)) / 2;
-    ids.forEach((id, row) => {
-      places.set(id, {
-        id,
-        x: column * (nodeWidth + columnGap),
-        y: top + row * (nodeHeight + rowGap),
-      });
-    });
+    let y = (tallest - (heights[column] ?? 0)) / 2;
+    for (const id of ids) {
+      places.set(id, { id, x: column * (nodeWidth + columnGap), y });
+      y += heightOf(id, size) + rowGap;
+    }
   });
-  const width =
-    columns.length === 0 ? 0 : columns.length * nodeWidth + (columns.length - 1) * columnGap;
-  const paths = edges.map(({ from, to }) => {
-    const start = places.get(from);
-    const end = places.get(to);
-    if (!start || !end) return "";
-    const x1 = start.x + nodeWidth;
-    const y1 = start.y + nodeHeight / 2;
-    const y2 = end.y + nodeHeight / 2;
-    const bend = columnGap / 2;
-    // Leaves and arrives level; a long way runs level in between, too.
-    const turn = end.x - bend;
-    return `M${x1} ${y1}C${turn} ${y1} ${turn} ${y2} ${end.x} ${y2}`;
+  return places;
+}
+
+function extentOf(
+  columns: number,
+  places: readonly Place[],
+  size: Size,
+): { width: number; height: number } {
+  const { nodeWidth, columnGap } = size;
+  return {
+    width: columns === 0 ? 0 : columns * nodeWidth + (columns - 1) * columnGap,
+    height: Math.max(0, ...places.map((place) => place.y + heightOf(place.id, size))),
+  };
+}
+
+/** Bends between columns and goes straight through them. */
+function pathThrough(way: readonly (Place | undefined)[], size: Size): string {
+  let path = "";
+  way.forEach((end, index) => {
+    const start = way[index - 1];
+    if (!start || !end) return;
+    const x1 = start.x + size.nodeWidth;
+    const y1 = start.y + heightOf(start.id, size) / 2;
+    const y2 = end.y + heightOf(end.id, size) / 2;
+    const middle = (x1 + end.x) / 2;
+    path += `${path === "" ? "M" : "L"}${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${end.x} ${y2}`;
   });
-  return { places, paths, width, height };
+  return path;
 }

@@ -72,7 +72,11 @@ function Bar({ words, figure, tone, before, share }: BarProps) {
         </span>
         <span className="whitespace-nowrap text-ink-faint tabular-nums">{figure}</span>
       </div>
-      <div aria-hidden className="mt-1 flex h-1.5 overflow-hidden rounded-full bg-sunken">
+      <div
+        aria-hidden
+        title={start > 0 ? "Grey: reserved already" : undefined}
+        className="mt-1 flex h-1.5 overflow-hidden rounded-full bg-sunken"
+      >
         {start > 0 && <div className="bg-line-strong/50" style={{ width: percent(start) }} />}
         {/* Something that does not fit behind what is reserved reaches the end. */}
         {share > 0 && <div className={clsx("min-w-1", tone)} style={{ width: percent(width) }} />}

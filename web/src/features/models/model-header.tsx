@@ -11,20 +11,23 @@ import {
   Upload,
 } from "lucide-react";
 import dynamic from "next/dynamic";
+import Link from "next/link";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
-import { LinkButton } from "@/components/ui/button";
+import { Button, LinkButton } from "@/components/ui/button";
 import { Menu, type MenuItem } from "@/components/ui/menu";
 import { PageHeader } from "@/components/ui/page-header";
-import { repositoryProblem } from "./model-name";
+import { nameProblem, repositoryProblem } from "./model-name";
 import { EngineControls } from "./engine-controls";
 import { engineOf, useEngines } from "./engines";
-import { chatHref, evaluateHref, trainHref } from "./model-links";
+import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
+import { hasEnded } from "./transfer";
 import { TransfersCard } from "./transfers-card";
+import { useTransfers } from "./use-transfers";
 
 const ModelDialogs = dynamic(() => import("./model-dialogs").then((module) => module.ModelDialogs));
 
@@ -39,6 +42,10 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
   const router = useRouter();
   const { data: engines } = useEngines();
   const ready = model.state === "ready";
+  useEffect(() => {
+    document.title = `${model.name} · MLX Model Hub`;
+  }, [model.name]);
+  const pulling = useTransfers(model.name).some((job) => job.type === "pull" && !hasEnded(job));
   const isAdapter = model.kind === "adapter";
   const fromHub = repositoryProblem(model.base_model) == null;
   const engine = engineOf(
@@ -58,6 +65,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
             label: ready ? "Pull a newer revision" : "Pull from the Hub",
             icon: <Download size={15} aria-hidden />,
             onSelect: () => setOpen("pull"),
+            unavailable: pulling ? "A pull is under way" : undefined,
           },
         ]
       : []),
@@ -119,6 +127,12 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
                 <EngineControls value={model.name} engine={engine} />
               </>
             )}
+            {model.state === "pending" && fromHub && !pulling && (
+              <Button look="primary" onClick={() => setOpen("pull")}>
+                <Download size={15} aria-hidden />
+                Pull
+              </Button>
+            )}
             <Menu label="More" items={items} />
           </>
         }
@@ -126,10 +140,10 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
       <div className="-mt-3 mb-5 flex flex-wrap items-center gap-x-3 gap-y-1.5 text-sm text-ink-soft">
         {model.kind && <Badge>{model.kind}</Badge>}
         <StateBadge state={model.state} />
-        <span className="min-w-0 break-all">{model.base_model}</span>
+        <Origin model={model} />
         <TagList tags={model.tags} />
       </div>
-      <TransfersCard model={model.name} onPull={() => setOpen("pull")} />
+      <TransfersCard model={model} onPull={() => setOpen("pull")} />
       {open && (
         <ModelDialogs
           dialog={open}
@@ -140,5 +154,25 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
         />
       )}
     </>
+  );
+}
+
+/** Where the model comes from: a repository, a path, or another model here. */
+function Origin({ model }: { model: Schemas["Model"] }) {
+  const [name = ""] = model.base_model.split(/[:@+]/);
+  if (model.kind === "base" || nameProblem(name) != null || name === model.name) {
+    return <span className="min-w-0 break-all">{model.base_model}</span>;
+  }
+  return (
+    <span>
+      of{" "}
+      <Link
+        href={modelHref(name)}
+        prefetch={false}
+        className="text-accent-strong underline underline-offset-2"
+      >
+        {model.base_model}
+      </Link>
+    </span>
   );
 }

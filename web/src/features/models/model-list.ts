@@ -2,7 +2,6 @@
 
 import { useEffect } from "react";
 import { useHubPages, type Schemas } from "@/api/client";
-import { useFreshPages } from "@/api/page-freshness";
 import { queryOf, sortBySize, type ModelFilters } from "./model-filters";
 
 interface ModelList {
@@ -32,7 +31,6 @@ export function useModelList(filters: ModelFilters): ModelList {
     },
     { revalidateFirstPage: false },
   );
-  useFreshPages("/models", () => mutate());
   const hasMore = data?.at(-1)?.next_cursor != null;
   const complete = data !== undefined && data.length === size;
   useEffect(() => {

@@ -15,9 +15,11 @@ import { ModelHeader } from "./model-header";
 import { modelHref, type ModelTab } from "./model-links";
 import { ModelSummary } from "./model-summary";
 import { VersionChoice } from "./version-choice";
-import { VersionsTab } from "./versions-tab";
 
 const loading = () => <SkeletonRows rows={6} />;
+const VersionsTab = dynamic(() => import("./versions-tab").then((module) => module.VersionsTab), {
+  loading,
+});
 const LineageTab = dynamic(() => import("./lineage-tab").then((module) => module.LineageTab), {
   loading,
 });

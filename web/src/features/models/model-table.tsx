@@ -4,7 +4,8 @@ import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { SortTh, Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatBytes, formatTime, plural } from "@/format";
+import { Age } from "@/components/ui/ticking";
+import { formatBytes, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf } from "./engines";
 import { MemoryFitBar, type Circumstances } from "./memory-fit-bar";
@@ -68,7 +69,7 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
             {model.base_model}
           </span>
         )}
-        <TagList tags={model.tags} most={3} />
+        <TagList tags={model.tags} most={3} className="mt-1" />
       </Td>
       <Td>{model.kind && <Badge>{model.kind}</Badge>}</Td>
       <Td>
@@ -88,9 +89,7 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
         {model.versions.length}
       </Td>
       <Td numeric>
-        <time dateTime={model.updated_at} title={formatTime(model.updated_at)}>
-          {formatAge(model.updated_at)}
-        </time>
+        <Age time={model.updated_at} />
       </Td>
     </tr>
   );

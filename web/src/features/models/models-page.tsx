@@ -19,10 +19,12 @@ import {
   type ModelFilters,
 } from "./model-filters";
 import { useModelList } from "./model-list";
-import { ModelCards } from "./model-cards";
 import { ModelTable } from "./model-table";
 import { useModelsView } from "./view-choice";
 
+const ModelCards = dynamic(() => import("./model-cards").then((module) => module.ModelCards), {
+  loading: () => <SkeletonRows rows={8} />,
+});
 const RegisterDialog = dynamic(() =>
   import("./register-dialog").then((module) => module.RegisterDialog),
 );

@@ -8,6 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Checkbox, Field, Input, Select } from "@/components/ui/field";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { useAliases, type AliasMove } from "./aliases";
 import { gateOutcome, metricNames } from "./alias-gate";
 import { GateComparison } from "./gate-comparison";
 import { nameProblem } from "./model-name";
@@ -15,64 +16,64 @@ import { nameProblem } from "./model-name";
 type Alias = Schemas["Alias"];
 type Version = Schemas["Version"];
 
-export interface AliasMove {
-  alias: string;
-  version: Version;
-  require: { metric: string; not_worse_than: string } | null;
-}
-
 interface MoveAliasDialogProps {
   model: Schemas["Model"];
-  aliases: Alias[];
-  /** Null: a new one. */
+  /** The one that is moved; null: one that is yet to be named. */
   alias: Alias | null;
-  onMove: (move: AliasMove) => Promise<void>;
+  /** The number of the version that is meant, where it is known. */
+  to?: number;
   onClose: () => void;
 }
 
-export function MoveAliasDialog(props: MoveAliasDialogProps) {
-  const { model, alias, onClose } = props;
-  const { data, error } = useHub("/models/{id}/versions", {
+export function MoveAliasDialog({ model, alias, to, onClose }: MoveAliasDialogProps) {
+  const versions = useHub("/models/{id}/versions", {
     params: { path: { id: model.id }, query: { limit: 200, state: "ready" } },
   });
+  const { aliases, error, move } = useAliases(model);
+  const failure: unknown = versions.error ?? error;
   return (
     <Dialog
       title={alias ? `Move ${alias.alias} of ${model.name}` : `Set an alias of ${model.name}`}
       open
       onClose={onClose}
     >
-      {data ? (
+      {versions.data && aliases ? (
         <MoveForm
-          aliases={props.aliases}
+          versions={versions.data.data}
+          aliases={aliases}
           alias={alias}
-          versions={data.data}
-          onMove={props.onMove}
+          to={to}
+          onMove={move}
           onClose={onClose}
         />
-      ) : error == null ? (
+      ) : failure == null ? (
         <SkeletonRows rows={4} />
       ) : (
-        <ErrorNotice error={error} title="The versions did not come" />
+        <ErrorNotice error={failure} title="The versions did not come" />
       )}
     </Dialog>
   );
 }
 
-function MoveForm({
-  aliases,
-  alias,
-  versions,
-  onMove,
-  onClose,
-}: Omit<MoveAliasDialogProps, "model"> & { versions: Version[] }) {
+interface MoveFormProps extends Omit<MoveAliasDialogProps, "model"> {
+  versions: Version[];
+  aliases: Alias[];
+  onMove: (move: AliasMove) => Promise<void>;
+}
+
+function MoveForm({ versions, aliases, alias, to, onMove, onClose }: MoveFormProps) {
   const metrics = metricNames(versions);
   const [name, setName] = useState(alias?.alias ?? "production");
   const [number, setNumber] = useState(
-    versions.find((version) => version.version !== alias?.version)?.version ?? 0,
+    to ?? versions.find((version) => version.version !== alias?.version)?.version ?? 0,
   );
-  const [gated, setGated] = useState(alias != null && metrics.length > 0);
+  const canGate = metrics.length > 0 && aliases.length > 0;
+  const [gated, setGated] = useState(canGate);
   const [metric, setMetric] = useState(metrics[0] ?? "");
-  const [rival, setRival] = useState(alias?.alias ?? aliases[0]?.alias ?? "");
+  const [chosenRival, setRival] = useState<string | null>(null);
+  // Usually the question is whether it gets better than what the alias names now.
+  const rival =
+    chosenRival ?? aliases.find((one) => one.alias === name)?.alias ?? aliases[0]?.alias ?? "";
   const version = versions.find((one) => one.version === number);
   const holderAlias = aliases.find((one) => one.alias === rival);
   const holder = versions.find((one) => one.id === holderAlias?.version_id) ?? null;
@@ -81,7 +82,7 @@ function MoveForm({
       await onMove({
         alias: name,
         version: chosen,
-        require: gated ? { metric, not_worse_than: rival } : null,
+        require: gated && canGate ? { metric, not_worse_than: rival } : null,
       });
     },
     { done: `${name} names version ${number}` },
@@ -91,7 +92,6 @@ function MoveForm({
     if (version && (await move.run(version))) onClose();
   };
   const refused = move.error instanceof ApiError && (move.error.code ?? "").startsWith("gate_");
-  const canGate = metrics.length > 0 && aliases.length > 0;
   if (versions.length === 0) {
     return <p className="text-sm text-ink-soft">Only a ready version can have an alias.</p>;
   }
@@ -151,7 +151,14 @@ function MoveForm({
         <div className="grid gap-3 sm:grid-cols-2">
           <Field label="Figure">
             {(ids) => (
-              <Select {...ids} value={metric} onChange={(event) => setMetric(event.target.value)}>
+              <Select
+                {...ids}
+                value={metric}
+                onChange={(event) => {
+                  move.reset();
+                  setMetric(event.target.value);
+                }}
+              >
                 {metrics.map((one) => (
                   <option key={one}>{one}</option>
                 ))}
@@ -160,7 +167,14 @@ function MoveForm({
           </Field>
           <Field label="Not worse than">
             {(ids) => (
-              <Select {...ids} value={rival} onChange={(event) => setRival(event.target.value)}>
+              <Select
+                {...ids}
+                value={rival}
+                onChange={(event) => {
+                  move.reset();
+                  setRival(event.target.value);
+                }}
+              >
                 {aliases.map((one) => (
                   <option key={one.alias} value={one.alias}>
                     {one.alias} (v{one.version})

@@ -27,7 +27,7 @@ export function RegisterRepository({ onRegistered }: RegisterRepositoryProps) {
   const wrong = repository === "" ? null : repositoryProblem(repository);
   return (
     <form onSubmit={(event) => void submit(event)} className="space-y-4">
-      <Field label="Repository" help="As huggingface.co names it" error={wrong}>
+      <Field label="Repository" help="Organisation and name, as the Hub has them" error={wrong}>
         {(ids) => (
           <Input
             {...ids}

@@ -3,15 +3,17 @@
 import Link from "next/link";
 import { useState } from "react";
 import { useAction } from "@/api/action";
-import { api, useHub, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useEvents } from "@/api/events";
 import { StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Progress } from "@/components/ui/progress";
+import { useToasts } from "@/components/ui/toast";
 import { formatBytes, formatDuration } from "@/format";
 import { jobHref } from "./model-links";
-import { hasEnded, transferOfEvent, transferOfJob, transfersOf, type Transfer } from "./transfer";
+import { hasEnded, transferOfEvent, transferOfJob, type Transfer } from "./transfer";
+import { useTransfers } from "./use-transfers";
 
 type Job = Schemas["Job"];
 
@@ -20,20 +22,36 @@ const titles: Record<string, string> = {
   push: "To the Hugging Face Hub",
 };
 
-/** Pulls and pushes of a model: those under way, and the last ones that failed. Nothing otherwise. */
-export function TransfersCard({ model, onPull }: { model: string; onPull: () => void }) {
-  const pulls = useHub("/jobs", { params: { query: { type: "pull", limit: 50 } } });
-  const pushes = useHub("/jobs", { params: { query: { type: "push", limit: 50 } } });
-  const jobs = transfersOf(
-    [...(pulls.data?.data ?? []), ...(pushes.data?.data ?? [])],
-    model,
-  ).filter((job) => job.state !== "COMPLETED");
-  if (jobs.length === 0) return null;
+interface TransfersCardProps {
+  model: Schemas["Model"];
+  onPull: () => void;
+}
+
+/**
+ * Pulls and pushes of a model that are under way, and why its files are not here when the last pull did not end well.
+ * Nothing otherwise.
+ */
+export function TransfersCard({ model, onPull }: TransfersCardProps) {
+  const toasts = useToasts();
+  const jobs = useTransfers(model.name);
+  useEvents(({ type, subject, data }) => {
+    const job = jobs.find((one) => one.id === subject.id);
+    if (!job) return;
+    const what = `The ${job.type} of ${model.name}`;
+    const reason: unknown = (data as Record<string, unknown>).reason;
+    if (type === "job.completed") toasts.say(`${what} is complete`);
+    if (type === "job.failed") toasts.fail(`${what} failed`, reason);
+  });
+  const pending = model.state === "pending";
+  const shown = jobs.filter(
+    (job) => !hasEnded(job) || (pending && job.type === "pull" && job.state !== "COMPLETED"),
+  );
+  if (shown.length === 0) return null;
   return (
     <div className="mb-6 space-y-4">
-      {jobs.map((job) =>
+      {shown.map((job) =>
         hasEnded(job) ? (
-          <EndedTransfer key={job.id} job={job} onPull={onPull} />
+          <EndedPull key={job.id} job={job} onPull={onPull} />
         ) : (
           <RunningTransfer key={job.id} job={job} />
         ),
@@ -104,26 +122,24 @@ function queuedWords(job: Job): string {
   return "Waits for its turn";
 }
 
-function EndedTransfer({ job, onPull }: { job: Job; onPull: () => void }) {
+function EndedPull({ job, onPull }: { job: Job; onPull: () => void }) {
   return (
     <Card
       title={titles[job.type]}
       actions={
         <>
           <JobLink job={job} />
-          {job.type === "pull" && (
-            <Button size="small" onClick={onPull}>
-              Go on
-            </Button>
-          )}
+          <Button size="small" onClick={onPull}>
+            Go on
+          </Button>
         </>
       }
     >
       <div className="flex flex-wrap items-start gap-x-3 gap-y-2 text-sm">
         <StateBadge state={job.state} />
         <p className="min-w-0 flex-1 break-words text-ink-soft">
-          {job.state === "CANCELLED" ? "Cancelled." : (job.reason ?? "It failed.")}{" "}
-          {job.type === "pull" && "What arrived is kept; a new pull goes on from there."}
+          {job.state === "CANCELLED" ? "Cancelled." : (job.reason ?? "It failed.")} What arrived is
+          kept; a new pull goes on from there.
         </p>
       </div>
     </Card>

@@ -7,7 +7,12 @@ import { useAction } from "@/api/action";
 import { Button } from "@/components/ui/button";
 import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, plural } from "@/format";
+import { EngineControls } from "./engine-controls";
+import { engineOf, useEngines } from "./engines";
 
+const MoveAliasDialog = dynamic(() =>
+  import("./move-alias-dialog").then((module) => module.MoveAliasDialog),
+);
 const DeleteVersionDialog = dynamic(() =>
   import("./delete-version-dialog").then((module) => module.DeleteVersionDialog),
 );
@@ -19,7 +24,8 @@ interface VersionActionsProps {
 
 export function VersionActions({ model, version }: VersionActionsProps) {
   const [found, setFound] = useState<Schemas["Verification"] | null>(null);
-  const [deleting, setDeleting] = useState(false);
+  const [open, setOpen] = useState<"alias" | "delete" | null>(null);
+  const { data: engines } = useEngines();
   const verify = useAction(async () => {
     setFound(null);
     const { data } = await api.POST("/versions/{id}/verify", {
@@ -30,12 +36,24 @@ export function VersionActions({ model, version }: VersionActionsProps) {
   return (
     <>
       <div className="mt-4 flex flex-wrap gap-2 border-t border-line pt-4">
+        {version.state === "ready" && (
+          <>
+            <EngineControls
+              value={`${version.model}:${version.version}`}
+              engine={engineOf([version.id], engines?.data ?? [])}
+              small
+            />
+            <Button size="small" onClick={() => setOpen("alias")}>
+              Set an alias
+            </Button>
+          </>
+        )}
         {version.state !== "pending" && (
           <Button size="small" busy={verify.busy} onClick={() => void verify.run()}>
             {verify.busy ? "Reading every byte" : "Verify"}
           </Button>
         )}
-        <Button size="small" look="danger" onClick={() => setDeleting(true)}>
+        <Button size="small" look="danger" onClick={() => setOpen("delete")}>
           Delete this version
         </Button>
       </div>
@@ -43,8 +61,16 @@ export function VersionActions({ model, version }: VersionActionsProps) {
         <ErrorNotice error={verify.error} title="The version could not be verified" />
         {found && <Finding found={found} />}
       </div>
-      {deleting && (
-        <DeleteVersionDialog model={model} version={version} onClose={() => setDeleting(false)} />
+      {open === "alias" && (
+        <MoveAliasDialog
+          model={model}
+          alias={null}
+          to={version.version}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open === "delete" && (
+        <DeleteVersionDialog model={model} version={version} onClose={() => setOpen(null)} />
       )}
     </>
   );

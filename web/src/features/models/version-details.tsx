@@ -57,12 +57,14 @@ export function VersionDetails({ model, id }: VersionDetailsProps) {
 function factsOf(version: Schemas["Version"]): [string, ReactNode][] {
   const { lineage, base } = version;
   const facts: [string, ReactNode][] = [["Made", formatTime(version.created_at)]];
-  facts.push([
-    "Checked",
-    version.verified_at
-      ? `every byte, ${formatTime(version.verified_at)}`
-      : "not since it was taken in",
-  ]);
+  if (version.state !== "pending") {
+    facts.push([
+      "Checked",
+      version.verified_at
+        ? `every byte, ${formatTime(version.verified_at)}`
+        : "not since it was taken in",
+    ]);
+  }
   if (base) facts.push(["Base", <VersionLink key="base" version={base} />]);
   if (lineage.parent && lineage.parent.id !== base?.id) {
     facts.push(["Made of", <VersionLink key="parent" version={lineage.parent} />]);

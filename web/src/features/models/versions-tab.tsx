@@ -2,14 +2,14 @@
 
 import clsx from "clsx";
 import { useHubPages, type Schemas } from "@/api/client";
-import { useFreshPages } from "@/api/page-freshness";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { Age } from "@/components/ui/ticking";
 import { Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatBytes, formatFigure, formatTime, shortDigest } from "@/format";
+import { formatBytes, formatFigure, shortDigest } from "@/format";
 import { VersionDetails } from "./version-details";
 
 interface VersionsTabProps {
@@ -19,6 +19,7 @@ interface VersionsTabProps {
 }
 
 const shownMetrics = 2;
+const usualMetric = "eval_loss";
 
 export function VersionsTab({ model, selected, onSelect }: VersionsTabProps) {
   const { data, error, mutate, size, setSize, isValidating } = useHubPages(
@@ -31,7 +32,6 @@ export function VersionsTab({ model, selected, onSelect }: VersionsTabProps) {
         : { params: { path, query: { limit: 50, cursor: previous.next_cursor } } };
     },
   );
-  useFreshPages("/versions", () => mutate());
   const versions = data?.flatMap((page) => page.data);
   const hasMore = data?.at(-1)?.next_cursor != null;
   if (!versions) {
@@ -95,11 +95,11 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
                 <button
                   type="button"
                   aria-pressed={version.id === selected}
-                  aria-label={`Show version ${version.version}`}
                   onClick={() => onSelect(version.version)}
                   className="font-medium underline-offset-2 hover:underline"
                 >
                   {version.tag}
+                  <span className="sr-only">, show it</span>
                 </button>
                 {version.aliases.map((alias) => (
                   <Badge key={alias} tone="accent">
@@ -127,9 +127,7 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
               </span>
             </Td>
             <Td numeric>
-              <time dateTime={version.created_at} title={formatTime(version.created_at)}>
-                {formatAge(version.created_at)}
-              </time>
+              <Age time={version.created_at} />
             </Td>
           </tr>
         ))}
@@ -139,7 +137,9 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
 }
 
 function metricWords(metrics: Record<string, number>): string {
-  const all = Object.entries(metrics).map(([name, value]) => `${name} ${formatFigure(value)}`);
+  const all = Object.entries(metrics)
+    .sort(([a], [b]) => Number(b === usualMetric) - Number(a === usualMetric))
+    .map(([name, value]) => `${name} ${formatFigure(value)}`);
   if (all.length === 0) return "–";
   const rest = all.length - shownMetrics;
   return all.slice(0, shownMetrics).join(", ") + (rest > 0 ? `, +${rest}` : "");

@@ -21,7 +21,22 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** How the models are shown; this browser remembers it. */
+/** Narrower than this a table would only be scrolled. */
+const narrow = "(max-width: 639px)";
+
+function subscribeToWidth(listener: () => void): () => void {
+  const query = window.matchMedia(narrow);
+  query.addEventListener("change", listener);
+  return () => query.removeEventListener("change", listener);
+}
+
+/** How the models are shown; this browser remembers it. On a phone they are always cards. */
 export function useModelsView(): [ModelsView, (view: ModelsView) => void] {
-  return [useSyncExternalStore(subscribe, chosen, () => "list"), choose];
+  const view = useSyncExternalStore(subscribe, chosen, () => "list" as const);
+  const isNarrow = useSyncExternalStore(
+    subscribeToWidth,
+    () => window.matchMedia(narrow).matches,
+    () => false,
+  );
+  return [isNarrow ? "cards" : view, choose];
 }

@@ -18,6 +18,9 @@ const minor = new Set([
   "job.checkpoint",
   "job.environment",
   "version.updated",
+  // Its job tells the same.
+  "evaluation.created",
+  "evaluation.completed",
 ]);
 
 /** The events up to `lastSeq`, oldest first: opens the stream a little before there and ends it when it has come. */

@@ -14,6 +14,12 @@ describe("eventWords", () => {
     });
   });
 
+  it("names what a job made", () => {
+    const result = { model: "trivia", version: 2, version_id: "x" };
+    const done = event("job.completed", { kind: "finetune", model: "smollm2", result });
+    expect(eventWords(done).text).toBe("Fine-tuning of smollm2 completed: trivia version 2");
+  });
+
   it("gives the reason of a failure", () => {
     const failed = event("job.failed", { kind: "pull", model: "m", reason: "no route" });
     expect(eventWords(failed)).toMatchObject({

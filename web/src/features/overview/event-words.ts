@@ -34,7 +34,7 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
   if (kind === "job") {
     const href = type === "job.deleted" ? null : `/jobs/view/?id=${encodeURIComponent(id)}`;
     const job = read("model") ? `${doing[read("kind")] ?? "Job"} of ${read("model")}` : "The job";
-    return { ...jobWords(happened, job, read), href };
+    return { ...jobWords(happened, job, madeBy(data), read), href };
   }
   const model = { tone: "neutral" as const, href: modelHref(read("model_id") || id) };
   const none = { tone: "neutral" as const, href: null };
@@ -73,32 +73,26 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
       };
     case "dataset.deleted":
       return { ...none, text: `Data set ${read("name")} removed` };
-    case "evaluation.created":
-      return { ...none, text: `Evaluation of ${read("model")} asked for`, href: "/evaluations/" };
-    case "evaluation.completed":
-      return {
-        text: `Evaluation of ${read("model")} has its figures`,
-        tone: "good",
-        href: "/evaluations/",
-      };
     case "queue.paused":
       return { text: "The queue was paused", tone: "warn", href: "/jobs/" };
     case "queue.resumed":
       return { text: "The queue goes on", tone: "good", href: "/jobs/" };
     case "key.created":
-      return { ...none, text: `API key ${read("name")} made`, href: "/settings/" };
+      return { ...none, text: `API key ${read("name")} made`, href: keysHref };
     case "key.revoked":
-      return { text: `API key ${read("name")} revoked`, tone: "warn", href: "/settings/" };
+      return { text: `API key ${read("name")} revoked`, tone: "warn", href: keysHref };
     default:
       return { ...none, text: type.replaceAll(/[._]/g, " ") };
   }
 }
 
+const keysHref = "/settings/?tab=keys";
 const modelHref = (id: string): string => `/models/view/?id=${encodeURIComponent(id)}`;
 
 function jobWords(
   happened: string,
   job: string,
+  made: string,
   read: (name: string) => string,
 ): { text: string; tone: Tone } {
   const reason = read("last_error") || read("reason");
@@ -121,7 +115,7 @@ function jobWords(
     case "cancel_requested":
       return { text: `${job} is being cancelled`, tone: "warn" };
     case "completed":
-      return { text: `${job} completed`, tone: "good" };
+      return { text: `${job} completed${made && `: ${made}`}`, tone: "good" };
     case "failed":
       return { text: `${job} failed${reason && `: ${reason}`}`, tone: "bad" };
     case "cancelled":
@@ -141,4 +135,12 @@ function jobWords(
 function words(data: Record<string, unknown>, name: string): string {
   const value = data[name];
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
+}
+
+/** The version that a job made: "trivia version 3"; "" without. */
+function madeBy(data: Record<string, unknown>): string {
+  const { result } = data;
+  if (typeof result !== "object" || result === null) return "";
+  const made: Record<string, unknown> = { ...result };
+  return `${words(made, "model")} version ${words(made, "version")}`;
 }

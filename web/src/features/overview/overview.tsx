@@ -13,7 +13,7 @@ import { Health } from "./health";
 const WorkCard = dynamic(() => import("./work-card").then((module) => module.WorkCard), {
   ssr: false,
   loading: () => (
-    <Card title="Jobs" className="min-h-[25rem]">
+    <Card title="Jobs" className="min-h-72">
       <SkeletonRows rows={5} />
     </Card>
   ),

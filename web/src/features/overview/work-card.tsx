@@ -9,6 +9,7 @@ import { Card, Stat } from "@/components/ui/card";
 import { Progress } from "@/components/ui/progress";
 import { EmptyState, Skeleton } from "@/components/ui/states";
 import { formatAge, formatDuration, formatFigure, formatNumber, plural } from "@/format";
+import { formatRate } from "@/features/engines/rate-words";
 import { jobTitle } from "./job-title";
 import { useLiveJob } from "./use-live-job";
 
@@ -23,7 +24,7 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
   return (
     <Card
       title={first ? "Running job" : "Jobs"}
-      className="min-h-[25rem]"
+      className="min-h-72"
       actions={
         <>
           <span className="px-2 text-xs text-ink-faint tabular-nums">
@@ -68,7 +69,7 @@ function RunningJob({ job }: { job: Job }) {
           <dl className="mt-4 mb-4 grid grid-cols-2 gap-4 sm:grid-cols-4">
             <Stat label="Training loss" value={formatFigure(figure(metrics.train_loss))} />
             <Stat label="Evaluation loss" value={formatFigure(figure(metrics.eval_loss))} />
-            <Stat label="Tokens a second" value={formatNumber(figure(metrics.tokens_per_second))} />
+            <Stat label="Tokens a second" value={formatRate(figure(metrics.tokens_per_second))} />
             <Stat label="Learning rate" value={formatFigure(figure(metrics.learning_rate))} />
           </dl>
           <LineChart

@@ -1,8 +1,8 @@
 "use client";
 
-import { Columns2, X } from "lucide-react";
-import { Button, IconButton } from "@/components/ui/button";
-import { mostColumns, type Column } from "./conversation";
+import { X } from "lucide-react";
+import { IconButton } from "@/components/ui/button";
+import type { Column } from "./conversation";
 import { nameIn, type ModelOption } from "./model-options";
 import { ModelPicker } from "./model-picker";
 import type { Session } from "./session";
@@ -22,8 +22,8 @@ export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeads
   const lacksTemplate = ({ model }: Column): boolean =>
     models.find(({ name }) => name === nameIn(model))?.chat_template === false;
   return (
-    <div className="flex items-start gap-2 border-b border-line p-3">
-      <div className={`grid min-w-0 flex-1 gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
+    <div className="border-b border-line px-4 py-3">
+      <div className={`grid gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
         {columns.map((column, index) => (
           <div key={column.id} className="min-w-0">
             <div className="flex items-center gap-1">
@@ -51,18 +51,6 @@ export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeads
           </div>
         ))}
       </div>
-      {columns.length < mostColumns && (
-        <Button onClick={() => session.addColumn(nextModel(columns, options))}>
-          <Columns2 size={15} aria-hidden />
-          <span className="max-sm:sr-only">Compare</span>
-        </Button>
-      )}
     </div>
   );
-}
-
-/** One that is not shown yet, else the same again. */
-function nextModel(columns: Column[], options: ModelOption[]): string {
-  const shown = new Set(columns.map(({ model }) => model));
-  return (options.find(({ value }) => !shown.has(value)) ?? options[0])?.value ?? "";
 }

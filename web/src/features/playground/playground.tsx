@@ -1,8 +1,7 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import { Eraser, History, Plus, SlidersHorizontal } from "lucide-react";
-import { Button, LinkButton } from "@/components/ui/button";
+import { LinkButton } from "@/components/ui/button";
 import { ConfirmDialog } from "@/components/ui/dialog";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
@@ -10,6 +9,7 @@ import { plural } from "@/format";
 import { ColumnHeads } from "./column-heads";
 import { Composer } from "./composer";
 import { ConversationsDialog } from "./conversations-dialog";
+import { PlaygroundActions, settingsId } from "./playground-actions";
 import { SettingsPanel } from "./settings-panel";
 import { problemsOf } from "./settings";
 import { Transcript } from "./transcript";
@@ -44,44 +44,24 @@ export function Playground() {
       <PageHeader
         title="Playground"
         actions={
-          <>
-            <Button size="small" onClick={() => setOpen("conversations")}>
-              <History size={15} aria-hidden />
-              Conversations
-            </Button>
-            <Button
-              size="small"
-              onClick={() => {
-                session.start();
-                focusComposer();
-              }}
-            >
-              <Plus size={15} aria-hidden />
-              New
-            </Button>
-            <Button
-              size="small"
-              disabled={current.turns.length === 0}
-              onClick={() => setOpen("clear")}
-            >
-              <Eraser size={15} aria-hidden />
-              Clear
-            </Button>
-            <Button
-              size="small"
-              aria-expanded={showsSettings}
-              aria-controls="playground-settings"
-              onClick={() => setShowsSettings(!showsSettings)}
-            >
-              <SlidersHorizontal size={15} aria-hidden />
-              Settings
-            </Button>
-          </>
+          <PlaygroundActions
+            session={session}
+            current={current}
+            options={options}
+            showsSettings={showsSettings}
+            onSettings={() => setShowsSettings(!showsSettings)}
+            onConversations={() => setOpen("conversations")}
+            onNew={() => {
+              session.start();
+              focusComposer();
+            }}
+            onClear={() => setOpen("clear")}
+          />
         }
       />
       <div className="flex flex-col gap-4 lg:flex-row-reverse">
         <aside
-          id="playground-settings"
+          id={settingsId}
           aria-label="Settings"
           hidden={!showsSettings}
           className="rounded-xl border border-line bg-surface lg:h-[calc(100dvh-9.5rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
@@ -96,7 +76,7 @@ export function Playground() {
         </aside>
         <section
           aria-label="Chat"
-          className="flex h-[calc(100dvh-9.5rem)] min-h-96 min-w-0 flex-1 flex-col rounded-xl border border-line bg-surface"
+          className="flex h-[calc(100dvh-12rem)] min-h-96 min-w-0 flex-1 flex-col sm:h-[calc(100dvh-9.5rem)] rounded-xl border border-line bg-surface"
         >
           <h2 className="sr-only">Chat</h2>
           <ColumnHeads

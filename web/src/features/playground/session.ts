@@ -95,12 +95,12 @@ export class Session {
     const { current } = this.state;
     const wanted = models ?? current.columns.map((column) => column.model);
     const id = current.turns.length === 0 ? current.id : crypto.randomUUID();
-    this.become({ current: newConversation(id, wanted, current.settings) });
+    this.become({ current: newConversation(id, wanted, current.settings), announcement: "" });
   }
 
   open(id: string): void {
     const found = this.find(id);
-    if (found) this.become({ current: found });
+    if (found) this.become({ current: found, announcement: "" });
   }
 
   erase(id: string): void {

@@ -25,6 +25,8 @@ export function LearningRatePreview({ params, steps }: { params: Params; steps: 
   const x = (step: number): number => (steps > 1 ? (step / (steps - 1)) * width : 0);
   const y = (rate: number): number => 2 + (1 - (most > 0 ? rate / most : 0)) * (height - 4);
   const line = curve.map(({ step, rate }) => `${x(step).toFixed(1)} ${y(rate).toFixed(1)}`);
+  // A single step is a level line.
+  if (curve.length === 1) line.push(`${width} ${y(most).toFixed(1)}`);
   const last = curve.at(-1)?.rate ?? 0;
   return (
     <figure className="rounded-lg bg-sunken p-3">

@@ -1,12 +1,15 @@
 "use client";
 
 import { CircleAlert, CircleCheck } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { Card, Stat } from "@/components/ui/card";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { formatDuration, formatNumber, formatPercent, plural } from "@/format";
 import { MemoryBar } from "./memory-bar";
 import type { Plan, Planned } from "./use-plan";
+
+/** From here on an estimate is no matter of a moment. */
+const longMs = 3_000;
 
 interface PlanPanelProps extends Planned {
   /** Why there is no plan to ask for. */
@@ -44,10 +47,20 @@ export function PlanPanel(props: PlanPanelProps) {
   );
 }
 
+/** The hub counts the tokens of every row; that takes a while where there are many. */
 function Asking({ pending }: { pending: boolean }) {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    if (!pending) return;
+    const timer = setTimeout(() => setLong(true), longMs);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [pending]);
   return (
     <span role="status" className="text-xs text-ink-faint">
-      {pending ? "Estimating" : ""}
+      {pending && (long ? "Counting all tokens" : "Estimating")}
     </span>
   );
 }
@@ -65,6 +78,9 @@ function Fit({ plan }: { plan: Plan }) {
     </p>
   );
 }
+
+const rowsAStep = ({ batch_size, grad_accumulation_steps, params, packed_rows }: Plan): number =>
+  Math.min(packed_rows, batch_size * grad_accumulation_steps * params.data_parallel);
 
 function Figures({ plan }: { plan: Plan }) {
   const accumulation =
@@ -87,10 +103,7 @@ function Figures({ plan }: { plan: Plan }) {
       />
       <Stat
         label="A step"
-        value={plural(
-          plan.batch_size * plan.grad_accumulation_steps * plan.params.data_parallel,
-          "row",
-        )}
+        value={plural(rowsAStep(plan), "row")}
         note={`${plan.batch_size} a batch${accumulation}`}
       />
       <Stat

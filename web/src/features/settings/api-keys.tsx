@@ -1,0 +1,142 @@
+"use client";
+
+import { Plus } from "lucide-react";
+import { useState, useSyncExternalStore } from "react";
+import { useHub, type Schemas } from "@/api/client";
+import { apiKey, subscribeToKey } from "@/api/key";
+import { Badge, type Tone } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { Card } from "@/components/ui/card";
+import { ScopeNotice } from "@/components/ui/scope-notice";
+import { EmptyState, SkeletonRows } from "@/components/ui/states";
+import { Table, Td, Th } from "@/components/ui/table";
+import { formatAge, formatTime } from "@/format";
+import { isThisKey } from "./key-words";
+import { NewKeyDialog } from "./new-key-dialog";
+import { RevokeKeyDialog } from "./revoke-key-dialog";
+
+type Key = Schemas["Key"];
+
+/** The API key of this browser, also after it changed. */
+export function useStoredKey(): string | null {
+  return useSyncExternalStore(subscribeToKey, apiKey, () => null);
+}
+
+/** Who may call the hub: keys with what they open. */
+export function ApiKeys() {
+  const { data, error, mutate } = useHub("/keys");
+  const [making, setMaking] = useState(false);
+  const [revoking, setRevoking] = useState<Key | null>(null);
+  const keys = data?.data;
+  return (
+    <Card
+      title="API keys"
+      flush
+      className="min-h-72"
+      actions={
+        <Button look="primary" size="small" disabled={!keys} onClick={() => setMaking(true)}>
+          <Plus size={15} aria-hidden />
+          New key
+        </Button>
+      }
+    >
+      {error && !keys && (
+        <div className="p-4">
+          <ScopeNotice
+            error={error}
+            what="API keys"
+            title="The keys could not be listed"
+            retry={() => void mutate()}
+          />
+        </div>
+      )}
+      {!keys && !error && <SkeletonRows rows={3} className="p-4" />}
+      {keys?.length === 0 && (
+        <EmptyState
+          title="No keys"
+          action={
+            <Button look="primary" onClick={() => setMaking(true)}>
+              Make a key
+            </Button>
+          }
+        >
+          On this machine the hub answers without one, unless Require keys is on. Programs on other
+          machines always need one.
+        </EmptyState>
+      )}
+      {keys && keys.length > 0 && <KeysTable keys={keys} onRevoke={setRevoking} />}
+      <NewKeyDialog open={making} onClose={() => setMaking(false)} />
+      <RevokeKeyDialog apiKey={revoking} onClose={() => setRevoking(null)} />
+    </Card>
+  );
+}
+
+const stateTones: Record<Key["state"], Tone> = {
+  active: "good",
+  expired: "warn",
+  revoked: "neutral",
+};
+
+function KeysTable({ keys, onRevoke }: { keys: Key[]; onRevoke: (key: Key) => void }) {
+  const stored = useStoredKey();
+  return (
+    <Table label="API keys">
+      <thead>
+        <tr>
+          <Th>Name</Th>
+          <Th>Begins with</Th>
+          <Th>Scopes</Th>
+          <Th>State</Th>
+          <Th>Made</Th>
+          <Th>Expires</Th>
+          <Th>Last used</Th>
+          <Th>
+            <span className="sr-only">Actions</span>
+          </Th>
+        </tr>
+      </thead>
+      <tbody>
+        {keys.map((key) => (
+          <tr key={key.id} className={key.state === "active" ? undefined : "text-ink-faint"}>
+            <Td className="whitespace-nowrap">
+              <span className="font-medium">{key.name}</span>{" "}
+              {isThisKey(key.prefix, stored) && <Badge tone="accent">this browser</Badge>}
+            </Td>
+            <Td className="font-mono text-xs whitespace-nowrap">{key.prefix}…</Td>
+            <Td>
+              <span className="flex gap-1">
+                {key.scopes.map((scope) => (
+                  <Badge key={scope} tone={scope === "admin" ? "warn" : "neutral"}>
+                    {scope}
+                  </Badge>
+                ))}
+              </span>
+            </Td>
+            <Td>
+              <Badge tone={stateTones[key.state]}>{key.state}</Badge>
+            </Td>
+            <Td className="whitespace-nowrap tabular-nums">{formatTime(key.created_at)}</Td>
+            <Td className="whitespace-nowrap tabular-nums">
+              {key.expires_at ? formatTime(key.expires_at) : "never"}
+            </Td>
+            <Td className="whitespace-nowrap">
+              {key.last_used_at ? formatAge(key.last_used_at) : "never"}
+            </Td>
+            <Td numeric>
+              {key.state === "active" && (
+                <Button
+                  look="danger"
+                  size="small"
+                  aria-label={`Revoke ${key.name}`}
+                  onClick={() => onRevoke(key)}
+                >
+                  Revoke
+                </Button>
+              )}
+            </Td>
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+}

@@ -1,0 +1,67 @@
+"use client";
+
+import dynamic from "next/dynamic";
+import { useRouter, useSearchParams } from "next/navigation";
+import { Suspense, type ReactNode } from "react";
+import { PageHeader } from "@/components/ui/page-header";
+import { SkeletonRows } from "@/components/ui/states";
+import { Tabs } from "@/components/ui/tabs";
+import { ServerSettings } from "./server-settings";
+
+const loading = () => <SkeletonRows rows={5} />;
+const ApiKeys = dynamic(() => import("./api-keys").then((module) => module.ApiKeys), {
+  ssr: false,
+  loading,
+});
+const AuditLog = dynamic(() => import("./audit-log").then((module) => module.AuditLog), {
+  ssr: false,
+  loading,
+});
+const ThisBrowser = dynamic(() => import("./this-browser").then((module) => module.ThisBrowser), {
+  ssr: false,
+  loading,
+});
+
+const tabs = [
+  { id: "server", label: "Server" },
+  { id: "keys", label: "API keys" },
+  { id: "audit", label: "Audit log" },
+  { id: "browser", label: "This browser" },
+] as const;
+
+type TabId = (typeof tabs)[number]["id"];
+
+const panels: Record<TabId, () => ReactNode> = {
+  server: () => <ServerSettings />,
+  keys: () => <ApiKeys />,
+  audit: () => <AuditLog />,
+  browser: () => <ThisBrowser />,
+};
+
+/** The hub's settings, its keys, who changed what, and what this browser keeps. */
+export function SettingsPage() {
+  return (
+    <>
+      <PageHeader title="Settings" lead="What can be changed while the hub runs, and who may." />
+      <Suspense fallback={<SkeletonRows rows={5} />}>
+        <SettingsTabs />
+      </Suspense>
+    </>
+  );
+}
+
+function SettingsTabs() {
+  const router = useRouter();
+  const asked = useSearchParams().get("tab");
+  const selected = tabs.find(({ id }) => id === asked)?.id ?? "server";
+  return (
+    <Tabs
+      label="Settings"
+      tabs={tabs}
+      selected={selected}
+      onSelect={(id) => router.replace(`/settings/?tab=${id}`, { scroll: false })}
+    >
+      {panels[selected]()}
+    </Tabs>
+  );
+}
