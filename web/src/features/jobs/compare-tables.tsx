@@ -98,7 +98,7 @@ export function CompareTables({ jobs, names }: CompareTablesProps) {
                   key={name}
                   name={<code className="font-mono text-xs">{name}</code>}
                   cells={values.map((value, at) => (
-                    <code key={jobs[at]?.id} className="font-mono text-xs break-all">
+                    <code key={jobs[at]?.id} className="font-mono text-xs break-words">
                       {valueText(value)}
                     </code>
                   ))}

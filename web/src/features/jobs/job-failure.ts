@@ -19,12 +19,12 @@ const advices: [pattern: RegExp, title: string, advice: string][] = [
   [
     /longer than its limit/i,
     "It ran out of its time",
-    "Resume it from its last checkpoint, or give the next one a longer time limit.",
+    "Start it again with a longer time limit. Where it wrote a checkpoint, resuming goes on from there, with the same limit.",
   ],
   [
     /no progress for/i,
     "Its worker hung",
-    "Look at the end of its log. Resuming goes on from the last checkpoint.",
+    "Look at the end of its log. Where it wrote a checkpoint, resuming goes on from there.",
   ],
   [
     /memory|bad_alloc|signal 9|SIGKILL/i,
@@ -49,7 +49,7 @@ const advices: [pattern: RegExp, title: string, advice: string][] = [
   [
     /signal \d+|SIG[A-Z]+|crash/i,
     "Its worker crashed",
-    "Look at the end of its log. Resuming goes on from the last checkpoint.",
+    "Look at the end of its log. Where it wrote a checkpoint, resuming goes on from there.",
   ],
 ];
 

@@ -51,9 +51,11 @@ export function secondsRun(job: Pick<Job, "started_at" | "ended_at">, now: numbe
   return Math.max(0, (end - new Date(job.started_at).getTime()) / 1000);
 }
 
-/** A training that stopped early can go on from its last checkpoint. */
-export const mayResume = (job: Pick<Job, "state" | "type">): boolean =>
-  job.type === "finetune" && (job.state === "FAILED" || job.state === "CANCELLED");
+/** A training that stopped early can go on from its last checkpoint; before its first step it has none. */
+export const mayResume = (job: Pick<Job, "state" | "type" | "progress">): boolean =>
+  job.type === "finetune" &&
+  (job.state === "FAILED" || job.state === "CANCELLED") &&
+  job.progress.step > 0;
 
 /** What only moves files gives the same bytes by its digest; doing it again shows nothing. */
 export const mayReproduce = (job: Pick<Job, "state" | "type">): boolean =>

@@ -33,7 +33,7 @@ export function JobsTable(props: JobsTableProps) {
             <span className="sr-only">Compare</span>
           </Th>
           <Th>Job</Th>
-          <Th>State</Th>
+          <Th className="hidden sm:table-cell">State</Th>
           <Th className="w-56">Progress</Th>
           <Th numeric>Loss</Th>
           <Th numeric>Took</Th>
@@ -68,7 +68,7 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
           onChange={(event) => props.onSelect(job.id, event.target.checked)}
         />
       </Td>
-      <Td className="max-w-80">
+      <Td className="max-w-56 sm:max-w-80">
         <Link
           href={jobHref(job.id)}
           prefetch={false}
@@ -81,8 +81,11 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
           {name !== job.model && ` of ${job.model}`} ·{" "}
           <span className="font-mono">{shortId(job.id)}</span>
         </p>
+        <p className="mt-1 sm:hidden">
+          <StateBadge state={job.state} />
+        </p>
       </Td>
-      <Td>
+      <Td className="hidden sm:table-cell">
         <StateBadge state={job.state} />
       </Td>
       <Td>

@@ -128,7 +128,8 @@ function RunningRow({ job, activity, busy, onCancel }: RunningRowProps) {
   );
 }
 
-function JobName({ job }: { job: Job }) {
+/** `note` is below the name where there is no room beside it. */
+function JobName({ job, note }: { job: Job; note?: string }) {
   return (
     <div className="min-w-0 flex-1 basis-48">
       <Link
@@ -141,6 +142,7 @@ function JobName({ job }: { job: Job }) {
       <p className="truncate text-xs text-ink-faint">
         {typeWords[job.type]} · <span className="font-mono">{shortId(job.id)}</span>
       </p>
+      {note && <p className="text-xs text-ink-soft sm:hidden">{note}</p>}
     </div>
   );
 }
@@ -192,8 +194,10 @@ function Line({ name, jobs, queue, onCancel }: LineProps) {
             className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-line px-4 py-2 last:border-b-0"
           >
             <span className="w-6 text-right text-sm text-ink-faint tabular-nums">{at + 1}</span>
-            <JobName job={job} />
-            <p className="min-w-0 flex-1 basis-56 text-xs text-ink-soft">{waitWords(job)}</p>
+            <JobName job={job} note={waitWords(job)} />
+            <p className="hidden min-w-0 flex-1 basis-56 text-xs text-ink-soft sm:block">
+              {waitWords(job)}
+            </p>
             <div className="ml-auto flex">
               <IconButton
                 label={`Run ${jobName(job)} first`}
