@@ -3,8 +3,10 @@ import { apiKey, askForKey } from "./key";
 
 interface UploadOptions {
   path: string;
-  file: File;
-  contentType: string;
+  /** The body as it is, or a form with a file in it. */
+  file: File | FormData;
+  /** Of a file; the browser names that of a form. */
+  contentType?: string;
   requestId: string;
   signal: AbortSignal;
   onProgress: (sentBytes: number) => void;
@@ -16,7 +18,7 @@ export function upload(options: UploadOptions): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
-    request.setRequestHeader("Content-Type", contentType);
+    if (contentType) request.setRequestHeader("Content-Type", contentType);
     request.setRequestHeader("X-Request-Id", requestId);
     const key = apiKey();
     if (key) request.setRequestHeader("Authorization", `Bearer ${key}`);

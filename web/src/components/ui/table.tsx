@@ -10,10 +10,12 @@ interface TableProps {
 /** A table that scrolls sideways by itself where the page is narrow. */
 export function Table({ label, children }: TableProps) {
   return (
-    // A region that scrolls must be reachable by keyboard.
+    // A region that scrolls must be reachable by keyboard, and hold what is placed absolutely in it (sr-only).
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
-      <table className="w-full border-collapse text-left text-sm">{children}</table>
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
+      <table className="w-full border-collapse text-left text-sm [&_tbody_tr:last-child>*]:border-b-0">
+        {children}
+      </table>
     </div>
   );
 }

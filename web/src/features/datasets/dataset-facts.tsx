@@ -20,7 +20,7 @@ export function DatasetFacts({ dataset }: { dataset: Schemas["Dataset"] }) {
       <Facts
         facts={[
           ["Train", parts?.train ? part(parts.train) : plural(dataset.rows, "row")],
-          ["Valid", parts?.valid ? part(parts.valid) : "none; training holds out a share itself"],
+          ["Valid", parts?.valid ? part(parts.valid) : "none; training holds out rows itself"],
           ["Test", parts?.test ? part(parts.test) : "none; evaluations use valid, else train"],
           [
             "Split",

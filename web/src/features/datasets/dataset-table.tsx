@@ -10,6 +10,9 @@ import { formatBytes, formatNumber, formatTime } from "@/format";
 import { datasetHref, trainOnHref } from "./dataset-links";
 import { sortedDatasets, type DatasetSort } from "./dataset-sort";
 
+/** Columns that a phone has no room for. */
+const wide = "hidden md:table-cell";
+
 /** The registered data sets; newest first until a column is chosen. */
 export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
   const [sort, setSort] = useState<DatasetSort>({ by: "created_at", descending: true });
@@ -27,8 +30,12 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
           <SortTh {...head} name="rows" numeric>
             Train rows
           </SortTh>
-          <Th numeric>Valid</Th>
-          <Th numeric>Test</Th>
+          <Th numeric className={wide}>
+            Valid
+          </Th>
+          <Th numeric className={wide}>
+            Test
+          </Th>
           <SortTh {...head} name="size_bytes" numeric>
             Size
           </SortTh>
@@ -56,8 +63,12 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
               <Badge>{dataset.format}</Badge>
             </Td>
             <Td numeric>{formatNumber(dataset.rows)}</Td>
-            <Td numeric>{formatNumber(dataset.parts?.valid?.rows)}</Td>
-            <Td numeric>{formatNumber(dataset.parts?.test?.rows)}</Td>
+            <Td numeric className={wide}>
+              {formatNumber(dataset.parts?.valid?.rows)}
+            </Td>
+            <Td numeric className={wide}>
+              {formatNumber(dataset.parts?.test?.rows)}
+            </Td>
             <Td numeric>{formatBytes(dataset.size_bytes)}</Td>
             <Td className="whitespace-nowrap text-ink-soft">{formatTime(dataset.created_at)}</Td>
             <Td className="text-right">

@@ -26,7 +26,9 @@ export function PreviewRow({ row }: { row: Row }) {
         <span>{formatNumber(tokens)} tokens</span>
         <span>
           {formatNumber(trained)} trained
-          {tokens > 0 && ` (${formatPercent(trained / tokens)})`}
+          {rejected_pieces === null
+            ? tokens > 0 && ` (${formatPercent(trained / tokens)})`
+            : " in both answers"}
         </span>
         {truncated && <Badge tone="warn">cut at the end</Badge>}
       </div>

@@ -11,11 +11,11 @@ import { formatBytes, formatPercent } from "@/format";
 import { nameOfFile } from "./dataset-name";
 import { DatasetOptionsFields, newOptions, optionProblems, optionsOf } from "./dataset-options";
 import { NewDatasetNotice } from "./new-dataset-notice";
-import { UploadCancelled, uploadDataset, type UploadProgress } from "./upload";
+import { isCancelled, uploadDataset } from "./upload";
 
 type State =
   | { is: "editing"; error: unknown }
-  | { is: "sending"; progress: UploadProgress }
+  | { is: "sending"; sentBytes: number }
   | { is: "done"; dataset: Schemas["Dataset"] };
 
 /** One file on its way: first its options, then how far it is, then what came of it. */
@@ -28,17 +28,17 @@ export function UploadCard({ file, onClose }: { file: File; onClose: () => void 
   const send = async (skipBadRows: boolean): Promise<void> => {
     abort.current = new AbortController();
     setDraft({ ...draft, skipBadRows });
-    setState({ is: "sending", progress: { sent: 0, total: file.size } });
+    setState({ is: "sending", sentBytes: 0 });
     try {
       const dataset = await uploadDataset(
         file,
         { ...optionsOf(draft), skipBadRows },
-        (progress) => setState({ is: "sending", progress }),
+        (sentBytes) => setState({ is: "sending", sentBytes }),
         abort.current.signal,
       );
       setState({ is: "done", dataset });
     } catch (error) {
-      setState({ is: "editing", error: error instanceof UploadCancelled ? null : error });
+      setState({ is: "editing", error: isCancelled(error) ? null : error });
     }
   };
   const submit = (event: SubmitEvent): void => {
@@ -70,7 +70,11 @@ export function UploadCard({ file, onClose }: { file: File; onClose: () => void 
         <Refusal error={state.error} onSkip={() => void send(true)} skips={draft.skipBadRows} />
       )}
       {sending ? (
-        <Sending progress={state.progress} onCancel={() => abort.current?.abort()} />
+        <Sending
+          sent={Math.min(state.sentBytes, file.size)}
+          total={file.size}
+          onCancel={() => abort.current?.abort()}
+        />
       ) : (
         <Button look="primary" type="submit">
           Upload
@@ -80,8 +84,13 @@ export function UploadCard({ file, onClose }: { file: File; onClose: () => void 
   );
 }
 
-function Sending({ progress, onCancel }: { progress: UploadProgress; onCancel: () => void }) {
-  const { sent, total } = progress;
+interface SendingProps {
+  sent: number;
+  total: number;
+  onCancel: () => void;
+}
+
+function Sending({ sent, total, onCancel }: SendingProps) {
   const checking = sent >= total;
   return (
     <div className="flex items-center gap-4">

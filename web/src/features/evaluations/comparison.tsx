@@ -78,7 +78,7 @@ function ComparisonTable({ evaluations, onFirst, onRemove }: ComparisonTableProp
       <tbody>
         {evaluations.map((evaluation, index) => (
           <tr key={evaluation.id}>
-            <Th scope="row" className="text-sm font-normal text-ink">
+            <th scope="row" className="border-b border-line px-4 py-2.5 font-normal">
               <span className="font-medium">{modelOf(evaluation)}</span>
               {evaluation.model_version && (
                 <span className="text-ink-faint">:{evaluation.model_version.version}</span>
@@ -86,7 +86,7 @@ function ComparisonTable({ evaluations, onFirst, onRemove }: ComparisonTableProp
               <span className="block text-xs text-ink-faint">
                 {formatTime(evaluation.created_at)}
               </span>
-            </Th>
+            </th>
             {columns.map((metric) => (
               <Td key={metric.name} numeric>
                 {metric.format(evaluation.metrics[metric.name])}

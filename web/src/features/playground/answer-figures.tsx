@@ -16,11 +16,14 @@ export function AnswerFigures({ answer }: { answer: Answer }) {
       )}
       {firstTokenMs !== null && (
         <Figure
-          name="first token"
+          name="TTFT"
+          title="Time to the first token"
           value={formatDuration(firstTokenMs / 1000) + (cold ? ", with the load" : "")}
         />
       )}
-      {speed !== null && <Figure name="speed" value={`${formatNumber(speed, 1)} tok/s`} />}
+      {speed !== null && (
+        <Figure name="speed" hidesName value={`${formatNumber(speed, 1)} tok/s`} />
+      )}
       {state === "stopped" ? (
         <Figure name="finish" value="stopped by you" />
       ) : (
@@ -32,10 +35,22 @@ export function AnswerFigures({ answer }: { answer: Answer }) {
   );
 }
 
-function Figure({ name, value, warns }: { name: string; value: string; warns?: boolean }) {
+interface FigureProps {
+  name: string;
+  /** What a short name means. */
+  title?: string;
+  value: string;
+  /** The unit says it to those who see. */
+  hidesName?: boolean;
+  warns?: boolean;
+}
+
+function Figure({ name, title, value, hidesName, warns }: FigureProps) {
   return (
     <div className="flex gap-1">
-      <dt>{name}</dt>
+      <dt title={title} className={clsx(hidesName && "sr-only")}>
+        {name}
+      </dt>
       <dd className={clsx("font-medium", warns ? "text-warn" : "text-ink-soft")}>{value}</dd>
     </div>
   );

@@ -81,9 +81,7 @@ export function AnswerView({ answer: kept, named, onRegenerate, onResults }: Ans
           </div>
         </footer>
       )}
-      {showsRequest && (
-        <RequestDialog request={answer.request} onClose={() => setShowsRequest(false)} />
-      )}
+      {showsRequest && <RequestDialog answer={answer} onClose={() => setShowsRequest(false)} />}
     </article>
   );
 }

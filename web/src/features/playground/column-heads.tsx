@@ -1,33 +1,34 @@
 "use client";
 
-import { Columns2, X } from "lucide-react";
-import { Button, IconButton } from "@/components/ui/button";
-import { mostColumns, type Column } from "./conversation";
-import { nameIn, type ModelOption } from "./model-options";
-import { ModelPicker } from "./model-picker";
+import { X } from "lucide-react";
+import type { Schemas } from "@/api/client";
+import { splitModelValue } from "@/components/pickers/model-value";
+import { IconButton } from "@/components/ui/button";
+import type { Column } from "./conversation";
+import type { ModelOption } from "./model-options";
+import { ModelCombobox } from "./model-combobox";
 import type { Session } from "./session";
 import { columnGrid } from "./turn-view";
-import { useModels } from "./use-models";
 
 interface ColumnHeadsProps {
   session: Session;
   columns: Column[];
+  models: Schemas["Model"][];
   options: ModelOption[];
-  isLoaded: (model: string) => boolean | null;
+  isLoaded: (model: string) => boolean;
 }
 
 /** Which model each column asks. */
-export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeadsProps) {
-  const { models } = useModels();
+export function ColumnHeads({ session, columns, models, options, isLoaded }: ColumnHeadsProps) {
   const lacksTemplate = ({ model }: Column): boolean =>
-    models.find(({ name }) => name === nameIn(model))?.chat_template === false;
+    models.find(({ name }) => name === splitModelValue(model).name)?.chat_template === false;
   return (
-    <div className="flex items-start gap-2 border-b border-line p-3">
-      <div className={`grid min-w-0 flex-1 gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
+    <div className="border-b border-line px-4 py-3">
+      <div className={`grid gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
         {columns.map((column, index) => (
           <div key={column.id} className="min-w-0">
             <div className="flex items-center gap-1">
-              <ModelPicker
+              <ModelCombobox
                 label={columns.length > 1 ? `Model ${index + 1}` : "Model"}
                 value={column.model}
                 options={options}
@@ -51,18 +52,6 @@ export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeads
           </div>
         ))}
       </div>
-      {columns.length < mostColumns && (
-        <Button onClick={() => session.addColumn(nextModel(columns, options))}>
-          <Columns2 size={15} aria-hidden />
-          <span className="max-sm:sr-only">Compare</span>
-        </Button>
-      )}
     </div>
   );
-}
-
-/** One that is not shown yet, else the same again. */
-function nextModel(columns: Column[], options: ModelOption[]): string {
-  const shown = new Set(columns.map(({ model }) => model));
-  return (options.find(({ value }) => !shown.has(value)) ?? options[0])?.value ?? "";
 }

@@ -20,7 +20,10 @@ export const sends = (event: KeyboardEvent): boolean =>
 
 export function Composer({ field, busy, hindrance, onSend, onStop }: ComposerProps) {
   const [text, setText] = useState("");
-  useEffect(() => field.current?.focus({ preventScroll: true }), [field]);
+  useEffect(() => {
+    // On a phone the keyboard would come up.
+    if (window.matchMedia("(pointer: fine)").matches) field.current?.focus({ preventScroll: true });
+  }, [field]);
   const ready = text.trim() !== "" && !busy && hindrance === null;
   const send = (): void => {
     if (!ready) return;

@@ -6,7 +6,7 @@ export function PlaygroundSkeleton() {
   return (
     <>
       <PageHeader title="Playground" />
-      <Skeleton className="h-[calc(100dvh-10.5rem)] rounded-xl" />
+      <Skeleton className="h-[calc(100dvh-12rem)] rounded-xl sm:h-[calc(100dvh-9.5rem)]" />
     </>
   );
 }

@@ -1,8 +1,7 @@
 "use client";
 
 import { useEffect, useRef, useState } from "react";
-import { Eraser, History, Plus, SlidersHorizontal } from "lucide-react";
-import { Button, LinkButton } from "@/components/ui/button";
+import { LinkButton } from "@/components/ui/button";
 import { ConfirmDialog } from "@/components/ui/dialog";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
@@ -10,12 +9,13 @@ import { plural } from "@/format";
 import { ColumnHeads } from "./column-heads";
 import { Composer } from "./composer";
 import { ConversationsDialog } from "./conversations-dialog";
+import { PlaygroundActions, settingsId } from "./playground-actions";
 import { SettingsPanel } from "./settings-panel";
 import { problemsOf } from "./settings";
 import { Transcript } from "./transcript";
 import { TurnView } from "./turn-view";
 import { useAddressedModels } from "./use-addressed-models";
-import { useHubKnowledge } from "./use-hub-knowledge";
+import { HubKnowledgeContext, useHubKnowledge } from "./use-hub-knowledge";
 import { useModels } from "./use-models";
 import { useSession } from "./use-session";
 
@@ -26,12 +26,12 @@ export function Playground() {
     () => window.matchMedia("(min-width: 64rem)").matches,
   );
   const [open, setOpen] = useState<"conversations" | "clear" | null>(null);
-  const { options, isLoading, error } = useModels();
-  const hub = useHubKnowledge();
+  const { models, options, isLoading, error } = useModels();
+  const busyColumns = current.columns.filter(({ id }) => busy.has(`${current.id}/${id}`));
+  const hub = useHubKnowledge(models, busyColumns.length > 0);
   useEffect(() => session.learn(hub), [session, hub]);
   useAddressedModels(session, current, options);
 
-  const busyColumns = current.columns.filter(({ id }) => busy.has(`${current.id}/${id}`));
   const problems = problemsOf(current.settings, hub.capabilities);
   const hindrance = hindranceOf(
     current.columns.some(({ model }) => model === ""),
@@ -44,44 +44,24 @@ export function Playground() {
       <PageHeader
         title="Playground"
         actions={
-          <>
-            <Button size="small" onClick={() => setOpen("conversations")}>
-              <History size={15} aria-hidden />
-              Conversations
-            </Button>
-            <Button
-              size="small"
-              onClick={() => {
-                session.start();
-                focusComposer();
-              }}
-            >
-              <Plus size={15} aria-hidden />
-              New
-            </Button>
-            <Button
-              size="small"
-              disabled={current.turns.length === 0}
-              onClick={() => setOpen("clear")}
-            >
-              <Eraser size={15} aria-hidden />
-              Clear
-            </Button>
-            <Button
-              size="small"
-              aria-expanded={showsSettings}
-              aria-controls="playground-settings"
-              onClick={() => setShowsSettings(!showsSettings)}
-            >
-              <SlidersHorizontal size={15} aria-hidden />
-              Settings
-            </Button>
-          </>
+          <PlaygroundActions
+            session={session}
+            current={current}
+            options={options}
+            showsSettings={showsSettings}
+            onSettings={() => setShowsSettings(!showsSettings)}
+            onConversations={() => setOpen("conversations")}
+            onNew={() => {
+              session.start();
+              focusComposer();
+            }}
+            onClear={() => setOpen("clear")}
+          />
         }
       />
       <div className="flex flex-col gap-4 lg:flex-row-reverse">
         <aside
-          id="playground-settings"
+          id={settingsId}
           aria-label="Settings"
           hidden={!showsSettings}
           className="rounded-xl border border-line bg-surface lg:h-[calc(100dvh-9.5rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
@@ -96,14 +76,15 @@ export function Playground() {
         </aside>
         <section
           aria-label="Chat"
-          className="flex h-[calc(100dvh-9.5rem)] min-h-96 min-w-0 flex-1 flex-col rounded-xl border border-line bg-surface"
+          className="flex h-[calc(100dvh-12rem)] min-h-96 min-w-0 flex-1 flex-col sm:h-[calc(100dvh-9.5rem)] rounded-xl border border-line bg-surface"
         >
           <h2 className="sr-only">Chat</h2>
           <ColumnHeads
             session={session}
             columns={current.columns}
+            models={models}
             options={options}
-            isLoaded={hub.isLoaded}
+            isLoaded={(model) => hub.engineState(model) === "ready"}
           />
           <Transcript conversationId={current.id}>
             <ErrorNotice error={error} title="The models cannot be listed" />
@@ -116,18 +97,20 @@ export function Playground() {
             {current.turns.length === 0 && !error && !isLoading && (
               <Invitation isEmpty={options.length === 0} />
             )}
-            <ol className="space-y-6">
-              {current.turns.map((turn, index) => (
-                <TurnView
-                  key={turn.id}
-                  session={session}
-                  turn={turn}
-                  columns={current.columns}
-                  busy={busyColumns.map(({ id }) => id).join(",")}
-                  following={current.turns.length - index - 1}
-                />
-              ))}
-            </ol>
+            <HubKnowledgeContext value={hub}>
+              <ol className="space-y-6">
+                {current.turns.map((turn, index) => (
+                  <TurnView
+                    key={turn.id}
+                    session={session}
+                    turn={turn}
+                    columns={current.columns}
+                    busy={busyColumns.map(({ id }) => id).join(",")}
+                    following={current.turns.length - index - 1}
+                  />
+                ))}
+              </ol>
+            </HubKnowledgeContext>
           </Transcript>
           <div className="border-t border-line p-3">
             <Composer

@@ -5,7 +5,7 @@ import { apiKey } from "@/api/key";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { Tabs, type Tab } from "@/components/ui/tabs";
-import type { ChatRequest } from "./chat-request";
+import type { Answer } from "./answer";
 import { curlCode, jsonCode, pythonCode } from "./request-code";
 
 type Form = "curl" | "python" | "json";
@@ -16,13 +16,13 @@ const forms: Tab<Form>[] = [
 ];
 
 /** The request that brought an answer, to be sent again from elsewhere. */
-export function RequestDialog({ request, onClose }: { request: ChatRequest; onClose: () => void }) {
+export function RequestDialog({ answer, onClose }: { answer: Answer; onClose: () => void }) {
   const [form, setForm] = useState<Form>("curl");
   const client = { origin: window.location.origin, needsKey: apiKey() !== null };
   const code = {
-    curl: () => curlCode(request, client),
-    python: () => pythonCode(request, client),
-    json: () => jsonCode(request),
+    curl: () => curlCode(answer.request, client),
+    python: () => pythonCode(answer.request, client),
+    json: () => jsonCode(answer.request),
   }[form]();
   return (
     <Dialog title="The request of this answer" open onClose={onClose} wide>
@@ -40,7 +40,13 @@ export function RequestDialog({ request, onClose }: { request: ChatRequest; onCl
         <div className="mt-3 flex flex-wrap items-center justify-between gap-2">
           <p className="text-xs text-ink-faint">
             {form === "python" && "With the openai package. "}
-            {client.needsKey && form !== "json" && "The key comes from MLX_HUB_API_KEY."}
+            {client.needsKey && form !== "json" && "The key comes from MLX_HUB_API_KEY. "}
+            {answer.requestId && (
+              <>
+                In the logs it is request{" "}
+                <code className="font-mono break-all select-all">{answer.requestId}</code>.
+              </>
+            )}
           </p>
           <CopyButton text={code} label="Copy" />
         </div>

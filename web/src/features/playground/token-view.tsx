@@ -1,7 +1,7 @@
 "use client";
 
 import clsx from "clsx";
-import { memo, useId, useState, type KeyboardEvent, type MouseEvent } from "react";
+import { memo, useId, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatFigure, formatNumber, formatPercent } from "@/format";
 import type { TokenProbability } from "./answer";
@@ -26,7 +26,7 @@ export function TokenView({ tokens }: { tokens: TokenProbability[] }) {
     event.preventDefault();
     setAt(next);
   };
-  const point = (event: MouseEvent): void => {
+  const point = (event: PointerEvent): void => {
     const index = event.target instanceof HTMLElement ? event.target.dataset.index : undefined;
     if (index !== undefined) setAt(Number(index));
   };
@@ -44,8 +44,7 @@ export function TokenView({ tokens }: { tokens: TokenProbability[] }) {
         tabIndex={0}
         className="rounded-md text-sm leading-7 break-words whitespace-pre-wrap"
         onKeyDown={move}
-        onMouseOver={point}
-        onFocus={() => undefined}
+        onPointerOver={point}
       >
         {starts.map((start) => (
           <TokenRun

@@ -36,19 +36,22 @@ export const TurnView = memo(({ session, turn, columns, busy, following }: TurnV
           const isBusy = busyColumns.includes(column.id);
           return (
             <div key={column.id} className="min-w-0 space-y-3">
-              {answers.map((answer, index) => (
-                <AnswerView
-                  key={answer.id}
-                  answer={answer}
-                  named={answer.request.model !== column.model}
-                  onRegenerate={isBusy ? null : () => session.regenerate(column.id, turn.id)}
-                  onResults={
-                    isBusy || index < answers.length - 1
-                      ? null
-                      : (results) => session.giveResults(column.id, answer.id, results)
-                  }
-                />
-              ))}
+              {answers.map((answer, index) => {
+                const isFree = !isBusy && index === answers.length - 1;
+                return (
+                  <AnswerView
+                    key={answer.id}
+                    answer={answer}
+                    named={answer.request.model !== column.model}
+                    onRegenerate={isFree ? () => session.regenerate(column.id, turn.id) : null}
+                    onResults={
+                      isFree
+                        ? (results) => session.giveResults(column.id, answer.id, results)
+                        : null
+                    }
+                  />
+                );
+              })}
               {answers.length === 0 && (
                 <p className="flex flex-wrap items-center gap-2 text-sm text-ink-faint">
                   {isBusy ? "Comes after the answers before it." : "Not asked."}

@@ -2,9 +2,11 @@
 
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
-import { useCallback, useEffect, useRef, useState, type SubmitEvent } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { useAction } from "@/api/action";
+import { useHub } from "@/api/client";
 import { newIdempotencyKey } from "@/api/idempotency-key";
+import { useAllModels } from "@/components/pickers/model-picker";
 import { Button } from "@/components/ui/button";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { draftProblems, requestOf, saveDraft, withEntry, type Draft } from "./draft";
@@ -14,8 +16,11 @@ import { FittingSetting } from "./fitting-setting";
 import { FormBar, type FormView } from "./form-bar";
 import { JobFields } from "./job-fields";
 import { LearningRatePreview } from "./learning-rate-preview";
+import { obstacles, waitsForWeights } from "./obstacles";
+import { PlanBar } from "./plan-bar";
 import { PlanPanel } from "./plan-panel";
 import { SettingGroups } from "./setting-groups";
+import type { Problems } from "./settings/params";
 import { situationOf } from "./settings/settings";
 import type { Entry } from "./settings/setting";
 import { usePlan } from "./use-plan";
@@ -36,11 +41,19 @@ export function TrainForm({ initial }: { initial: Draft }) {
   const request = requestOf(draft);
   const planned = usePlan(request);
   const submission = useSubmission((id) => router.push(`/jobs/view/?id=${encodeURIComponent(id)}`));
+  const { models } = useAllModels();
+  const { data: system } = useHub("/system", {});
 
+  const waits = waitsForWeights(planned.error);
+  const refusal = submission.error ?? (waits ? null : planned.error);
   const situation = situationOf(draft.entries);
-  const refusal = submission.error ?? planned.error;
-  const problems = withRefusal(draftProblems(draft), refusal, situation);
-  const placed = fieldOf(refusal, situation) !== null;
+  const own = {
+    ...draftProblems(draft),
+    ...obstacles(draft, models ?? [], system?.capabilities ?? {}),
+  };
+  const problems = withRefusal(own, refusal, situation);
+  // The text has no fields at which to say what is wrong.
+  const placed = view === "form" && fieldOf(refusal, situation) !== null;
   const { reset } = submission;
   const change = useCallback(
     (next: (draft: Draft) => Draft): void => {
@@ -53,14 +66,28 @@ export function TrainForm({ initial }: { initial: Draft }) {
     (name: string, entry: Entry | undefined) => change((now) => withEntry(now, name, entry)),
     [change],
   );
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    if (request) void submission.run(request);
-  };
-  const ready = request !== null && planned.plan?.fits_memory !== false;
+  const { plan } = planned;
+  const ready =
+    request !== null && Object.keys(own).length === 0 && (plan === null || plan.fits_memory);
+  // No submit button: Enter in a field is not yet a wish to train.
+  const start = (
+    <Button
+      look="primary"
+      className="w-full"
+      onClick={() => request && void submission.run(request)}
+      busy={submission.busy}
+      disabled={!ready || submission.busy}
+    >
+      {submission.busy ? "Queueing" : "Start training"}
+    </Button>
+  );
 
   return (
-    <form onSubmit={submit} className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]">
+    <form
+      aria-label="Fine-tuning job"
+      onSubmit={(event) => event.preventDefault()}
+      className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem]"
+    >
       <div className="min-w-0 space-y-4">
         <FormBar
           entries={draft.entries}
@@ -69,7 +96,7 @@ export function TrainForm({ initial }: { initial: Draft }) {
           onEntries={(entries) => change((now) => ({ ...now, entries }))}
         />
         {view === "yaml" ? (
-          <YamlView draft={draft} plan={planned.plan} onDraft={(next) => change(() => next)} />
+          <YamlView draft={draft} plan={plan} onDraft={(next) => change(() => next)} />
         ) : (
           <>
             <JobFields
@@ -82,24 +109,25 @@ export function TrainForm({ initial }: { initial: Draft }) {
               problems={problems}
               onEntry={enter}
               extra={{
-                rate: planned.plan && (
-                  <LearningRatePreview params={planned.plan.params} steps={planned.plan.steps} />
-                ),
+                rate: plan && <LearningRatePreview params={plan.params} steps={plan.steps} />,
               }}
             />
           </>
         )}
+        <PlanBar plan={plan} pending={planned.pending}>
+          {start}
+        </PlanBar>
       </div>
       <div className="space-y-4 lg:sticky lg:top-20">
         <PlanPanel
           {...planned}
-          missing={missingOf(draft)}
-          unplacedError={placed ? null : planned.error}
+          missing={waits ? weightsToCome : missingOf(draft, own, view)}
+          unplacedError={placed || waits ? null : planned.error}
           fix={
-            planned.plan && !planned.plan.fits_memory && !planned.pending ? (
+            plan && !plan.fits_memory && !planned.pending ? (
               <FittingSetting
                 draft={draft}
-                plan={planned.plan}
+                plan={plan}
                 onApply={({ entries }) =>
                   change((now) => ({ ...now, entries: { ...now.entries, ...entries } }))
                 }
@@ -108,24 +136,22 @@ export function TrainForm({ initial }: { initial: Draft }) {
           }
         />
         <ErrorNotice error={placed ? null : submission.error} title="The job could not be queued" />
-        <Button
-          type="submit"
-          look="primary"
-          className="w-full"
-          busy={submission.busy}
-          disabled={!ready || submission.busy}
-        >
-          {submission.busy ? "Queueing" : "Start training"}
-        </Button>
+        {start}
       </div>
     </form>
   );
 }
 
-function missingOf(draft: Draft): string | null {
+const weightsToCome =
+  "The model's weights are not here yet. The job fetches them first; what training takes can be said when they are here.";
+
+function missingOf(draft: Draft, problems: Problems, view: FormView): string | null {
   if (draft.model === "") return "Choose a model to see what training it takes.";
   if (draft.dataset === "") return "Choose a data set to see what training on it takes.";
-  return requestOf(draft) === null ? "A setting cannot be read; its field says why." : null;
+  const [wrong] = Object.entries(problems);
+  if (!wrong) return null;
+  const [name, problem = ""] = wrong;
+  return view === "yaml" ? `${name}: ${problem}.` : "Something is wrong; its field says what.";
 }
 
 /** Sends a job; when that failed and is tried again unchanged, the hub sees that it is the same one. */
