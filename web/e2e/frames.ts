@@ -8,8 +8,8 @@ export interface Frames {
   cpuMs: number;
 }
 
-/** What is done to an element before each frame. */
-type Motion = "nothing" | "scroll" | "zoom" | "pan";
+/** What is done to an element before each frame; blinking changes as little as can be seen. */
+type Motion = "blink" | "scroll" | "zoom" | "pan";
 
 /** Moves an element for some seconds, a little at each frame, and counts the frames that were drawn meanwhile. */
 export async function framesWhile(
@@ -56,7 +56,9 @@ function drive(
     );
   };
   const moves: Record<Motion, (at: number) => void> = {
-    nothing: () => undefined,
+    blink: (at) => {
+      target.style.outline = `${Math.round(at * 1000) % 2}px solid`;
+    },
     scroll: (at) => {
       target.scrollTop = target.scrollHeight * at;
     },

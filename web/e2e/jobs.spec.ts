@@ -42,7 +42,7 @@ test("a job's charts go on across a crash of the hub, without gaps and without a
   const id = await submit(hub, "across-a-crash", steps);
   await page.goto(`/ui/jobs/view/?id=${id}`);
   await page.evaluate(() => document.body.setAttribute("data-same-page", ""));
-  const loss = page.getByRole("img", { name: /^Over the steps/ });
+  const loss = page.getByRole("img", { name: /^Training and validation loss/ });
   // Past the first checkpoint, so that steps are repeated.
   await expect(loss).toHaveAccessibleName(/: ([6-9]|1\d) points/, { timeout: 300_000 });
 
@@ -53,14 +53,14 @@ test("a job's charts go on across a crash of the hub, without gaps and without a
 
   await expect(page.getByText("completed", { exact: true })).toBeVisible({ timeout: 600_000 });
   await expect(loss).toHaveAccessibleName(
-    `Over the steps: ${steps} points from step 0 to ${steps}`,
+    `Training and validation loss: ${steps} points from step 0 to ${steps}`,
   );
   await expect(page.locator("body")).toHaveAttribute("data-same-page", "");
 
   // Nothing else is shown after a reload.
   await page.reload();
   await expect(loss).toHaveAccessibleName(
-    `Over the steps: ${steps} points from step 0 to ${steps}`,
+    `Training and validation loss: ${steps} points from step 0 to ${steps}`,
   );
 
   await page.getByRole("tab", { name: "Events" }).click();

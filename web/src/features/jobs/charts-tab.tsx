@@ -1,15 +1,16 @@
 "use client";
 
 import { useMemo, useState } from "react";
-import { LineChart } from "@/components/charts/line-chart";
+import { LineChart, type Series } from "@/components/charts/line-chart";
 import { Card } from "@/components/ui/card";
 import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure } from "@/format";
 import { ChartOptions, type ChartLook } from "./chart-options";
+import type { Job } from "./job";
 import { smoothedSeries } from "./smoothed-series";
 import type { JobMetrics } from "./use-job-metrics";
 
-export default function ChartsTab({ metrics }: { metrics: JobMetrics }) {
+export default function ChartsTab({ job, metrics }: { job: Job; metrics: JobMetrics }) {
   const [look, setLook] = useState<ChartLook>({ smoothing: 0, logScale: false });
   const preferences = metrics.names.some((name) => name.includes("reward_"));
   return (
@@ -34,13 +35,7 @@ export default function ChartsTab({ metrics }: { metrics: JobMetrics }) {
           color={4}
         />
         <FigureCard metrics={metrics} title="Gradient norm" figure="grad_norm" color={5} />
-        <FigureCard
-          metrics={metrics}
-          title="Peak memory"
-          figure="peak_memory_bytes"
-          color={6}
-          format={formatBytes}
-        />
+        <MemoryCard metrics={metrics} estimate={job.memory.estimated_bytes} />
       </div>
     </div>
   );
@@ -64,7 +59,7 @@ function LossChart({ metrics, look }: LossChartProps) {
   );
   return (
     <LineChart
-      label="Over the steps"
+      label="Training and validation loss"
       series={series}
       xLabel="step"
       format={formatFigure}
@@ -122,15 +117,46 @@ function RewardCards({ metrics, look }: LossChartProps) {
   );
 }
 
+interface MemoryCardProps {
+  metrics: JobMetrics;
+  /** What was set aside for the job. */
+  estimate: number | null;
+}
+
+function MemoryCard({ metrics, estimate }: MemoryCardProps) {
+  const peak = metrics.points("peak_memory_bytes");
+  const series = useMemo(() => {
+    const [first, last] = [peak.x[0], peak.x.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const lines: Series[] = [{ label: "Peak", color: 6, ...peak }];
+    if (estimate !== null) {
+      const ends = { x: [first, last], y: [estimate, estimate] };
+      lines.push({ label: "Estimated", color: 2, dashed: true, ...ends });
+    }
+    return lines;
+  }, [peak, estimate]);
+  return (
+    <Card>
+      <LineChart
+        label="Memory"
+        series={series}
+        xLabel="step"
+        format={formatBytes}
+        height={200}
+        group="job"
+      />
+    </Card>
+  );
+}
+
 interface FigureCardProps {
   metrics: JobMetrics;
   title: string;
   figure: string;
   color: number;
-  format?: (value: number | null) => string;
 }
 
-function FigureCard({ metrics, title, figure, color, format = formatFigure }: FigureCardProps) {
+function FigureCard({ metrics, title, figure, color }: FigureCardProps) {
   const points = metrics.points(figure);
   const series = useMemo(
     () => smoothedSeries({ label: title, color }, points, 0),
@@ -142,7 +168,7 @@ function FigureCard({ metrics, title, figure, color, format = formatFigure }: Fi
         label={title}
         series={series}
         xLabel="step"
-        format={format}
+        format={formatFigure}
         height={200}
         group="job"
       />

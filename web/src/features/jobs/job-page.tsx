@@ -123,7 +123,7 @@ function JobOf({ id }: { id: string }) {
       <JobSummary job={job} activity={activity} />
       <Tabs label="About this job" tabs={tabs} selected={selected} onSelect={select}>
         <Suspense fallback={<SkeletonRows rows={6} />}>
-          {selected === "charts" && <ChartsTab metrics={metrics} />}
+          {selected === "charts" && <ChartsTab job={job} metrics={metrics} />}
           {selected === "result" && <ResultTab job={job} />}
           {selected === "samples" && <SamplesTab job={job} />}
           {selected === "checkpoints" && (

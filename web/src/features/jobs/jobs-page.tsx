@@ -59,7 +59,7 @@ export function JobsPage() {
     <>
       <PageHeader
         title="Jobs"
-        lead="What the hub trains, measures, converts and moves: what runs, what waits, and what came of it."
+        lead="What runs, what waits for its turn, and what came of it."
         actions={
           <LinkButton look="primary" href="/train/" prefetch={false}>
             New training

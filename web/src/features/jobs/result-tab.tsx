@@ -4,7 +4,7 @@ import Link from "next/link";
 import { Card, Facts } from "@/components/ui/card";
 import { EmptyState } from "@/components/ui/states";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
-import { valueText } from "./environment-differences";
+import { valueText } from "./value-text";
 import { hasEnded, type Job } from "./job";
 
 /** Folders of the hub's own. */
@@ -64,8 +64,19 @@ function Made({ result }: { result: NonNullable<Job["result"]> }) {
   );
 }
 
-/** "eval_loss_before" → "Eval loss before". */
+const known: Record<string, string> = {
+  train_loss: "Training loss",
+  eval_loss_before: "Validation loss before",
+  eval_loss_after: "Validation loss after",
+  grad_accumulation_steps: "Batches of a step",
+  ranks: "Processes",
+  seconds: "Time of its work",
+  stop_reason: "Ended because of",
+};
+
+/** "best_step" → "Best step". */
 function nameWords(name: string): string {
+  if (known[name]) return known[name];
   const words = name.replace(/_bytes$|_seconds$/, "").replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
