@@ -53,9 +53,8 @@ function Logs() {
             aria-pressed={followed}
             disabled={filter.until !== ""}
             onClick={() => setLive(!live)}
-            className={followed ? "border-good/60 text-good" : undefined}
           >
-            <Radio size={16} aria-hidden />
+            <Radio size={16} aria-hidden className={followed ? "text-good" : "text-ink-faint"} />
             {followed ? "Live" : "Paused"}
           </Button>
         </div>
