@@ -7,12 +7,13 @@ import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure } from "@/format";
 import { ChartOptions, type ChartLook } from "./chart-options";
 import type { Job } from "./job";
+import type { FigureName } from "./metric-history";
 import { smoothedSeries } from "./smoothed-series";
 import type { JobMetrics } from "./use-job-metrics";
 
 export default function ChartsTab({ job, metrics }: { job: Job; metrics: JobMetrics }) {
   const [look, setLook] = useState<ChartLook>({ smoothing: 0, logScale: false });
-  const preferences = metrics.names.some((name) => name.includes("reward_"));
+  const preferences = metrics.points("reward_margin").x.length > 0;
   return (
     <div className="space-y-4">
       {metrics.error != null && (
@@ -152,7 +153,7 @@ function MemoryCard({ metrics, estimate }: MemoryCardProps) {
 interface FigureCardProps {
   metrics: JobMetrics;
   title: string;
-  figure: string;
+  figure: FigureName;
   color: number;
 }
 

@@ -17,6 +17,7 @@ import type { Job } from "./job";
 import { withActivity } from "./job-activity";
 import { JobSkeleton } from "./job-skeleton";
 import { jobName } from "./job-words";
+import type { FigureName } from "./metric-history";
 import { smoothedSeries } from "./smoothed-series";
 import { useJobActivity } from "./use-job-activity";
 import { useMetricsOf, type JobMetrics } from "./use-job-metrics";
@@ -128,7 +129,7 @@ function runNames(jobs: readonly Job[]): string[] {
 
 interface RunsChartProps {
   title: string;
-  figure: string;
+  figure: FigureName;
   names: string[];
   metrics: JobMetrics[];
   look?: ChartLook;
