@@ -35,6 +35,7 @@ test("a file with a broken row is refused with its line, and taken without it", 
 });
 
 test("the form explains, estimates and keeps what was entered", async ({ page, hub }) => {
+  test.setTimeout(300_000);
   await addDataset(hub);
   await page.goto(`/ui/train/?model=${base}&dataset=wexham`);
   await expect(page.getByText("Fits into memory")).toBeVisible({ timeout: 60_000 });
@@ -77,6 +78,7 @@ test("the form explains, estimates and keeps what was entered", async ({ page, h
 });
 
 test("evaluations are set side by side", async ({ page, hub }) => {
+  test.setTimeout(300_000);
   await addDataset(hub);
   await page.goto(`/ui/evaluations/?model=${base}&dataset=wexham`);
   const dialog = page.getByRole("dialog");
