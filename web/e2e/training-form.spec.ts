@@ -93,7 +93,7 @@ test("evaluations are set side by side", async ({ page, hub }) => {
     if (rows === "4") await page.getByRole("button", { name: "New evaluation" }).click();
   }
   const list = page.getByRole("region", { name: "Evaluations" });
-  await expect(list.getByText("completed")).toHaveCount(3, { timeout: 120_000 });
+  await expect(list.getByText("completed")).toHaveCount(3, { timeout: 240_000 });
   const boxes = list.getByRole("checkbox");
   await boxes.nth(1).check();
   // The newest measured other rows.
