@@ -1,5 +1,6 @@
 "use client";
 
+import { useMemo } from "react";
 import { useHubPages } from "@/api/client";
 import { messageOf } from "@/api/errors";
 import { Field, Select } from "@/components/ui/field";
@@ -21,7 +22,9 @@ export function useAllModels() {
           },
     { initialSize: mostPages },
   );
-  return { models: data?.flatMap((page) => page.data) ?? null, error };
+  // The same list until another comes, so that what is made of it need not be made again.
+  const models = useMemo(() => data?.flatMap((page) => page.data) ?? null, [data]);
+  return { models, error };
 }
 
 interface ModelPickerProps {

@@ -56,6 +56,7 @@ interface SortThProps<Key extends string> extends CellProps {
   name: Key;
   sort: { by: Key; descending: boolean };
   onSort: (sort: { by: Key; descending: boolean }) => void;
+  className?: string;
   children: ReactNode;
 }
 
@@ -65,6 +66,7 @@ export function SortTh<Key extends string>(props: SortThProps<Key>) {
   return (
     <Th
       numeric={props.numeric}
+      className={props.className}
       aria-sort={active ? (props.sort.descending ? "descending" : "ascending") : "none"}
     >
       <button

@@ -36,10 +36,10 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
           <Th numeric className={wide}>
             Test
           </Th>
-          <SortTh {...head} name="size_bytes" numeric>
+          <SortTh {...head} name="size_bytes" numeric className={wide}>
             Size
           </SortTh>
-          <SortTh {...head} name="created_at">
+          <SortTh {...head} name="created_at" className={wide}>
             Registered
           </SortTh>
           <Th>
@@ -50,11 +50,11 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
       <tbody>
         {sortedDatasets(datasets, sort).map((dataset) => (
           <tr key={dataset.id} className="hover:bg-sunken">
-            <Td>
+            <Td className="min-w-24">
               <Link
                 href={datasetHref(dataset.name)}
                 prefetch={false}
-                className="font-medium break-all hover:underline"
+                className="font-medium wrap-anywhere hover:underline"
               >
                 {dataset.name}
               </Link>
@@ -69,8 +69,12 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
             <Td numeric className={wide}>
               {formatNumber(dataset.parts?.test?.rows)}
             </Td>
-            <Td numeric>{formatBytes(dataset.size_bytes)}</Td>
-            <Td className="whitespace-nowrap text-ink-soft">{formatTime(dataset.created_at)}</Td>
+            <Td numeric className={wide}>
+              {formatBytes(dataset.size_bytes)}
+            </Td>
+            <Td className={`${wide} whitespace-nowrap text-ink-soft`}>
+              {formatTime(dataset.created_at)}
+            </Td>
             <Td className="text-right">
               <LinkButton
                 size="small"

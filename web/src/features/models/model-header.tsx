@@ -26,10 +26,12 @@ import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
 import { hasEnded } from "./transfer";
-import { TransfersCard } from "./transfers-card";
 import { useTransfers } from "./use-transfers";
 
 const ModelDialogs = dynamic(() => import("./model-dialogs").then((module) => module.ModelDialogs));
+const TransfersCard = dynamic(() =>
+  import("./transfers-card").then((module) => module.TransfersCard),
+);
 
 interface ModelHeaderProps {
   model: Schemas["Model"];
@@ -45,7 +47,8 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
   useEffect(() => {
     document.title = `${model.name} · MLX Model Hub`;
   }, [model.name]);
-  const pulling = useTransfers(model.name).some((job) => job.type === "pull" && !hasEnded(job));
+  const transfers = useTransfers(model.name);
+  const pulling = transfers.some((job) => job.type === "pull" && !hasEnded(job));
   const isAdapter = model.kind === "adapter";
   const fromHub = repositoryProblem(model.base_model) == null;
   const engine = engineOf(
@@ -143,7 +146,9 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
         <Origin model={model} />
         <TagList tags={model.tags} />
       </div>
-      <TransfersCard model={model} onPull={() => setOpen("pull")} />
+      {transfers.length > 0 && (
+        <TransfersCard model={model} jobs={transfers} onPull={() => setOpen("pull")} />
+      )}
       {open && (
         <ModelDialogs
           dialog={open}

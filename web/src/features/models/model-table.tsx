@@ -82,8 +82,11 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
         </span>
       </Td>
       <Td numeric>{model.state === "pending" ? "–" : formatBytes(model.size_bytes)}</Td>
-      <Td className="w-64">
-        <MemoryFitBar required={model.memory_required_bytes} engine={engine} {...circumstances} />
+      <Td>
+        {/* However long the words: the columns behind stay in sight. */}
+        <div className="w-56">
+          <MemoryFitBar required={model.memory_required_bytes} engine={engine} {...circumstances} />
+        </div>
       </Td>
       <Td numeric title={plural(model.versions.length, "version")}>
         {model.versions.length}

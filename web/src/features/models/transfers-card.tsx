@@ -13,7 +13,6 @@ import { useToasts } from "@/components/ui/toast";
 import { formatBytes, formatDuration } from "@/format";
 import { jobHref } from "./model-links";
 import { hasEnded, transferOfEvent, transferOfJob, type Transfer } from "./transfer";
-import { useTransfers } from "./use-transfers";
 
 type Job = Schemas["Job"];
 
@@ -24,6 +23,8 @@ const titles: Record<string, string> = {
 
 interface TransfersCardProps {
   model: Schemas["Model"];
+  /** Its newest pull and push. */
+  jobs: Job[];
   onPull: () => void;
 }
 
@@ -31,9 +32,8 @@ interface TransfersCardProps {
  * Pulls and pushes of a model that are under way, and why its files are not here when the last pull did not end well.
  * Nothing otherwise.
  */
-export function TransfersCard({ model, onPull }: TransfersCardProps) {
+export function TransfersCard({ model, jobs, onPull }: TransfersCardProps) {
   const toasts = useToasts();
-  const jobs = useTransfers(model.name);
   useEvents(({ type, subject, data }) => {
     const job = jobs.find((one) => one.id === subject.id);
     if (!job) return;

@@ -99,7 +99,7 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
                   className="font-medium underline-offset-2 hover:underline"
                 >
                   {version.tag}
-                  <span className="sr-only">, show it</span>
+                  <span className="sr-only">: show it</span>
                 </button>
                 {version.aliases.map((alias) => (
                   <Badge key={alias} tone="accent">

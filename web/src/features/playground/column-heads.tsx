@@ -1,33 +1,34 @@
 "use client";
 
 import { X } from "lucide-react";
+import type { Schemas } from "@/api/client";
+import { splitModelValue } from "@/components/pickers/model-value";
 import { IconButton } from "@/components/ui/button";
 import type { Column } from "./conversation";
-import { nameIn, type ModelOption } from "./model-options";
-import { ModelPicker } from "./model-picker";
+import type { ModelOption } from "./model-options";
+import { ModelCombobox } from "./model-combobox";
 import type { Session } from "./session";
 import { columnGrid } from "./turn-view";
-import { useModels } from "./use-models";
 
 interface ColumnHeadsProps {
   session: Session;
   columns: Column[];
+  models: Schemas["Model"][];
   options: ModelOption[];
-  isLoaded: (model: string) => boolean | null;
+  isLoaded: (model: string) => boolean;
 }
 
 /** Which model each column asks. */
-export function ColumnHeads({ session, columns, options, isLoaded }: ColumnHeadsProps) {
-  const { models } = useModels();
+export function ColumnHeads({ session, columns, models, options, isLoaded }: ColumnHeadsProps) {
   const lacksTemplate = ({ model }: Column): boolean =>
-    models.find(({ name }) => name === nameIn(model))?.chat_template === false;
+    models.find(({ name }) => name === splitModelValue(model).name)?.chat_template === false;
   return (
     <div className="border-b border-line px-4 py-3">
       <div className={`grid gap-x-6 gap-y-2 ${columnGrid[columns.length] ?? ""}`}>
         {columns.map((column, index) => (
           <div key={column.id} className="min-w-0">
             <div className="flex items-center gap-1">
-              <ModelPicker
+              <ModelCombobox
                 label={columns.length > 1 ? `Model ${index + 1}` : "Model"}
                 value={column.model}
                 options={options}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "@/api/client";
-import { engineState, matching, modelOptions, nameIn } from "./model-options";
+import { engineState, matching, modelOptions } from "./model-options";
 
 const served = (id: string): Schemas["ServedModel"] => ({
   id,
@@ -101,13 +101,7 @@ describe("an engine", () => {
     for (const value of ["llama", "llama:1", "llama+trivia:2", "trivia", "trivia@production"]) {
       expect(engineState(value, models, engines)).toBe("loading");
     }
-    expect(engineState("far", models, engines)).toBeNull();
-    expect(engineState("llama", models, [])).toBeNull();
-  });
-
-  it("is named by what a value begins with", () => {
-    expect(nameIn("llama:3+x@y")).toBe("llama");
-    expect(nameIn("llama+x")).toBe("llama");
-    expect(nameIn("")).toBe("");
+    expect(engineState("far", models, engines)).toBe("absent");
+    expect(engineState("llama", models, [])).toBe("absent");
   });
 });

@@ -1,4 +1,5 @@
 import type { Schemas } from "@/api/client";
+import { splitModelValue } from "@/components/pickers/model-value";
 
 type ServedModel = Schemas["ServedModel"];
 type Model = Schemas["Model"];
@@ -63,14 +64,11 @@ export function matching(options: ModelOption[], typed: string): ModelOption[] {
   });
 }
 
-/** The registered name that a value begins with. */
-export const nameIn = (value: string): string => /^[^+:@]*/.exec(value)?.[0] ?? "";
-
-/** How far the engine is that answers for a value; null when none is there. Adapters run on their base's engine. */
-export function engineState(value: string, models: Model[], engines: Engine[]): string | null {
-  const name = nameIn(value);
+/** How far the engine is that answers for a value: "absent" without one. Adapters run on their base's engine. */
+export function engineState(value: string, models: Model[], engines: Engine[]): string {
+  const { name } = splitModelValue(value);
   const base = models.find((model) => model.name === name)?.base_model;
   const engine =
     engines.find(({ model }) => model === name) ?? engines.find(({ model }) => model === base);
-  return engine?.state ?? null;
+  return engine?.state ?? "absent";
 }

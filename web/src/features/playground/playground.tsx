@@ -15,7 +15,7 @@ import { problemsOf } from "./settings";
 import { Transcript } from "./transcript";
 import { TurnView } from "./turn-view";
 import { useAddressedModels } from "./use-addressed-models";
-import { useHubKnowledge } from "./use-hub-knowledge";
+import { HubKnowledgeContext, useHubKnowledge } from "./use-hub-knowledge";
 import { useModels } from "./use-models";
 import { useSession } from "./use-session";
 
@@ -26,12 +26,12 @@ export function Playground() {
     () => window.matchMedia("(min-width: 64rem)").matches,
   );
   const [open, setOpen] = useState<"conversations" | "clear" | null>(null);
-  const { options, isLoading, error } = useModels();
-  const hub = useHubKnowledge();
+  const { models, options, isLoading, error } = useModels();
+  const busyColumns = current.columns.filter(({ id }) => busy.has(`${current.id}/${id}`));
+  const hub = useHubKnowledge(models, busyColumns.length > 0);
   useEffect(() => session.learn(hub), [session, hub]);
   useAddressedModels(session, current, options);
 
-  const busyColumns = current.columns.filter(({ id }) => busy.has(`${current.id}/${id}`));
   const problems = problemsOf(current.settings, hub.capabilities);
   const hindrance = hindranceOf(
     current.columns.some(({ model }) => model === ""),
@@ -82,8 +82,9 @@ export function Playground() {
           <ColumnHeads
             session={session}
             columns={current.columns}
+            models={models}
             options={options}
-            isLoaded={hub.isLoaded}
+            isLoaded={(model) => hub.engineState(model) === "ready"}
           />
           <Transcript conversationId={current.id}>
             <ErrorNotice error={error} title="The models cannot be listed" />
@@ -96,18 +97,20 @@ export function Playground() {
             {current.turns.length === 0 && !error && !isLoading && (
               <Invitation isEmpty={options.length === 0} />
             )}
-            <ol className="space-y-6">
-              {current.turns.map((turn, index) => (
-                <TurnView
-                  key={turn.id}
-                  session={session}
-                  turn={turn}
-                  columns={current.columns}
-                  busy={busyColumns.map(({ id }) => id).join(",")}
-                  following={current.turns.length - index - 1}
-                />
-              ))}
-            </ol>
+            <HubKnowledgeContext value={hub}>
+              <ol className="space-y-6">
+                {current.turns.map((turn, index) => (
+                  <TurnView
+                    key={turn.id}
+                    session={session}
+                    turn={turn}
+                    columns={current.columns}
+                    busy={busyColumns.map(({ id }) => id).join(",")}
+                    following={current.turns.length - index - 1}
+                  />
+                ))}
+              </ol>
+            </HubKnowledgeContext>
           </Transcript>
           <div className="border-t border-line p-3">
             <Composer

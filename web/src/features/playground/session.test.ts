@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { stop, type Answer } from "./answer";
 import type { ask } from "./ask";
-import { noCapabilities } from "./capabilities";
 import { readConversations } from "./saved-conversations";
 import { Session } from "./session";
 
@@ -37,7 +36,6 @@ beforeEach(() => {
   localStorage.clear();
   models = new Models();
   session = new Session(localStorage, models.ask);
-  session.learn({ capabilities: noCapabilities, isLoaded: () => true });
   session.start(["base", "adapter"]);
 });
 

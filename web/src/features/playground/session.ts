@@ -41,10 +41,17 @@ export interface SessionState {
 /** What the page has found out about the hub. */
 export interface HubKnowledge {
   capabilities: ChatCapabilities;
-  /** Whether a model can answer without being loaded first; null when nobody knows. */
-  isLoaded: (model: string) => boolean | null;
+  /** Of a model's engine: the hub's own word, "absent" without one, or "unknown". */
+  engineState: (model: string) => string;
 }
 
+export const knowsNothing: HubKnowledge = {
+  capabilities: noCapabilities,
+  engineState: () => "unknown",
+};
+
+/** Nothing says that the model has to be loaded first. */
+const warmStates = new Set(["ready", "unknown"]);
 const longestAnnouncement = 1_000;
 
 /**
@@ -53,7 +60,7 @@ const longestAnnouncement = 1_000;
  */
 export class Session {
   readonly running = new RunningAnswers();
-  private hub: HubKnowledge = { capabilities: noCapabilities, isLoaded: () => null };
+  private hub = knowsNothing;
   private readonly listeners = new Set<() => void>();
   private readonly aborts = new Map<string, AbortController>();
   private state: SessionState;
@@ -223,7 +230,7 @@ export class Session {
       const answer = newAnswer(
         crypto.randomUUID(),
         chatRequest(column.model, messages, settings, this.hub.capabilities, seed),
-        this.hub.isLoaded(column.model) === false,
+        !warmStates.has(this.hub.engineState(column.model)),
       );
       const put = (one: Answer): void =>
         this.change((all) => putAnswer(all, turn.id, columnId, one), conversationId);

@@ -1,22 +1,31 @@
 "use client";
 
-import { useMemo } from "react";
-import { useHub } from "@/api/client";
+import { createContext, useMemo } from "react";
+import { useHub, type Schemas } from "@/api/client";
 import { chatCapabilities, noCapabilities } from "./capabilities";
 import { engineState } from "./model-options";
-import type { HubKnowledge } from "./session";
-import { useModels } from "./use-models";
+import { knowsNothing, type HubKnowledge } from "./session";
 
-/** What the hub can do, and which models are loaded there. */
-export function useHubKnowledge(): HubKnowledge {
+/** While an answer is on its way its model may be loading; else the list of models says which are loaded. */
+const busyPollMs = 1_000;
+const idlePollMs = 5_000;
+
+/** What the hub can do, and how far its engines are. */
+export function useHubKnowledge(models: Schemas["Model"][], busy: boolean): HubKnowledge {
   const { data: system } = useHub("/system");
-  const { data: engines } = useHub("/engines", {}, { refreshInterval: 5_000 });
-  const { models } = useModels();
+  const { data: engines } = useHub(
+    "/engines",
+    {},
+    { refreshInterval: busy ? busyPollMs : idlePollMs },
+  );
   return useMemo(
     () => ({
       capabilities: system ? chatCapabilities(system.capabilities) : noCapabilities,
-      isLoaded: (model) => (engines ? engineState(model, models, engines.data) === "ready" : null),
+      engineState: (model) => (engines ? engineState(model, models, engines.data) : "unknown"),
     }),
     [system, engines, models],
   );
 }
+
+/** For those who show what only a part of the page needs to know. */
+export const HubKnowledgeContext = createContext<HubKnowledge>(knowsNothing);

@@ -2,10 +2,8 @@
 
 import { useMemo } from "react";
 import { useHub, type Schemas } from "@/api/client";
+import { useAllModels } from "@/components/pickers/model-picker";
 import { modelOptions, type ModelOption } from "./model-options";
-
-/** The most that the hub lists at once; whatever is beyond them can be asked by its bare name. */
-const mostModels = 200;
 
 const none: Schemas["Model"][] = [];
 
@@ -16,14 +14,12 @@ interface Models {
   error: unknown;
 }
 
-/** What can be asked. */
+/** What can be asked. A key that may only ask sees bare names; who may read sees versions, aliases and adapters. */
 export function useModels(): Models {
   const served = useHub("/v1/models");
-  const { data } = useHub("/models", {
-    params: { query: { limit: mostModels, state: "ready", sort: "-updated" } },
-  });
+  const all = useAllModels();
   const names = served.data?.data;
-  const models = data?.data ?? none;
+  const models = all.models ?? none;
   const options = useMemo(() => modelOptions(names ?? [], models), [names, models]);
   return { models, options, isLoading: served.isLoading, error: served.error };
 }

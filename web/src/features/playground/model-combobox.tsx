@@ -9,17 +9,17 @@ import { matching, type ModelOption } from "./model-options";
 /** More are found by typing. */
 const mostShown = 100;
 
-interface ModelPickerProps {
+interface ModelComboboxProps {
   label: string;
   value: string;
   options: ModelOption[];
   /** `model` names whose engine is ready. */
-  isLoaded: (value: string) => boolean | null;
+  isLoaded: (value: string) => boolean;
   onPick: (value: string) => void;
 }
 
 /** A `model` value: chosen from the list, or typed. An ARIA combobox. */
-export function ModelPicker({ label, value, options, isLoaded, onPick }: ModelPickerProps) {
+export function ModelCombobox({ label, value, options, isLoaded, onPick }: ModelComboboxProps) {
   const base = useId();
   const input = useRef<HTMLInputElement>(null);
   // null: closed, the input shows the value.
