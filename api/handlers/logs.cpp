@@ -89,6 +89,7 @@ hub::LogFilter read_filter(const Request& request) {
   hub::LogFilter filter;
   filter.level = read_level(request.query_value("level", "debug"), "level");
   filter.event = request.query_value("event");
+  filter.without = request.query_value("without");
   filter.process = request.query_value("process");
   filter.request_id = request.query_value("request_id");
   filter.job_id = request.query_value("job_id");
@@ -214,6 +215,7 @@ Response logs(hub::Hub& hub, const Request& request) {
       request,
       {"level",
        "event",
+       "without",
        "process",
        "request_id",
        "job_id",

@@ -183,6 +183,9 @@ std::optional<Json> LogLine::wanted(const LogFilter& filter, const LogSource& so
     }
     record["message"] = text_;
   }
+  if (!filter.without.empty() && is_text(record, "event", filter.without)) {
+    return std::nullopt;
+  }
   const std::array<std::pair<const char*, const std::string*>, 5> exact{
       {{"event", &filter.event},
        {"process", &filter.process},

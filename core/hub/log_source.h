@@ -16,6 +16,7 @@ namespace hub::hub {
 struct LogFilter {
   obs::log::Level level = obs::log::Level::kDebug;  // this one and worse
   std::string event{};
+  std::string without{};  // an event that is left out
   std::string process{};  // "server", "engine <model>", "job <id>"
   std::string request_id{};
   std::string job_id{};

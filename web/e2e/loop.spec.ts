@@ -64,7 +64,7 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
     await page.getByRole("button", { name: "Set an alias" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Alias", { exact: true }).fill("production");
-    await dialog.getByLabel("Version").selectOption({ index: 0 });
+    await dialog.getByLabel("Version", { exact: true }).selectOption({ index: 0 });
     await dialog.getByRole("button", { name: /^Set/ }).click();
     await expect(page.getByRole("cell", { name: `${trained}@production` })).toBeVisible();
     const { aliases } = await hub.call<{ aliases: Record<string, number> }>(

@@ -13,6 +13,12 @@ for (const theme of ["light", "dark"] as const) {
     test(`${device}, ${theme}`, async ({ page, hub }) => {
       test.setTimeout(600_000);
       await fill(hub);
+      // A model is loaded, with its adapter.
+      await hub.call("POST", "/v1/chat/completions", {
+        model: "wexham-facts",
+        max_tokens: 8,
+        messages: [{ role: "user", content: "Which river runs through Wexham?" }],
+      });
       await page.emulateMedia({ colorScheme: theme });
       await page.setViewportSize(size);
       for (const path of await allPages(hub)) {

@@ -115,6 +115,8 @@ TEST_F(LogSearchTest, FiltersByWhatRecordsSay) {
   EXPECT_THAT(found({.level = obs::log::Level::kWarning}), ElementsAre("trained", "said"));
   EXPECT_THAT(found({.level = obs::log::Level::kInfo}).size(), 5U);
   EXPECT_THAT(found({.event = "asked"}).size(), 2U);
+  EXPECT_THAT(
+      found({.without = "asked"}), ElementsAre("job_started", "trained", "said", "debugged"));
   EXPECT_THAT(found({.process = "engine m"}), ElementsAre("said"));
   EXPECT_THAT(found({.process = "server", .request_id = "r1"}), ElementsAre("asked"));
   EXPECT_THAT(found({.request_id = "r1"}), ElementsAre("said", "asked"));

@@ -4660,6 +4660,8 @@ export interface operations {
                 level?: components["schemas"]["LogLevel"];
                 /** @description `http_request` */
                 event?: string;
+                /** @description An event that is left out */
+                without?: string;
                 /** @description `server`, `engine <model>`, `job <id>` */
                 process?: string;
                 request_id?: string;

@@ -1,13 +1,14 @@
 "use client";
 
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "@/components/shell/theme-toggle";
 import { Button } from "@/components/ui/button";
-import { downsample } from "./downsample";
+import { formatNumber, plural } from "@/format";
+import { downsample, type Points } from "./downsample";
 import type { LineChartProps, Series } from "./line-chart";
-import { wheel, type Span } from "./wheel";
+import { zooming, type Span } from "./zoom";
 
 /** A constant of uPlot's types that exists in no code. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
@@ -40,15 +41,23 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
     latest.current = props;
   });
 
+  const show = useCallback((made: uPlot, part: Span): void => {
+    const whole = spanOf(latest.current.series);
+    zoom.current = part.min > whole.min || part.max < whole.max ? part : null;
+    setIsZoomed(zoom.current !== null);
+    draw(made, latest.current.series, zoom.current);
+  }, []);
+
   useEffect(() => {
     const element = box.current;
     if (!element) return;
     const made = new uPlot(
-      options(element, latest, zoom, setIsZoomed),
-      aligned(latest.current.series, zoom.current, element.clientWidth),
+      options(element, latest, show),
+      [[], ...latest.current.series.map(() => [])],
       element,
     );
     plot.current = made;
+    draw(made, latest.current.series, zoom.current);
     const observer = new ResizeObserver(() => {
       if (element.clientWidth !== made.width) {
         made.setSize({ width: element.clientWidth, height });
@@ -60,30 +69,35 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
       made.destroy();
       plot.current = null;
     };
-  }, [look, height]);
+  }, [look, height, show]);
 
   useEffect(() => {
-    const made = plot.current;
-    if (!made) return;
-    made.setData(aligned(series, zoom.current, made.width), false);
-    if (zoom.current) made.redraw();
-    else made.setScale("x", spanOf(series));
+    if (plot.current) draw(plot.current, series, zoom.current);
   }, [series]);
 
   return (
     <div className="relative h-full">
-      <div ref={box} role="img" aria-label={label} className="h-full" />
+      <div ref={box} role="img" aria-label={`${label}: ${pointsWords(props)}`} className="h-full" />
       {isZoomed && (
         <Button
           size="small"
           className="absolute top-1 right-2"
-          onClick={() => plot.current?.setScale("x", spanOf(latest.current.series))}
+          onClick={() => {
+            if (plot.current) show(plot.current, spanOf(series));
+          }}
         >
           Show all
         </Button>
       )}
     </div>
   );
+}
+
+/** "40 points from step 1 to 40", of the longest line: what there is to see, in words. */
+function pointsWords({ series, xLabel }: LineChartProps): string {
+  const most = Math.max(...series.map((one) => one.x.length));
+  const { min, max } = spanOf(series);
+  return `${plural(most, "point")} from ${xLabel} ${formatNumber(min)} to ${formatNumber(max)}`;
 }
 
 function spanOf(series: Series[]): Span {
@@ -94,21 +108,36 @@ function spanOf(series: Series[]): Span {
   return { min, max: max > min ? max : min + 1 };
 }
 
-/** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
-function aligned(series: Series[], zoom: Span | null, width: number): uPlot.AlignedData {
-  const { min: from, max: to } = zoom ?? spanOf(series);
-  const tables = series.map((one): uPlot.AlignedData => {
-    const drawn = downsample(one, from, to, Math.max(100, Math.round(width)));
-    return [[...drawn.x], [...drawn.y]];
+/** More than this nobody sees, and drawing takes time: two for each of so many columns. */
+const mostColumns = 500;
+const lineWidth = 2;
+
+/** Shows a part, or the whole, from as many of its points as there is room for. */
+function draw(plot: uPlot, series: Series[], part: Span | null): void {
+  const span = part ?? spanOf(series);
+  const columns = Math.min(mostColumns, Math.max(100, Math.round(plot.width / 2)));
+  const lines = series.map((one) => downsample(one, span.min, span.max, columns));
+  lines.forEach((line, at) => {
+    const drawn = plot.series[at + 1];
+    // Where a line goes up and down at every pixel a thin one shows more, and is drawn ten times as fast.
+    if (drawn) drawn.width = series[at]?.faint || line.x.length > plot.width / 2 ? 1 : lineWidth;
   });
+  plot.batch(() => {
+    plot.setData(aligned(lines), false);
+    plot.setScale("x", span);
+  });
+}
+
+/** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
+function aligned(lines: Points[]): uPlot.AlignedData {
+  const tables = lines.map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
   return tables.length === 1 && tables[0] ? tables[0] : uPlot.join(tables);
 }
 
 function options(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
-  zoom: { current: Span | null },
-  onZoom: (isZoomed: boolean) => void,
+  show: (plot: uPlot, part: Span) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
@@ -126,14 +155,6 @@ function options(
     padding: [8, 8, 0, 0],
     cursor: {
       points: { size: 6 },
-      drag: { x: true, y: false },
-      bind: {
-        // uPlot itself goes back to what it has, which while a part is shown is only that.
-        dblclick: (plot) => () => {
-          plot.setScale("x", spanOf(latest.current.series));
-          return null;
-        },
-      },
       ...(group && { sync: { key: group } }),
     },
     scales: {
@@ -154,34 +175,14 @@ function options(
       ...series.map((one): uPlot.Series => ({
         label: one.label,
         stroke: color(`series-${((one.color - 1) % 6) + 1}`),
-        width: one.faint ? 1 : 2,
+        width: lineWidth,
         alpha: one.faint ? 0.3 : 1,
         spanGaps: true,
         points: { show: one.x.length === 1 },
         ...(one.dashed && { dash: [6, 4] }),
       })),
     ],
-    plugins: [tooltip(latest), wheel(() => spanOf(latest.current.series))],
-    hooks: {
-      setScale: [
-        (plot, scale) => {
-          if (scale !== "x") return;
-          const { min, max } = plot.scales.x ?? {};
-          const whole = spanOf(latest.current.series);
-          if (min == null || max == null) return;
-          const before = zoom.current;
-          zoom.current = min > whole.min || max < whole.max ? { min, max } : null;
-          onZoom(zoom.current !== null);
-          // A part is drawn from its own points, not from those that stood for the whole.
-          if (before?.min !== zoom.current?.min || before?.max !== zoom.current?.max) {
-            queueMicrotask(() => {
-              plot.setData(aligned(latest.current.series, zoom.current, plot.width), false);
-              plot.redraw();
-            });
-          }
-        },
-      ],
-    },
+    plugins: [tooltip(latest), zooming({ whole: () => spanOf(latest.current.series), show })],
   };
 }
 

@@ -9,7 +9,8 @@ import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button, LinkButton } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Skeleton } from "@/components/ui/states";
-import { formatAge, formatBytes, formatFigure, formatTime, shortDigest } from "@/format";
+import { Age } from "@/components/ui/ticking";
+import { formatBytes, formatFigure, shortDigest } from "@/format";
 import { engineOf, useEngines } from "@/features/models/engines";
 import { chatHref, evaluateHref, modelHref } from "@/features/models/model-links";
 import { useVersionText } from "@/features/models/version-file";
@@ -56,9 +57,7 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
           {engine && <Badge tone="good">loaded</Badge>}
         </div>
         <p className="mt-0.5 flex flex-wrap items-center gap-x-2 text-xs text-ink-faint">
-          <time dateTime={version.created_at} title={formatTime(version.created_at)}>
-            {formatAge(version.created_at)}
-          </time>
+          <Age time={version.created_at} />
           <span>{formatBytes(version.size_bytes)}</span>
           {version.digest && (
             <span className="-my-2 flex items-center">

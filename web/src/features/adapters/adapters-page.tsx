@@ -40,7 +40,7 @@ function AdapterBrowser() {
         ? null
         : { params: { query: { ...query, cursor: previous.next_cursor } } };
     },
-    { revalidateFirstPage: false },
+    { revalidateFirstPage: false, revalidateOnMount: true },
   );
   const { data: engines } = useEngines();
   const hasMore = data?.at(-1)?.next_cursor != null;

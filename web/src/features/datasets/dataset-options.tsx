@@ -1,7 +1,7 @@
 "use client";
 
+import { nameProblem } from "@/features/models/model-name";
 import { Checkbox, Field, Input } from "@/components/ui/field";
-import { nameProblem } from "./dataset-name";
 import type { DatasetOptions } from "./upload";
 
 /** The options while they are edited: texts, as typed. */

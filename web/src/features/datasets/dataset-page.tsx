@@ -24,7 +24,7 @@ export function DatasetPage() {
 
 function Named() {
   const search = useSearchParams();
-  const name = search.get("name");
+  const name = search.get("name") ?? search.get("id");
   if (name === null) {
     return (
       <>
@@ -58,7 +58,7 @@ function OneDataset({ name, model }: { name: string; model: string }) {
   if (!data) return <Loading name={name} />;
   const setModel = (chosen: string): void => {
     const query = chosen === "" ? "" : `&model=${encodeURIComponent(chosen)}`;
-    router.replace(datasetHref(name) + query, { scroll: false });
+    router.replace(datasetHref(data.name) + query, { scroll: false });
   };
   const measured = data.report?.model;
   return (
@@ -69,7 +69,7 @@ function OneDataset({ name, model }: { name: string; model: string }) {
         actions={
           <>
             <DeleteDataset dataset={data} />
-            <LinkButton look="primary" href={trainOnHref(name)} prefetch={false}>
+            <LinkButton look="primary" href={trainOnHref(data.name)} prefetch={false}>
               Train on it
             </LinkButton>
           </>

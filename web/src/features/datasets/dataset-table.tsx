@@ -10,6 +10,9 @@ import { formatBytes, formatNumber, formatTime } from "@/format";
 import { datasetHref, trainOnHref } from "./dataset-links";
 import { sortedDatasets, type DatasetSort } from "./dataset-sort";
 
+/** Columns that a phone has no room for. */
+const wide = "hidden md:table-cell";
+
 /** The registered data sets; newest first until a column is chosen. */
 export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
   const [sort, setSort] = useState<DatasetSort>({ by: "created_at", descending: true });
@@ -27,12 +30,16 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
           <SortTh {...head} name="rows" numeric>
             Train rows
           </SortTh>
-          <Th numeric>Valid</Th>
-          <Th numeric>Test</Th>
-          <SortTh {...head} name="size_bytes" numeric>
+          <Th numeric className={wide}>
+            Valid
+          </Th>
+          <Th numeric className={wide}>
+            Test
+          </Th>
+          <SortTh {...head} name="size_bytes" numeric className={wide}>
             Size
           </SortTh>
-          <SortTh {...head} name="created_at">
+          <SortTh {...head} name="created_at" className={wide}>
             Registered
           </SortTh>
           <Th>
@@ -43,11 +50,11 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
       <tbody>
         {sortedDatasets(datasets, sort).map((dataset) => (
           <tr key={dataset.id} className="hover:bg-sunken">
-            <Td>
+            <Td className="min-w-24">
               <Link
                 href={datasetHref(dataset.name)}
                 prefetch={false}
-                className="font-medium break-all hover:underline"
+                className="font-medium wrap-anywhere hover:underline"
               >
                 {dataset.name}
               </Link>
@@ -56,10 +63,18 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
               <Badge>{dataset.format}</Badge>
             </Td>
             <Td numeric>{formatNumber(dataset.rows)}</Td>
-            <Td numeric>{formatNumber(dataset.parts?.valid?.rows)}</Td>
-            <Td numeric>{formatNumber(dataset.parts?.test?.rows)}</Td>
-            <Td numeric>{formatBytes(dataset.size_bytes)}</Td>
-            <Td className="whitespace-nowrap text-ink-soft">{formatTime(dataset.created_at)}</Td>
+            <Td numeric className={wide}>
+              {formatNumber(dataset.parts?.valid?.rows)}
+            </Td>
+            <Td numeric className={wide}>
+              {formatNumber(dataset.parts?.test?.rows)}
+            </Td>
+            <Td numeric className={wide}>
+              {formatBytes(dataset.size_bytes)}
+            </Td>
+            <Td className={`${wide} whitespace-nowrap text-ink-soft`}>
+              {formatTime(dataset.created_at)}
+            </Td>
             <Td className="text-right">
               <LinkButton
                 size="small"

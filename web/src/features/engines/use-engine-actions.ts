@@ -3,6 +3,7 @@
 import { useSWRConfig } from "swr";
 import { api } from "@/api/client";
 import { useAction } from "@/api/action";
+import { useSystem, type System } from "@/features/system/use-system";
 
 /** The `model` value that means exactly one version: "smollm2:3". */
 async function exactly(versionId: string): Promise<string> {
@@ -13,8 +14,16 @@ async function exactly(versionId: string): Promise<string> {
 
 const at = (model: string) => ({ params: { path: { model } } });
 
+function withPin(system: System, versionId: string, pinned: boolean): System {
+  const engines = system.engines.map((engine) =>
+    engine.version_id === versionId ? { ...engine, pinned } : engine,
+  );
+  return { ...system, engines };
+}
+
 /** Loading, unloading and pinning engines; every list of engines is asked for again afterwards. */
 export function useEngineActions() {
+  const system = useSystem();
   const { mutate } = useSWRConfig();
   const refresh = (): Promise<unknown> =>
     mutate((key) => Array.isArray(key) && (key[1] === "/system" || key[1] === "/engines"));
@@ -37,11 +46,17 @@ export function useEngineActions() {
   );
   const pin = useAction(
     async (versionId: string, pinned: boolean) => {
-      await api.POST("/engines/{model}/pin", {
-        ...at(await exactly(versionId)),
-        body: { pinned },
-      });
-      await refresh();
+      await system.mutate(
+        async (before) => {
+          const body = { pinned };
+          await api.POST("/engines/{model}/pin", { ...at(await exactly(versionId)), body });
+          return before && withPin(before, versionId, pinned);
+        },
+        {
+          optimisticData: system.data && withPin(system.data, versionId, pinned),
+          rollbackOnError: true,
+        },
+      );
     },
     { failed: "The pin could not be changed" },
   );

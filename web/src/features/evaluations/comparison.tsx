@@ -78,7 +78,10 @@ function ComparisonTable({ evaluations, onFirst, onRemove }: ComparisonTableProp
       <tbody>
         {evaluations.map((evaluation, index) => (
           <tr key={evaluation.id}>
-            <Th scope="row" className="text-sm font-normal text-ink">
+            <th
+              scope="row"
+              className="border-b border-line px-4 py-2.5 font-normal in-[tbody>tr:last-child]:border-b-0"
+            >
               <span className="font-medium">{modelOf(evaluation)}</span>
               {evaluation.model_version && (
                 <span className="text-ink-faint">:{evaluation.model_version.version}</span>
@@ -86,7 +89,7 @@ function ComparisonTable({ evaluations, onFirst, onRemove }: ComparisonTableProp
               <span className="block text-xs text-ink-faint">
                 {formatTime(evaluation.created_at)}
               </span>
-            </Th>
+            </th>
             {columns.map((metric) => (
               <Td key={metric.name} numeric>
                 {metric.format(evaluation.metrics[metric.name])}
@@ -125,9 +128,9 @@ function Difference({ metric, value }: { metric: Metric; value: number | undefin
   if (value === undefined) return null;
   const better = isBetter(metric, value);
   if (better === null) {
-    return value === 0 ? null : (
-      <span className="block text-xs text-ink-faint">{formatDifference(metric, value)}</span>
-    );
+    // As many rows and tokens as the first: nothing to say.
+    if (metric.better === null && value === 0) return null;
+    return <span className="block text-xs text-ink-faint">{formatDifference(metric, value)}</span>;
   }
   return (
     <span className={`block text-xs ${better ? "text-good" : "text-bad"}`}>

@@ -10,6 +10,9 @@ import { judgedBy, taskOf, tasks, type Evaluation } from "./metrics";
 import { datasetHref, jobHref, versionHref } from "./links";
 import { useProgress } from "./use-progress";
 
+/** Columns that a phone has no room for; what they say stands below the model there. */
+const wide = "hidden md:table-cell";
+
 interface EvaluationTableProps {
   evaluations: Evaluation[];
   /** Ids, in the order in which they were chosen. */
@@ -29,12 +32,14 @@ export function EvaluationTable({ evaluations, chosen, onChoose }: EvaluationTab
             <span className="sr-only">Compare</span>
           </Th>
           <Th>Model</Th>
-          <Th>Data set</Th>
-          <Th>Task</Th>
+          <Th className={wide}>Data set</Th>
+          <Th className={wide}>Task</Th>
           <Th>Figures</Th>
-          <Th numeric>Rows</Th>
+          <Th numeric className={wide}>
+            Rows
+          </Th>
           <Th>State</Th>
-          <Th>Created</Th>
+          <Th className={wide}>Created</Th>
         </tr>
       </thead>
       <tbody>
@@ -72,6 +77,7 @@ interface EvaluationRowProps {
 function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: EvaluationRowProps) {
   const { model_version: version, dataset, state, metrics } = evaluation;
   const task = taskOf(evaluation);
+  const taskLabel = tasks.find(({ id }) => id === task)?.label;
   const name = version ? `${version.model} version ${version.version}` : evaluation.model;
   return (
     <tr className="hover:bg-sunken">
@@ -99,8 +105,11 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
         ) : (
           evaluation.model
         )}
+        <span className="block text-xs text-ink-faint md:hidden">
+          {dataset?.name ?? "removed data"}, {taskLabel}
+        </span>
       </Td>
-      <Td>
+      <Td className={wide}>
         {dataset?.name ? (
           <Link href={datasetHref(dataset.name)} prefetch={false} className="hover:underline">
             {dataset.name}
@@ -109,11 +118,13 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
           <span className="text-ink-faint">removed</span>
         )}
       </Td>
-      <Td className="whitespace-nowrap">{tasks.find(({ id }) => id === task)?.label}</Td>
+      <Td className={`${wide} whitespace-nowrap`}>{taskLabel}</Td>
       <Td>
         <Figures evaluation={evaluation} share={share} />
       </Td>
-      <Td numeric>{formatNumber(metrics.rows)}</Td>
+      <Td numeric className={wide}>
+        {formatNumber(metrics.rows)}
+      </Td>
       <Td>
         {state && (
           <Link href={jobHref(evaluation.job_id)} prefetch={false} title="The job that measures">
@@ -121,7 +132,9 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
           </Link>
         )}
       </Td>
-      <Td className="whitespace-nowrap text-ink-soft">{formatTime(evaluation.created_at)}</Td>
+      <Td className={`${wide} whitespace-nowrap text-ink-soft`}>
+        {formatTime(evaluation.created_at)}
+      </Td>
     </tr>
   );
 }

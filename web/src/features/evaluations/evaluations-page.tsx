@@ -49,7 +49,7 @@ function Evaluations() {
   const router = useRouter();
   const compared = (search.get("compare") ?? "").split(",").filter((id) => id !== "");
   const [chosen, setChosen] = useState<string[]>(compared);
-  const [asking, setAsking] = useState(search.has("new"));
+  const [asking, setAsking] = useState(search.has("new") || search.has("model"));
   const [filter, setFilter] = useState<EvaluationFilter>({
     model: "",
     dataset: search.get("dataset") ?? "",
@@ -139,7 +139,7 @@ function AllEvaluations({ filter, onFilter, chosen, onChoose, onCompare }: AllEv
       ) : (
         <>
           <div className="flex flex-wrap items-center gap-3 border-b border-line p-3">
-            <div className="min-w-0 flex-1">
+            <div className="min-w-0 flex-1 basis-64">
               <EvaluationFilters evaluations={evaluations} filter={filter} onFilter={onFilter} />
             </div>
             <p role="status" className="text-xs text-ink-faint">

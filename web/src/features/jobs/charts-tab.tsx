@@ -1,46 +1,19 @@
 "use client";
 
 import { useMemo, useState } from "react";
-import { smooth, type Points } from "@/components/charts/downsample";
 import { LineChart, type Series } from "@/components/charts/line-chart";
 import { Card } from "@/components/ui/card";
-import { EmptyState, ErrorNotice } from "@/components/ui/states";
+import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure } from "@/format";
 import { ChartOptions, type ChartLook } from "./chart-options";
 import type { Job } from "./job";
+import type { FigureName } from "./metric-history";
+import { smoothedSeries } from "./smoothed-series";
 import type { JobMetrics } from "./use-job-metrics";
 
-/** A line, and where it is smoothed what was measured behind it. */
-export function smoothedSeries(
-  line: Pick<Series, "label" | "color" | "dashed">,
-  points: Points,
-  smoothing: number,
-): Series[] {
-  if (points.x.length === 0) return [];
-  if (smoothing === 0) return [{ ...line, ...points }];
-  return [
-    { ...line, label: `${line.label} as measured`, ...points, faint: true },
-    { ...line, x: points.x, y: smooth(points.y, smoothing) },
-  ];
-}
-
-interface ChartsTabProps {
-  job: Job;
-  metrics: JobMetrics;
-}
-
-export function ChartsTab({ job, metrics }: ChartsTabProps) {
+export default function ChartsTab({ job, metrics }: { job: Job; metrics: JobMetrics }) {
   const [look, setLook] = useState<ChartLook>({ smoothing: 0, logScale: false });
-  if (job.type !== "finetune") {
-    return (
-      <Card>
-        <EmptyState title="Nothing to draw">
-          Only trainings report figures step by step. What came of this job is in the other tabs.
-        </EmptyState>
-      </Card>
-    );
-  }
-  const preferences = metrics.names.some((name) => name.includes("reward_"));
+  const preferences = metrics.points("reward_margin").x.length > 0;
   return (
     <div className="space-y-4">
       {metrics.error != null && (
@@ -63,13 +36,7 @@ export function ChartsTab({ job, metrics }: ChartsTabProps) {
           color={4}
         />
         <FigureCard metrics={metrics} title="Gradient norm" figure="grad_norm" color={5} />
-        <FigureCard
-          metrics={metrics}
-          title="Peak memory"
-          figure="peak_memory_bytes"
-          color={6}
-          format={formatBytes}
-        />
+        <MemoryCard metrics={metrics} estimate={job.memory.estimated_bytes} />
       </div>
     </div>
   );
@@ -93,7 +60,7 @@ function LossChart({ metrics, look }: LossChartProps) {
   );
   return (
     <LineChart
-      label="Over the steps"
+      label="Training and validation loss"
       series={series}
       xLabel="step"
       format={formatFigure}
@@ -151,15 +118,46 @@ function RewardCards({ metrics, look }: LossChartProps) {
   );
 }
 
+interface MemoryCardProps {
+  metrics: JobMetrics;
+  /** What was set aside for the job. */
+  estimate: number | null;
+}
+
+function MemoryCard({ metrics, estimate }: MemoryCardProps) {
+  const peak = metrics.points("peak_memory_bytes");
+  const series = useMemo(() => {
+    const [first, last] = [peak.x[0], peak.x.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const lines: Series[] = [{ label: "Peak", color: 6, ...peak }];
+    if (estimate !== null) {
+      const ends = { x: [first, last], y: [estimate, estimate] };
+      lines.push({ label: "Estimated", color: 2, dashed: true, ...ends });
+    }
+    return lines;
+  }, [peak, estimate]);
+  return (
+    <Card>
+      <LineChart
+        label="Memory"
+        series={series}
+        xLabel="step"
+        format={formatBytes}
+        height={200}
+        group="job"
+      />
+    </Card>
+  );
+}
+
 interface FigureCardProps {
   metrics: JobMetrics;
   title: string;
-  figure: string;
+  figure: FigureName;
   color: number;
-  format?: (value: number | null) => string;
 }
 
-function FigureCard({ metrics, title, figure, color, format = formatFigure }: FigureCardProps) {
+function FigureCard({ metrics, title, figure, color }: FigureCardProps) {
   const points = metrics.points(figure);
   const series = useMemo(
     () => smoothedSeries({ label: title, color }, points, 0),
@@ -171,7 +169,7 @@ function FigureCard({ metrics, title, figure, color, format = formatFigure }: Fi
         label={title}
         series={series}
         xLabel="step"
-        format={format}
+        format={formatFigure}
         height={200}
         group="job"
       />

@@ -10,14 +10,15 @@ import { LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
-import { formatBytes, formatFigure, shortId } from "@/format";
+import { formatBytes, formatFigure, plural, shortId } from "@/format";
 import { ChartOptions, type ChartLook } from "./chart-options";
-import { smoothedSeries } from "./charts-tab";
 import { CompareTables } from "./compare-tables";
 import type { Job } from "./job";
 import { withActivity } from "./job-activity";
 import { JobSkeleton } from "./job-skeleton";
 import { jobName } from "./job-words";
+import type { FigureName } from "./metric-history";
+import { smoothedSeries } from "./smoothed-series";
 import { useJobActivity } from "./use-job-activity";
 import { useMetricsOf, type JobMetrics } from "./use-job-metrics";
 
@@ -30,14 +31,17 @@ async function loadJobs(ids: string): Promise<Job[]> {
 
 export function ComparePage() {
   const ids = useSearchParams().get("ids") ?? "";
-  if (!ids.includes(",")) {
+  if (ids === "") {
     return (
-      <EmptyState
-        title="Nothing to compare"
-        action={<LinkButton href="/jobs/">All jobs</LinkButton>}
-      >
-        Choose two or more trainings in the list of jobs.
-      </EmptyState>
+      <>
+        <PageHeader title="Compare trainings" />
+        <EmptyState
+          title="Nothing to compare"
+          action={<LinkButton href="/jobs/">All jobs</LinkButton>}
+        >
+          Choose two or more trainings in the list of jobs.
+        </EmptyState>
+      </>
     );
   }
   return <Comparison key={ids} ids={ids} />;
@@ -56,11 +60,14 @@ function Comparison({ ids }: { ids: string }) {
   if (!data) {
     if (error == null) return <JobSkeleton />;
     return (
-      <ErrorNotice
-        title="These jobs cannot be compared"
-        error={error}
-        retry={() => void mutate()}
-      />
+      <>
+        <PageHeader title="Compare trainings" />
+        <ErrorNotice
+          title="These jobs cannot be compared"
+          error={error}
+          retry={() => void mutate()}
+        />
+      </>
     );
   }
   const jobs = data.map((job) => withActivity(job, activities.get(job.id)));
@@ -75,7 +82,7 @@ function Comparison({ ids }: { ids: string }) {
         / compare
       </nav>
       <PageHeader
-        title={`${jobs.length} trainings compared`}
+        title={`${plural(jobs.length, "training")} compared`}
         actions={<ChartOptions look={look} onChange={setLook} />}
       />
       <div className="space-y-4">
@@ -122,7 +129,7 @@ function runNames(jobs: readonly Job[]): string[] {
 
 interface RunsChartProps {
   title: string;
-  figure: string;
+  figure: FigureName;
   names: string[];
   metrics: JobMetrics[];
   look?: ChartLook;

@@ -7,7 +7,7 @@ import { Card } from "@/components/ui/card";
 import { Checkbox } from "@/components/ui/field";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
-import { valueText } from "./environment-differences";
+import { valueText } from "./value-text";
 import type { Job } from "./job";
 import { jobHref } from "./job-words";
 import { finalFigures, paramDifferences, type Figure } from "./run-comparison";

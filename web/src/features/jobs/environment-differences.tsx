@@ -1,6 +1,7 @@
 import type { Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { Table, Td, Th } from "@/components/ui/table";
+import { valueText } from "./value-text";
 
 interface EnvironmentDifferencesProps {
   found: Schemas["EnvironmentDifferences"];
@@ -60,10 +61,4 @@ export function EnvironmentDifferences({ found, now }: EnvironmentDifferencesPro
       )}
     </div>
   );
-}
-
-/** A value of an open object as text. */
-export function valueText(value: unknown): string {
-  if (value === null || value === undefined) return "–";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

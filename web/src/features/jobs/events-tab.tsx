@@ -7,7 +7,7 @@ import { Card } from "@/components/ui/card";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { formatTime } from "@/format";
-import { eventWords, type EventWords } from "./job-words";
+import { eventWords, type EventWords } from "./job-event-words";
 import type { JobEvents } from "./use-job-events";
 
 const shownAtFirst = 100;

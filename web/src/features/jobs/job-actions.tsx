@@ -1,15 +1,18 @@
 "use client";
 
-import { Ban, MessageSquare, Play, Repeat2, Trash2 } from "lucide-react";
+import { Ban, MessageSquare, Pencil, Play, Repeat2, Trash2 } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { Button, LinkButton } from "@/components/ui/button";
 import { hasEnded, mayReproduce, mayResume, type Job } from "./job";
-import { LeaveDialog, type Leaving } from "./leave-dialog";
+import type { Leaving } from "./leave-dialog";
 import type { JobChanges } from "./use-job-changes";
 
+const LeaveDialog = dynamic(() => import("./leave-dialog").then((module) => module.LeaveDialog), {
+  ssr: false,
+});
 const ReproduceDialog = dynamic(
   () => import("./reproduce-dialog").then((module) => module.ReproduceDialog),
   { ssr: false },
@@ -48,6 +51,12 @@ export function JobActions({ job, changes }: { job: Job; changes: JobChanges }) 
           <Play size={16} aria-hidden />
           Resume
         </Button>
+      )}
+      {job.type === "finetune" && (
+        <LinkButton href={`/train/?from=${encodeURIComponent(job.id)}`} prefetch={false}>
+          <Pencil size={16} aria-hidden />
+          Change and train
+        </LinkButton>
       )}
       {mayReproduce(job) && (
         <Button onClick={() => setReproducing(true)}>

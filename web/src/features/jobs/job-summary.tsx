@@ -8,7 +8,7 @@ import { formatBytes, formatFigure, formatNumber, shortId } from "@/format";
 import { figureOf, hasEnded, laneOf, type Job } from "./job";
 import type { Activity } from "./job-activity";
 import { JobProgress } from "./job-progress";
-import { failureOf, jobHref, waitWords } from "./job-words";
+import { jobHref, waitWords } from "./job-words";
 
 interface JobSummaryProps {
   job: Job;
@@ -150,27 +150,3 @@ function Figures({ job, activity }: { job: Job; activity: Activity | undefined }
 
 const ranksNote = (ranks: number | null): string | undefined =>
   ranks !== null && ranks > 1 ? `of ${ranks} processes together` : undefined;
-
-/** Why a job failed and what to do about it; above everything else on its page. */
-export function FailureNotice({ job }: { job: Job }) {
-  const failure = failureOf(job);
-  if (failure) {
-    return (
-      <div role="alert" className="mb-4 rounded-xl border border-bad/40 bg-bad-soft p-4 text-sm">
-        <h2 className="font-semibold text-bad">{failure.title}</h2>
-        <p className="mt-1 break-words whitespace-pre-line">{failure.reason}</p>
-        <p className="mt-2 text-ink-soft">{failure.advice}</p>
-      </div>
-    );
-  }
-  // It goes on, but its last attempt did not end well.
-  if (job.last_error && !hasEnded(job)) {
-    return (
-      <div className="mb-4 rounded-xl border border-warn/40 bg-warn-soft p-4 text-sm">
-        <h2 className="font-semibold text-warn">Its last attempt ended early</h2>
-        <p className="mt-1 break-words whitespace-pre-line">{job.last_error}</p>
-      </div>
-    );
-  }
-  return null;
-}

@@ -1,5 +1,6 @@
 "use client";
 
+import dynamic from "next/dynamic";
 import { useState } from "react";
 import { useHubPages } from "@/api/client";
 import { Button, LinkButton } from "@/components/ui/button";
@@ -9,10 +10,14 @@ import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { withActivity } from "./job-activity";
 import { JobsFilters, type JobsFilter } from "./jobs-filters";
 import { JobsTable } from "./jobs-table";
-import { LeaveDialog, type Leaving } from "./leave-dialog";
+import type { Leaving } from "./leave-dialog";
 import { QueueCard } from "./queue-card";
 import { useJobActivity } from "./use-job-activity";
 import { useJobChanges } from "./use-job-changes";
+
+const LeaveDialog = dynamic(() => import("./leave-dialog").then((module) => module.LeaveDialog), {
+  ssr: false,
+});
 
 const pageLength = 50;
 /** More lines than this nobody can tell apart. */
@@ -54,7 +59,7 @@ export function JobsPage() {
     <>
       <PageHeader
         title="Jobs"
-        lead="What the hub trains, measures, converts and moves: what runs, what waits, and what came of it."
+        lead="What runs, what waits for its turn, and what came of it."
         actions={
           <LinkButton look="primary" href="/train/" prefetch={false}>
             New training

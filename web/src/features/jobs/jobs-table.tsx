@@ -54,7 +54,7 @@ export function JobsTable(props: JobsTableProps) {
 
 function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
   const name = jobName(job);
-  const loss = figureOf(job.metrics, "train_loss") ?? figureOf(job.metrics, "loss");
+  const loss = figureOf(job.metrics, "train_loss") ?? figureOf(job.details, "loss");
   return (
     <tr className="hover:bg-sunken/50">
       <Td className="pr-0">

@@ -10,20 +10,33 @@ describe("linesOf", () => {
 });
 
 describe("recordOf", () => {
+  const start = "2026-11-29T12:00:00.123Z info metric job_id=01a0-b1";
+
   it("reads the hub's lines", () => {
-    const line =
-      '{"time":"2026-11-29T12:00:00.123Z","level":"info","event":"metric","process":"job x","job_id":"x","step":50,"train_loss":1.31,"note":"a b"}';
-    expect(recordOf(line)).toEqual({
+    expect(recordOf(`${start} step=50 train_loss=1.31 note="a b"`)).toEqual({
       time: "2026-11-29T12:00:00.123Z",
       level: "info",
       event: "metric",
       message: "",
-      fields: "step=50 train_loss=1.31 note=a b",
+      fields: 'step=50 train_loss=1.31 note="a b"',
+    });
+    expect(recordOf(start)).toMatchObject({ event: "metric", fields: "" });
+  });
+
+  it("takes a message out of its quotes", () => {
+    expect(recordOf(`${start} message="say \\"hello\\" to all"`)).toMatchObject({
+      message: 'say "hello" to all',
+      fields: "",
+    });
+    expect(recordOf(`${start} message=ready`)?.message).toBe("ready");
+    expect(recordOf(`${start} message="a b" step=1`)).toMatchObject({
+      message: "",
+      fields: 'message="a b" step=1',
     });
   });
 
   it("leaves other lines to be shown as they are", () => {
-    for (const line of ["plain text", "{broken", '{"a":1}', "[1]", "{}"]) {
+    for (const line of ["plain text", '{"a":1}', "", "2026-11-29 info", "Z info metric"]) {
       expect(recordOf(line)).toBeNull();
     }
   });

@@ -1,4 +1,4 @@
-/** One line of a log: the hub's own are JSON, those of libraries are whatever they print. */
+/** One line of a log: the hub's own have a time, a level and fields; those of libraries are whatever they print. */
 export interface LogRecord {
   time: string;
   level: string;
@@ -15,37 +15,29 @@ export function linesOf(text: string): string[] {
   return lines;
 }
 
-/** Known of every line of a job's log. */
-const sameInAll = new Set(["time", "level", "event", "message", "process", "job_id"]);
-
-const asText = (value: unknown): string =>
-  typeof value === "string" ? value : JSON.stringify(value);
+/** "2026-11-29T12:00:00.123Z info metric job_id=… step=50 train_loss=1.31" */
+const hubLine = /^(\d{4}-\d\d-\d\dT\S+Z) (debug|info|warning|error) (\S+)(?: (.*))?$/;
+/** The same in every line. */
+const ownId = /^job_id=\S+ ?/;
+const onlyMessage = /^message=("(?:[^"\\]|\\.)*"|\S*)$/;
 
 /** A line of the hub's own; null for any other. */
 export function recordOf(line: string): LogRecord | null {
-  if (!line.startsWith("{")) return null;
-  let json: unknown;
+  const [, time, level, event, rest = ""] = hubLine.exec(line) ?? [];
+  if (time === undefined || level === undefined || event === undefined) return null;
+  const fields = rest.replace(ownId, "");
+  const message = onlyMessage.exec(fields)?.[1];
+  if (message === undefined) return { time, level, event, message: "", fields };
+  return { time, level, event, message: unquoted(message), fields: "" };
+}
+
+function unquoted(text: string): string {
+  if (!text.startsWith('"')) return text;
   try {
-    json = JSON.parse(line);
+    return JSON.parse(text) as string;
   } catch {
-    return null;
+    return text;
   }
-  if (typeof json !== "object" || json === null) return null;
-  const record = json as Record<string, unknown>;
-  const { time, level, event, message } = record;
-  if (typeof time !== "string" || typeof level !== "string" || typeof event !== "string") {
-    return null;
-  }
-  return {
-    time,
-    level,
-    event,
-    message: typeof message === "string" ? message : "",
-    fields: Object.entries(record)
-      .filter(([name]) => !sameInAll.has(name))
-      .map(([name, value]) => `${name}=${asText(value)}`)
-      .join(" "),
-  };
 }
 
 /** Which lines contain all words, whatever their case; all lines where there is no word. */

@@ -9,14 +9,15 @@ import { Card } from "@/components/ui/card";
 import { Checkbox, Field, Input, Select } from "@/components/ui/field";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { VirtualLines } from "@/components/ui/virtual-lines";
-import { formatNumber, formatTime, plural, shortId } from "@/format";
+import { clockTime } from "@/features/logs/log-record";
+import { formatNumber, plural, shortId } from "@/format";
 import { figureOf, hasEnded, type Job } from "./job";
 import { linesOf, matching, recordOf } from "./log-lines";
 
-/** The hub answers this much of a log, from its end. */
-const mostBytes = 4 * 1024 * 1024;
+/** Of a log that may be longer than the 4 MiB that the hub reads of it; what it answers is shorter than the file. */
+const longLog = 2 * 1024 * 1024;
 /** No event says that a line was written; a long log is asked for less often. */
-const refreshMs = (bytes: number): number => (bytes > mostBytes / 4 ? 10_000 : 2_000);
+const refreshMs = (length: number): number => (length > longLog / 2 ? 10_000 : 2_000);
 
 async function loadLog(id: string, rank: number): Promise<string> {
   const { data } = await api.GET("/jobs/{id}/logs", {
@@ -132,9 +133,9 @@ function Log({ text, job, rankChoice }: LogProps) {
           Download
         </Button>
       </div>
-      {text.length >= mostBytes && (
-        <p className="border-b border-line bg-warn-soft px-4 py-1.5 text-xs text-warn">
-          The log is longer than this: its last 4 MiB are shown.
+      {text.length > longLog && (
+        <p className="border-b border-line bg-sunken px-4 py-1.5 text-xs text-ink-soft">
+          Of a log longer than 4 MiB its end is shown.
         </p>
       )}
       {count === 0 ? (
@@ -170,10 +171,10 @@ function Line({ text, raw }: { text: string; raw: boolean }) {
   if (!record) return text === "" ? " " : text;
   return (
     <>
-      <span className="text-ink-faint">{formatTime(record.time)} </span>
+      <span className="text-ink-faint">{clockTime(record.time)} </span>
       <span className={levelColors[record.level] ?? "text-ink-soft"}>
         {record.level.padEnd(8)}
-        {record.event}
+        {record.event.padEnd(11)}
       </span>
       {record.message && ` ${record.message}`}
       {record.fields && <span className="text-ink-soft"> {record.fields}</span>}

@@ -7,6 +7,24 @@ export interface MetricReport {
   [name: string]: unknown;
 }
 
+/** What is drawn of a report. Those of a long job are many; nothing else of them is kept. */
+const figures = [
+  "train_loss",
+  "eval_loss",
+  "learning_rate",
+  "tokens_per_second",
+  "grad_norm",
+  "peak_memory_bytes",
+  "reward_chosen",
+  "reward_rejected",
+  "reward_accuracy",
+  "reward_margin",
+  "eval_reward_accuracy",
+] as const;
+export type FigureName = (typeof figures)[number];
+
+const none: Points = { x: [], y: [] };
+
 /** One figure over the steps: ascending steps, their values, and when each was measured. */
 interface Column {
   x: number[];
@@ -20,35 +38,32 @@ interface Column {
  * So a job that went back to a checkpoint and repeats steps overwrites them.
  */
 export class MetricHistory {
-  private readonly columns = new Map<string, Column>();
-  private readonly taken = new Map<string, Points>();
+  private readonly columns = new Map<FigureName, Column>();
+  private readonly taken = new Map<FigureName, Points>();
 
   add(report: MetricReport): void {
     const { step } = report;
     if (typeof step !== "number") return;
     const measured = Date.parse(report.time);
-    for (const [name, value] of Object.entries(report)) {
-      if (name === "step" || typeof value !== "number" || !Number.isFinite(value)) continue;
+    for (const name of figures) {
+      const value = report[name];
+      if (typeof value !== "number" || !Number.isFinite(value)) continue;
       if (this.put(name, step, value, measured)) this.taken.delete(name);
     }
   }
 
-  get names(): string[] {
-    return [...this.columns.keys()];
-  }
-
   /** The figure's course. The same object until a value of it changes. */
-  points(name: string): Points {
+  points(name: FigureName): Points {
     const known = this.taken.get(name);
     if (known) return known;
     const column = this.columns.get(name);
-    const points = { x: column?.x.slice() ?? [], y: column?.y.slice() ?? [] };
+    const points = column ? { x: column.x.slice(), y: column.y.slice() } : none;
     this.taken.set(name, points);
     return points;
   }
 
   /** Whether something changed. */
-  private put(name: string, step: number, value: number, measured: number): boolean {
+  private put(name: FigureName, step: number, value: number, measured: number): boolean {
     let column = this.columns.get(name);
     if (!column) {
       column = { x: [], y: [], measured: [] };

@@ -61,4 +61,13 @@ describe("finalFigures", () => {
     expect(of("Steps")).toMatchObject({ values: [10, 7], best: null });
     expect(of("Peak memory")).toBeUndefined();
   });
+
+  it("calls nothing the best that differs by less than it can be measured", () => {
+    const peaks = (...bytes: number[]) =>
+      finalFigures(
+        bytes.map((peak) => job({ memory: { estimated_bytes: null, peak_bytes: peak } })),
+      ).find(({ name }) => name === "Peak memory")?.best;
+    expect(peaks(1000, 1005)).toBeNull();
+    expect(peaks(1000, 1100)).toBe(0);
+  });
 });

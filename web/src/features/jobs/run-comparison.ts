@@ -71,12 +71,28 @@ export function finalFigures(jobs: readonly Job[]): Figure[] {
   return figures.flatMap(([name, unit, better, of]) => {
     const values = jobs.map(of);
     if (values.every((value) => value === null)) return [];
-    return [{ name, unit, values, best: bestOf(values, better) }];
+    return [{ name, unit, values, best: bestOf(values, unit, better) }];
   });
 }
 
-function bestOf(values: readonly (number | null)[], better: Better): number | null {
-  const known = values.filter((value) => value !== null);
-  if (better === null || new Set(known).size < 2) return null;
-  return values.indexOf(better === "less" ? Math.min(...known) : Math.max(...known));
+/** What differs by less than this is measured as the same; losses are exact. */
+const sameShare: Record<Figure["unit"], number> = {
+  loss: 0,
+  count: 0,
+  rate: 0.01,
+  seconds: 0.01,
+  bytes: 0.01,
+};
+
+function bestOf(
+  values: readonly (number | null)[],
+  unit: Figure["unit"],
+  better: Better,
+): number | null {
+  const known = values.filter((value) => value !== null).sort((a, b) => a - b);
+  const ordered = better === "more" ? known.reverse() : known;
+  const [best, next] = ordered;
+  if (better === null || best === undefined || next === undefined) return null;
+  if (Math.abs(best - next) <= sameShare[unit] * Math.abs(best)) return null;
+  return values.indexOf(best);
 }

@@ -59,7 +59,7 @@ export default function SamplesTab({ job }: { job: Job }) {
           />
         </label>
         <output className="w-40 text-right text-ink-soft tabular-nums">
-          {formatNumber(step)} · {at + 1} of {plural(steps.length, "time")}
+          {formatNumber(step)} ({at + 1} of {steps.length})
         </output>
       </div>
       {prompts.map(([index, prompt]) => (
@@ -79,7 +79,7 @@ export default function SamplesTab({ job }: { job: Job }) {
 
 function Answer({ label, sample }: { label: string; sample: JobSample | undefined }) {
   return (
-    <section aria-label={label} className="min-w-0">
+    <div className="min-w-0">
       <p className="mb-1 flex items-center gap-2 text-xs text-ink-faint">
         {label}
         {sample && <span>{plural(sample.tokens, "token")}</span>}
@@ -88,6 +88,6 @@ function Answer({ label, sample }: { label: string; sample: JobSample | undefine
       <p className="text-sm break-words whitespace-pre-wrap">
         {sample ? sample.text || <span className="text-ink-faint">(nothing)</span> : "–"}
       </p>
-    </section>
+    </div>
   );
 }

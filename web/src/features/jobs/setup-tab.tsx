@@ -7,7 +7,7 @@ import { Card, Facts } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { formatBytes, formatFigure, formatTime, plural, shortDigest, shortId } from "@/format";
-import { valueText } from "./environment-differences";
+import { valueText } from "./value-text";
 import { laneOf, type Job } from "./job";
 import { jobHref, jobTitle } from "./job-words";
 import { ReproductionCard } from "./reproduction-card";
@@ -129,7 +129,7 @@ function ParamsCard({ job }: { job: Job }) {
             .map(([name, value]) => [
               name,
               <code key={name} className="font-mono text-xs break-all">
-                {typeof value === "number" ? formatParam(value) : valueText(value)}
+                {valueText(value)}
               </code>,
             ])}
         />
@@ -137,10 +137,6 @@ function ParamsCard({ job }: { job: Job }) {
     </Card>
   );
 }
-
-/** Small rates as they are written, not rounded. */
-const formatParam = (value: number): string =>
-  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
 
 function EnvironmentCard({ job }: { job: Job }) {
   const { data, error, mutate } = useHub("/jobs/{id}/environment", {

@@ -5,7 +5,7 @@ import { api } from "@/api/client";
 import { useEvents } from "@/api/events";
 import type { Points } from "@/components/charts/downsample";
 import { Gathering } from "./gathering";
-import { MetricHistory, type MetricReport } from "./metric-history";
+import { MetricHistory, type FigureName, type MetricReport } from "./metric-history";
 import { useGatherings } from "./use-gatherings";
 
 /** The longest page. */
@@ -51,9 +51,7 @@ export interface JobMetrics {
   /** Grows when a figure changes. */
   version: number;
   /** A figure's course over the steps; the same object until it changes. */
-  points: (name: string) => Points;
-  /** Which figures there are. */
-  names: string[];
+  points: (name: FigureName) => Points;
   loaded: boolean;
   error: unknown;
   retry: () => void;
@@ -80,7 +78,6 @@ function viewOf(feed: MetricFeed, version: number): JobMetrics {
   return {
     version,
     points: (name) => feed.history.points(name),
-    names: feed.history.names,
     loaded: feed.loaded,
     error: feed.error,
     retry: () => void feed.load(),

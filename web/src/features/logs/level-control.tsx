@@ -47,7 +47,7 @@ export function LevelControl() {
             {!data && <option value="">…</option>}
             {logLevels.map((level) => (
               <option key={level} value={level}>
-                {levelWords(level, data?.configured)}
+                {levelWords(level)}
               </option>
             ))}
           </Select>
@@ -57,5 +57,5 @@ export function LevelControl() {
   );
 }
 
-const levelWords = (level: LogLevel, configured: LogLevel | undefined): string =>
-  `${level === "error" ? "errors only" : `${level} and worse`}${level === configured ? " (at start)" : ""}`;
+const levelWords = (level: LogLevel): string =>
+  level === "error" ? "errors only" : `${level} and worse`;

@@ -11,6 +11,8 @@ export interface LogFilter {
   q: string;
   process: string;
   event: string;
+  /** An event that is left out. */
+  without: string;
   request_id: string;
   job_id: string;
   trace_id: string;
@@ -24,6 +26,7 @@ export const noFilter: LogFilter = {
   q: "",
   process: "",
   event: "",
+  without: "",
   request_id: "",
   job_id: "",
   trace_id: "",

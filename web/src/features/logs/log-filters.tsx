@@ -3,7 +3,7 @@
 import { X } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useHub } from "@/api/client";
-import { Field, Input, Select } from "@/components/ui/field";
+import { Checkbox, Field, Input, Select } from "@/components/ui/field";
 import { fieldOfTime, logLevels, timeOfField, type LogFilter } from "./log-filter";
 
 interface LogFiltersProps {
@@ -12,6 +12,8 @@ interface LogFiltersProps {
 }
 
 const typingMs = 350;
+/** The most frequent event: every page of this dashboard that looks on makes some. */
+const requests = "http_request";
 
 const ages: [since: string, words: string][] = [
   ["", "Any time"],
@@ -49,6 +51,12 @@ export function LogFilters({ filter, onChange }: LogFiltersProps) {
       </Field>
       <ProcessField process={filter.process} onChange={(process) => onChange({ process })} />
       <TimeField filter={filter} onChange={onChange} />
+      <Checkbox
+        label="Requests, too"
+        className="h-7 items-center"
+        checked={filter.without !== requests}
+        onChange={(event) => onChange({ without: event.target.checked ? "" : requests })}
+      />
     </div>
   );
 }

@@ -84,7 +84,7 @@ export function LogList({ filter, live, onFilter }: LogListProps) {
         // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         tabIndex={0}
         onScroll={(event) => hold(event.currentTarget.scrollTop > rowHeight)}
-        className="h-[max(20rem,calc(100dvh-21rem))] overflow-y-auto rounded-xl border border-line bg-surface [overflow-anchor:none]"
+        className="h-[max(20rem,calc(100dvh-20.5rem))] overflow-y-auto rounded-xl border border-line bg-surface [overflow-anchor:none]"
       >
         {cursor === undefined && !error && <SkeletonRows rows={8} className="p-4" />}
         {cursor !== undefined && entries.length === 0 && !loading && (

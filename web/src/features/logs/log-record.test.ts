@@ -10,18 +10,23 @@ const record = (more: object = {}, time = "2026-01-01T00:00:00.005Z"): LogRecord
 
 describe("a record", () => {
   it("says its own members in a line, without ids", () => {
-    const said = record({ process: "server", route: "/jobs", status: 200, request_id: "r1" });
-    expect(summary(said)).toBe("route=/jobs  status=200");
+    const said = record({ event: "said", process: "server", tokens: 5, request_id: "r1" });
+    expect(summary({ ...said, seconds: 1.0986382 })).toBe("tokens=5  seconds=1.099");
     expect(ownFields(said)).toEqual([
-      ["route", "/jobs"],
-      ["status", "200"],
+      ["tokens", "5"],
       ["request_id", "r1"],
     ]);
   });
 
   it("says a message alone as it is", () => {
-    expect(summary(record({ message: "out of luck", job_id: "1" }))).toBe("out of luck");
-    expect(summary(record())).toBe("");
+    const output = { event: "output", message: "out of luck", job_id: "1" };
+    expect(summary(record(output))).toBe("out of luck");
+    expect(summary(record({ event: "output" }))).toBe("");
+  });
+
+  it("says a request as people write it", () => {
+    const asked = { method: "GET", path: "/jobs", status: 200, seconds: 0.0123, bytes: 3174 };
+    expect(summary(record({ ...asked, user_agent: "x" }))).toBe("GET /jobs 200, 12 ms, 3.1 KiB");
   });
 
   it("has its clock time, with the date on other days", () => {

@@ -1,3 +1,4 @@
+import { formatBytes, formatDuration } from "@/format";
 import type { Schemas } from "@/api/client";
 
 /** A record as the hub tells it: time, level, event, and the event's own members. */
@@ -21,11 +22,30 @@ export function ownFields(record: LogRecord): [name: string, value: string][] {
 
 /** One line of what a record says; ids come when it is unfolded. */
 export function summary(record: LogRecord): string {
-  const fields = ownFields(record).filter(([name]) => !isIdField(name));
+  if (record.event === "http_request") return requestWords(record);
+  const fields = ownFields(record)
+    .filter(([name]) => !isIdField(name))
+    .map(([name, text]): [string, string] => [name, shortFigure(record[name], text)]);
   const [only] = fields;
   if (only && fields.length === 1 && only[0] === "message") return only[1];
   return fields.map(([name, value]) => `${name}=${value}`).join("  ");
 }
+
+/** "GET /jobs 200, 12 ms, 3.1 KiB". */
+function requestWords({ method, path, status, seconds, bytes }: LogRecord): string {
+  const figures = [
+    `${String(method)} ${String(path)} ${String(status)}`,
+    ...(typeof seconds === "number" ? [formatDuration(seconds)] : []),
+    ...(typeof bytes === "number" ? [formatBytes(bytes)] : []),
+  ];
+  return figures.join(", ");
+}
+
+/** Of a fraction the four digits that matter; all of them come when the record is unfolded. */
+const shortFigure = (value: unknown, text: string): string =>
+  typeof value === "number" && !Number.isInteger(value)
+    ? String(Number(value.toPrecision(4)))
+    : text;
 
 export const processOf = (record: LogRecord): string =>
   typeof record.process === "string" ? record.process : "";

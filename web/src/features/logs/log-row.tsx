@@ -39,7 +39,7 @@ export function LogRow({ record, open, onToggle, onFilter }: LogRowProps) {
         type="button"
         aria-expanded={open}
         onClick={onToggle}
-        className="flex w-full items-baseline gap-x-3 px-3 py-1.5 text-left font-mono text-xs hover:bg-sunken focus-visible:outline-offset-[-2px] max-md:flex-wrap"
+        className="flex w-full items-baseline gap-x-3 px-3 py-1.5 text-left font-mono text-xs hover:bg-sunken focus-visible:outline-offset-[-2px] max-md:flex-wrap max-md:gap-x-2"
       >
         <ChevronRight
           size={12}
@@ -53,8 +53,8 @@ export function LogRow({ record, open, onToggle, onFilter }: LogRowProps) {
           {record.level}
         </span>
         <span className="max-w-44 shrink-0 truncate text-ink-faint">{processOf(record)}</span>
-        <span className="shrink-0 font-semibold">{record.event}</span>
-        <span className="min-w-0 flex-1 truncate text-ink-soft max-md:basis-full max-md:pl-6">
+        <span className="shrink-0 font-semibold max-md:pl-5">{record.event}</span>
+        <span className="min-w-0 flex-1 truncate text-ink-soft max-md:basis-full max-md:pl-5">
           {summary(record)}
         </span>
       </button>

@@ -2,7 +2,7 @@
 
 import { Radio } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useRouter, useSearchParams } from "next/navigation";
+import { useSearchParams } from "next/navigation";
 import { Suspense, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { PageHeader } from "@/components/ui/page-header";
@@ -34,11 +34,11 @@ export function LogsPage() {
 
 function Logs() {
   const filter = readFilter(useSearchParams());
-  const router = useRouter();
   const [live, setLive] = useState(true);
   const change = (changed: Partial<LogFilter>): void => {
     const query = new URLSearchParams(filterQuery({ ...filter, ...changed })).toString();
-    router.replace(`/logs/${query && `?${query}`}`, { scroll: false });
+    // The page is the same one: nothing needs to be fetched for another address.
+    window.history.replaceState(null, "", `${window.location.pathname}${query && `?${query}`}`);
   };
   // What ends in the past gets no new records.
   const followed = live && filter.until === "";
@@ -53,9 +53,8 @@ function Logs() {
             aria-pressed={followed}
             disabled={filter.until !== ""}
             onClick={() => setLive(!live)}
-            className={followed ? "border-good/60 text-good" : undefined}
           >
-            <Radio size={16} aria-hidden />
+            <Radio size={16} aria-hidden className={followed ? "text-good" : "text-ink-faint"} />
             {followed ? "Live" : "Paused"}
           </Button>
         </div>

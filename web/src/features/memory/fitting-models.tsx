@@ -48,8 +48,9 @@ function Models({ system, models }: { system: System; models: Parameters<typeof 
 }
 
 function rest(fitting: number, more: number, tooLarge: number): string {
+  if (fitting + tooLarge === 0) return "There is no other model to load.";
   const parts = [
-    ...(fitting === 0 ? ["No other model of the library would fit."] : []),
+    ...(fitting === 0 ? ["None of the others."] : []),
     ...(more > 0 ? [`${plural(more, "other model")} would fit, too.`] : []),
     ...(tooLarge > 0
       ? [`${plural(tooLarge, "model needs", "models need")} more than is free.`]

@@ -69,7 +69,9 @@ function Entry({ color, lit, name, bytes, note }: EntryProps) {
         style={{ background: color }}
       />
       <span className="min-w-0 flex-1 truncate">{name}</span>
-      <span className="text-xs whitespace-nowrap text-ink-faint tabular-nums">{note}</span>
+      <span className="text-xs whitespace-nowrap text-ink-faint tabular-nums max-sm:hidden">
+        {note}
+      </span>
       <span className="w-20 text-right font-medium whitespace-nowrap tabular-nums">
         {formatBytes(bytes)}
       </span>

@@ -34,7 +34,7 @@ function Held({ system }: { system: System }) {
   return (
     <div className="min-h-36">
       <LedgerBar ledger={ledger} nameOf={nameOf} shown={shown} onShow={setShown} />
-      <div className="mt-3 grid gap-x-10 gap-y-4 lg:grid-cols-[3fr_2fr]">
+      <div className="mt-3 grid grid-cols-1 gap-x-10 gap-y-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <LedgerLegend ledger={ledger} nameOf={nameOf} shown={shown} />
         <FittingModels system={system} />
       </div>

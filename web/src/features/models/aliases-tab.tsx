@@ -8,8 +8,8 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { Age } from "@/components/ui/ticking";
 import { Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatTime } from "@/format";
 import { useAliases } from "./aliases";
 
 const MoveAliasDialog = dynamic(() =>
@@ -103,9 +103,7 @@ function AliasTable({ model, aliases, onOpen }: AliasTableProps) {
                 </span>
               </Td>
               <Td numeric>
-                <time dateTime={alias.updated_at} title={formatTime(alias.updated_at)}>
-                  {formatAge(alias.updated_at)}
-                </time>
+                <Age time={alias.updated_at} />
               </Td>
               <Td className="py-1">
                 <span className="flex justify-end gap-1">

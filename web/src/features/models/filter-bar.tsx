@@ -49,7 +49,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="Kind"
         all="All kinds"
-        className="w-32"
+        className="flex-1 basis-36 sm:w-32 sm:flex-none"
         value={filters.kind}
         options={kinds}
         onChange={(kind) => change({ kind: kinds.find((one) => one === kind) ?? "" })}
@@ -57,7 +57,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="State"
         all="All states"
-        className="w-36"
+        className="flex-1 basis-36 sm:w-36 sm:flex-none"
         value={filters.state}
         options={states}
         onChange={(state) => change({ state: states.find((one) => one === state) ?? "" })}
@@ -65,7 +65,7 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
       <FilterSelect
         label="Architecture"
         all="All architectures"
-        className="w-48"
+        className="flex-1 basis-36 sm:w-48 sm:flex-none"
         value={filters.architecture}
         options={facets.architectures}
         onChange={(architecture) => change({ architecture })}
@@ -74,13 +74,13 @@ export function FilterBar({ filters, onChange, view, onView }: FilterBarProps) {
         <FilterSelect
           label="Tag"
           all="All tags"
-          className="w-32"
+          className="flex-1 basis-36 sm:w-32 sm:flex-none"
           value={filters.tag}
           options={facets.tags}
           onChange={(tag) => change({ tag })}
         />
       )}
-      <Field label="Sort" hideLabel className="w-40">
+      <Field label="Sort" hideLabel className="flex-1 basis-36 sm:w-40 sm:flex-none">
         {(ids) => (
           <Select
             {...ids}

@@ -1,7 +1,7 @@
 "use client";
 
+import { ModelPicker } from "@/components/pickers/model-picker";
 import { Field, Input, Select } from "@/components/ui/field";
-import { ModelInput } from "./model-input";
 
 export interface Folder {
   path: string;
@@ -39,15 +39,13 @@ export function FolderFields({ folder, onChange, help }: FolderFieldsProps) {
           />
         )}
       </Field>
-      <Field label="Base" help="Only of an adapter: the model that it was trained on">
-        {(ids) => (
-          <ModelInput
-            {...ids}
-            value={folder.base}
-            onChange={(base) => onChange({ ...folder, base })}
-          />
-        )}
-      </Field>
+      <ModelPicker
+        label="Base"
+        none="It is no adapter"
+        help="Of an adapter: the model that it was trained on"
+        value={folder.base}
+        onChange={(base) => onChange({ ...folder, base })}
+      />
       <Field
         label="Its files"
         help={converted ? "A GGUF file is converted, so it is always copied." : undefined}

@@ -66,10 +66,8 @@ function Bar({ words, figure, tone, before, share }: BarProps) {
   const percent = (part: number): string => `${(part * 100).toFixed(2)}%`;
   return (
     <div className="min-w-40">
-      <div className="flex items-baseline justify-between gap-3 text-xs">
-        <span className="truncate" title={words}>
-          {words}
-        </span>
+      <div className="flex flex-wrap items-baseline justify-between gap-x-3 text-xs">
+        <span>{words}</span>
         <span className="whitespace-nowrap text-ink-faint tabular-nums">{figure}</span>
       </div>
       <div

@@ -4,7 +4,8 @@ import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
-import { formatAge, formatBytes, formatNumber, plural } from "@/format";
+import { Age } from "@/components/ui/ticking";
+import { formatBytes, formatNumber, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf } from "./engines";
 import { MemoryFitBar, type Circumstances } from "./memory-fit-bar";
@@ -70,7 +71,7 @@ function ModelCard({ model, ...circumstances }: { model: Schemas["Model"] } & Ci
       <footer className="mt-3 flex items-center gap-2 border-t border-line pt-3">
         <span className="min-w-0 flex-1 truncate text-xs text-ink-faint">
           {model.state === "pending" ? "not pulled" : formatBytes(model.size_bytes)} ·{" "}
-          {plural(model.versions.length, "version")} · {formatAge(model.updated_at)}
+          {plural(model.versions.length, "version")} · <Age time={model.updated_at} />
         </span>
         {model.state === "ready" && (
           <>

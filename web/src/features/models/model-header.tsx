@@ -25,9 +25,13 @@ import { engineOf, useEngines } from "./engines";
 import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
-import { TransfersCard } from "./transfers-card";
+import { hasEnded } from "./transfer";
+import { useTransfers } from "./use-transfers";
 
 const ModelDialogs = dynamic(() => import("./model-dialogs").then((module) => module.ModelDialogs));
+const TransfersCard = dynamic(() =>
+  import("./transfers-card").then((module) => module.TransfersCard),
+);
 
 interface ModelHeaderProps {
   model: Schemas["Model"];
@@ -43,6 +47,8 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
   useEffect(() => {
     document.title = `${model.name} · MLX Model Hub`;
   }, [model.name]);
+  const transfers = useTransfers(model.name);
+  const pulling = transfers.some((job) => job.type === "pull" && !hasEnded(job));
   const isAdapter = model.kind === "adapter";
   const fromHub = repositoryProblem(model.base_model) == null;
   const engine = engineOf(
@@ -62,6 +68,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
             label: ready ? "Pull a newer revision" : "Pull from the Hub",
             icon: <Download size={15} aria-hidden />,
             onSelect: () => setOpen("pull"),
+            unavailable: pulling ? "A pull is under way" : undefined,
           },
         ]
       : []),
@@ -123,7 +130,7 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
                 <EngineControls value={model.name} engine={engine} />
               </>
             )}
-            {model.state === "pending" && fromHub && (
+            {model.state === "pending" && fromHub && !pulling && (
               <Button look="primary" onClick={() => setOpen("pull")}>
                 <Download size={15} aria-hidden />
                 Pull
@@ -139,7 +146,9 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
         <Origin model={model} />
         <TagList tags={model.tags} />
       </div>
-      <TransfersCard model={model} onPull={() => setOpen("pull")} />
+      {transfers.length > 0 && (
+        <TransfersCard model={model} jobs={transfers} onPull={() => setOpen("pull")} />
+      )}
       {open && (
         <ModelDialogs
           dialog={open}

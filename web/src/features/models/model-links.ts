@@ -23,4 +23,4 @@ export const evaluateHref = (model: string): string => withModel("/evaluations/"
 export const jobHref = (id: string): string =>
   `/jobs/view/?${new URLSearchParams({ id }).toString()}`;
 export const datasetHref = (idOrName: string): string =>
-  `/datasets/view/?${new URLSearchParams({ id: idOrName }).toString()}`;
+  `/datasets/view/?${new URLSearchParams({ name: idOrName }).toString()}`;

@@ -29,7 +29,7 @@ export function useModelList(filters: ModelFilters): ModelList {
         ? null
         : { params: { query: { ...query, cursor: previous.next_cursor } } };
     },
-    { revalidateFirstPage: false },
+    { revalidateFirstPage: false, revalidateOnMount: true },
   );
   const hasMore = data?.at(-1)?.next_cursor != null;
   const complete = data !== undefined && data.length === size;

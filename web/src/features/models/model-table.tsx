@@ -4,7 +4,8 @@ import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { SortTh, Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatBytes, formatTime, plural } from "@/format";
+import { Age } from "@/components/ui/ticking";
+import { formatBytes, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf } from "./engines";
 import { MemoryFitBar, type Circumstances } from "./memory-fit-bar";
@@ -81,16 +82,17 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
         </span>
       </Td>
       <Td numeric>{model.state === "pending" ? "–" : formatBytes(model.size_bytes)}</Td>
-      <Td className="w-64">
-        <MemoryFitBar required={model.memory_required_bytes} engine={engine} {...circumstances} />
+      <Td>
+        {/* However long the words: the columns behind stay in sight. */}
+        <div className="w-56">
+          <MemoryFitBar required={model.memory_required_bytes} engine={engine} {...circumstances} />
+        </div>
       </Td>
       <Td numeric title={plural(model.versions.length, "version")}>
         {model.versions.length}
       </Td>
       <Td numeric>
-        <time dateTime={model.updated_at} title={formatTime(model.updated_at)}>
-          {formatAge(model.updated_at)}
-        </time>
+        <Age time={model.updated_at} />
       </Td>
     </tr>
   );

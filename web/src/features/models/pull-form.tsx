@@ -4,12 +4,12 @@ import { useState, type SubmitEvent } from "react";
 import useSWRImmutable from "swr/immutable";
 import { useAction } from "@/api/action";
 import { api, type Schemas } from "@/api/client";
+import { ModelPicker } from "@/components/pickers/model-picker";
 import { useToasts } from "@/components/ui/toast";
 import { Button } from "@/components/ui/button";
 import { Checkbox, Field, Input } from "@/components/ui/field";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { formatBytes } from "@/format";
-import { ModelInput } from "./model-input";
 import { PullPlan } from "./pull-plan";
 
 interface PullFormProps {
@@ -84,12 +84,13 @@ export function PullForm({ name, onDone, later = "Not now" }: PullFormProps) {
         {found && <PullPlan plan={found} />}
       </div>
       {found?.kind === "adapter" && (
-        <Field
+        <ModelPicker
           label="Base"
-          help="The model that the adapter was trained on. Empty: found by the digest that its sender wrote down"
-        >
-          {(ids) => <ModelInput {...ids} value={base} onChange={setBase} />}
-        </Field>
+          none="The one whose digest its sender wrote down"
+          help="The model that the adapter was trained on"
+          value={base}
+          onChange={setBase}
+        />
       )}
       {found && !fits && (
         <Checkbox

@@ -82,7 +82,7 @@ export function SyncTab({ model }: { model: Schemas["Model"] }) {
           ...(server
             ? ([
                 ["Server", server.uri],
-                ["It is", server.error ? `${server.state}: ${server.error}` : server.state],
+                ["Its state", server.error ? `${server.state}: ${server.error}` : server.state],
                 ["Last told", formatTime(server.last_sent_at)],
                 ["Waiting in all", String(server.waiting)],
               ] satisfies [string, string][])

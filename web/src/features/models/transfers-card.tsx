@@ -3,7 +3,7 @@
 import Link from "next/link";
 import { useState } from "react";
 import { useAction } from "@/api/action";
-import { api, useHub, type Schemas } from "@/api/client";
+import { api, type Schemas } from "@/api/client";
 import { useEvents } from "@/api/events";
 import { StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
@@ -12,7 +12,7 @@ import { Progress } from "@/components/ui/progress";
 import { useToasts } from "@/components/ui/toast";
 import { formatBytes, formatDuration } from "@/format";
 import { jobHref } from "./model-links";
-import { hasEnded, transferOfEvent, transferOfJob, transfersOf, type Transfer } from "./transfer";
+import { hasEnded, transferOfEvent, transferOfJob, type Transfer } from "./transfer";
 
 type Job = Schemas["Job"];
 
@@ -23,6 +23,8 @@ const titles: Record<string, string> = {
 
 interface TransfersCardProps {
   model: Schemas["Model"];
+  /** Its newest pull and push. */
+  jobs: Job[];
   onPull: () => void;
 }
 
@@ -30,11 +32,8 @@ interface TransfersCardProps {
  * Pulls and pushes of a model that are under way, and why its files are not here when the last pull did not end well.
  * Nothing otherwise.
  */
-export function TransfersCard({ model, onPull }: TransfersCardProps) {
-  const pulls = useHub("/jobs", { params: { query: { type: "pull", limit: 50 } } });
-  const pushes = useHub("/jobs", { params: { query: { type: "push", limit: 50 } } });
+export function TransfersCard({ model, jobs, onPull }: TransfersCardProps) {
   const toasts = useToasts();
-  const jobs = transfersOf([...(pulls.data?.data ?? []), ...(pushes.data?.data ?? [])], model.name);
   useEvents(({ type, subject, data }) => {
     const job = jobs.find((one) => one.id === subject.id);
     if (!job) return;

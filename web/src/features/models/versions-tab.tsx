@@ -7,8 +7,9 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { Age } from "@/components/ui/ticking";
 import { Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatBytes, formatFigure, formatTime, shortDigest } from "@/format";
+import { formatBytes, formatFigure, shortDigest } from "@/format";
 import { VersionDetails } from "./version-details";
 
 interface VersionsTabProps {
@@ -98,7 +99,7 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
                   className="font-medium underline-offset-2 hover:underline"
                 >
                   {version.tag}
-                  <span className="sr-only">, show it</span>
+                  <span className="sr-only">: show it</span>
                 </button>
                 {version.aliases.map((alias) => (
                   <Badge key={alias} tone="accent">
@@ -126,9 +127,7 @@ function VersionTable({ versions, selected, onSelect }: VersionTableProps) {
               </span>
             </Td>
             <Td numeric>
-              <time dateTime={version.created_at} title={formatTime(version.created_at)}>
-                {formatAge(version.created_at)}
-              </time>
+              <Age time={version.created_at} />
             </Td>
           </tr>
         ))}

@@ -43,7 +43,7 @@ export function Overview() {
       )}
       <Health system={system} />
       <FirstSteps system={system} />
-      <div className="grid gap-4 xl:grid-cols-[3fr_2fr]">
+      <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <div className="min-w-0 space-y-4">
           <MemoryCard system={system} />
           <WorkCard queued={system?.jobs.QUEUED} />

@@ -85,6 +85,8 @@ export function ModelCombobox({ label, value, options, isLoaded, onPick }: Model
           setTyped(event.target.value);
           setAt(0);
         }}
+        // What is typed takes the place of the chosen name.
+        onFocus={(event) => event.currentTarget.select()}
         onClick={() => !open && show()}
         onKeyDown={press}
         onBlur={close}

@@ -18,7 +18,7 @@ export function SettingRow({ setting }: { setting: Setting }) {
   const set = (value: Setting["value"] | null): void => void change.run(setting.name, value);
   const { name, type, description, changed } = setting;
   return (
-    <li className="grid gap-x-8 gap-y-3 px-4 py-4 lg:grid-cols-[minmax(0,1fr)_22rem]">
+    <li className="grid gap-x-8 gap-y-3 px-4 py-4 lg:grid-cols-[minmax(0,1fr)_26rem]">
       <div className="min-w-0 text-sm">
         <h3 className="flex flex-wrap items-center gap-2 font-medium">
           {settingTitle(name)}
@@ -31,24 +31,21 @@ export function SettingRow({ setting }: { setting: Setting }) {
         </p>
       </div>
       <div className="min-w-0 space-y-2">
-        <div className="flex items-start gap-2">
-          {type === "boolean" ? (
+        {type === "boolean" ? (
+          <div className="flex items-center gap-2">
             <Toggle setting={setting} busy={change.busy} onSet={set} />
-          ) : (
-            // Another value from elsewhere begins the field anew.
-            <Entry key={String(setting.value)} setting={setting} busy={change.busy} onSet={set} />
-          )}
-          <Button
-            look="quiet"
-            className={changed ? "ml-auto" : "invisible ml-auto"}
+            {changed && <Reset setting={setting} busy={change.busy} onReset={() => set(null)} />}
+          </div>
+        ) : (
+          // Another value from elsewhere begins the field anew.
+          <Entry
+            key={String(setting.value)}
+            setting={setting}
             busy={change.busy}
-            aria-label={`Reset ${settingTitle(name)} to its default`}
-            onClick={() => set(null)}
-          >
-            <RotateCcw size={15} aria-hidden />
-            Reset
-          </Button>
-        </div>
+            onSet={set}
+            onReset={() => set(null)}
+          />
+        )}
         {change.error != null && (
           <ScopeNotice
             error={change.error}
@@ -65,6 +62,27 @@ interface ControlProps {
   setting: Setting;
   busy: boolean;
   onSet: (value: Setting["value"]) => void;
+}
+
+interface ResetProps {
+  setting: Setting;
+  busy: boolean;
+  onReset: () => void;
+}
+
+function Reset({ setting, busy, onReset }: ResetProps) {
+  return (
+    <Button
+      look="quiet"
+      busy={busy}
+      className="ml-auto w-24"
+      aria-label={`Reset ${settingTitle(setting.name)} to its default`}
+      onClick={onReset}
+    >
+      <RotateCcw size={15} aria-hidden />
+      Reset
+    </Button>
+  );
 }
 
 function Toggle({ setting, busy, onSet }: ControlProps) {
@@ -105,7 +123,7 @@ function Toggle({ setting, busy, onSet }: ControlProps) {
   );
 }
 
-function Entry({ setting, busy, onSet }: ControlProps) {
+function Entry({ setting, busy, onSet, onReset }: ControlProps & ResetProps) {
   const { name, type, value, minimum, maximum } = setting;
   const [text, setText] = useState(String(value));
   const { value: read, problem } = readSetting(setting, text);
@@ -137,15 +155,22 @@ function Entry({ setting, busy, onSet }: ControlProps) {
         )}
       </Field>
       {name === "default_model" && <ModelNames id={suggestions} />}
-      <Button
-        type="submit"
-        look="primary"
-        busy={busy}
-        disabled={!edited || problem !== null}
-        className={edited ? undefined : "invisible"}
-      >
-        Save
-      </Button>
+      {/* A place for one button, so that the field keeps its width. */}
+      <div className="flex w-24 shrink-0">
+        {edited ? (
+          <Button
+            type="submit"
+            look="primary"
+            busy={busy}
+            disabled={problem !== null}
+            className="w-full"
+          >
+            Save
+          </Button>
+        ) : (
+          setting.changed && <Reset setting={setting} busy={busy} onReset={onReset} />
+        )}
+      </div>
     </form>
   );
 }

@@ -1,7 +1,7 @@
 "use client";
 
 import dynamic from "next/dynamic";
-import { useRouter, useSearchParams } from "next/navigation";
+import { useSearchParams } from "next/navigation";
 import { Suspense, type ReactNode } from "react";
 import { PageHeader } from "@/components/ui/page-header";
 import { SkeletonRows } from "@/components/ui/states";
@@ -51,7 +51,6 @@ export function SettingsPage() {
 }
 
 function SettingsTabs() {
-  const router = useRouter();
   const asked = useSearchParams().get("tab");
   const selected = tabs.find(({ id }) => id === asked)?.id ?? "server";
   return (
@@ -59,7 +58,7 @@ function SettingsTabs() {
       label="Settings"
       tabs={tabs}
       selected={selected}
-      onSelect={(id) => router.replace(`/settings/?tab=${id}`, { scroll: false })}
+      onSelect={(id) => window.history.replaceState(null, "", `?tab=${id}`)}
     >
       {panels[selected]()}
     </Tabs>

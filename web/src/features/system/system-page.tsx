@@ -3,13 +3,23 @@
 import dynamic from "next/dynamic";
 import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
-import { ErrorNotice, Skeleton } from "@/components/ui/states";
-import { EnginesSection } from "./engines-section";
+import { ErrorNotice, Skeleton, SkeletonRows } from "@/components/ui/states";
 import { HintsList } from "./hints-list";
 import { LedgerCard } from "./ledger-card";
 import { MachineCard } from "./machine-card";
 import { useSystem } from "./use-system";
 
+const EnginesSection = dynamic(
+  () => import("./engines-section").then((module) => module.EnginesSection),
+  {
+    ssr: false,
+    loading: () => (
+      <Card title="Engines" className="min-h-44">
+        <SkeletonRows rows={2} />
+      </Card>
+    ),
+  },
+);
 // Below what is seen first.
 const Upkeep = dynamic(() => import("./upkeep").then((module) => module.Upkeep), { ssr: false });
 

@@ -17,4 +17,16 @@ describe("obstacles", () => {
     expect(obstacles(draft, [], { finetune_methods: ["lora"] }).method).toMatch(/by full/);
     expect(obstacles(draft, [], { finetune_methods: ["lora", "full"] })).toEqual({});
   });
+
+  it("are names that another kind of model has, or none may have", () => {
+    const base = { name: "llama", kind: "base" } as Schemas["Model"];
+    const mine = { name: "mine", kind: "adapter" } as Schemas["Model"];
+    const of = (output: string): string | undefined =>
+      obstacles({ ...emptyDraft, output }, [base, mine], {})["output.name"];
+    expect(of("")).toBeUndefined();
+    expect(of("mine")).toBeUndefined();
+    expect(of("new-one")).toBeUndefined();
+    expect(of("llama")).toMatch(/holds no adapters/);
+    expect(of("a b")).toMatch(/Letters/);
+  });
 });

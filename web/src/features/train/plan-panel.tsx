@@ -1,12 +1,15 @@
 "use client";
 
 import { CircleAlert, CircleCheck } from "lucide-react";
-import type { ReactNode } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { Card, Stat } from "@/components/ui/card";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { formatDuration, formatNumber, formatPercent, plural } from "@/format";
 import { MemoryBar } from "./memory-bar";
 import type { Plan, Planned } from "./use-plan";
+
+/** From here on an estimate is no matter of a moment. */
+const longMs = 3_000;
 
 interface PlanPanelProps extends Planned {
   /** Why there is no plan to ask for. */
@@ -44,10 +47,20 @@ export function PlanPanel(props: PlanPanelProps) {
   );
 }
 
+/** The hub counts the tokens of every row; that takes a while where there are many. */
 function Asking({ pending }: { pending: boolean }) {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    if (!pending) return;
+    const timer = setTimeout(() => setLong(true), longMs);
+    return () => {
+      clearTimeout(timer);
+      setLong(false);
+    };
+  }, [pending]);
   return (
     <span role="status" className="text-xs text-ink-faint">
-      {pending ? "Estimating" : ""}
+      {pending && (long ? "Counting all tokens" : "Estimating")}
     </span>
   );
 }

@@ -17,7 +17,11 @@ const sameEntries = (a: Entries, b: Entries): boolean => {
 /** Settings to begin with, each in a click. */
 export function PresetRow({ entries, onPreset }: PresetRowProps) {
   return (
-    <div role="group" aria-label="Presets" className="grid gap-2 sm:grid-cols-3 xl:grid-cols-5">
+    <div
+      role="group"
+      aria-label="Presets"
+      className="grid grid-cols-2 gap-2 sm:grid-cols-3 xl:grid-cols-5"
+    >
       {presets.map((preset) => {
         const holds = sameEntries(entries, preset.entries);
         return (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { moved, zoomed } from "./wheel";
+import { moved, zoomed } from "./zoom";
 
 const whole = { min: 0, max: 1000 };
 
