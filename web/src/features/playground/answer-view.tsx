@@ -60,7 +60,7 @@ export function AnswerView({ answer: kept, named, onRegenerate, onResults }: Ans
       {isSettled(answer) && (
         <footer className="flex flex-wrap items-center justify-between gap-x-4 gap-y-1">
           <AnswerFigures answer={answer} />
-          <div className="-ml-2 flex items-center gap-0.5">
+          <div className={`flex items-center gap-0.5 ${hasTokens ? "" : "-ml-2"}`}>
             {hasTokens && (
               <Choice
                 label="Show the answer as"

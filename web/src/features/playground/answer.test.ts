@@ -101,7 +101,12 @@ describe("an answer's stream", () => {
     expect(stop(taken([said("Good"), "[DONE]"])).state).toBe("done");
   });
 
-  it("has no speed without usage, or with one token", () => {
+  it("has no speed without usage, with one token, or when all came at once", () => {
+    const atOnce = [said("a"), said("b"), said("c"), usage].reduce(
+      (before, one) => takeData(before, one, 700),
+      newAnswer("a", request, false),
+    );
+    expect(tokensPerSecond(atOnce)).toBeNull();
     expect(tokensPerSecond(taken([said("a"), said("b")]))).toBeNull();
     const one = JSON.stringify({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } });
     expect(tokensPerSecond(taken([said("a"), one]))).toBeNull();

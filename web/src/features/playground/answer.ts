@@ -172,11 +172,16 @@ export function fail(
   };
 }
 
+/** Chunks that arrive within such a time came in one packet: it tells nothing of the model. */
+const leastMs = 20;
+
 /** How fast the answer was written, without the wait for its first token; null when nobody can say. */
 export function tokensPerSecond(answer: Answer): number | null {
   const { usage, firstTokenMs, lastTokenMs } = answer;
   if (!usage || firstTokenMs === null || lastTokenMs === null) return null;
   const ms = lastTokenMs - firstTokenMs;
   // The first token was there when the clock started.
-  return usage.completionTokens > 1 && ms > 0 ? ((usage.completionTokens - 1) * 1000) / ms : null;
+  return usage.completionTokens > 1 && ms >= leastMs
+    ? ((usage.completionTokens - 1) * 1000) / ms
+    : null;
 }

@@ -103,7 +103,7 @@ export function CodeBlock({ language, text }: { language: string; text: string }
       </figcaption>
       {/* What scrolls must be reachable by keyboard. */}
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
-      <pre tabIndex={0} role="region" aria-label={name} className="overflow-x-auto p-3 text-xs">
+      <pre tabIndex={0} role="group" aria-label={name} className="overflow-x-auto p-3 text-xs">
         <code className="font-mono">{text}</code>
       </pre>
     </figure>
@@ -113,7 +113,7 @@ export function CodeBlock({ language, text }: { language: string; text: string }
 function TableBlock({ head, rows }: { head: Inline[][]; rows: Inline[][][] }) {
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
-    <div tabIndex={0} role="region" aria-label="Table" className="overflow-x-auto">
+    <div tabIndex={0} role="group" aria-label="Table" className="overflow-x-auto">
       <table className="border-collapse text-left">
         <thead>
           <tr>

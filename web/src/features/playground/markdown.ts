@@ -146,13 +146,13 @@ function readParagraph(lines: string[], at: number, depth: number): [Block, numb
 // Tried at each character that can begin something; the first that fits is taken. What they look through has an end,
 // so that a model that repeats an opening mark for ever costs no more than a long text.
 const escapePattern = /\\([\\`*_{}[\]()#+\-.!~|>])/y;
-const codePattern = /(`+)(?!`)([^]{0,2000}?[^`])\1(?!`)/y;
-const strongPattern = /(\*\*|__)(?=\S)([^]{0,500}?[^\s\\])\1/y;
+const codePattern = /(`+)(?!`)([^]{0,1000}?[^`])\1(?!`)/y;
+const strongPattern = /(\*\*|__)(?=\S)([^]{0,300}?[^\s\\])\1/y;
 const emphasisPattern =
   /(?:\*(?=[^\s*])([^*]*?[^\s*\\])\*(?!\*)|(?<![\p{L}\p{N}])_(?=[^\s_])([^_]*?[^\s_\\])_(?![\p{L}\p{N}]))/uy;
 const deletedPattern = /~~(?=\S)([^~]*?\S)~~/y;
 const linkPattern =
-  /\[([^\]]{1,500})\]\((https?:\/\/[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+"[^"]*")?\)/y;
+  /\[([^\]]{1,300})\]\((https?:\/\/[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)(?:\s+"[^"]*")?\)/y;
 const addressPattern = /https?:\/\/[^\s<>()[\]]*[^\s<>()[\].,;:!?'"*_]/y;
 
 export function parseInline(text: string, depth = 0): Inline[] {

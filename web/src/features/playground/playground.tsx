@@ -37,6 +37,7 @@ export function Playground() {
     current.columns.some(({ model }) => model === ""),
     Object.values(problems).length > 0,
   );
+  const lastTurn = current.turns.at(-1)?.id ?? "";
   const focusComposer = (): void => field.current?.focus();
   const close = (): void => setOpen(null);
   return (
@@ -76,7 +77,7 @@ export function Playground() {
         </aside>
         <section
           aria-label="Chat"
-          className="flex h-[calc(100dvh-12rem)] min-h-96 min-w-0 flex-1 flex-col sm:h-[calc(100dvh-9.5rem)] rounded-xl border border-line bg-surface"
+          className="flex h-[calc(100dvh-12rem)] min-h-96 min-w-0 flex-col lg:flex-1 sm:h-[calc(100dvh-9.5rem)] rounded-xl border border-line bg-surface"
         >
           <h2 className="sr-only">Chat</h2>
           <ColumnHeads
@@ -86,7 +87,7 @@ export function Playground() {
             options={options}
             isLoaded={(model) => hub.engineState(model) === "ready"}
           />
-          <Transcript conversationId={current.id}>
+          <Transcript end={`${current.id}/${lastTurn}`}>
             <ErrorNotice error={error} title="The models cannot be listed" />
             {saveError !== null && (
               <ErrorNotice

@@ -113,7 +113,10 @@ function TokenDetail({ token, index }: { token: TokenProbability; index: number 
           {token.alternatives.map((other, rank) => {
             const share = probability(other.logprob);
             return (
-              <li key={rank} className="grid grid-cols-[8rem_3.5rem_1fr] items-center gap-2">
+              <li
+                key={rank}
+                className="grid max-w-md grid-cols-[minmax(0,1fr)_3.5rem_30%] items-center gap-2"
+              >
                 <code
                   className={clsx("truncate font-mono", other.token === token.token && "font-bold")}
                 >
