@@ -137,11 +137,12 @@ def staged(root: Path, target: Path) -> str:
 
 
 def copy_share(root: Path, target: Path) -> None:
-    """The dashboard, where it was built, and what starts the hub with the machine."""
+    """The dashboard and what starts the hub with the machine."""
     share = target / SHARE
     dashboard = root / "web" / "out"
-    if dashboard.is_dir():
-        shutil.copytree(dashboard, share / "web")
+    if not (dashboard / "site.json").is_file():
+        raise WheelError("the dashboard is not built: scripts/setup does it")
+    shutil.copytree(dashboard, share / "ui")
     service = share / "service"
     service.mkdir(parents=True)
     for source in (

@@ -15,7 +15,10 @@ export default defineConfig({
   use: {
     browserName: "chromium",
     viewport: { width: 1440, height: 900 },
-    launchOptions: { args: ["--no-sandbox"], ...(executablePath && { executablePath }) },
+    launchOptions: {
+      args: ["--no-sandbox", "--disable-gpu"],
+      ...(executablePath && { executablePath }),
+    },
     screenshot: "only-on-failure",
     trace: "retain-on-failure",
   },

@@ -79,7 +79,7 @@ Site read_site(const fs::path& folder) {
 }
 
 // Of "jobs/view" the page that lies there; the end of `site` for what the export does not have.
-Site::const_iterator find_file(const Site& site, std::string path) {
+Site::const_iterator find_file(const Site& site, const std::string& path) {
   if (const auto file = site.find(path); file != site.end()) {
     return file;
   }

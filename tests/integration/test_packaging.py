@@ -77,6 +77,7 @@ def test_the_wheel_carries_the_programs_and_their_libraries(wheel: zipfile.ZipFi
     licences = {name for name in data if name.startswith("share/doc/mlx-hub/licences/")}
     assert len(licences) > 20
     assert "share/mlx-hub/service/mlx-hub.service" in data
+    assert {"share/mlx-hub/ui/site.json", "share/mlx-hub/ui/index.html"} <= data
     for file in wheel.infolist():
         if "/scripts/" in file.filename:
             # The program itself, which starts in milliseconds, not a script of Python.

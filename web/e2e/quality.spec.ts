@@ -4,6 +4,7 @@ import { expect, test } from "./hub";
 import { allPages, fill } from "./pages";
 
 test.beforeAll(async ({ hub }) => {
+  test.setTimeout(300_000);
   await fill(hub);
 });
 
@@ -52,6 +53,7 @@ for (const theme of ["light", "dark"] as const) {
 }
 
 test("no page scrolls sideways on a phone", async ({ page, hub }) => {
+  test.setTimeout(300_000);
   await page.setViewportSize({ width: 390, height: 844 });
   for (const path of await allPages(hub)) {
     await open(page, path);

@@ -1,6 +1,5 @@
 #include "core/obs/log.h"
 
-#include <ctime>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -94,33 +93,6 @@ TEST_F(LogTest, AFolderThatCannotBeMadeIsCounted) {
   info("one");
   testing::internal::GetCapturedStderr();
   EXPECT_EQ(counts().not_filed, before.not_filed + 1);
-}
-
-// In time of the processor: others share it. The bound is generous, for sanitizers;
-// docs/configuration.md has the figure.
-TEST_F(LogTest, ARecordCostsMicroseconds) {
-  configure({.process = "server", .file = folder_.path() / "server.log"});
-  constexpr int records = 20'000;
-  testing::internal::CaptureStderr();
-  const std::clock_t begin = std::clock();
-  for (int i = 0; i < records; ++i) {
-    info(
-        "http_request",
-        {{"request_id", "req-0193a1b2c3d4"},
-         {"method", "POST"},
-         {"path", "/v1/chat/completions"},
-         {"route", "/v1/chat/completions"},
-         {"status", 200},
-         {"seconds", 0.123456},
-         {"bytes", 1234},
-         {"client", "127.0.0.1"},
-         {"user_agent", "python-httpx/0.28.1"},
-         {"model", "smollm2-135m-instruct"}});
-  }
-  const double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC / records * 1e6;
-  testing::internal::GetCapturedStderr();
-  RecordProperty("microseconds", std::to_string(took));
-  EXPECT_LT(took, 100.0);
 }
 
 }  // namespace

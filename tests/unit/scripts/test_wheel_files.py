@@ -128,9 +128,16 @@ def write_service_files(root: Path) -> None:
         (root / name).write_text(name)
 
 
-def test_the_dashboard_is_carried_where_it_was_built(tmp_path: Path) -> None:
+def test_the_dashboard_and_the_service_are_carried(tmp_path: Path) -> None:
     root, target = tmp_path / "root", tmp_path / "target"
     write_service_files(root)
+    with pytest.raises(wheel_files.WheelError, match="the dashboard is not built"):
+        wheel_files.copy_share(root, target)
+
+    page = root / "web" / "out" / "models" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<html>")
+    (root / "web" / "out" / "site.json").write_text("{}")
     wheel_files.copy_share(root, target)
     share = target / "share" / "mlx-hub"
     assert {path.name for path in (share / "service").iterdir()} == {
@@ -138,11 +145,4 @@ def test_the_dashboard_is_carried_where_it_was_built(tmp_path: Path) -> None:
         "mlx-hub.service",
         "mlx-model-hub.serve.plist",
     }
-    assert not (share / "web").exists()
-
-    page = root / "web" / "out" / "models" / "index.html"
-    page.parent.mkdir(parents=True)
-    page.write_text("<html>")
-    wheel_files.copy_share(root, tmp_path / "second")
-    carried = tmp_path / "second" / "share" / "mlx-hub" / "web" / "models" / "index.html"
-    assert carried.read_text() == "<html>"
+    assert (share / "ui" / "models" / "index.html").read_text() == "<html>"

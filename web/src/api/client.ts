@@ -39,7 +39,7 @@ type FetchError = ApiError | OfflineError;
 /** SWR over GET: `const { data, error, isLoading } = useHub("/jobs", { params: { query: { limit: 50 } } })`. */
 export const useHub = createQueryHook<paths, `${string}/${string}`, "hub", FetchError>(api, "hub");
 
-/** SWR over the pages of a list, by `next_cursor`. */
+/** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown (page-refresh.ts). */
 export const useHubPages = createInfiniteHook<
   paths,
   `${string}/${string}`,

@@ -9,10 +9,10 @@ import {
   useSyncExternalStore,
   type ReactNode,
 } from "react";
-import { useSWRConfig } from "swr";
 import { EventFeed, type Connection, type HubEvent } from "./event-feed";
 import { subscribeToKey } from "./key";
 import { pathsChangedBy } from "./freshness";
+import { useRefresh } from "./refresh";
 
 const FeedContext = createContext<EventFeed | null>(null);
 
@@ -22,7 +22,7 @@ const gatherMs = 250;
 /** Opens the hub's event stream once, and asks again for what its events made stale. */
 export function EventsProvider({ children }: { children: ReactNode }) {
   const [feed] = useState(() => new EventFeed());
-  const { mutate } = useSWRConfig();
+  const refreshBelow = useRefresh();
 
   useEffect(() => {
     const stale = new Set<string>();
@@ -31,7 +31,7 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       timer = undefined;
       const prefixes = [...stale];
       stale.clear();
-      void mutate((key) => isBelow(key, prefixes));
+      void refreshBelow(prefixes);
     };
     const note = (paths: string[]): void => {
       for (const path of paths) stale.add(path);
@@ -55,20 +55,9 @@ export function EventsProvider({ children }: { children: ReactNode }) {
       clearTimeout(timer);
       for (const remove of removers) remove();
     };
-  }, [feed, mutate]);
+  }, [feed, refreshBelow]);
 
   return <FeedContext.Provider value={feed}>{children}</FeedContext.Provider>;
-}
-
-/** Whether an SWR key of `useHub` (prefix, path, init) or `useHubPages` lies below one of the paths. */
-function isBelow(key: unknown, prefixes: string[]): boolean {
-  if (!Array.isArray(key)) return false;
-  const path: unknown = key[1];
-  return (
-    typeof path === "string" &&
-    path.startsWith("/") &&
-    prefixes.some((prefix) => prefix === "/" || path === prefix || path.startsWith(`${prefix}/`))
-  );
 }
 
 function useFeed(): EventFeed {

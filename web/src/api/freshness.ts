@@ -8,8 +8,8 @@ export function pathsChangedBy(event: HubEvent): string[] {
   if (frequent.has(event.type)) return [];
   switch (event.subject.kind) {
     case "job":
-      // Jobs reserve memory, and some of them evaluate.
-      return ["/jobs", "/system", ...(event.type === "job.completed" ? ["/evaluations"] : [])];
+      // Jobs reserve memory, and some of them are evaluations, which have their job's state.
+      return ["/jobs", "/system", "/evaluations"];
     case "model":
     case "version":
       return ["/models", "/versions", "/v1/models"];

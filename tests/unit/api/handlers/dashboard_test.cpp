@@ -36,6 +36,9 @@ class Dashboard : public ::testing::Test {
   Response get(const std::string& path, const Headers& headers = {}) {
     const Router router(dashboard_routes(folder_.path()));
     const auto match = router.match("GET", path);
+    if (match.route == nullptr) {
+      throw base::Error(base::ErrorCode::kNotFound, "no route leads there");
+    }
     Request request;
     request.method = "GET";
     request.path = path;

@@ -33,7 +33,10 @@ const Canvas = dynamic(() => import("./uplot-canvas").then((module) => module.Up
   loading: () => <Skeleton className="h-full" />,
 });
 
-/** Lines over steps. The drawing code is loaded when the first chart is shown. Drag to zoom, double-click to go back. */
+/**
+ * Lines over steps. The drawing code is loaded when the first chart is shown. Drag, pinch, or Ctrl and the wheel
+ * zoom; swiping sideways, or Shift and the wheel, moves; double-click goes back.
+ */
 export function LineChart(props: LineChartProps) {
   const { label, series, height = 240 } = props;
   const points = series.reduce((most, one) => Math.max(most, one.x.length), 0);

@@ -1,21 +1,23 @@
 "use client";
 
-import { useEffect, useRef } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "@/components/shell/theme-toggle";
-import { downsample } from "./downsample";
+import { Button } from "@/components/ui/button";
+import { formatNumber, plural } from "@/format";
+import { downsample, type Points } from "./downsample";
 import type { LineChartProps, Series } from "./line-chart";
+import { zooming, type Span } from "./zoom";
 
 /** A constant of uPlot's types that exists in no code. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment
 const logarithmic = 3 as uPlot.Scale.Distr;
 
-const wholeSteps = [0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
+/** Steps are whole numbers: nothing is marked between them. */
+const wholeSteps = Array.from({ length: 10 }, (_, power) =>
   [1, 2, 5].map((digit) => digit * 10 ** power),
-);
-
-type Range = [from: number, to: number];
+).flat();
 
 /** The chart itself, on a canvas. Data that grow are set into it; only another look makes it anew. */
 export function UplotCanvas(props: LineChartProps & { height: number }) {
@@ -24,7 +26,8 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
   const plot = useRef<uPlot | null>(null);
   // What uPlot's callbacks look at: the newest, not those of the render that made the chart.
   const latest = useRef(props);
-  const zoom = useRef<Range | null>(null);
+  const zoom = useRef<Span | null>(null);
+  const [isZoomed, setIsZoomed] = useState(false);
   const theme = useTheme();
   const look = JSON.stringify([
     theme,
@@ -38,15 +41,23 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
     latest.current = props;
   });
 
+  const show = useCallback((made: uPlot, part: Span): void => {
+    const whole = spanOf(latest.current.series);
+    zoom.current = part.min > whole.min || part.max < whole.max ? part : null;
+    setIsZoomed(zoom.current !== null);
+    draw(made, latest.current.series, zoom.current);
+  }, []);
+
   useEffect(() => {
     const element = box.current;
     if (!element) return;
     const made = new uPlot(
-      options(element, latest, zoom),
-      aligned(latest.current.series, zoom.current, element.clientWidth),
+      options(element, latest, show),
+      [[], ...latest.current.series.map(() => [])],
       element,
     );
     plot.current = made;
+    draw(made, latest.current.series, zoom.current);
     const observer = new ResizeObserver(() => {
       if (element.clientWidth !== made.width) {
         made.setSize({ width: element.clientWidth, height });
@@ -58,20 +69,38 @@ export function UplotCanvas(props: LineChartProps & { height: number }) {
       made.destroy();
       plot.current = null;
     };
-  }, [look, height]);
+  }, [look, height, show]);
 
   useEffect(() => {
-    const made = plot.current;
-    if (!made) return;
-    made.setData(aligned(series, zoom.current, made.width), false);
-    if (zoom.current) made.redraw();
-    else made.setScale("x", spanOf(series));
+    if (plot.current) draw(plot.current, series, zoom.current);
   }, [series]);
 
-  return <div ref={box} role="img" aria-label={label} className="h-full" />;
+  return (
+    <div className="relative h-full">
+      <div ref={box} role="img" aria-label={`${label}: ${pointsWords(props)}`} className="h-full" />
+      {isZoomed && (
+        <Button
+          size="small"
+          className="absolute top-1 right-2"
+          onClick={() => {
+            if (plot.current) show(plot.current, spanOf(series));
+          }}
+        >
+          Show all
+        </Button>
+      )}
+    </div>
+  );
 }
 
-function spanOf(series: Series[]): { min: number; max: number } {
+/** "40 points from step 1 to 40", of the longest line: what there is to see, in words. */
+function pointsWords({ series, xLabel }: LineChartProps): string {
+  const most = Math.max(...series.map((one) => one.x.length));
+  const { min, max } = spanOf(series);
+  return `${plural(most, "point")} from ${xLabel} ${formatNumber(min)} to ${formatNumber(max)}`;
+}
+
+function spanOf(series: Series[]): Span {
   const firsts = series.map((one) => one.x[0] ?? Infinity);
   const lasts = series.map((one) => one.x.at(-1) ?? -Infinity);
   const min = Math.min(...firsts);
@@ -79,21 +108,36 @@ function spanOf(series: Series[]): { min: number; max: number } {
   return { min, max: max > min ? max : min + 1 };
 }
 
-/** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
-function aligned(series: Series[], zoom: Range | null, width: number): uPlot.AlignedData {
-  const { min, max } = spanOf(series);
-  const [from, to] = zoom ?? [min, max];
-  const tables = series.map((one): uPlot.AlignedData => {
-    const drawn = downsample(one, from, to, Math.max(100, Math.round(width)));
-    return [[...drawn.x], [...drawn.y]];
+/** More than this nobody sees, and drawing takes time: two for each of so many columns. */
+const mostColumns = 500;
+const lineWidth = 2;
+
+/** Shows a part, or the whole, from as many of its points as there is room for. */
+function draw(plot: uPlot, series: Series[], part: Span | null): void {
+  const span = part ?? spanOf(series);
+  const columns = Math.min(mostColumns, Math.max(100, Math.round(plot.width / 2)));
+  const lines = series.map((one) => downsample(one, span.min, span.max, columns));
+  lines.forEach((line, at) => {
+    const drawn = plot.series[at + 1];
+    // Where a line goes up and down at every pixel a thin one shows more, and is drawn ten times as fast.
+    if (drawn) drawn.width = series[at]?.faint || line.x.length > plot.width / 2 ? 1 : lineWidth;
   });
+  plot.batch(() => {
+    plot.setData(aligned(lines), false);
+    plot.setScale("x", span);
+  });
+}
+
+/** The lines as uPlot wants them: one x axis for all, with nothing where a line has no point. */
+function aligned(lines: Points[]): uPlot.AlignedData {
+  const tables = lines.map(({ x, y }): uPlot.AlignedData => [[...x], [...y]]);
   return tables.length === 1 && tables[0] ? tables[0] : uPlot.join(tables);
 }
 
 function options(
   element: HTMLElement,
   latest: { readonly current: LineChartProps },
-  zoom: { current: Range | null },
+  show: (plot: uPlot, part: Span) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const color = (name: string): string => style.getPropertyValue(`--${name}`).trim();
@@ -111,7 +155,6 @@ function options(
     padding: [8, 8, 0, 0],
     cursor: {
       points: { size: 6 },
-      drag: { x: true, y: false },
       ...(group && { sync: { key: group } }),
     },
     scales: {
@@ -119,7 +162,6 @@ function options(
       y: logScale ? { distr: logarithmic } : {},
     },
     axes: [
-      // Steps are whole: nobody takes step 1.2.
       { ...axis, size: 30, incrs: wholeSteps },
       {
         ...axis,
@@ -133,33 +175,14 @@ function options(
       ...series.map((one): uPlot.Series => ({
         label: one.label,
         stroke: color(`series-${((one.color - 1) % 6) + 1}`),
-        width: one.faint ? 1 : 2,
+        width: lineWidth,
         alpha: one.faint ? 0.3 : 1,
         spanGaps: true,
         points: { show: one.x.length === 1 },
         ...(one.dashed && { dash: [6, 4] }),
       })),
     ],
-    plugins: [tooltip(latest)],
-    hooks: {
-      setScale: [
-        (plot, scale) => {
-          if (scale !== "x") return;
-          const { min, max } = plot.scales.x ?? {};
-          const whole = spanOf(latest.current.series);
-          if (min == null || max == null) return;
-          const zoomed = min > whole.min || max < whole.max;
-          const before = zoom.current;
-          zoom.current = zoomed ? [min, max] : null;
-          // A part is drawn from its own points, not from those that stood for the whole.
-          if (before?.[0] !== zoom.current?.[0] || before?.[1] !== zoom.current?.[1]) {
-            queueMicrotask(() =>
-              plot.setData(aligned(latest.current.series, zoom.current, plot.width), false),
-            );
-          }
-        },
-      ],
-    },
+    plugins: [tooltip(latest), zooming({ whole: () => spanOf(latest.current.series), show })],
   };
 }
 

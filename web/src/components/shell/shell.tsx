@@ -6,6 +6,7 @@ import { useState, type ReactNode } from "react";
 import { SWRConfig } from "swr";
 import { EventsProvider } from "@/api/events";
 import { ApiError } from "@/api/errors";
+import { refreshPages } from "@/api/page-refresh";
 import { IconButton } from "@/components/ui/button";
 import { ToastProvider } from "@/components/ui/toast";
 import { ConnectionState, OfflineBanner } from "./connection";
@@ -14,6 +15,7 @@ import { Sidebar } from "./sidebar";
 import { ThemeToggle } from "./theme-toggle";
 
 const swrOptions = {
+  use: [refreshPages],
   // Events say what is stale; asking at every focus as well would only be load.
   revalidateOnFocus: false,
   keepPreviousData: true,

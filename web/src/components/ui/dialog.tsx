@@ -26,7 +26,10 @@ export function Dialog({ title, open, onClose, children, wide }: DialogProps) {
     <dialog
       ref={element}
       aria-labelledby={heading}
-      onClose={onClose}
+      onClose={(event) => {
+        // React also tells a dialog that one inside it was closed.
+        if (event.target === event.currentTarget) onClose();
+      }}
       className={`m-auto w-[calc(100vw-2rem)] rounded-xl border border-line bg-surface p-0 text-ink shadow-2xl ${wide ? "max-w-3xl" : "max-w-lg"}`}
     >
       {open && (

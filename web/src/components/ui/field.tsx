@@ -59,13 +59,26 @@ interface CheckboxProps extends Omit<ComponentProps<"input">, "type"> {
 }
 
 export function Checkbox({ label, help, className, ...rest }: CheckboxProps) {
+  const id = useId();
   return (
-    <label className={clsx("flex items-start gap-2.5 text-sm", className)}>
-      <input type="checkbox" {...rest} className="mt-0.5 size-4 shrink-0 accent-accent" />
-      <span>
-        <span className="font-medium">{label}</span>
-        {help && <span className="block text-xs text-ink-faint">{help}</span>}
-      </span>
-    </label>
+    <div className={clsx("flex items-start gap-2.5 text-sm", className)}>
+      <input
+        type="checkbox"
+        id={id}
+        aria-describedby={help == null ? undefined : `${id}-help`}
+        {...rest}
+        className="mt-0.5 size-4 shrink-0 accent-accent"
+      />
+      <div className="min-w-0">
+        <label htmlFor={id} className="cursor-pointer font-medium">
+          {label}
+        </label>
+        {help != null && (
+          <p id={`${id}-help`} className="text-xs text-ink-faint">
+            {help}
+          </p>
+        )}
+      </div>
+    </div>
   );
 }

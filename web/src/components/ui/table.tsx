@@ -10,10 +10,12 @@ interface TableProps {
 /** A table that scrolls sideways by itself where the page is narrow. */
 export function Table({ label, children }: TableProps) {
   return (
-    // A region that scrolls must be reachable by keyboard.
+    // A region that scrolls must be reachable by keyboard, and hold what is placed absolutely in it (sr-only).
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
     <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label={label}>
-      <table className="w-full border-collapse text-left text-sm">{children}</table>
+      <table className="w-full border-collapse text-left text-sm [&_tbody_tr:last-child>*]:border-b-0">
+        {children}
+      </table>
     </div>
   );
 }
@@ -42,7 +44,7 @@ export function Td({ numeric, className, ...rest }: ComponentProps<"td"> & CellP
     <td
       {...rest}
       className={clsx(
-        "border-b border-line px-4 py-2.5 align-middle",
+        "border-b border-line px-4 py-2.5 align-middle in-[tbody>tr:last-child]:border-b-0",
         numeric && "text-right whitespace-nowrap tabular-nums",
         className,
       )}
@@ -54,6 +56,7 @@ interface SortThProps<Key extends string> extends CellProps {
   name: Key;
   sort: { by: Key; descending: boolean };
   onSort: (sort: { by: Key; descending: boolean }) => void;
+  className?: string;
   children: ReactNode;
 }
 
@@ -63,6 +66,7 @@ export function SortTh<Key extends string>(props: SortThProps<Key>) {
   return (
     <Th
       numeric={props.numeric}
+      className={props.className}
       aria-sort={active ? (props.sort.descending ? "descending" : "ascending") : "none"}
     >
       <button
