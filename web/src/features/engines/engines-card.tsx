@@ -54,8 +54,8 @@ function EngineRow({ engine, rate }: { engine: Engine; rate: number | undefined 
   return (
     <li className="flex items-center gap-4 px-4 py-3">
       <div className="min-w-0 flex-1">
-        <p className="flex items-center gap-2">
-          <span className="truncate font-medium">{engine.model}</span>
+        <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
+          <span className="max-w-full truncate font-medium">{engine.model}</span>
           <StateBadge state={engine.state} />
           {engine.pinned && (
             <Badge>

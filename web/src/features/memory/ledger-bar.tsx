@@ -75,7 +75,7 @@ export function LedgerBar({ ledger, nameOf, shown, onShow }: LedgerBarProps) {
 
 function partsOf(ledger: Ledger, nameOf: (holder: Holder) => string): Part[] {
   const parts = ledger.holders.map((holder): Part => {
-    const { reservedBytes, measuredBytes, key, color } = holder;
+    const { reservedBytes, measuredBytes, key, kind, color } = holder;
     const name = nameOf(holder);
     return {
       key,
@@ -84,7 +84,7 @@ function partsOf(ledger: Ledger, nameOf: (holder: Holder) => string): Part[] {
       share: reservedBytes > 0 ? measuredBytes / reservedBytes : 0,
       color: `var(--series-${color})`,
       ground: "bg-surface",
-      words: `${name}: ${formatBytes(reservedBytes)} reserved, ${formatBytes(measuredBytes)} taken`,
+      words: `${kind === "engine" ? "Engine " : ""}${name}: ${formatBytes(reservedBytes)} reserved, ${formatBytes(measuredBytes)} taken`,
     };
   });
   const { elsewhereBytes, freeBytes } = ledger;

@@ -24,7 +24,7 @@ export function LedgerLegend({ ledger, nameOf, shown }: LedgerLegendProps) {
           lit={shown === holder.key}
           name={<HolderName holder={holder} name={nameOf(holder)} />}
           bytes={holder.reservedBytes}
-          note={`${formatBytes(holder.measuredBytes)} taken`}
+          note={`${holder.kind}, ${formatBytes(holder.measuredBytes)} taken`}
         />
       ))}
       {ledger.elsewhereBytes > 0 && (

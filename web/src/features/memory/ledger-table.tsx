@@ -41,7 +41,10 @@ export function LedgerTable({ ledger, nameOf }: LedgerTableProps) {
                   className="size-3 shrink-0 rounded-[3px]"
                   style={{ background: `var(--series-${holder.color})` }}
                 />
-                <HolderName holder={holder} name={nameOf(holder)} />
+                <span>
+                  <HolderName holder={holder} name={nameOf(holder)} />{" "}
+                  <span className="text-xs text-ink-faint">{holder.kind}</span>
+                </span>
               </span>
             </Td>
             <Td numeric>{formatBytes(holder.estimatedBytes)}</Td>

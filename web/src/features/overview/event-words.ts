@@ -77,6 +77,8 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
       return { text: "The queue was paused", tone: "warn", href: "/jobs/" };
     case "queue.resumed":
       return { text: "The queue goes on", tone: "good", href: "/jobs/" };
+    case "setting.changed":
+      return { ...none, text: `Setting ${read("name")} changed`, href: "/settings/" };
     case "key.created":
       return { ...none, text: `API key ${read("name")} made`, href: keysHref };
     case "key.revoked":
