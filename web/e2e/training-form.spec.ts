@@ -19,7 +19,7 @@ test("a file with a broken row is refused with its line, and taken without it", 
   await upload.getByRole("button", { name: "Upload without the broken rows" }).click();
   await expect(page.getByText("1 problem")).toBeVisible();
   // The list below hears of it by the event.
-  await expect(page.getByRole("cell", { name: "broken-rows", exact: true })).toBeVisible();
+  await expect(page.getByRole("link", { name: "broken-rows", exact: true })).toBeVisible();
 
   await page.getByRole("link", { name: "Report and rows" }).click();
   await expect(page.getByRole("region", { name: "Problems" })).toContainText("33");
@@ -31,7 +31,7 @@ test("a file with a broken row is refused with its line, and taken without it", 
   await page.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("button", { name: "Delete the data set" }).click();
   await expect(page).toHaveURL(/\/ui\/datasets\/$/);
-  await expect(page.getByRole("cell", { name: "broken-rows", exact: true })).toBeHidden();
+  await expect(page.getByRole("link", { name: "broken-rows", exact: true })).toBeHidden();
 });
 
 test("the form explains, estimates and keeps what was entered", async ({ page, hub }) => {

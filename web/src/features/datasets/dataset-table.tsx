@@ -10,7 +10,7 @@ import { formatBytes, formatNumber, formatTime } from "@/format";
 import { datasetHref, trainOnHref } from "./dataset-links";
 import { sortedDatasets, type DatasetSort } from "./dataset-sort";
 
-/** Columns that a phone has no room for. */
+/** Columns that a phone has no room for; the format stands below the name there. */
 const wide = "hidden md:table-cell";
 
 /** The registered data sets; newest first until a column is chosen. */
@@ -24,7 +24,7 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
           <SortTh {...head} name="name">
             Name
           </SortTh>
-          <SortTh {...head} name="format">
+          <SortTh {...head} name="format" className={wide}>
             Format
           </SortTh>
           <SortTh {...head} name="rows" numeric>
@@ -58,8 +58,9 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
               >
                 {dataset.name}
               </Link>
+              <span className="block text-xs text-ink-faint md:hidden">{dataset.format}</span>
             </Td>
-            <Td>
+            <Td className={wide}>
               <Badge>{dataset.format}</Badge>
             </Td>
             <Td numeric>{formatNumber(dataset.rows)}</Td>
