@@ -3,6 +3,7 @@
 import clsx from "clsx";
 import Link from "next/link";
 import type { ReactNode } from "react";
+import { jobHref } from "@/features/jobs/job-words";
 import { formatBytes } from "@/format";
 import type { Holder, Ledger } from "./ledger";
 import { elsewhereKey, freeKey } from "./ledger-bar";
@@ -83,11 +84,7 @@ function Entry({ color, lit, name, bytes, note }: EntryProps) {
 export function HolderName({ holder, name }: { holder: Holder; name: string }) {
   if (holder.kind === "job") {
     return (
-      <Link
-        href={`/jobs/view/?id=${encodeURIComponent(holder.name)}`}
-        prefetch={false}
-        className="hover:underline"
-      >
+      <Link href={jobHref(holder.name)} prefetch={false} className="hover:underline">
         {name}
       </Link>
     );

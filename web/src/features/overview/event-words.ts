@@ -1,5 +1,6 @@
 import type { HubEvent } from "@/api/event-feed";
 import type { Tone } from "@/components/ui/badge";
+import { jobHref, typeWords } from "@/features/jobs/job-words";
 
 export interface EventWords {
   text: string;
@@ -8,14 +9,8 @@ export interface EventWords {
   href: string | null;
 }
 
-const doing: Record<string, string> = {
-  finetune: "Fine-tuning",
-  evaluate: "Evaluation",
-  merge: "Merge",
-  quantize: "Quantization",
-  pull: "Download",
-  push: "Upload",
-};
+/** By the type that an event names; a later hub may have others. */
+const doing: Partial<Record<string, string>> = typeWords;
 
 const waitsFor: Record<string, string> = {
   position: "its turn",
@@ -32,7 +27,7 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
   const read = (name: string): string => words(data, name);
   const [kind = "", happened = ""] = type.split(".");
   if (kind === "job") {
-    const href = type === "job.deleted" ? null : `/jobs/view/?id=${encodeURIComponent(id)}`;
+    const href = type === "job.deleted" ? null : jobHref(id);
     const job = read("model") ? `${doing[read("kind")] ?? "Job"} of ${read("model")}` : "The job";
     return { ...jobWords(happened, job, madeBy(data), read), href };
   }

@@ -1,22 +1,11 @@
-import type { Schemas } from "@/api/client";
+import type { Job } from "@/features/jobs/job";
+import { jobName, jobTitle, typeWords } from "@/features/jobs/job-words";
 
-type Job = Pick<Schemas["Job"], "type" | "model" | "output">;
-
-const doing: Record<string, string> = {
-  finetune: "Fine-tuning",
-  evaluate: "Evaluation",
-  merge: "Merge",
-  quantize: "Quantization",
-  pull: "Download",
-  push: "Upload",
-};
-
-/** In few words, by what it makes: "Fine-tuning trivia". */
-export const shortJobTitle = ({ type, model, output }: Job): string =>
-  `${doing[type] ?? type} ${output?.name ?? model}`;
-
-/** What a job does, as a heading: "Fine-tuning of smollm2 to trivia". */
-export function jobTitle({ type, model, output }: Job): string {
-  const made = output?.name && output.name !== model ? ` to ${output.name}` : "";
-  return `${doing[type] ?? type} of ${model}${made}`;
+/** What a job does and what it makes: "Fine-tuning of smollm2 to trivia". */
+export function longJobTitle(job: Job): string {
+  const made = jobName(job);
+  return made === job.model ? jobTitle(job) : `${jobTitle(job)} to ${made}`;
 }
+
+/** In few words: "Fine-tuning trivia". */
+export const shortJobTitle = (job: Job): string => `${typeWords[job.type]} ${jobName(job)}`;

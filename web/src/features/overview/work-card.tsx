@@ -1,26 +1,32 @@
 "use client";
 
 import Link from "next/link";
-import { useHub, type Schemas } from "@/api/client";
+import { useHub } from "@/api/client";
 import { LineChart } from "@/components/charts/line-chart";
 import { StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { Card, Stat } from "@/components/ui/card";
-import { Progress } from "@/components/ui/progress";
-import { EmptyState, Skeleton } from "@/components/ui/states";
-import { formatAge, formatDuration, formatFigure, formatNumber, plural } from "@/format";
+import { EmptyState, ErrorNotice, Skeleton } from "@/components/ui/states";
+import { Age } from "@/components/ui/ticking";
 import { formatRate } from "@/features/engines/rate-words";
-import { jobTitle } from "./job-title";
-import { useLiveJob } from "./use-live-job";
-
-type Job = Schemas["Job"];
+import { figureOf, type Job } from "@/features/jobs/job";
+import { withActivity, type Activity } from "@/features/jobs/job-activity";
+import { JobProgress } from "@/features/jobs/job-progress";
+import { jobHref } from "@/features/jobs/job-words";
+import { useJobActivity } from "@/features/jobs/use-job-activity";
+import { useJobMetrics } from "@/features/jobs/use-job-metrics";
+import { formatFigure, formatNumber } from "@/format";
+import { longJobTitle } from "./job-title";
 
 /** What the hub works on: the running job with its loss as it comes, and who waits. */
 export function WorkCard({ queued }: { queued: number | undefined }) {
   const running = useHub("/jobs", { params: { query: { state: "RUNNING" } } });
-  const latest = useHub("/jobs", { params: { query: { limit: 50 } } });
+  const latest = useHub("/jobs", { params: { query: { limit: 10 } } });
   const jobs = running.data?.data;
-  const [first, ...others] = [...(jobs ?? [])].sort(trainingFirst);
+  const activities = useJobActivity();
+  const [first, ...others] = (jobs ?? [])
+    .map((job) => withActivity(job, activities.get(job.id)))
+    .sort(trainingFirst);
   return (
     <Card
       title={first ? "Running job" : "Jobs"}
@@ -36,10 +42,24 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
         </>
       }
     >
-      {!jobs && <Skeleton className="h-80" />}
-      {first && <RunningJob key={first.id} job={first} />}
+      {!jobs &&
+        (running.error ? (
+          <ErrorNotice
+            error={running.error}
+            title="The jobs could not be read"
+            retry={() => void running.mutate()}
+          />
+        ) : (
+          <Skeleton className="h-80" />
+        ))}
+      {first && <RunningJob key={first.id} job={first} activity={activities.get(first.id)} />}
       {others.map((job) => (
-        <OtherJob key={job.id} job={job} />
+        <div key={job.id} className="mt-4 border-t border-line pt-4">
+          <JobHead job={job} />
+          <div className="mt-3">
+            <JobProgress job={job} activity={activities.get(job.id)} />
+          </div>
+        </div>
       ))}
       {jobs && !first && <Idle last={latest.data?.data.find((job) => job.ended_at)} />}
     </Card>
@@ -49,57 +69,55 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
 const trainingFirst = (a: Job, b: Job): number =>
   Number(b.type === "finetune") - Number(a.type === "finetune");
 
-const jobHref = (job: Job): string => `/jobs/view/?id=${encodeURIComponent(job.id)}`;
+interface RunningJobProps {
+  job: Job;
+  activity: Activity | undefined;
+}
 
-function RunningJob({ job }: { job: Job }) {
-  const live = useLiveJob(job);
-  const { loss, metrics } = live;
+function RunningJob({ job, activity }: RunningJobProps) {
   return (
     <>
       <JobHead job={job} />
-      <div className="mt-3 flex items-center gap-3 text-xs text-ink-soft tabular-nums">
-        <Progress label={jobTitle(job)} share={live.share} className="flex-1" />
-        <span className="min-w-28 text-right">{steps(live.step, live.total)}</span>
-        <span className="min-w-24 text-right">
-          {live.etaSeconds == null ? "" : `${formatDuration(live.etaSeconds)} left`}
-        </span>
+      <div className="mt-3">
+        <JobProgress job={job} activity={activity} />
       </div>
-      {job.type === "finetune" && (
-        <>
-          <dl className="mt-4 mb-4 grid grid-cols-2 gap-4 sm:grid-cols-4">
-            <Stat label="Training loss" value={formatFigure(figure(metrics.train_loss))} />
-            <Stat label="Evaluation loss" value={formatFigure(figure(metrics.eval_loss))} />
-            <Stat label="Tokens a second" value={formatRate(figure(metrics.tokens_per_second))} />
-            <Stat label="Learning rate" value={formatFigure(figure(metrics.learning_rate))} />
-          </dl>
-          <LineChart
-            label="Loss"
-            xLabel="step"
-            height={190}
-            format={formatFigure}
-            series={[
-              { label: "training", color: 1, ...loss.train },
-              ...(loss.evaluated.x.length > 0
-                ? [{ label: "evaluation", color: 2, dashed: true, ...loss.evaluated }]
-                : []),
-            ]}
-          />
-        </>
-      )}
+      {job.type === "finetune" && <Training job={job} />}
     </>
   );
 }
 
-function OtherJob({ job }: { job: Job }) {
-  const { share, step, total } = useLiveJob(job);
+function Training({ job }: { job: Job }) {
+  const metrics = useJobMetrics(job.id);
+  const evaluated = metrics.points("eval_loss");
+  const latest = (name: string): number | null => figureOf(job.metrics, name);
   return (
-    <div className="mt-4 border-t border-line pt-4">
-      <JobHead job={job} />
-      <div className="mt-2 flex items-center gap-3 text-xs text-ink-soft tabular-nums">
-        <Progress label={jobTitle(job)} share={share} className="flex-1" />
-        <span className="min-w-28 text-right">{steps(step, total)}</span>
-      </div>
-    </div>
+    <>
+      <dl className="mt-4 mb-4 grid grid-cols-2 gap-4 sm:grid-cols-4">
+        <Stat label="Training loss" value={formatFigure(latest("train_loss"))} />
+        <Stat label="Evaluation loss" value={formatFigure(latest("eval_loss"))} />
+        <Stat label="Tokens a second" value={formatRate(latest("tokens_per_second"))} />
+        <Stat label="Learning rate" value={formatFigure(latest("learning_rate"))} />
+      </dl>
+      {metrics.error != null && (
+        <ErrorNotice
+          error={metrics.error}
+          title="The losses before now could not be read"
+          retry={metrics.retry}
+        />
+      )}
+      <LineChart
+        label="Loss"
+        xLabel="step"
+        height={190}
+        format={formatFigure}
+        series={[
+          { label: "training", color: 1, ...metrics.points("train_loss") },
+          ...(evaluated.x.length > 0
+            ? [{ label: "evaluation", color: 2, dashed: true, ...evaluated }]
+            : []),
+        ]}
+      />
+    </>
   );
 }
 
@@ -107,11 +125,11 @@ function JobHead({ job }: { job: Job }) {
   return (
     <p className="flex min-w-0 items-center gap-2">
       <Link
-        href={jobHref(job)}
+        href={jobHref(job.id)}
         prefetch={false}
         className="min-w-0 truncate font-medium hover:underline"
       >
-        {jobTitle(job)}
+        {longJobTitle(job)}
       </Link>
       <StateBadge state={job.cancel_requested ? "cancelling" : job.state} />
     </p>
@@ -131,17 +149,12 @@ function Idle({ last }: { last: Job | undefined }) {
       {last && (
         <p>
           Last:{" "}
-          <Link href={jobHref(last)} prefetch={false} className="underline">
-            {jobTitle(last)}
+          <Link href={jobHref(last.id)} prefetch={false} className="underline">
+            {longJobTitle(last)}
           </Link>
-          , {last.state.toLowerCase()} {formatAge(last.ended_at)}
+          , {last.state.toLowerCase()} <Age time={last.ended_at} />
         </p>
       )}
     </EmptyState>
   );
 }
-
-const steps = (step: number, total: number | null): string =>
-  total == null ? plural(step, "step") : `${formatNumber(step)} of ${formatNumber(total)}`;
-
-const figure = (value: unknown): number | null => (typeof value === "number" ? value : null);
