@@ -1,3 +1,4 @@
+import { saveFile } from "@/save-file";
 import { expectOk, hubFetch } from "./client";
 
 /** Between two reports of how far it is. */
@@ -29,11 +30,5 @@ export async function download(
       },
     }),
   );
-  const url = URL.createObjectURL(await new Response(counted).blob());
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The browser has taken hold of it by the next turn.
-  setTimeout(() => URL.revokeObjectURL(url), 0);
+  saveFile(name, await new Response(counted).blob());
 }

@@ -48,6 +48,10 @@ export async function readError(response: Response): Promise<ApiError> {
   );
 }
 
+/** The user's own cancelling is no failure. */
+export const isAbort = (error: unknown): boolean =>
+  error instanceof DOMException && error.name === "AbortError";
+
 /** The words for whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -12,7 +12,7 @@ import { Skeleton } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { formatBytes, formatFigure, shortDigest } from "@/format";
 import { engineOf, useEngines } from "@/features/models/engines";
-import { chatHref, evaluateHref, modelHref } from "@/features/models/model-links";
+import { chatHref, evaluateHref, modelHref } from "@/links";
 import { useVersionText } from "@/features/models/version-file";
 import { readAdapterConfig, targetWords } from "./adapter-config";
 

@@ -6,7 +6,7 @@ import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { formatBytes } from "@/format";
 import { EngineControls } from "@/features/models/engine-controls";
-import { modelHref } from "@/features/models/model-links";
+import { modelHref } from "@/links";
 import type { AdapterGroup } from "./adapter-groups";
 import { AdapterRow } from "./adapter-row";
 

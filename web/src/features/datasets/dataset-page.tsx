@@ -9,7 +9,7 @@ import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/ui/states";
 import { ModelPicker } from "@/components/pickers/model-picker";
 import { DatasetFacts } from "./dataset-facts";
-import { datasetHref, trainOnHref } from "./dataset-links";
+import { datasetHref, trainOnHref } from "@/links";
 import { DatasetPreview } from "./dataset-preview";
 import { DatasetReport } from "./dataset-report";
 import { DeleteDataset } from "./delete-dataset";

@@ -7,7 +7,7 @@ import { Badge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { SortTh, Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatNumber, formatTime } from "@/format";
-import { datasetHref, trainOnHref } from "./dataset-links";
+import { datasetHref, trainOnHref } from "@/links";
 import { sortedDatasets, type DatasetSort } from "./dataset-sort";
 
 /** Columns that a phone has no room for; the format stands below the name there. */

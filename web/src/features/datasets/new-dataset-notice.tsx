@@ -4,7 +4,7 @@ import { CircleCheck, X } from "lucide-react";
 import type { Schemas } from "@/api/client";
 import { IconButton, LinkButton } from "@/components/ui/button";
 import { formatNumber, plural } from "@/format";
-import { datasetHref, trainOnHref } from "./dataset-links";
+import { datasetHref, trainOnHref } from "@/links";
 
 interface NewDatasetNoticeProps {
   dataset: Schemas["Dataset"];

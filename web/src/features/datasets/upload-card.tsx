@@ -3,7 +3,7 @@
 import { X } from "lucide-react";
 import { useEffect, useRef, useState, type SubmitEvent } from "react";
 import type { Schemas } from "@/api/client";
-import { ApiError } from "@/api/errors";
+import { ApiError, isAbort } from "@/api/errors";
 import { Button, IconButton } from "@/components/ui/button";
 import { Progress } from "@/components/ui/progress";
 import { ErrorNotice } from "@/components/ui/states";
@@ -11,7 +11,7 @@ import { formatBytes, formatPercent } from "@/format";
 import { nameOfFile } from "./dataset-name";
 import { DatasetOptionsFields, newOptions, optionProblems, optionsOf } from "./dataset-options";
 import { NewDatasetNotice } from "./new-dataset-notice";
-import { isCancelled, uploadDataset } from "./upload";
+import { uploadDataset } from "./upload";
 
 type State =
   | { is: "editing"; error: unknown }
@@ -38,7 +38,7 @@ export function UploadCard({ file, onClose }: { file: File; onClose: () => void 
       );
       setState({ is: "done", dataset });
     } catch (error) {
-      setState({ is: "editing", error: isCancelled(error) ? null : error });
+      setState({ is: "editing", error: isAbort(error) ? null : error });
     }
   };
   const submit = (event: SubmitEvent): void => {

@@ -34,7 +34,3 @@ export async function uploadDataset(
   // The one answer of this route that is no error.
   return answer as Schemas["Dataset"];
 }
-
-/** The upload was ended by the person who began it. */
-export const isCancelled = (error: unknown): boolean =>
-  error instanceof DOMException && error.name === "AbortError";

@@ -7,7 +7,7 @@ import { Table, Td, Th } from "@/components/ui/table";
 import { formatNumber, formatTime } from "@/format";
 import { hasFigures, whyNotComparable } from "./comparable";
 import { judgedBy, taskOf, tasks, type Evaluation } from "./metrics";
-import { datasetHref, jobHref, versionHref } from "./links";
+import { datasetHref, jobHref, modelHref } from "@/links";
 import { useProgress } from "./use-progress";
 
 /** Columns that a phone has no room for; what they say stands below the model there. */
@@ -95,7 +95,7 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
       <Td>
         {version ? (
           <Link
-            href={versionHref(version.model, version.version)}
+            href={modelHref(version.model, { version: version.version })}
             prefetch={false}
             className="font-medium hover:underline"
           >

@@ -14,7 +14,7 @@ import { filtered, type EvaluationFilter } from "./comparable";
 import { Comparison } from "./comparison";
 import { EvaluationFilters } from "./evaluation-filters";
 import { EvaluationTable } from "./evaluation-table";
-import { compareHref } from "./links";
+import { compareEvaluationsHref } from "@/links";
 
 const NewEvaluationDialog = dynamic(
   () => import("./new-evaluation-dialog").then((module) => module.NewEvaluationDialog),
@@ -57,7 +57,7 @@ function Evaluations() {
   });
   const compare = (ids: string[]): void => {
     setChosen(ids);
-    router.replace(compareHref(ids.length > 1 ? ids : []), { scroll: false });
+    router.replace(compareEvaluationsHref(ids.length > 1 ? ids : []), { scroll: false });
   };
   return (
     <>

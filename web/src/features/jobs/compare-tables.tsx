@@ -7,9 +7,9 @@ import { Card } from "@/components/ui/card";
 import { Checkbox } from "@/components/ui/field";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
+import { jobHref, modelHref } from "@/links";
 import { valueText } from "./value-text";
 import type { Job } from "./job";
-import { jobHref } from "./job-words";
 import { finalFigures, paramDifferences, type Figure } from "./run-comparison";
 
 interface CompareTablesProps {
@@ -60,7 +60,7 @@ export function CompareTables({ jobs, names }: CompareTablesProps) {
                 job.result ? (
                   <Link
                     key={job.id}
-                    href={`/models/view/?name=${encodeURIComponent(job.result.model)}`}
+                    href={modelHref(job.result.model)}
                     prefetch={false}
                     className="text-accent hover:underline"
                   >

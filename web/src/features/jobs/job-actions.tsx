@@ -6,6 +6,7 @@ import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { Button, LinkButton } from "@/components/ui/button";
+import { chatHref, trainAgainHref } from "@/links";
 import { hasEnded, mayReproduce, mayResume, type Job } from "./job";
 import type { Leaving } from "./leave-dialog";
 import type { JobChanges } from "./use-job-changes";
@@ -37,11 +38,7 @@ export function JobActions({ job, changes }: { job: Job; changes: JobChanges }) 
   return (
     <>
       {job.result && (
-        <LinkButton
-          look="primary"
-          href={`/playground/?model=${encodeURIComponent(job.result.model)}`}
-          prefetch={false}
-        >
+        <LinkButton look="primary" href={chatHref(job.result.model)} prefetch={false}>
           <MessageSquare size={16} aria-hidden />
           Chat with it
         </LinkButton>
@@ -53,7 +50,7 @@ export function JobActions({ job, changes }: { job: Job; changes: JobChanges }) 
         </Button>
       )}
       {job.type === "finetune" && (
-        <LinkButton href={`/train/?from=${encodeURIComponent(job.id)}`} prefetch={false}>
+        <LinkButton href={trainAgainHref(job.id)} prefetch={false}>
           <Pencil size={16} aria-hidden />
           Change and train
         </LinkButton>

@@ -5,10 +5,11 @@ import { Badge, StateBadge } from "@/components/ui/badge";
 import { Card, Stat } from "@/components/ui/card";
 import { Elapsed } from "@/components/ui/ticking";
 import { formatBytes, formatFigure, formatNumber, shortId } from "@/format";
+import { jobHref, modelHref } from "@/links";
 import { figureOf, hasEnded, laneOf, type Job } from "./job";
 import type { Activity } from "./job-activity";
 import { JobProgress } from "./job-progress";
-import { jobHref, waitWords } from "./job-words";
+import { waitWords } from "./job-words";
 
 interface JobSummaryProps {
   job: Job;
@@ -49,7 +50,7 @@ function StateLine({ job }: { job: Job }) {
       <p>
         Made{" "}
         <Link
-          href={`/models/view/?name=${encodeURIComponent(job.result.model)}`}
+          href={modelHref(job.result.model)}
           prefetch={false}
           className="font-medium text-accent hover:underline"
         >

@@ -19,9 +19,6 @@ export const stateWords: Record<JobState, string> = {
   CANCELLED: "Cancelled",
 };
 
-/** A job's own page. */
-export const jobHref = (id: string): string => `/jobs/view/?id=${encodeURIComponent(id)}`;
-
 /** "Fine-tuning of smollm2-135m-instruct". */
 export const jobTitle = (job: Pick<Job, "type" | "model">): string =>
   `${typeWords[job.type]} of ${job.model}`;

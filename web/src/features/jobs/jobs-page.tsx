@@ -7,6 +7,7 @@ import { Button, LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { compareJobsHref } from "@/links";
 import { withActivity } from "./job-activity";
 import { JobsFilters, type JobsFilter } from "./jobs-filters";
 import { JobsTable } from "./jobs-table";
@@ -135,12 +136,7 @@ function CompareBar({ selected, onClear }: { selected: string[]; onClear: () => 
           Clear
         </Button>
         {enough && (
-          <LinkButton
-            size="small"
-            look="primary"
-            href={`/jobs/compare/?ids=${selected.join(",")}`}
-            prefetch={false}
-          >
+          <LinkButton size="small" look="primary" href={compareJobsHref(selected)} prefetch={false}>
             Compare
           </LinkButton>
         )}

@@ -7,11 +7,12 @@ import { IconButton } from "@/components/ui/button";
 import { Table, Td, Th } from "@/components/ui/table";
 import { Age, Elapsed } from "@/components/ui/ticking";
 import { formatFigure, formatNumber, shortId } from "@/format";
+import { jobHref } from "@/links";
 import { figureOf, hasEnded, type Job } from "./job";
 import type { Activity } from "./job-activity";
 import { JobProgress } from "./job-progress";
 import type { Leaving } from "./leave-dialog";
-import { jobHref, jobName, typeWords, waitWords } from "./job-words";
+import { jobName, typeWords, waitWords } from "./job-words";
 
 interface JobsTableProps {
   jobs: Job[];

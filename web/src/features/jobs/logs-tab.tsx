@@ -11,6 +11,7 @@ import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { VirtualLines } from "@/components/ui/virtual-lines";
 import { clockTime } from "@/features/logs/log-record";
 import { formatNumber, plural, shortId } from "@/format";
+import { saveFile } from "@/save-file";
 import { figureOf, hasEnded, type Job } from "./job";
 import { linesOf, matching, recordOf } from "./log-lines";
 
@@ -127,7 +128,9 @@ function Log({ text, job, rankChoice }: LogProps) {
         <Button
           size="small"
           disabled={text === ""}
-          onClick={() => save(text, `job-${shortId(job.id)}.log`)}
+          onClick={() =>
+            saveFile(`job-${shortId(job.id)}.log`, new Blob([text], { type: "text/plain" }))
+          }
         >
           <Download size={15} aria-hidden />
           Download
@@ -180,14 +183,4 @@ function Line({ text, raw }: { text: string; raw: boolean }) {
       {record.fields && <span className="text-ink-soft"> {record.fields}</span>}
     </>
   );
-}
-
-/** Saves a text that the page has already: a link to the hub would lack the API key. */
-function save(text: string, name: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
 }

@@ -10,10 +10,11 @@ import { Card } from "@/components/ui/card";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Elapsed } from "@/components/ui/ticking";
 import { formatFigure, plural, shortId } from "@/format";
+import { jobHref } from "@/links";
 import { figureOf, type Job } from "./job";
 import { withActivity, type Activity } from "./job-activity";
 import { JobProgress } from "./job-progress";
-import { jobHref, jobName, typeWords, waitWords } from "./job-words";
+import { jobName, typeWords, waitWords } from "./job-words";
 import type { JobChanges } from "./use-job-changes";
 import { lineOf, useQueue, useQueuePause, type Queue } from "./use-queue";
 

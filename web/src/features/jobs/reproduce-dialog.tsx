@@ -7,9 +7,9 @@ import { api, type Schemas } from "@/api/client";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
+import { jobHref } from "@/links";
 import { EnvironmentDifferences } from "./environment-differences";
 import type { Job } from "./job";
-import { jobHref } from "./job-words";
 
 interface ReproduceDialogProps {
   job: Job;

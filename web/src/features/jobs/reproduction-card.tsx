@@ -7,6 +7,7 @@ import { Card } from "@/components/ui/card";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatFigure, formatNumber, shortDigest } from "@/format";
+import { compareJobsHref } from "@/links";
 import { EnvironmentDifferences } from "./environment-differences";
 import type { Job } from "./job";
 
@@ -43,7 +44,7 @@ export function ReproductionCard({ job }: { job: Job }) {
       actions={
         job.reproduces && (
           <Link
-            href={`/jobs/compare/?ids=${job.reproduces},${job.id}`}
+            href={compareJobsHref([job.reproduces, job.id])}
             prefetch={false}
             className="text-sm text-accent hover:underline"
           >

@@ -4,6 +4,7 @@ import Link from "next/link";
 import { Card, Facts } from "@/components/ui/card";
 import { EmptyState } from "@/components/ui/states";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
+import { modelHref } from "@/links";
 import { valueText } from "./value-text";
 import { hasEnded, type Job } from "./job";
 
@@ -54,11 +55,7 @@ export default function ResultTab({ job }: { job: Job }) {
 
 function Made({ result }: { result: NonNullable<Job["result"]> }) {
   return (
-    <Link
-      href={`/models/view/?name=${encodeURIComponent(result.model)}`}
-      prefetch={false}
-      className="text-accent hover:underline"
-    >
+    <Link href={modelHref(result.model)} prefetch={false} className="text-accent hover:underline">
       {result.model} v{result.version}
     </Link>
   );

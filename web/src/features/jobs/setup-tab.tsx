@@ -7,9 +7,10 @@ import { Card, Facts } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { formatBytes, formatFigure, formatTime, plural, shortDigest, shortId } from "@/format";
+import { datasetHref, jobHref, modelHref } from "@/links";
 import { valueText } from "./value-text";
 import { laneOf, type Job } from "./job";
-import { jobHref, jobTitle } from "./job-words";
+import { jobTitle } from "./job-words";
 import { ReproductionCard } from "./reproduction-card";
 
 /** What a job was asked to do, what it ran in, and how it differs from the one that it does again. */
@@ -47,7 +48,7 @@ function InputsCard({ job }: { job: Job }) {
             "Model",
             <Link
               key="model"
-              href={`/models/view/?name=${encodeURIComponent(version?.model ?? job.model)}`}
+              href={modelHref(version?.model ?? job.model)}
               prefetch={false}
               className={link}
             >
@@ -61,7 +62,7 @@ function InputsCard({ job }: { job: Job }) {
                   dataset.name ? (
                     <Link
                       key="dataset"
-                      href={`/datasets/view/?name=${encodeURIComponent(dataset.name)}`}
+                      href={datasetHref(dataset.name)}
                       prefetch={false}
                       className={link}
                     >

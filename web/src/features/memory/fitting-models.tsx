@@ -5,6 +5,7 @@ import { useHub } from "@/api/client";
 import { Skeleton } from "@/components/ui/states";
 import type { System } from "@/features/system/use-system";
 import { formatBytes, plural } from "@/format";
+import { modelIdHref } from "@/links";
 import { whatFits } from "./what-fits";
 
 const mostShown = 4;
@@ -30,7 +31,7 @@ function Models({ system, models }: { system: System; models: Parameters<typeof 
         {fit.slice(0, mostShown).map(({ id, name, bytes }) => (
           <li key={id} className="flex gap-4 py-1">
             <Link
-              href={`/models/view/?id=${encodeURIComponent(id)}`}
+              href={modelIdHref(id)}
               prefetch={false}
               className="min-w-0 flex-1 truncate hover:underline"
             >

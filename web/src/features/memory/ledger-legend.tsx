@@ -3,8 +3,8 @@
 import clsx from "clsx";
 import Link from "next/link";
 import type { ReactNode } from "react";
-import { jobHref } from "@/features/jobs/job-words";
 import { formatBytes } from "@/format";
+import { jobHref } from "@/links";
 import type { Holder, Ledger } from "./ledger";
 import { elsewhereKey, freeKey } from "./ledger-bar";
 

@@ -3,10 +3,10 @@
 import { Download } from "lucide-react";
 import { useRef, useState, useSyncExternalStore } from "react";
 import { download } from "@/api/download";
+import { isAbort } from "@/api/errors";
 import { apiKey, subscribeToKey } from "@/api/key";
 import { useToasts } from "@/components/ui/toast";
 import { formatBytes } from "@/format";
-import { isAbort } from "./taking-in";
 
 interface DownloadLinkProps {
   /** Of the API: "/versions/…/files/config.json". */

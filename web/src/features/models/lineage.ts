@@ -1,5 +1,5 @@
 import type { Schemas } from "@/api/client";
-import { datasetHref, jobHref, modelHref } from "./model-links";
+import { datasetHref, jobHref, modelHref } from "@/links";
 
 export type Lineage = Schemas["Lineage"];
 export type LineageNode = Lineage["nodes"][number];

@@ -1,4 +1,5 @@
 import type { Schemas } from "@/api/client";
+import { readLedger } from "@/features/memory/ledger";
 
 type Memory = Schemas["System"]["memory"];
 type Engine = Pick<Schemas["Engine"], "model" | "requests" | "pinned" | "idle_seconds">;
@@ -11,8 +12,6 @@ export type MemoryFit =
   | { kind: "machine_full" }
   | { kind: "never" };
 
-const enginePrefix = "engine ";
-
 /**
  * Whether something that needs `required` bytes can be loaded, and what has to go for it. The hub itself unloads
  * engines that are idle and not pinned, the longest idle first; those in use or pinned are named last.
@@ -20,21 +19,18 @@ const enginePrefix = "engine ";
 export function memoryFit(required: number, memory: Memory, engines: readonly Engine[]): MemoryFit {
   if (required > memory.budget_bytes) return { kind: "never" };
   if (required <= memory.free_bytes) return { kind: "now" };
-  const lines = memory.lines.map((line) => ({
-    owner: line.owner ?? "",
-    bytes: line.reserved_bytes ?? 0,
-  }));
+  const { holders } = readLedger(memory);
   let free = memory.free_bytes;
   const models: string[] = [];
   for (const engine of [...engines].sort(byReadinessToGo)) {
-    const at = lines.findIndex((line) => line.owner === enginePrefix + engine.model);
-    const [line] = at < 0 ? [] : lines.splice(at, 1);
-    if (!line) continue;
-    free += line.bytes;
+    const at = holders.findIndex(({ kind, name }) => kind === "engine" && name === engine.model);
+    const [holder] = at < 0 ? [] : holders.splice(at, 1);
+    if (!holder) continue;
+    free += holder.reservedBytes;
     models.push(engine.model);
     if (required <= free) return { kind: "after_unloading", models };
   }
-  const held = lines.reduce((sum, line) => sum + line.bytes, 0);
+  const held = holders.reduce((sum, { reservedBytes }) => sum + reservedBytes, 0);
   return required <= free + held ? { kind: "after_jobs" } : { kind: "machine_full" };
 }
 

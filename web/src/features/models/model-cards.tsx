@@ -9,7 +9,7 @@ import { formatBytes, formatNumber, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf } from "./engines";
 import { MemoryFitBar, type Circumstances } from "./memory-fit-bar";
-import { chatHref, modelHref, trainHref } from "./model-links";
+import { chatHref, modelHref, trainHref } from "@/links";
 import { TagList } from "./tag-list";
 
 interface ModelCardsProps extends Circumstances {

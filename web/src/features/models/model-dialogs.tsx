@@ -8,7 +8,7 @@ import { ArchiveDownload } from "./archive-download";
 import { DeleteModelDialog } from "./delete-model-dialog";
 import { EditForm, saveEdit } from "./edit-form";
 import { MergeForm } from "./merge-form";
-import { jobHref } from "./model-links";
+import { jobHref } from "@/links";
 import { PullForm } from "./pull-form";
 import { PushForm } from "./push-form";
 import { QuantizeForm } from "./quantize-form";

@@ -22,7 +22,7 @@ import { PageHeader } from "@/components/ui/page-header";
 import { nameProblem, repositoryProblem } from "./model-name";
 import { EngineControls } from "./engine-controls";
 import { engineOf, useEngines } from "./engines";
-import { chatHref, evaluateHref, modelHref, trainHref } from "./model-links";
+import { chatHref, evaluateHref, modelHref, trainHref } from "@/links";
 import type { ModelDialog } from "./model-dialogs";
 import { TagList } from "./tag-list";
 import { hasEnded } from "./transfer";

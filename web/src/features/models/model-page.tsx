@@ -12,7 +12,7 @@ import { EmptyState, ErrorNotice, Skeleton, SkeletonRows } from "@/components/ui
 import { Tabs, type Tab } from "@/components/ui/tabs";
 import { currentVersion } from "./current-version";
 import { ModelHeader } from "./model-header";
-import { modelHref, type ModelTab } from "./model-links";
+import { modelHref, type ModelTab } from "@/links";
 import { ModelSummary } from "./model-summary";
 import { VersionChoice } from "./version-choice";
 

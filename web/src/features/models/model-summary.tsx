@@ -7,7 +7,7 @@ import { formatBytes, formatNumber, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf, useEngines, useSystemMemory } from "./engines";
 import { MemoryFitBar } from "./memory-fit-bar";
-import { modelHref } from "./model-links";
+import { modelHref } from "@/links";
 
 /** The figures of the version that the bare name means. */
 export function ModelSummary({ model }: { model: Schemas["Model"] }) {

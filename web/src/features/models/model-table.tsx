@@ -10,7 +10,7 @@ import { quantizationWords } from "./current-version";
 import { engineOf } from "./engines";
 import { MemoryFitBar, type Circumstances } from "./memory-fit-bar";
 import type { ModelSort } from "./model-filters";
-import { modelHref } from "./model-links";
+import { modelHref } from "@/links";
 import { TagList } from "./tag-list";
 
 interface ModelTableProps extends Circumstances {

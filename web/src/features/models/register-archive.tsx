@@ -4,6 +4,7 @@ import { useState, type SubmitEvent } from "react";
 import { useAction } from "@/api/action";
 import { api, type Schemas } from "@/api/client";
 import { upload } from "@/api/upload";
+import { isAbort } from "@/api/errors";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/field";
 import { Progress } from "@/components/ui/progress";
@@ -12,7 +13,7 @@ import { Choice } from "@/components/ui/tabs";
 import { formatBytes } from "@/format";
 import { ImportProgress } from "./imports-card";
 import { nameProblem } from "./model-name";
-import { isAbort, useTakingIn } from "./taking-in";
+import { useTakingIn } from "./taking-in";
 
 type From = "upload" | "path";
 

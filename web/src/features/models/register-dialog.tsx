@@ -4,7 +4,7 @@ import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { Dialog } from "@/components/ui/dialog";
 import { Choice } from "@/components/ui/tabs";
-import { modelHref } from "./model-links";
+import { modelHref } from "@/links";
 import { PullForm } from "./pull-form";
 import { RegisterArchive } from "./register-archive";
 import { RegisterFolder } from "./register-folder";

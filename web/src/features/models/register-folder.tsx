@@ -3,13 +3,14 @@
 import { useState, type SubmitEvent } from "react";
 import { useAction } from "@/api/action";
 import { api } from "@/api/client";
+import { isAbort } from "@/api/errors";
 import { Button } from "@/components/ui/button";
 import { ErrorNotice } from "@/components/ui/states";
 import { FolderFields, type Folder } from "./folder-fields";
 import { ImportProgress } from "./imports-card";
 import { nameProblem, suggestedName } from "./model-name";
 import { NameField } from "./register-repository";
-import { isAbort, useTakingIn } from "./taking-in";
+import { useTakingIn } from "./taking-in";
 
 /** A folder or GGUF file on the machine that the hub runs on. */
 export function RegisterFolder({ onRegistered }: { onRegistered: (name: string) => void }) {

@@ -38,7 +38,3 @@ export function useTakingIn(): TakingIn {
     cancel: () => abort.current?.abort(),
   };
 }
-
-/** The user's own cancelling is no failure. */
-export const isAbort = (error: unknown): boolean =>
-  error instanceof DOMException && error.name === "AbortError";

@@ -11,7 +11,7 @@ import { Card } from "@/components/ui/card";
 import { Progress } from "@/components/ui/progress";
 import { useToasts } from "@/components/ui/toast";
 import { formatBytes, formatDuration } from "@/format";
-import { jobHref } from "./model-links";
+import { jobHref } from "@/links";
 import { hasEnded, transferOfEvent, transferOfJob, type Transfer } from "./transfer";
 
 type Job = Schemas["Job"];

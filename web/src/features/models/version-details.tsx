@@ -8,7 +8,7 @@ import { Card, Facts } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { formatFigure, formatTime, shortId } from "@/format";
-import { chatHref, datasetHref, jobHref, modelHref } from "./model-links";
+import { chatHref, datasetHref, jobHref, modelHref } from "@/links";
 import { sourceFacts } from "./version-source";
 import { VersionActions } from "./version-actions";
 

@@ -3,11 +3,12 @@
 import { useState, type SubmitEvent } from "react";
 import { useAction } from "@/api/action";
 import { api, type Schemas } from "@/api/client";
+import { isAbort } from "@/api/errors";
 import { Button } from "@/components/ui/button";
 import { ErrorNotice } from "@/components/ui/states";
 import { FolderFields, type Folder } from "./folder-fields";
 import { ImportProgress } from "./imports-card";
-import { isAbort, useTakingIn } from "./taking-in";
+import { useTakingIn } from "./taking-in";
 
 interface VersionFormProps {
   model: Schemas["Model"];

@@ -1,6 +1,7 @@
 import type { HubEvent } from "@/api/event-feed";
 import type { Tone } from "@/components/ui/badge";
-import { jobHref, typeWords } from "@/features/jobs/job-words";
+import { typeWords } from "@/features/jobs/job-words";
+import { datasetIdHref, jobHref, modelIdHref } from "@/links";
 
 export interface EventWords {
   text: string;
@@ -31,7 +32,7 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
     const job = read("model") ? `${doing[read("kind")] ?? "Job"} of ${read("model")}` : "The job";
     return { ...jobWords(happened, job, madeBy(data), read), href };
   }
-  const model = { tone: "neutral" as const, href: modelHref(read("model_id") || id) };
+  const model = { tone: "neutral" as const, href: modelIdHref(read("model_id") || id) };
   const none = { tone: "neutral" as const, href: null };
   switch (type) {
     case "model.created":
@@ -64,7 +65,7 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
       return {
         text: `Data set ${read("name")} added, ${read("rows")} rows`,
         tone: "good",
-        href: `/datasets/view/?id=${encodeURIComponent(id)}`,
+        href: datasetIdHref(id),
       };
     case "dataset.deleted":
       return { ...none, text: `Data set ${read("name")} removed` };
@@ -84,7 +85,6 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
 }
 
 const keysHref = "/settings/?tab=keys";
-const modelHref = (id: string): string => `/models/view/?id=${encodeURIComponent(id)}`;
 
 function jobWords(
   happened: string,

@@ -12,10 +12,10 @@ import { formatRate } from "@/features/engines/rate-words";
 import { figureOf, type Job } from "@/features/jobs/job";
 import { withActivity, type Activity } from "@/features/jobs/job-activity";
 import { JobProgress } from "@/features/jobs/job-progress";
-import { jobHref } from "@/features/jobs/job-words";
 import { useJobActivity } from "@/features/jobs/use-job-activity";
 import { useJobMetrics } from "@/features/jobs/use-job-metrics";
 import { formatFigure, formatNumber } from "@/format";
+import { jobHref } from "@/links";
 import { longJobTitle } from "./job-title";
 
 /** What the hub works on: the running job with its loss as it comes, and who waits. */

@@ -9,7 +9,7 @@ import { EmptyState } from "@/components/ui/states";
 import { formatAge, plural } from "@/format";
 import { titleOf, type Conversation } from "./conversation";
 import { datasetRows } from "./dataset-rows";
-import { download } from "./download";
+import { saveFile } from "@/save-file";
 
 interface ConversationsDialogProps {
   saved: Conversation[];
@@ -20,7 +20,7 @@ interface ConversationsDialogProps {
 }
 
 function exportRows(name: string, conversations: Conversation[]): void {
-  download(name, datasetRows(conversations), "application/jsonl");
+  saveFile(name, new Blob([datasetRows(conversations)], { type: "application/jsonl" }));
 }
 
 /** What this browser keeps: to go on with, to make a data set of, to delete. */

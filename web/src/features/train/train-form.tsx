@@ -9,6 +9,7 @@ import { newIdempotencyKey } from "@/api/idempotency-key";
 import { useAllModels } from "@/components/pickers/model-picker";
 import { Button } from "@/components/ui/button";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
+import { jobHref } from "@/links";
 import { draftProblems, requestOf, saveDraft, withEntry, type Draft } from "./draft";
 import { fieldOf, withRefusal } from "./field-errors";
 import { queueJob } from "./finetune-request";
@@ -40,7 +41,7 @@ export function TrainForm({ initial }: { initial: Draft }) {
 
   const request = requestOf(draft);
   const planned = usePlan(request);
-  const submission = useSubmission((id) => router.push(`/jobs/view/?id=${encodeURIComponent(id)}`));
+  const submission = useSubmission((id) => router.push(jobHref(id)));
   const { models } = useAllModels();
   const { data: system } = useHub("/system", {});
 

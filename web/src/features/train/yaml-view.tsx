@@ -6,6 +6,7 @@ import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
 import { Choice } from "@/components/ui/tabs";
+import { saveFile } from "@/save-file";
 import {
   draftOfText,
   isProblem,
@@ -91,7 +92,10 @@ export function YamlView({ draft, plan, onDraft }: YamlViewProps) {
         )}
         <div className="flex flex-wrap gap-2">
           <CopyButton text={shown.text} label="Copy" />
-          <Button size="small" onClick={() => save(shown.text, fileName)}>
+          <Button
+            size="small"
+            onClick={() => saveFile(fileName, new Blob([shown.text], { type: "application/yaml" }))}
+          >
             <Download size={15} aria-hidden />
             Save as a file
           </Button>
@@ -99,15 +103,6 @@ export function YamlView({ draft, plan, onDraft }: YamlViewProps) {
       </div>
     </Card>
   );
-}
-
-function save(text: string, fileName: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type: "application/yaml" }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = fileName;
-  link.click();
-  URL.revokeObjectURL(address);
 }
 
 interface EditorProps {
