@@ -33,13 +33,13 @@ test("a model is described, found by its tag, and the view is remembered", async
   await page.goto("/ui/models/");
   await page.getByLabel("Tag", { exact: true }).selectOption("task:chat");
   await expect(page).toHaveURL(/tag=task%3Achat/);
-  await expect(page.getByRole("link", { name: base })).toBeVisible();
+  await expect(page.getByRole("link", { name: base, exact: true })).toBeVisible();
   await page.getByLabel("Search models").fill("no such name");
   await expect(page.getByText("No model fits these filters")).toBeVisible();
   await page.getByRole("button", { name: "Clear the filters" }).click();
   await page.getByRole("button", { name: "Cards" }).click();
   await page.reload();
-  await expect(page.getByRole("heading", { level: 2, name: base })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 2, name: base, exact: true })).toBeVisible();
 });
 
 test("a model comes back from its archive, is promoted past a gate, verified and deleted", async ({
@@ -113,7 +113,7 @@ test("a model comes back from its archive, is promoted past a gate, verified and
     await expect(page.getByRole("dialog")).toContainText("the alias production");
     await page.getByRole("button", { name: "Delete the model" }).click();
     await expect(page).toHaveURL(/\/ui\/models\/$/);
-    await expect(page.getByRole("link", { name: base })).toBeVisible();
+    await expect(page.getByRole("link", { name: base, exact: true })).toBeVisible();
     await expect(page.getByRole("link", { name: copy })).toHaveCount(0);
   });
 });
