@@ -11,9 +11,16 @@ type Ratings = Record<(typeof categories)[number], number>;
 
 const mobileRuns = Number(process.env.MOBILE_RUNS ?? 0);
 const debuggingPort = 9_333;
+// The stream of events stays open, so the network is never quiet: without this Lighthouse waits 45 s for every page.
+const loadLimitMs = 10_000;
 
 async function rate(url: string, config?: Config): Promise<Ratings> {
-  const flags: Flags = { port: debuggingPort, onlyCategories: [...categories], logLevel: "error" };
+  const flags: Flags = {
+    port: debuggingPort,
+    onlyCategories: [...categories],
+    maxWaitForLoad: loadLimitMs,
+    logLevel: "error",
+  };
   const result = await lighthouse(url, flags, config);
   if (!result || result.lhr.runtimeError) {
     throw new Error(`${url}: ${result?.lhr.runtimeError?.message ?? "no result"}`);
