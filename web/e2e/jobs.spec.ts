@@ -63,6 +63,18 @@ test("a job's charts go on across a crash of the hub, without gaps and without a
     `Training and validation loss: ${steps} points from step 0 to ${steps}`,
   );
 
+  // A part of one chart is shown; the others stay as they are.
+  const box = await loss.boundingBox();
+  if (!box) throw new Error("the chart has no place");
+  await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2, { steps: 5 });
+  await page.mouse.up();
+  const showAll = page.getByRole("button", { name: "Show all" });
+  await expect(showAll).toHaveCount(1);
+  await showAll.click();
+  await expect(showAll).toHaveCount(0);
+
   await page.getByRole("tab", { name: "Events" }).click();
   await expect(page.getByText("Completed", { exact: true })).toBeVisible();
   await expect(page.getByText("Queued", { exact: true })).toBeVisible();

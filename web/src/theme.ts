@@ -9,9 +9,26 @@ export function currentTheme(): Theme {
   return document.documentElement.dataset.theme === "dark" ? "dark" : "light";
 }
 
+/** Remembers a choice against the system's; with the system's own the page follows the system again. */
 export function setTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme;
-  window.localStorage.setItem(storageName, theme);
+  if (theme === systemTheme().theme) window.localStorage.removeItem(storageName);
+  else window.localStorage.setItem(storageName, theme);
+}
+
+function systemTheme(): { query: MediaQueryList; theme: Theme } {
+  const query = window.matchMedia("(prefers-color-scheme: dark)");
+  return { query, theme: query.matches ? "dark" : "light" };
+}
+
+/** Follows the system when it turns light or dark, unless the person chose. Gives back what ends it. */
+export function followSystemTheme(): () => void {
+  const { query } = systemTheme();
+  const turned = (): void => {
+    if (window.localStorage.getItem(storageName) === null) setTheme(systemTheme().theme);
+  };
+  query.addEventListener("change", turned);
+  return () => query.removeEventListener("change", turned);
 }
 
 /** Calls `listener` when the theme changes; charts are drawn anew then. */

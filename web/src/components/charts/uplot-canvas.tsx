@@ -155,11 +155,12 @@ function options(
     padding: [8, 8, 0, 0],
     cursor: {
       points: { size: 6 },
-      ...(group && { sync: { key: group } }),
+      // One cursor for all, but each chart has its own zoom, which its own button takes back.
+      ...(group && { sync: { key: group, filters: { pub: followsCursor } } }),
     },
     scales: {
       x: { time: false },
-      y: logScale ? { distr: logarithmic } : {},
+      y: logScale ? { distr: logarithmic, range: logarithmicRange } : {},
     },
     axes: [
       { ...axis, size: 30, incrs: wholeSteps },
@@ -184,6 +185,14 @@ function options(
     ],
     plugins: [tooltip(latest), zooming({ whole: () => spanOf(latest.current.series), show })],
   };
+}
+
+/** What the charts of a group tell each other: where the cursor is, and that it left. */
+const followsCursor = (type: string): boolean => type === "mousemove" || type === "mouseleave";
+
+/** Little more than the values, where they reach far enough for a decade's marks to be among them. */
+function logarithmicRange(_: uPlot, min: number, max: number): uPlot.Range.MinMax {
+  return min > 0 && max / min >= 3 ? [min / 1.1, max * 1.1] : uPlot.rangeLog(min, max, 10, false);
 }
 
 /** The values under the cursor, beside it. */

@@ -1,9 +1,9 @@
 "use client";
 
 import { Moon, Sun } from "lucide-react";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { IconButton } from "@/components/ui/button";
-import { currentTheme, onThemeChange, setTheme, type Theme } from "@/theme";
+import { currentTheme, followSystemTheme, onThemeChange, setTheme, type Theme } from "@/theme";
 
 /** The theme in force, also after it changed. */
 export function useTheme(): Theme {
@@ -12,6 +12,7 @@ export function useTheme(): Theme {
 
 export function ThemeToggle() {
   const dark = useTheme() === "dark";
+  useEffect(followSystemTheme, []);
   return (
     <IconButton
       label={dark ? "Use the light theme" : "Use the dark theme"}

@@ -2,6 +2,7 @@
 
 import { Check, Copy } from "lucide-react";
 import { useState } from "react";
+import { copyText } from "@/copy-text";
 import { Button, IconButton } from "./button";
 
 /** Copies `text`; with a label it is a button with words, without one an icon that says `what`. */
@@ -16,7 +17,7 @@ export function CopyButton({
 }) {
   const [copied, setCopied] = useState(false);
   const copy = (): void => {
-    void navigator.clipboard.writeText(text).then(() => {
+    void copyText(text).then(() => {
       setCopied(true);
       setTimeout(() => setCopied(false), 1500);
     });
