@@ -16,13 +16,15 @@ export function formatBytes(bytes: number | null | undefined): string {
   return `${bytes < 0 ? "-" : ""}${value.toFixed(digits)} ${units[unit] ?? ""}`;
 }
 
-/** "12,345"; parts of ones only where the figure is small. */
+/**
+ * "12,345"; parts of ones only where the figure is small. Not by `Intl`, whose first use takes a phone a tenth of a
+ * second, before anything else is shown.
+ */
 export function formatNumber(value: number | null | undefined, digits = 0): string {
   if (value == null || !Number.isFinite(value)) return absent;
-  return value.toLocaleString("en-US", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
+  const [whole = "", part] = value.toFixed(digits).split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return part === undefined ? grouped : `${grouped}.${part}`;
 }
 
 /** A loss, a rate: four digits that matter, exponents where needed ("1.00e-4"). */
@@ -61,10 +63,21 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
 export function formatTime(time: string | null | undefined, now = new Date()): string {
   if (!time) return absent;
   const date = new Date(time);
-  const clock = date.toLocaleTimeString("en-GB");
-  if (date.toDateString() === now.toDateString()) return clock;
-  return `${date.toLocaleDateString("en-CA")} ${clock.slice(0, 5)}`;
+  const clock = clockOf(date);
+  return isSameDay(date, now) ? clock : `${dayOf(date)} ${clock.slice(0, 5)}`;
 }
+
+const padded = (value: number): string => String(value).padStart(2, "0");
+
+/** "14:03:11", local. */
+export const clockOf = (date: Date): string =>
+  [date.getHours(), date.getMinutes(), date.getSeconds()].map(padded).join(":");
+
+/** "2026-11-29", local. */
+export const dayOf = (date: Date): string =>
+  [date.getFullYear(), padded(date.getMonth() + 1), padded(date.getDate())].join("-");
+
+export const isSameDay = (a: Date, b: Date): boolean => a.toDateString() === b.toDateString();
 
 /** "just now", "3 min ago", "2 d ago". */
 export function formatAge(time: string | null | undefined, now = Date.now()): string {

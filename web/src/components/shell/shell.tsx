@@ -7,6 +7,7 @@ import { SWRConfig } from "swr";
 import { EventsProvider } from "@/api/events";
 import { ApiError } from "@/api/errors";
 import { refreshPages } from "@/api/page-refresh";
+import { renderInParts } from "@/api/render-in-parts";
 import { IconButton } from "@/components/ui/button";
 import { ToastProvider } from "@/components/ui/toast";
 import { ConnectionState, OfflineBanner } from "./connection";
@@ -15,7 +16,7 @@ import { Sidebar } from "./sidebar";
 import { ThemeToggle } from "./theme-toggle";
 
 const swrOptions = {
-  use: [refreshPages],
+  use: [refreshPages, renderInParts],
   // Events say what is stale; asking at every focus as well would only be load.
   revalidateOnFocus: false,
   keepPreviousData: true,

@@ -1,3 +1,4 @@
+import { formatNumber } from "@/format";
 import type { Schemas } from "@/api/client";
 import type { Task } from "./metrics";
 
@@ -37,7 +38,7 @@ export function evaluationProblems(draft: EvaluationDraft): Partial<Record<strin
     const value = Number(text);
     if (text !== "" && !(Number.isInteger(value) && value >= from && value <= to)) {
       problems[paramOf[field]] =
-        `A whole number from ${from}${to < 1e9 ? ` to ${to.toLocaleString("en-US")}` : ""}`;
+        `A whole number from ${from}${to < 1e9 ? ` to ${formatNumber(to)}` : ""}`;
     }
   }
   return problems;

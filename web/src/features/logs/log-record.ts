@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from "@/format";
+import { clockOf, dayOf, formatBytes, formatDuration, isSameDay } from "@/format";
 import type { Schemas } from "@/api/client";
 
 /** A record as the hub tells it: time, level, event, and the event's own members. */
@@ -53,10 +53,8 @@ export const processOf = (record: LogRecord): string =>
 /** "14:03:11.123", with the date before where it is not today's. */
 export function clockTime(time: string, now = new Date()): string {
   const date = new Date(time);
-  const clock = `${date.toLocaleTimeString("en-GB")}.${String(date.getMilliseconds()).padStart(3, "0")}`;
-  return date.toDateString() === now.toDateString()
-    ? clock
-    : `${date.toLocaleDateString("en-CA")} ${clock}`;
+  const clock = `${clockOf(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return isSameDay(date, now) ? clock : `${dayOf(date)} ${clock}`;
 }
 
 /**

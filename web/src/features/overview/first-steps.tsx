@@ -3,44 +3,41 @@
 import { Check } from "lucide-react";
 import { useHub } from "@/api/client";
 import { LinkButton } from "@/components/ui/button";
-import { Card } from "@/components/ui/card";
-import type { System } from "@/features/system/use-system";
+import { Skeleton } from "@/components/ui/states";
 
-/** What to do first, while the hub has no data sets and has done no job. */
-export function FirstSteps({ system }: { system: System | undefined }) {
+/** What to do first, while the hub has done no job. */
+export function FirstSteps() {
   const models = useHub("/models", { params: { query: { limit: 200 } } }).data?.data;
   const datasets = useHub("/datasets", { params: { query: { limit: 1 } } }).data?.data;
-  if (!system || !models || !datasets) return null;
-  const anyJob = Object.values(system.jobs).some((count) => count > 0);
-  if (anyJob || datasets.length > 0) return null;
+  if (!models || !datasets) return <Skeleton className="h-72" />;
   const hasModel = models.some((model) => model.state === "ready");
+  const hasData = datasets.length > 0;
   return (
-    <Card title="First steps" className="mb-4">
-      <ol className="grid gap-6 md:grid-cols-3">
-        <Step
-          number={1}
-          done={hasModel}
-          title="Get a model"
-          text="Pull one from the Hugging Face Hub, or register a folder of this machine."
-          href="/models/"
-          action={hasModel ? "See the models" : "Add a model"}
-        />
-        <Step
-          number={2}
-          title="Add data"
-          text="Chats, questions with answers, or plain text: JSON Lines, CSV or Parquet."
-          href="/datasets/"
-          action="Add a data set"
-        />
-        <Step
-          number={3}
-          title="Train and chat"
-          text="Fine-tune on the data and watch the loss, then ask the result."
-          href={hasModel ? "/playground/" : "/train/"}
-          action={hasModel ? "Chat with a model" : "Train a model"}
-        />
-      </ol>
-    </Card>
+    <ol className="grid gap-5">
+      <Step
+        number={1}
+        done={hasModel}
+        title="Get a model"
+        text="Pull one from the Hugging Face Hub, or register a folder of this machine."
+        href="/models/"
+        action={hasModel ? "See the models" : "Add a model"}
+      />
+      <Step
+        number={2}
+        done={hasData}
+        title="Add data"
+        text="Chats, questions with answers, or plain text: JSON Lines, CSV or Parquet."
+        href="/datasets/"
+        action={hasData ? "See the data" : "Add a data set"}
+      />
+      <Step
+        number={3}
+        title="Train and chat"
+        text="Fine-tune on the data and watch the loss, then ask the result."
+        href={hasModel && !hasData ? "/playground/" : "/train/"}
+        action={hasModel && !hasData ? "Chat with a model" : "Train a model"}
+      />
+    </ol>
   );
 }
 

@@ -26,10 +26,6 @@ const EventsCard = dynamic(() => import("./events-card").then((module) => module
     </Card>
   ),
 });
-const FirstSteps = dynamic(() => import("./first-steps").then((module) => module.FirstSteps), {
-  ssr: false,
-});
-
 /** How the hub is and what it is doing, at a glance. */
 export function Overview() {
   const { data: system, error, mutate } = useSystem();
@@ -42,7 +38,6 @@ export function Overview() {
         </div>
       )}
       <Health system={system} />
-      <FirstSteps system={system} />
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <div className="min-w-0 space-y-4">
           <MemoryCard system={system} />

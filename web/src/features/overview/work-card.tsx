@@ -16,6 +16,7 @@ import { useJobActivity } from "@/features/jobs/use-job-activity";
 import { useJobMetrics } from "@/features/jobs/use-job-metrics";
 import { formatFigure, formatNumber } from "@/format";
 import { jobHref } from "@/links";
+import { FirstSteps } from "./first-steps";
 import { longJobTitle } from "./job-title";
 
 /** What the hub works on: the running job with its loss as it comes, and who waits. */
@@ -24,12 +25,13 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
   const latest = useHub("/jobs", { params: { query: { limit: 10 } } });
   const jobs = running.data?.data;
   const activities = useJobActivity();
+  const isNew = latest.data?.data.length === 0;
   const [first, ...others] = (jobs ?? [])
     .map((job) => withActivity(job, activities.get(job.id)))
     .sort(trainingFirst);
   return (
     <Card
-      title={first ? "Running job" : "Jobs"}
+      title={first ? "Running job" : isNew ? "First steps" : "Jobs"}
       className="min-h-72"
       actions={
         <>
@@ -61,7 +63,9 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
           </div>
         </div>
       ))}
-      {jobs && !first && <Idle last={latest.data?.data.find((job) => job.ended_at)} />}
+      {jobs &&
+        !first &&
+        (isNew ? <FirstSteps /> : <Idle last={latest.data?.data.find((job) => job.ended_at)} />)}
     </Card>
   );
 }

@@ -1,10 +1,13 @@
+import { formatNumber } from "@/format";
 import type { NumberSetting, Setting } from "./setting";
 
 /** From here on a bound is only that of the number's type. */
 const boundless = 1e9;
 
-const figure = (value: number): string =>
-  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential() : value.toLocaleString("en-US");
+function figure(value: number): string {
+  if (Number.isInteger(value)) return formatNumber(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential() : String(value);
+}
 
 /** "1 to 512", "above 0, at most 10", "0 to below 1", "from 0". */
 export function rangeOf({ min, max, aboveMin, belowMax, not }: NumberSetting): string {
