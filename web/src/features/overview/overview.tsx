@@ -31,7 +31,10 @@ export function Overview() {
   const { data: system, error, mutate } = useSystem();
   return (
     <>
-      <PageHeader title="Overview" lead="How the hub is and what it is doing." />
+      <PageHeader
+        title="Overview"
+        lead="How the hub is, what it is doing, who holds its memory, and what happened last."
+      />
       {error && !system && (
         <div className="mb-4">
           <ErrorNotice error={error} retry={() => void mutate()} />

@@ -151,13 +151,12 @@ function Idle({ last }: { last: Job | undefined }) {
       }
     >
       {last && (
-        <p>
-          Last:{" "}
-          <Link href={jobHref(last.id)} prefetch={false} className="underline">
+        <>
+          <Link href={jobHref(last.id)} prefetch={false} className="block truncate underline">
             {longJobTitle(last)}
           </Link>
-          , {last.state.toLowerCase()} <Age time={last.ended_at} />
-        </p>
+          {last.state.toLowerCase()} <Age time={last.ended_at} />
+        </>
       )}
     </EmptyState>
   );
