@@ -10,6 +10,7 @@ import { ColumnHeads } from "./column-heads";
 import { Composer } from "./composer";
 import { ConversationsDialog } from "./conversations-dialog";
 import { PlaygroundActions, settingsId } from "./playground-actions";
+import { playgroundLead } from "./playground-skeleton";
 import { SettingsPanel } from "./settings-panel";
 import { problemsOf } from "./settings";
 import { Transcript } from "./transcript";
@@ -44,6 +45,7 @@ export function Playground() {
     <>
       <PageHeader
         title="Playground"
+        lead={playgroundLead}
         actions={
           <PlaygroundActions
             session={session}
@@ -65,7 +67,7 @@ export function Playground() {
           id={settingsId}
           aria-label="Settings"
           hidden={!showsSettings}
-          className="rounded-xl border border-line bg-surface lg:h-[calc(100dvh-9.5rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
+          className="rounded-xl border border-line bg-surface lg:h-[calc(100dvh-11rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
         >
           <h2 className="sr-only">Settings</h2>
           <SettingsPanel
@@ -77,7 +79,7 @@ export function Playground() {
         </aside>
         <section
           aria-label="Chat"
-          className="flex h-[calc(100dvh-12rem)] min-h-96 min-w-0 flex-col lg:flex-1 sm:h-[calc(100dvh-9.5rem)] rounded-xl border border-line bg-surface"
+          className="flex h-[calc(100dvh-14.75rem)] min-h-96 min-w-0 flex-col lg:flex-1 sm:h-[calc(100dvh-11rem)] rounded-xl border border-line bg-surface"
         >
           <h2 className="sr-only">Chat</h2>
           <ColumnHeads
@@ -167,8 +169,7 @@ function Invitation({ isEmpty }: { isEmpty: boolean }) {
   if (!isEmpty) {
     return (
       <EmptyState title="Ask the model something">
-        Add a second model to see two answers to the same message side by side, drawn with the same
-        seed.
+        A second model answers the same message beside it.
       </EmptyState>
     );
   }
