@@ -8,6 +8,11 @@ test.beforeAll(async ({ hub }) => {
   await fill(hub);
 });
 
+/** Of a "layout-shift" entry, which TypeScript does not know. */
+interface Shift {
+  value: number;
+}
+
 /** What the page complained about, and whom it called. */
 function watch(page: Page, origin: string): { complaints: string[]; elsewhere: string[] } {
   const complaints: string[] = [];
@@ -52,11 +57,24 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-test("no page scrolls sideways on a phone", async ({ page, hub }) => {
+test("on a phone no page scrolls sideways, and nothing moves when its data come", async ({
+  page,
+  hub,
+}) => {
   test.setTimeout(300_000);
   await page.setViewportSize({ width: 390, height: 844 });
+  // The cumulative layout shift, as Chromium counts it.
+  await page.addInitScript(() => {
+    const shifts = Object.assign(window, { shifted: 0 });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) shifts.shifted += (entry as unknown as Shift).value;
+    }).observe({ type: "layout-shift", buffered: true });
+  });
   for (const path of await allPages(hub)) {
     await open(page, path);
+    const shifted = await page.evaluate(() => (window as unknown as { shifted: number }).shifted);
+    // Good is below 0.1; a word more or less in a line is hundredths.
+    expect(shifted, `what moved on ${path}`).toBeLessThan(0.05);
     const overhang = await page.evaluate(
       () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
     );

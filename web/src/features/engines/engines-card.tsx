@@ -19,7 +19,7 @@ export function EnginesCard({ engines }: { engines: Engine[] | undefined }) {
     <Card
       title="Engines"
       flush
-      className="min-h-48"
+      className="min-h-63"
       actions={
         <LinkButton href="/system/" prefetch={false} look="quiet" size="small">
           Load and unload

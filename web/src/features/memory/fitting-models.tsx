@@ -16,7 +16,7 @@ export function FittingModels({ system }: { system: System }) {
   return (
     <div className="min-w-0 text-sm">
       <h3 className="mb-1 text-xs font-medium text-ink-faint">What would fit now</h3>
-      {data ? <Models system={system} models={data.data} /> : <Skeleton className="h-14" />}
+      {data ? <Models system={system} models={data.data} /> : <Skeleton className="h-7" />}
     </div>
   );
 }

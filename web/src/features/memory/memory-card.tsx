@@ -22,7 +22,7 @@ export function MemoryCard({ system }: { system: System | undefined }) {
         </LinkButton>
       }
     >
-      {system ? <Held system={system} /> : <Skeleton className="h-36" />}
+      {system ? <Held system={system} /> : <Skeleton className="h-41" />}
     </Card>
   );
 }
@@ -32,7 +32,7 @@ function Held({ system }: { system: System }) {
   const nameOf = useHolderNames();
   const ledger = readLedger(system.memory);
   return (
-    <div className="min-h-36">
+    <div className="min-h-41">
       <LedgerBar ledger={ledger} nameOf={nameOf} shown={shown} onShow={setShown} />
       <div className="mt-3 grid grid-cols-1 gap-x-10 gap-y-4 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <LedgerLegend ledger={ledger} nameOf={nameOf} shown={shown} />

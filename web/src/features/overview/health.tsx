@@ -23,7 +23,7 @@ export function Health({ system }: { system: System | undefined }) {
           <Verdict ready={!error} error={error} />
         )}
       </div>
-      {system && <Figures system={system} />}
+      <Figures system={system} />
       {error && !(error instanceof OfflineError) && (
         <p className="basis-full text-sm break-words text-bad">
           {messageOf(error)}{" "}
@@ -50,24 +50,23 @@ function Verdict({ ready, error }: { ready: boolean; error: unknown }) {
   );
 }
 
-function Figures({ system }: { system: System }) {
-  const { jobs, engines, temperature, version } = system;
-  const requests = engines.reduce((sum, engine) => sum + engine.requests, 0);
+/** As wide and high before the figures are known. */
+function Figures({ system }: { system: System | undefined }) {
+  const requests = system?.engines.reduce((sum, engine) => sum + engine.requests, 0);
+  const jobs = (state: "RUNNING" | "QUEUED"): string =>
+    system ? plural(system.jobs[state] ?? 0, "job") : "– jobs";
   const figures: [name: string, value: string][] = [
-    ["Engines", formatNumber(engines.length)],
+    ["Engines", formatNumber(system?.engines.length)],
     ["Requests", formatNumber(requests)],
-    ["Running", plural(jobs.RUNNING ?? 0, "job")],
-    ["Queued", plural(jobs.QUEUED ?? 0, "job")],
-    ...(temperature.celsius == null
-      ? []
-      : ([
-          [
-            "Temperature",
-            `${formatNumber(temperature.celsius)} °C${temperature.resting ? ", jobs rest" : ""}`,
-          ],
-        ] as [string, string][])),
-    ["Version", version],
+    ["Running", jobs("RUNNING")],
+    ["Queued", jobs("QUEUED")],
+    ["Version", system?.version ?? "–"],
   ];
+  const temperature = system?.temperature;
+  if (temperature?.celsius != null) {
+    const words = `${formatNumber(temperature.celsius)} °C${temperature.resting ? ", jobs rest" : ""}`;
+    figures.push(["Temperature", words]);
+  }
   return (
     <dl className="flex flex-wrap gap-x-8 gap-y-2 text-sm">
       {figures.map(([name, value]) => (

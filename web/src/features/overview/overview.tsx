@@ -8,13 +8,14 @@ import { EnginesCard } from "@/features/engines/engines-card";
 import { MemoryCard } from "@/features/memory/memory-card";
 import { useSystem } from "@/features/system/use-system";
 import { Health } from "./health";
+import { WorkCardSkeleton, workCardHeight } from "./work-card-skeleton";
 
 // What is not seen first comes after the rest of the page.
 const WorkCard = dynamic(() => import("./work-card").then((module) => module.WorkCard), {
   ssr: false,
   loading: () => (
-    <Card title="Jobs" className="min-h-72">
-      <SkeletonRows rows={5} />
+    <Card title="Jobs" className={workCardHeight}>
+      <WorkCardSkeleton />
     </Card>
   ),
 });

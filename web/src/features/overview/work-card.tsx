@@ -6,7 +6,7 @@ import { LineChart } from "@/components/charts/line-chart";
 import { StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { Card, Stat } from "@/components/ui/card";
-import { EmptyState, ErrorNotice, Skeleton } from "@/components/ui/states";
+import { EmptyState, ErrorNotice } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { formatRate } from "@/features/engines/rate-words";
 import { figureOf, type Job } from "@/features/jobs/job";
@@ -18,6 +18,7 @@ import { formatFigure, formatNumber } from "@/format";
 import { jobHref } from "@/links";
 import { FirstSteps } from "./first-steps";
 import { longJobTitle } from "./job-title";
+import { WorkCardSkeleton, workCardHeight } from "./work-card-skeleton";
 
 /** What the hub works on: the running job with its loss as it comes, and who waits. */
 export function WorkCard({ queued }: { queued: number | undefined }) {
@@ -32,7 +33,7 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
   return (
     <Card
       title={first ? "Running job" : isNew ? "First steps" : "Jobs"}
-      className="min-h-72"
+      className={workCardHeight}
       actions={
         <>
           <span className="px-2 text-xs text-ink-faint tabular-nums">
@@ -52,7 +53,7 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
             retry={() => void running.mutate()}
           />
         ) : (
-          <Skeleton className="h-80" />
+          <WorkCardSkeleton />
         ))}
       {first && <RunningJob key={first.id} job={first} activity={activities.get(first.id)} />}
       {others.map((job) => (
