@@ -22,7 +22,17 @@ interface Report {
   runtimeError?: { message: string };
 }
 
+/** Now and then the browser's trace lacks its beginning, and Lighthouse asks to be run again. */
 async function rate(url: string, ...options: string[]): Promise<Ratings> {
+  try {
+    return await rateOnce(url, ...options);
+  } catch (error) {
+    if (!String(error).includes("Please run Lighthouse again")) throw error;
+    return rateOnce(url, ...options);
+  }
+}
+
+async function rateOnce(url: string, ...options: string[]): Promise<Ratings> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [
