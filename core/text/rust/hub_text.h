@@ -1,5 +1,6 @@
 // The C face of the Rust library in this folder: Hugging Face's tokenizer, the models' own chat
-// templates, and rows of Parquet files. One library, since a program can hold one Rust runtime.
+// templates, grammars that answers follow, and rows of Parquet files. One library, since a program
+// can hold one Rust runtime.
 // Only the C++ classes beside this folder include it (core/text/*.cpp), and
 // core/data/parquet_reader.cpp.
 //
@@ -9,8 +10,10 @@
 // - It returns HUB_TEXT_OK, or another status and then `*error` holds a sentence that the caller
 //   must release with hub_text_free. On success `*error` is left as it was. `error` is never NULL.
 // - A panic inside never leaves the library: it comes back as HUB_TEXT_PANIC.
-// - Tokenizers and templates are immutable: any thread may use one. A stream belongs to one thread
-//   at a time and must not outlive its tokenizer.
+// - Tokenizers, templates, vocabularies and grammars are immutable: any thread may use one. A
+// stream
+//   belongs to one thread at a time and must not outlive its tokenizer; a grammar's state, too,
+//   belongs to one thread at a time, but keeps alive what it needs.
 #pragma once
 
 #include <stdbool.h>
@@ -106,6 +109,57 @@ int hub_template_render(
     size_t size,
     HubText* out,
     HubText* error);
+
+typedef struct HubVocabulary HubVocabulary;
+typedef struct HubGrammar HubGrammar;
+typedef struct HubGrammarState HubGrammarState;
+
+// The tokens of a model with `width` logits as grammars see them; `ends` are those that end an
+// answer. HUB_TEXT_BAD_FILE when the tokenizer's tokens have no bytes of their own.
+int hub_vocabulary_new(
+    const HubTokenizer* tokenizer,
+    size_t width,
+    const uint32_t* ends,
+    size_t end_count,
+    HubVocabulary** out,
+    HubText* error);
+void hub_vocabulary_free(HubVocabulary* vocabulary);
+
+// NOLINTBEGIN(readability-identifier-naming)
+enum HubGrammarKind {
+  HUB_GRAMMAR_JSON_SCHEMA = 0,  // `text` is a JSON schema
+  HUB_GRAMMAR_JSON_OBJECT = 1,  // any JSON object; `text` is not read
+  HUB_GRAMMAR_REGEX = 2,        // the whole answer matches a regular expression (Rust's syntax)
+  HUB_GRAMMAR_LARK = 3,         // a context-free grammar, in llguidance's variant of Lark
+};
+// NOLINTEND(readability-identifier-naming)
+
+// Compiles a grammar.
+int hub_grammar_new(
+    const HubVocabulary* vocabulary,
+    int kind,
+    const char* text,
+    size_t size,
+    HubGrammar** out,
+    HubText* error);
+void hub_grammar_free(HubGrammar* grammar);
+
+// An answer that has not begun.
+int hub_grammar_state_new(const HubGrammar* grammar, HubGrammarState** out, HubText* error);
+// A state that goes on by itself; it and the first may then be used by different threads.
+int hub_grammar_state_clone(const HubGrammarState* state, HubGrammarState** out, HubText* error);
+void hub_grammar_state_free(HubGrammarState* state);
+// Writes `words` words, (width + 31) / 32: bit i % 32 of word i / 32 tells whether token i may come
+// next. HUB_TEXT_BAD_FILE when the grammar cannot be followed any further.
+int hub_grammar_state_mask(HubGrammarState* state, uint32_t* mask, size_t words, HubText* error);
+// Goes on by one token; HUB_TEXT_BAD_INPUT, and nothing is changed, for one that cannot come next.
+int hub_grammar_state_accept(HubGrammarState* state, uint32_t id, HubText* error);
+// Takes the last `count` tokens back.
+int hub_grammar_state_rollback(HubGrammarState* state, size_t count, HubText* error);
+// Whether the answer may end here, and whether nothing but an end may follow.
+int hub_grammar_state_ends(HubGrammarState* state, bool* may_end, bool* must_end, HubText* error);
+// The tokens that must come next; often none. `out->offsets` is NULL.
+int hub_grammar_state_forced(HubGrammarState* state, HubEncoding* out, HubText* error);
 
 typedef struct HubParquet HubParquet;
 

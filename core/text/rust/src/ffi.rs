@@ -1,15 +1,16 @@
-//! The functions of `hub_text.h`; those for Parquet files are in `parquet`.
+//! The functions of `hub_text.h`; those for grammars and Parquet files are in `grammar` and `parquet`.
 
+mod grammar;
 mod parquet;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr;
 use std::slice;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
+use crate::foreign::panic_text;
 use crate::stream::HubStream;
 use crate::template::HubTemplate;
 use crate::tokenizer::HubTokenizer;
@@ -72,14 +73,6 @@ fn guarded(error: *mut HubText, body: impl FnOnce() -> Result<(), Failure>) -> c
     // SAFETY: the caller gives a valid `error` (rule of hub_text.h).
     unsafe { ptr::write(error, owned_text(message)) };
     status
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> String {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned())
 }
 
 fn owned_text(text: String) -> HubText {
@@ -155,7 +148,7 @@ pub unsafe extern "C" fn hub_tokenizer_new(
         let bytes = unsafe { items(json.cast::<u8>(), size) };
         let tokenizer = HubTokenizer::new(bytes).map_err(Failure::BadFile)?;
         // SAFETY: `out` is valid by the same rule.
-        unsafe { ptr::write(out, Box::into_raw(Box::new(tokenizer))) };
+        unsafe { ptr::write(out, Arc::into_raw(Arc::new(tokenizer)).cast_mut()) };
         Ok(())
     })
 }
@@ -166,7 +159,7 @@ pub unsafe extern "C" fn hub_tokenizer_new(
 pub unsafe extern "C" fn hub_tokenizer_free(tokenizer: *mut HubTokenizer) {
     if !tokenizer.is_null() {
         // SAFETY: promised by the caller.
-        drop(unsafe { Box::from_raw(tokenizer) });
+        drop(unsafe { Arc::from_raw(tokenizer.cast_const()) });
     }
 }
 

@@ -65,16 +65,26 @@ impl HubTokenizer {
             .is_some_and(|token| !skip_special || !self.inner.get_added_vocabulary().is_special_token(&token))
     }
 
+    /// True for a special token: one that no text may spell.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.is_decoded(id, false) && !self.is_decoded(id, true)
+    }
+
+    /// How tokens become text; None when tokens are words put side by side.
+    pub fn decoder(&self) -> Option<&DecoderWrapper> {
+        self.inner.get_decoder()
+    }
+
     /// True when `id` is a raw byte (`<0xE4>`) that the decoder joins with its neighbours.
     pub fn is_fallback_byte(&self, id: u32) -> bool {
-        self.byte_fallback
-            && self.inner.id_to_token(id).is_some_and(|token| {
-                token.len() == 6
-                    && token.starts_with("<0x")
-                    && token.ends_with('>')
-                    && u8::from_str_radix(&token[3..5], 16).is_ok()
-            })
+        self.byte_fallback && self.inner.id_to_token(id).is_some_and(|token| fallback_byte(&token).is_some())
     }
+}
+
+/// The byte that a token such as `<0xE4>` stands for.
+pub fn fallback_byte(token: &str) -> Option<u8> {
+    let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
+    u8::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 2)
 }
 
 fn has_byte_fallback(decoder: &DecoderWrapper) -> bool {
