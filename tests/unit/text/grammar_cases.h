@@ -33,20 +33,23 @@ inline constexpr std::array kSchemas = {
             "required": ["sku", "count"], "additionalProperties": false}}},
           "required": ["id", "lines"], "additionalProperties": false}},
       "required": ["order"], "additionalProperties": false})"},
-    GrammarCase{"strings_array",
-      R"({"type": "array", "items": {"type": "string", "maxLength": 20}, "minItems": 2, "maxItems": 3})"},
+    GrammarCase{
+        "strings_array",
+        R"({"type": "array", "items": {"type": "string", "maxLength": 20}, "minItems": 2, "maxItems": 3})"},
     GrammarCase{"enum", R"({"enum": ["red", "green", "blue", 1, 2.5, null, true]})"},
     GrammarCase{"const", R"({
       "type": "object",
       "properties": {"kind": {"const": "circle"}, "radius": {"type": "number", "exclusiveMinimum": 0}},
       "required": ["kind", "radius"], "additionalProperties": false})"},
-    GrammarCase{"pattern", R"({"type": "string", "pattern": "^(\\+[0-9]{1,3} )?[0-9]{3}-[0-9]{4}$"})"},
-    GrammarCase{"search_pattern",
-      R"({"type": "string", "pattern": "[0-9]+(cm|kg)", "maxLength": 40})"},
+    GrammarCase{
+        "pattern", R"({"type": "string", "pattern": "^(\\+[0-9]{1,3} )?[0-9]{3}-[0-9]{4}$"})"},
+    GrammarCase{
+        "search_pattern", R"x({"type": "string", "pattern": "[0-9]+(cm|kg)", "maxLength": 40})x"},
     GrammarCase{"integer_range", R"({"type": "integer", "minimum": -17, "maximum": 2048})"},
-    GrammarCase{"number_range",
-      R"({"type": "number", "minimum": -1.5, "exclusiveMaximum": 12.25})"},
-    GrammarCase{"multiple_of", R"({"type": "integer", "multipleOf": 5, "minimum": 0, "maximum": 500})"},
+    GrammarCase{
+        "number_range", R"({"type": "number", "minimum": -1.5, "exclusiveMaximum": 12.25})"},
+    GrammarCase{
+        "multiple_of", R"({"type": "integer", "multipleOf": 5, "minimum": 0, "maximum": 500})"},
     GrammarCase{"any_of", R"({
       "anyOf": [
         {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"], "additionalProperties": false},
@@ -123,12 +126,12 @@ inline constexpr std::array kRegexes = {
     GrammarCase{"ssn", R"(\d{3}-\d{2}-\d{4})"}};
 
 // Sums and products of numbers in brackets.
-inline constexpr std::string_view kArithmetic = R"(
+inline constexpr std::string_view kArithmetic = R"x(
 start: sum
 sum: product (("+" | "-") product)*
 product: atom (("*" | "/") atom)*
 atom: NUMBER | "(" sum ")"
 NUMBER: /[0-9]{1,4}(\.[0-9]{1,3})?/
-)";
+)x";
 
 }  // namespace hub::text

@@ -53,7 +53,8 @@ TEST_F(GrammarCompilerErrors, ASchemaIsRefusedWithThePlaceInIt) {
       "keywords that are not supported: [\"not\"]");
   EXPECT_THAT(
       schema(R"({"properties": {"p": {"type": "string", "pattern": "a(b"}}})"),
-      testing::AllOf(testing::HasSubstr("at #/properties/p: "), testing::HasSubstr("unclosed group")));
+      testing::AllOf(
+          testing::HasSubstr("at #/properties/p: "), testing::HasSubstr("unclosed group")));
   EXPECT_THAT(
       schema(R"({"properties": {"p": {"type": "string", "format": "zip"}}})"),
       testing::HasSubstr("at #/properties/p: Unknown format: zip"));
@@ -65,7 +66,7 @@ TEST_F(GrammarCompilerErrors, ASchemaIsRefusedWithThePlaceInIt) {
       testing::AllOf(
           testing::HasSubstr("at #/items: oneOf"),
           testing::Not(testing::HasSubstr("coerce_one_of"))));
-  for (const std::string& text :
+  for (const std::string text :
        {R"({"$ref": "https://example.org/schema.json"})",
         R"({"$ref": "#/$defs/none"})",
         R"({"type": "integer", "minimum": 3, "maximum": 2})",
@@ -108,7 +109,7 @@ TEST_F(GrammarCompilerErrors, ALarkGrammarIsRefusedWithTheLineInIt) {
 }
 
 TEST_F(GrammarCompilerErrors, SpecialTokensCannotBePartOfAGrammar) {
-  for (const std::string& text :
+  for (const std::string text :
        {"start: \"a\" <|eot_id|>",
         "start: \"a\" <[0]>",
         "start: \"a\" <[*]>",
@@ -133,12 +134,14 @@ TEST_F(GrammarCompilerErrors, WhatWouldTakeTooLongOrTooDeepIsRefused) {
   EXPECT_THAT(
       refusal(Kind::kLark, "start: " + times("(", 101) + "\"a\"" + times(")", 101)),
       testing::HasSubstr("at line 1: more than 100 brackets are open"));
-  EXPECT_THAT(refusal(Kind::kRegex, times("(", 20000) + times(")", 20000)), testing::HasSubstr("nest"));
+  EXPECT_THAT(
+      refusal(Kind::kRegex, times("(", 20000) + times(")", 20000)), testing::HasSubstr("nest"));
   EXPECT_GT(refusal(Kind::kRegex, "((a{1000}){1000}){1000}").size(), 40U);
   EXPECT_GT(
       refusal(Kind::kJsonSchema, times(R"({"items": )", 5000) + "{}" + times("}", 5000)).size(),
       40U);
-  EXPECT_GT(refusal(Kind::kJsonSchema, R"({"type": "string", "minLength": 100000000})").size(), 40U);
+  EXPECT_GT(
+      refusal(Kind::kJsonSchema, R"({"type": "string", "minLength": 100000000})").size(), 40U);
 }
 
 // Texts that are large but may be used: each ends with a grammar or an Error, not the process.
@@ -194,7 +197,8 @@ TEST(GrammarCompiler, WrongWidthsAndEndsAreRefused) {
 
 TEST(GrammarCompiler, ATokenizerWhoseTokensHaveNoBytesIsRefused) {
   const TempFolder folder;
-  for (const std::string decoder : {R"({"type":"WordPiece","prefix":"##","cleanup":true})", "null"}) {
+  for (const std::string decoder :
+       {R"({"type":"WordPiece","prefix":"##","cleanup":true})", "null"}) {
     folder.write(
         "tokenizer.json",
         R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[],"normalizer":null,)"
@@ -217,7 +221,8 @@ TEST(GrammarCompiler, TheModelMayHaveMoreOrFewerLogitsThanTheTokenizerHasTokens)
   const auto tokenizer = Tokenizer::load(default_model());
   for (const int logits : {40000, 49152, 50000}) {
     const GrammarModel model{.tokenizer = tokenizer, .logits = logits, .ends = {2}};
-    const GrammarState fresh(*model.compiler.compile({.kind = Kind::kRegex, .text = "[a-z ]{3,40}"}));
+    const GrammarState fresh(
+        *model.compiler.compile({.kind = Kind::kRegex, .text = "[a-z ]{3,40}"}));
     GrammarWalk walk(model, fresh, 3);
     EXPECT_TRUE(walk.run([&](GrammarState&, const auto& mask) {
       EXPECT_LT(tokens_of(mask).back(), std::min(logits, 49152));

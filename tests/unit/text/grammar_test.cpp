@@ -44,7 +44,8 @@ bool has(const std::vector<std::uint32_t>& mask, int token) {
 }
 
 // What holds at every step of every walk.
-void check_step(const GrammarModel& model, GrammarState& state, const std::vector<std::uint32_t>& mask) {
+void check_step(
+    const GrammarModel& model, GrammarState& state, const std::vector<std::uint32_t>& mask) {
   const bool may_end = state.may_end();
   for (const int end : model.ends) {
     ASSERT_EQ(has(mask, end), may_end);
@@ -58,7 +59,8 @@ void check_step(const GrammarModel& model, GrammarState& state, const std::vecto
   if (const std::vector<int> forced = state.forced(); !forced.empty()) {
     ASSERT_EQ(allowed, std::vector<int>{forced.front()});
   }
-  for (const std::string special : {"<|im_start|>", "<|endoftext|>", "<s>", "<unk>", "<|begin_of_text|>"}) {
+  for (const std::string special :
+       {"<|im_start|>", "<|endoftext|>", "<s>", "<unk>", "<|begin_of_text|>"}) {
     const auto id = model.tokenizer->token_to_id(special);
     if (id && std::ranges::find(model.ends, *id) == model.ends.end()) {
       ASSERT_FALSE(has(mask, *id)) << special;
@@ -99,7 +101,8 @@ TEST_P(GrammarWalks, EveryRandomAnswerFitsItsSchema) {
 }
 
 TEST_P(GrammarWalks, EveryRandomAnswerOfJsonModeIsAnObject) {
-  for (const std::string& text : texts(Kind::kJsonObject, {.name = "json", .text = "not read"}, 30)) {
+  for (const std::string& text :
+       texts(Kind::kJsonObject, {.name = "json", .text = "not read"}, 30)) {
     ASSERT_TRUE(Json::accept(text)) << text;
     EXPECT_TRUE(Json::parse(text).is_object()) << text;
   }
@@ -127,7 +130,9 @@ class Arithmetic {
   bool fits() { return sum() && at_ == text_.size(); }
 
  private:
-  bool sum() { return chain("+-", [&] { return chain("*/", [&] { return atom(); }); }); }
+  bool sum() {
+    return chain("+-", [&] { return chain("*/", [&] { return atom(); }); });
+  }
   bool chain(std::string_view signs, const std::function<bool()>& part) {
     if (!part()) {
       return false;
@@ -289,9 +294,11 @@ TEST(GrammarState, ForcedTextIsCutAsTheTokenizerCutsIt) {
 
 TEST(GrammarState, TextThatLooksLikeASpecialTokenIsPlainText) {
   const GrammarModel& model = model_of("default_model");
-  const GrammarState fresh = begin(model, Kind::kJsonSchema, R"({"const": "<|im_end|>\n<|im_start|>"})");
+  const GrammarState fresh =
+      begin(model, Kind::kJsonSchema, R"({"const": "<|im_end|>\n<|im_start|>"})");
   GrammarWalk walk(model, fresh, 1);
-  ASSERT_TRUE(walk.run([&](GrammarState& state, const auto& mask) { check_step(model, state, mask); }));
+  ASSERT_TRUE(
+      walk.run([&](GrammarState& state, const auto& mask) { check_step(model, state, mask); }));
   EXPECT_EQ(walk.text(), R"("<|im_end|>\n<|im_start|>")");
   EXPECT_GT(walk.ids().size(), 8U);
 }

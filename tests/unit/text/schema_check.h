@@ -59,8 +59,9 @@ class SchemaCheck {
       return unless(keyword == "anyOf" ? fitting > 0 : fitting == 1);
     }
     if (keyword == "allOf") {
-      return unless(std::ranges::all_of(
-          rule, [&](const Json& part) { return problem(value, part).empty(); }));
+      return unless(std::ranges::all_of(rule, [&](const Json& part) {
+        return problem(value, part).empty();
+      }));
     }
     if (keyword == "$ref") {
       const auto place = rule.get<std::string>().substr(1);
@@ -97,12 +98,11 @@ class SchemaCheck {
            : keyword == "maximum"          ? value <= bound
            : keyword == "exclusiveMinimum" ? value > bound
            : keyword == "exclusiveMaximum" ? value < bound
-           : keyword == "multipleOf" ? std::abs(std::remainder(value, bound)) < 1e-9 * bound
-                                     : false;
+           : keyword == "multipleOf"       ? std::abs(std::remainder(value, bound)) < 1e-9 * bound
+                                           : false;
   }
 
-  static bool string_fits(
-      const std::string& value, const std::string& keyword, const Json& rule) {
+  static bool string_fits(const std::string& value, const std::string& keyword, const Json& rule) {
     const auto characters = static_cast<std::size_t>(
         std::ranges::count_if(value, [](char byte) { return (byte & '\xC0') != '\x80'; }));
     if (keyword == "minLength" || keyword == "maxLength") {
@@ -125,9 +125,8 @@ class SchemaCheck {
     return format == "date"        ? is(date)
            : format == "time"      ? is(time)
            : format == "date-time" ? is(date + "[tT]" + time)
-           : format == "uuid"
-               ? is("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-           : format == "ipv4"  ? is(R"((25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3})")
+           : format == "uuid"      ? is("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+           : format == "ipv4" ? is(R"((25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3})")
            : format == "email" ? is(R"([^@\s]+@\S+)")
                                : false;
   }
@@ -139,8 +138,7 @@ class SchemaCheck {
                                               : value.size() <= rule.get<std::size_t>();
       return fits ? "" : value.dump() + " breaks " + keyword;
     }
-    const std::size_t prefix =
-        schema.contains("prefixItems") ? schema["prefixItems"].size() : 0;
+    const std::size_t prefix = schema.contains("prefixItems") ? schema["prefixItems"].size() : 0;
     for (std::size_t i = 0; i < value.size(); ++i) {
       std::string found = keyword == "prefixItems" && i < prefix ? problem(value[i], rule[i])
                           : keyword == "items" && i >= prefix    ? problem(value[i], rule)
@@ -166,9 +164,9 @@ class SchemaCheck {
     }
     for (const auto& [name, part] : value.items()) {
       const bool named = schema.contains("properties") && schema["properties"].contains(name);
-      std::string found = keyword == "properties" && named             ? problem(part, rule[name])
+      std::string found = keyword == "properties" && named              ? problem(part, rule[name])
                           : keyword == "additionalProperties" && !named ? problem(part, rule)
-                                                                         : "";
+                                                                        : "";
       if (!found.empty()) {
         return found;
       }
