@@ -30,8 +30,10 @@ PREFILL = 512
 class Prompts:
     """Stretches of English text as token ids, never the same twice."""
 
+    folder = MODELS / DEFAULT_MODEL
+
     def __init__(self) -> None:
-        tokenizer: Any = Tokenizer.from_file(str(MODELS / DEFAULT_MODEL / "tokenizer.json"))
+        tokenizer: Any = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         text = "\n".join(str(topics[name]) for name in sorted(topics))
         self.tokens: list[int] = list(tokenizer.encode(text).ids)
         # A start of its own for each run of the script: a hub that runs on has a warm prefix cache.

@@ -243,6 +243,27 @@ SERVING = Dashboard(
                     ),
                 ),
                 Panel(
+                    "Prompt tokens from the cache",
+                    "Of all prompt tokens those whose keys and values an earlier request had left.",
+                    "percentunit",
+                    (
+                        Query(
+                            "sum by (gen_ai_request_model)"
+                            " (rate(mlx_hub_engine_cached_prompt_tokens_total{@}[$__rate_interval]))"
+                            " / sum by (gen_ai_request_model)"
+                            ' (rate(mlx_hub_engine_tokens_total{@, phase="prefill"}[$__rate_interval]))',
+                            "{{gen_ai_request_model}}",
+                        ),
+                    ),
+                    maximum=1,
+                ),
+                Panel(
+                    "Prefix cache",
+                    "Keys and values that ended requests left for the next ones.",
+                    "bytes",
+                    (Query("mlx_hub_engine_prefix_cache_bytes{@}", "{{gen_ai_request_model}}"),),
+                ),
+                Panel(
                     "Adapters",
                     "Attached to each engine.",
                     "short",

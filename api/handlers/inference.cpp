@@ -61,6 +61,8 @@ Response forward_with(
   upstream.socket_path = lease->socket().string();
   upstream.headers["x-hub-request-id"] = request.request_id;
   upstream.headers["x-hub-model"] = call.model;
+  // Clients with keys learn nothing of each other's prompts, not by their speed either.
+  upstream.headers["x-hub-cache-scope"] = request.key_id;
   if (call.served.adapter) {
     upstream.headers["x-hub-adapter"] = call.served.adapter->version_id;
   }

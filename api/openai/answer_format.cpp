@@ -21,7 +21,7 @@ Json usage_json(const AnswerUsage& usage) {
       {"prompt_tokens", usage.prompt_tokens},
       {"completion_tokens", usage.completion_tokens},
       {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
-      {"prompt_tokens_details", {{"cached_tokens", 0}}},
+      {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
       {"completion_tokens_details", {{"reasoning_tokens", 0}}}};
 }
 
@@ -62,12 +62,8 @@ std::string AnswerFormat::whole(
   return text_of(body);
 }
 
-std::string AnswerFormat::text_chunk(int index, std::string_view text) const {
-  return chunk(chunk_choice(index, text, {}));
-}
-
-std::string AnswerFormat::last_chunk(int index, std::string_view finish_reason) const {
-  return chunk(chunk_choice(index, {}, finish_reason));
+std::string AnswerFormat::piece_chunk(int index, const AnswerPiece& piece) const {
+  return chunk(chunk_choice(index, piece));
 }
 
 std::string AnswerFormat::usage_chunk(const AnswerUsage& usage) const {

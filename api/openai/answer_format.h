@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,16 +16,34 @@ struct AnswerHead {
   std::int64_t created_s = 0;
   std::string model;           // as the client named it
   bool include_usage = false;  // chunks carry "usage": null, and a last one the usage
+  bool logprobs = false;       // choices carry their tokens' likelihood, else null
 };
 
 struct AnswerUsage {
   int prompt_tokens = 0;
+  int cached_tokens = 0;  // of them those that an earlier request had left
   int completion_tokens = 0;
+};
+
+// A token of an answer with its likelihood. `bytes` need not be whole UTF-8 characters.
+struct AnswerToken {
+  std::string bytes;
+  float logprob = 0.0F;            // natural log; minus infinity for what cannot be drawn
+  std::vector<AnswerToken> top{};  // the likeliest at its place, without tops of their own
 };
 
 struct AnswerChoice {
   std::string text;
-  std::string finish_reason;  // "stop", "length"
+  std::string finish_reason;          // "stop", "length"
+  std::vector<AnswerToken> tokens{};  // only with logprobs
+};
+
+// A piece of a choice that streams. `finish_reason` "" stands for null.
+struct AnswerPiece {
+  std::string_view text;
+  std::string_view finish_reason{};
+  std::vector<AnswerToken> tokens{};  // only with logprobs
+  std::size_t offset = 0;             // bytes of the choice's text before this piece
 };
 
 // How one route writes its answers: each function gives one JSON text. Chunks become SSE events;
@@ -43,8 +62,7 @@ class AnswerFormat {
       const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const;
   // What comes before a choice's text; "" for nothing.
   [[nodiscard]] virtual std::string opening_chunk(int index) const = 0;
-  [[nodiscard]] std::string text_chunk(int index, std::string_view text) const;
-  [[nodiscard]] std::string last_chunk(int index, std::string_view finish_reason) const;
+  [[nodiscard]] std::string piece_chunk(int index, const AnswerPiece& piece) const;
   // Only with include_usage, before kDone.
   [[nodiscard]] std::string usage_chunk(const AnswerUsage& usage) const;
 
@@ -52,9 +70,8 @@ class AnswerFormat {
   [[nodiscard]] virtual std::string_view whole_object() const = 0;
   [[nodiscard]] virtual std::string_view chunk_object() const = 0;
   [[nodiscard]] virtual base::Json whole_choice(int index, const AnswerChoice& choice) const = 0;
-  // `finish_reason` "" stands for null.
-  [[nodiscard]] virtual base::Json chunk_choice(
-      int index, std::string_view text, std::string_view finish_reason) const = 0;
+  [[nodiscard]] virtual base::Json chunk_choice(int index, const AnswerPiece& piece) const = 0;
+  [[nodiscard]] bool tells_logprobs() const { return head_.logprobs; }
 
   [[nodiscard]] std::string chunk(const base::Json& choice) const;
 

@@ -1,5 +1,8 @@
 #include "api/openai/chat_request.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -66,6 +69,20 @@ std::string read_content(const JsonReader& message) {
   return read_parts(content, path);
 }
 
+// "logprobs": true, and with it "top_logprobs"; mlx-lm writes -1 for none.
+void read_logprobs(const JsonReader& body, GenerationOptions& options) {
+  options.logprobs = body.optional_bool("logprobs").value_or(false);
+  const std::int64_t top =
+      body.optional_int("top_logprobs", -1, GenerationOptions::kMaxTopLogprobs).value_or(0);
+  if (top > 0 && !options.logprobs) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'top_logprobs' must come with 'logprobs': true",
+        "top_logprobs");
+  }
+  options.sampling.top_logprobs = std::max(static_cast<int>(top), 0);
+}
+
 ChatMessage read_message(const Json& value, std::size_t index) {
   const JsonReader message(value, fmt::format("messages[{}]", index));
   ChatMessage result;
@@ -86,9 +103,7 @@ ChatRequest ChatRequest::from_json(const Json& body) {
   const JsonReader reader(body);
   ChatRequest request;
   request.options = GenerationOptions::from_json(reader);
-  if (reader.optional_bool("logprobs").value_or(false)) {
-    refuse_unsupported("logprobs", "leave it out");
-  }
+  read_logprobs(reader, request.options);
   static_cast<void>(reader.value("messages"));  // required
   for (const Json& message : *reader.optional_array("messages")) {
     request.messages.push_back(read_message(message, request.messages.size()));

@@ -17,8 +17,7 @@ class ChatFormat final : public AnswerFormat {
   [[nodiscard]] std::string_view whole_object() const override { return "chat.completion"; }
   [[nodiscard]] std::string_view chunk_object() const override { return "chat.completion.chunk"; }
   [[nodiscard]] base::Json whole_choice(int index, const AnswerChoice& choice) const override;
-  [[nodiscard]] base::Json chunk_choice(
-      int index, std::string_view text, std::string_view finish_reason) const override;
+  [[nodiscard]] base::Json chunk_choice(int index, const AnswerPiece& piece) const override;
 };
 
 }  // namespace hub::api

@@ -2,21 +2,24 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/openai/answer_logprobs.h"
+
 namespace hub::api {
 
 using base::Json;
 
 Json CompletionFormat::whole_choice(int index, const AnswerChoice& choice) const {
-  return chunk_choice(index, choice.text, choice.finish_reason);
+  return chunk_choice(
+      index, {.text = choice.text, .finish_reason = choice.finish_reason, .tokens = choice.tokens});
 }
 
-Json CompletionFormat::chunk_choice(
-    int index, std::string_view text, std::string_view finish_reason) const {
+Json CompletionFormat::chunk_choice(int index, const AnswerPiece& piece) const {
   return {
       {"index", index},
-      {"text", text},
-      {"logprobs", nullptr},
-      {"finish_reason", finish_reason.empty() ? Json(nullptr) : Json(finish_reason)}};
+      {"text", piece.text},
+      {"logprobs",
+       tells_logprobs() ? completion_logprobs(piece.tokens, piece.offset) : Json(nullptr)},
+      {"finish_reason", piece.finish_reason.empty() ? Json(nullptr) : Json(piece.finish_reason)}};
 }
 
 }  // namespace hub::api

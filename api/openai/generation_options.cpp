@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/openai/answer_grammar.h"
+#include "api/openai/sampling_options.h"
 #include "core/base/error.h"
 
 namespace hub::api {
@@ -19,15 +21,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr std::size_t kMaxStops = 16;
-constexpr double kHuge = std::numeric_limits<double>::max();
 constexpr std::int64_t kMaxInt = std::numeric_limits<int>::max();
-// The largest double below 2^63: seeds may come as 1e3.
-constexpr std::int64_t kMaxSeed = std::numeric_limits<std::int64_t>::max() - 1023;
-
-float number(const JsonReader& body, std::string_view key, double high, float fallback) {
-  const auto found = body.optional_number(key, 0.0, high);
-  return found ? static_cast<float>(*found) : fallback;
-}
 
 std::vector<std::string> read_stop(const JsonReader& body) {
   if (!body.has("stop")) {
@@ -70,48 +64,46 @@ bool asks(const JsonReader& body, std::string_view key) {
   return value.is_string() ? !value.get_ref<const std::string&>().empty() : !value.empty();
 }
 
-void refuse_unless_number(
-    const JsonReader& body, const std::string& key, std::initializer_list<double> harmless) {
-  const auto found = body.optional_number(key, -kHuge, kHuge);
-  if (found && std::ranges::find(harmless, *found) == harmless.end()) {
-    refuse_unsupported(
-        body.path_of(key), fmt::format("leave it out or send {}", *harmless.begin()));
+std::vector<int> read_stop_token_ids(const JsonReader& body) {
+  std::vector<int> ids;
+  const Json* found = body.optional_array("stop_token_ids");
+  for (const Json& id : found == nullptr ? Json::array() : *found) {
+    if (!id.is_number_integer() || id.get<double>() < 0.0 || id.get<double>() > kMaxInt) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("'stop_token_ids[{}]' must be a token id, got {}", ids.size(), id.dump()),
+          "stop_token_ids");
+    }
+    ids.push_back(id.get<int>());
+  }
+  return ids;
+}
+
+void read_answer_counts(const JsonReader& body, GenerationOptions& options) {
+  options.n =
+      static_cast<int>(body.optional_int("n", 1, GenerationOptions::kMaxAnswers).value_or(1));
+  options.best_of = static_cast<int>(
+      body.optional_int("best_of", 1, GenerationOptions::kMaxAnswers).value_or(options.n));
+  if (options.best_of < options.n) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'best_of' must be at least 'n', {}, got {}", options.n, options.best_of),
+        "best_of");
+  }
+  if (options.best_of > options.n && options.stream) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "'best_of' must equal 'n' with 'stream': which answers are best is known at their end",
+        "best_of");
   }
 }
 
 // Fields of OpenAI's, mlx-lm's and llama.cpp's requests that would change the answer.
 void refuse_what_is_not_supported(const JsonReader& body) {
-  if (body.optional_int("n", 1, kMaxInt).value_or(1) != 1) {
-    refuse_unsupported(body.path_of("n"), "only 1 is supported; send several requests");
-  }
-  if (body.optional_int("best_of", 1, kMaxInt).value_or(1) != 1) {
-    refuse_unsupported(body.path_of("best_of"), "only 1 is supported");
-  }
-  for (const char* key : {"presence_penalty", "frequency_penalty", "xtc_probability"}) {
-    refuse_unless_number(body, key, {0.0});
-  }
-  refuse_unless_number(body, "repetition_penalty", {1.0, 0.0});
-  if (body.optional_int("top_logprobs", -1, kMaxInt).value_or(0) > 0) {
-    refuse_unsupported(body.path_of("top_logprobs"), "leave it out");
-  }
   for (const char* key :
-       {"logit_bias",
-        "tools",
-        "functions",
-        "audio",
-        "grammar",
-        "json_schema",
-        "adapters",
-        "lora",
-        "prediction"}) {
+       {"tools", "functions", "audio", "grammar", "adapters", "lora", "prediction"}) {
     if (asks(body, key)) {
       refuse_unsupported(body.path_of(key), "leave it out");
-    }
-  }
-  if (const Json* format = body.optional_object("response_format")) {
-    const JsonReader reader(*format, body.path_of("response_format"));
-    if (reader.optional_string("type").value_or("text") != "text") {
-      refuse_unsupported(reader.path_of("type"), "only \"text\" is supported");
     }
   }
 }
@@ -134,16 +126,26 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
     const JsonReader reader(*stream_options, body.path_of("stream_options"));
     options.include_usage = reader.optional_bool("include_usage").value_or(false);
   }
-  options.temperature = number(body, "temperature", 2.0, options.temperature);
-  options.top_p = number(body, "top_p", 1.0, options.top_p);
-  options.min_p = number(body, "min_p", 1.0, options.min_p);
-  const std::int64_t top_k = body.optional_int("top_k", -1, kMaxInt).value_or(0);
-  options.top_k = static_cast<int>(std::max<std::int64_t>(top_k, 0));
-  if (const auto seed = body.optional_int("seed", -kMaxSeed, kMaxSeed)) {
-    options.seed = static_cast<std::uint64_t>(*seed);
+  options.sampling = read_sampling(body);
+  if (auto breakers = body.optional_strings("dry_sequence_breakers")) {
+    options.dry_breakers = std::move(*breakers);
   }
   options.max_tokens = read_max_tokens(body);
+  options.min_tokens = static_cast<int>(body.optional_int("min_tokens", 0, kMaxInt).value_or(0));
+  if (options.max_tokens && options.min_tokens > *options.max_tokens) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'min_tokens' must be at most 'max_tokens', {}, got {}",
+            *options.max_tokens,
+            options.min_tokens),
+        "min_tokens");
+  }
+  options.ignore_eos = body.optional_bool("ignore_eos").value_or(false);
+  options.stop_token_ids = read_stop_token_ids(body);
   options.stop = read_stop(body);
+  read_answer_counts(body, options);
+  options.grammar = read_grammar(body);
   refuse_what_is_not_supported(body);
   return options;
 }

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/json_reader.h"
+#include "core/engine/generation.h"
+#include "core/text/grammar.h"
 
 namespace hub::api {
 
@@ -14,19 +15,26 @@ struct GenerationOptions {
   std::string model;  // "" when absent
   bool stream = false;
   bool include_usage = false;  // stream_options.include_usage
-  float temperature = 1.0F;    // [0, 2]; 0: the most likely token
-  float top_p = 1.0F;          // [0, 1]
-  int top_k = 0;               // 0: off (-1 is accepted for it, as some clients send)
-  float min_p = 0.0F;          // [0, 1]
-  std::optional<std::uint64_t> seed;
-  std::optional<int> max_tokens;  // max_completion_tokens, else max_tokens; absent: no limit but
-                                  // the context
-  std::vector<std::string> stop;  // at most 16
+  engine::SamplingParams sampling;
+  std::vector<std::string> dry_breakers{"\n", ":", "\"", "*"};  // rules.dry.breakers as texts
+  std::optional<int> max_tokens;    // max_completion_tokens, else max_tokens; absent: no limit but
+                                    // the context
+  int min_tokens = 0;               // nothing but a stop string ends the answer before
+  bool ignore_eos = false;          // the model's own end does not end the answer
+  std::vector<int> stop_token_ids;  // end it as the model's own do
+  std::vector<std::string> stop;    // at most 16
+  int n = 1;                        // answers a prompt
+  int best_of = 1;                  // >= n: so many are made, and the likeliest n are told
+  std::optional<text::GrammarSpec> grammar;  // what an answer must look like
+  bool logprobs = false;  // each token with its own and the top_logprobs likeliest
 
   // Unknown fields are ignored; known ones of a wrong type or range, and those that would change
   // the answer but are not supported, throw kInvalidArgument with the field's path (reason
   // "unsupported_parameter" for the latter).
   static GenerationOptions from_json(const base::JsonReader& body);
+
+  static constexpr int kMaxAnswers = 128;  // of n and best_of
+  static constexpr int kMaxTopLogprobs = 20;
 };
 
 // Throws the error for a field that would change the answer but is not supported.

@@ -66,10 +66,12 @@ void emit_work(const engine::EngineStats& stats) {
       .step_sequences = count(stats.step_sequences),
       .preemptions = count(stats.preemptions),
       .prompt_tokens = count(stats.prompt_tokens),
+      .cached_prompt_tokens = count(stats.cached_prompt_tokens),
       .generated_tokens = count(stats.generated_tokens),
       .running = stats.running,
       .waiting = stats.waiting,
       .kv_bytes = count(stats.kv_bytes),
+      .prefix_bytes = count(stats.prefix_bytes),
       .kv_limit_bytes = count(stats.kv_limit_bytes),
       .adapters = count(stats.adapters.size())};
   base::emit_event("work", base::event_fields(work));
@@ -80,11 +82,14 @@ Json stats_json(const engine::EngineStats& stats) {
       {"running", stats.running},
       {"waiting", stats.waiting},
       {"prompt_tokens", stats.prompt_tokens},
+      {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
       {"steps", stats.steps},
       {"step_sequences", stats.step_sequences},
       {"preemptions", stats.preemptions},
       {"kv_bytes", stats.kv_bytes},
+      {"prefix_bytes", stats.prefix_bytes},
+      {"prefix_entries", stats.prefix_entries},
       {"kv_limit_bytes", stats.kv_limit_bytes},
       {"weight_bytes", stats.weight_bytes},
       {"active_bytes", stats.active_bytes},
@@ -185,12 +190,15 @@ class Commands {
 void serve(const EngineArguments& arguments) {
   engine::Engine engine(engine_config(arguments));
   const auto tokenizer = text::Tokenizer::load(arguments.model_folder);
+  const std::vector<int> ends = stop_ids(engine.model_config(), *tokenizer, arguments.model_folder);
   const ServedModel model{
       .name = arguments.name,
       .engine = engine,
       .tokenizer = tokenizer,
       .chat_template = text::ChatTemplate::load(arguments.model_folder),
-      .stop_ids = stop_ids(engine.model_config(), *tokenizer, arguments.model_folder),
+      .stop_ids = ends,
+      .grammars =
+          std::make_shared<const Grammars>(tokenizer, engine.model_config().vocab_size, ends),
       .on_usage = emit_usage};
   Server server(server_options(arguments), routes(model));
   server.start();

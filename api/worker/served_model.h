@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "api/worker/grammars.h"
 #include "core/base/engine_events.h"
 #include "core/engine/engine.h"
 #include "core/text/chat_template.h"
@@ -19,6 +20,7 @@ struct ServedModel {
   std::shared_ptr<const text::Tokenizer> tokenizer;         // shared with every running answer
   std::shared_ptr<const text::ChatTemplate> chat_template;  // null when the model has none
   std::vector<int> stop_ids;                                // end of sequence, end of turn
+  std::shared_ptr<const Grammars> grammars;                 // compiles what answers must look like
   // Called once a request that was taken, when it ends; thread-safe.
   std::function<void(const base::EngineUsage&)> on_usage;
 };

@@ -73,7 +73,7 @@ void TrainingSamples::draw(
     sequence->max_length = length + max_tokens_;
     sequence->sampling.temperature = 0.0F;
     sequence->stop_ids = stop_ids_;
-    sequence->adapter = adapter->layers.empty() ? nullptr : adapter;
+    sequence->owner.adapter = adapter->layers.empty() ? nullptr : adapter;
     sequence->stream = std::make_shared<engine::StreamState>();
     const std::shared_ptr<engine::StreamState> stream = sequence->stream;
     loop.add(std::move(sequence));

@@ -93,11 +93,13 @@ Json event_fields(const EngineWork& work) {
       {"step_sequences", work.step_sequences},
       {"preemptions", work.preemptions},
       {"prompt_tokens", work.prompt_tokens},
+      {"cached_prompt_tokens", work.cached_prompt_tokens},
       {"generated_tokens", work.generated_tokens},
       {"requests", work.running + work.waiting},
       {"running", work.running},
       {"waiting", work.waiting},
       {"kv_bytes", work.kv_bytes},
+      {"prefix_bytes", work.prefix_bytes},
       {"kv_limit_bytes", work.kv_limit_bytes},
       {"adapters", work.adapters}};
 }
@@ -127,10 +129,12 @@ EngineWork engine_work(const Json& event) {
       .step_sequences = count_of(reader, "step_sequences"),
       .preemptions = count_of(reader, "preemptions"),
       .prompt_tokens = count_of(reader, "prompt_tokens"),
+      .cached_prompt_tokens = count_of(reader, "cached_prompt_tokens"),
       .generated_tokens = count_of(reader, "generated_tokens"),
       .running = count_of(reader, "running"),
       .waiting = count_of(reader, "waiting"),
       .kv_bytes = count_of(reader, "kv_bytes"),
+      .prefix_bytes = count_of(reader, "prefix_bytes"),
       .kv_limit_bytes = count_of(reader, "kv_limit_bytes"),
       .adapters = count_of(reader, "adapters")};
 }

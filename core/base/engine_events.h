@@ -50,10 +50,12 @@ struct EngineWork {
   std::int64_t step_sequences = 0;  // sequences in them, summed
   std::int64_t preemptions = 0;     // sequences that gave their cache up and waited again
   std::int64_t prompt_tokens = 0;
+  std::int64_t cached_prompt_tokens = 0;  // of them those that were not computed again
   std::int64_t generated_tokens = 0;
   std::int64_t running = 0;  // sequences now
   std::int64_t waiting = 0;
-  std::int64_t kv_bytes = 0;  // all caches now
+  std::int64_t kv_bytes = 0;      // caches of running sequences now
+  std::int64_t prefix_bytes = 0;  // caches that ended sequences left for the next ones
   std::int64_t kv_limit_bytes = 0;
   std::int64_t adapters = 0;  // attached
 };

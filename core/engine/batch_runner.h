@@ -23,14 +23,18 @@ class BatchRunner {
  public:
   explicit BatchRunner(const models::LanguageModel& model) : model_(model) {}
 
-  // For each part the drawn token; nullopt for a part that does not sample, or whose logits are not
-  // finite. The caches hold the rows afterwards. Throws what MLX throws; the caches of all parts
-  // are then unusable.
+  // For each part the drawn token; nullopt for a part that does not sample, whose logits are not
+  // finite, or whose grammar could not go on (then the sequence's mask_error says why). The caches
+  // hold the rows afterwards. Throws what MLX throws; the caches of all parts are then unusable.
   std::vector<std::optional<Drawn>> run(std::span<const RunPart> parts);
 
  private:
+  void fill_masks(std::span<const RunPart> parts) const;
+  std::span<const float> changed(std::span<const float> logits, const Sequence& sequence);
+
   const models::LanguageModel& model_;
   Sampler sampler_;
+  std::vector<float> row_;  // working memory of changed()
 };
 
 }  // namespace hub::engine

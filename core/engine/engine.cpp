@@ -20,6 +20,7 @@
 #include "core/models/language_model.h"
 #include "core/models/model_tensors.h"
 #include "core/tensor/ops.h"
+#include "core/text/grammar.h"
 
 namespace hub::engine {
 
@@ -141,11 +142,12 @@ void Engine::Impl::run(std::promise<void>& loaded) {
     loaded.set_exception(std::current_exception());
     return;
   }
-  StepLoop loop(*model_, limits_, [this] {
+  const auto on_end = [this] {
     const std::lock_guard lock(mutex_);
     --open_;
     settled_.notify_all();
-  });
+  };
+  StepLoop loop(*model_, limits_, on_end, config_.keeps_prefixes);
   publish(loop);
   loaded.set_value();
   serve(loop);
@@ -193,6 +195,9 @@ void Engine::Impl::publish(const StepLoop& loop) {
   stats_.step_sequences = loop.step_sequences();
   stats_.preemptions = loop.preemptions();
   stats_.kv_bytes = loop.kv_bytes();
+  stats_.cached_prompt_tokens = loop.cached_prompt_tokens();
+  stats_.prefix_bytes = loop.prefixes().bytes();
+  stats_.prefix_entries = loop.prefixes().entries();
 }
 
 void Engine::Impl::check_prompt(const GenerateRequest& request) const {
@@ -252,9 +257,14 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
   sequence->prompt_length = static_cast<int>(request.prompt.size());
   sequence->request_id = std::move(request.request_id);
   sequence->tokens = std::move(request.prompt);
-  sequence->sampling = request.sampling;
-  sequence->seed = request.sampling.seed ? *request.sampling.seed : random_seed();
+  sequence->min_length = sequence->prompt_length + request.min_tokens;
+  sequence->sampling = std::move(request.sampling);
+  sequence->seed = sequence->sampling.seed ? *sequence->sampling.seed : random_seed();
   sequence->stop_ids = std::move(request.stop_ids);
+  if (request.grammar != nullptr) {
+    sequence->grammar.emplace(*request.grammar);
+  }
+  sequence->owner.scope = std::move(request.cache_scope);
   sequence->stream = std::make_shared<StreamState>();
   TokenStream stream(sequence->stream);
   {
@@ -269,7 +279,7 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
             ErrorCode::kNotFound,
             fmt::format("adapter \"{}\" is not attached to this engine", *request.adapter));
       }
-      sequence->adapter = found->second;
+      sequence->owner.adapter = found->second;
     }
     const int waiting = stats_.waiting + static_cast<int>(inbox_.size());
     if (waiting >= config_.max_waiting) {

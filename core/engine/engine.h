@@ -22,7 +22,9 @@ struct EngineConfig {
   int max_waiting = 256;  // beyond it submit() throws kUnavailable
   int prefill_chunk =
       256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
-  std::uint64_t kv_budget_bytes = 2ULL << 30U;  // all caches together; a request waits for room
+  // All caches together, kept prefixes included, which give way; a request waits for room.
+  std::uint64_t kv_budget_bytes = 2ULL << 30U;
+  bool keeps_prefixes = true;                           // prefix_cache.h
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
 
@@ -31,10 +33,13 @@ struct EngineStats {
   int waiting = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
-  std::uint64_t steps = 0;           // forward passes
-  std::uint64_t step_sequences = 0;  // sequences in them, summed
-  std::uint64_t preemptions = 0;     // sequences that gave their cache up and waited again
-  std::uint64_t kv_bytes = 0;
+  std::uint64_t steps = 0;                 // forward passes
+  std::uint64_t step_sequences = 0;        // sequences in them, summed
+  std::uint64_t preemptions = 0;           // sequences that gave their cache up and waited again
+  std::uint64_t cached_prompt_tokens = 0;  // of prompt_tokens those that were not computed again
+  std::uint64_t kv_bytes = 0;              // of running sequences
+  std::uint64_t prefix_bytes = 0;          // of sequences that ended, kept for the next ones
+  std::uint64_t prefix_entries = 0;        // such sequences
   std::uint64_t kv_limit_bytes = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t active_bytes = 0;  // MLX: in arrays

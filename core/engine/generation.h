@@ -5,18 +5,62 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+namespace hub::text {
+class Grammar;
+}
 
 namespace hub::engine {
 
-// How a token is drawn. Order of filters as in mlx_lm/sample_utils.py: top_p, min_p, top_k, then
-// categorical at `temperature`.
+// What is done to a sequence's logits before anything is drawn, in this order. A token counts as
+// said when it is among the last `…_context` tokens of prompt and answer; absent: anywhere in the
+// answer, as OpenAI counts it.
+struct LogitRules {
+  std::vector<std::pair<int, float>> bias = {};  // added to the token's logit
+
+  // mlx_lm/sample_utils.py: make_repetition_penalty (arXiv:1909.05858). Logits of said tokens are
+  // divided by it, negative ones multiplied. 1: off.
+  float repetition_penalty = 1.0F;
+  std::optional<int> repetition_context = 20;
+  // make_presence_penalty: taken once from the logit of each said token. 0: off.
+  float presence_penalty = 0.0F;
+  std::optional<int> presence_context = std::nullopt;
+  // make_frequency_penalty: taken as often as the token was said. 0: off.
+  float frequency_penalty = 0.0F;
+  std::optional<int> frequency_context = std::nullopt;
+
+  // DRY (text-generation-webui pull request 5677): where the last n >= allowed_length tokens stand
+  // earlier in the text, multiplier * base^(n - allowed_length) is taken from the logit of the
+  // token that followed there.
+  struct Dry {
+    float multiplier = 0.0F;  // 0: off
+    float base = 1.75F;
+    int allowed_length = 2;
+    std::optional<int> context = std::nullopt;  // tokens that are looked at; absent: all
+    std::vector<int> breakers = {};             // no repetition reaches across these tokens
+  } dry = {};
+};
+
+// How a token is drawn. Order of filters as in mlx_lm/sample_utils.py: top_p, min_p, (typical,)
+// XTC, top_k, then categorical at `temperature`.
 struct SamplingParams {
-  float temperature = 1.0F;                          // 0: the most likely token
-  float top_p = 1.0F;                                // [0, 1]; 0 keeps the most likely token only
-  int top_k = 0;                                     // 0: off
-  float min_p = 0.0F;                                // [0, 1)
+  float temperature = 1.0F;  // 0: the most likely token
+  float top_p = 1.0F;        // [0, 1]; 0 keeps the most likely token only
+  int top_k = 0;             // 0: off
+  float min_p = 0.0F;        // [0, 1)
+  // Locally typical sampling (arXiv:2202.00666): the tokens whose surprise is nearest to the
+  // expected one, until they weigh this much together. (0, 1]; 1: off
+  float typical_p = 1.0F;
+  // XTC (text-generation-webui pull request 6335): with this probability all tokens likelier than
+  // the threshold are left out but the least likely of them.
+  float xtc_probability = 0.0F;                      // [0, 1]
+  float xtc_threshold = 0.1F;                        // [0, 0.5]
+  std::vector<int> xtc_exempt = {};                  // tokens that XTC never leaves out
   std::optional<std::uint64_t> seed = std::nullopt;  // absent: drawn anew
+  LogitRules rules = {};
+  int top_logprobs = 0;  // how many of the most likely tokens are told with each drawn one
 };
 
 enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
@@ -30,16 +74,27 @@ struct GenerateRequest {
   int max_tokens = 0;       // >= 1; prompt + max_tokens is cut to the context length
   SamplingParams sampling = {};
   std::vector<int> stop_ids = {};  // end the answer and are not part of it
+  int min_tokens = 0;              // no stop id is drawn before the answer has as many
   // Id of an attached adapter (Engine::attach); absent: the base.
   std::optional<std::string> adapter = std::nullopt;
+  // What the answer must look like; it has the model's end tokens among its own. Absent: anything.
+  std::shared_ptr<const text::Grammar> grammar = nullptr;
+  // Cached prefixes are shared among requests of one scope only.
+  std::string cache_scope = {};
+};
+
+// natural log, of the distribution that it was drawn from, before temperature and filters
+struct TokenLogprob {
+  int token = -1;
+  float logprob = 0.0F;
 };
 
 // One generated token. The last event has `finish` set and, unless it is kLength, no token of its
 // own (token < 0).
 struct TokenEvent {
   int token = -1;
-  float logprob =
-      0.0F;  // natural log, under the model's distribution before temperature and filters
+  float logprob = 0.0F;                // as TokenLogprob's
+  std::vector<TokenLogprob> top = {};  // SamplingParams::top_logprobs, the likeliest first
   std::optional<FinishReason> finish = std::nullopt;
   std::string error = {};  // message when finish is kError
   double seconds = 0.0;    // base::steady_seconds() when the token was drawn; 0 without one

@@ -36,10 +36,7 @@ int count_admitted(
     std::span<const SequenceView> running,
     std::span<const SequenceView> waiting,
     const StepLimits& limits) {
-  std::uint64_t used = 0;
-  for (const SequenceView& sequence : running) {
-    used += kv_bytes(sequence, limits);
-  }
+  std::uint64_t used = planned_kv_bytes(running, limits);
   std::size_t count = running.size();
   int admitted = 0;
   for (const SequenceView& candidate : waiting) {
@@ -85,6 +82,14 @@ int grown_capacity(const SequenceView& sequence) {
   const int tokens = sequence.cached + sequence.pending;
   return tokens <= sequence.capacity ? sequence.capacity
                                      : std::max({tokens, 2 * sequence.capacity, kSmallestCapacity});
+}
+
+std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const StepLimits& limits) {
+  std::uint64_t bytes = 0;
+  for (const SequenceView& sequence : sequences) {
+    bytes += kv_bytes(sequence, limits);
+  }
+  return bytes;
 }
 
 StepPlan plan_step(

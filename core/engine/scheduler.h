@@ -44,6 +44,9 @@ struct StepPlan {
 // models::KvCache does.
 int grown_capacity(const SequenceView& sequence);
 
+// What the caches of these sequences take once they hold all known tokens.
+std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const StepLimits& limits);
+
 // Decides one step from counters alone: no MLX, no clock, no locks.
 // - Every sequence with one pending token takes part, so that decoding never waits for a prompt.
 // - Prompts share `prefill_chunk` rows evenly, so that a short prompt does not wait for a long one.

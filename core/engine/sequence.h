@@ -3,14 +3,16 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/engine/generation.h"
+#include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/stream_state.h"
 #include "core/models/attend.h"
-#include "core/nn/lora.h"
+#include "core/text/grammar.h"
 
 namespace hub::engine {
 
@@ -23,12 +25,22 @@ struct Sequence {
   SamplingParams sampling;
   std::uint64_t seed = 0;
   std::vector<int> stop_ids;
-  // Shared, so that an adapter that is detached meanwhile lives until its last sequence ends.
-  std::shared_ptr<const nn::LoraAdapter> adapter;
+  std::optional<text::GrammarState> grammar{};  // how far the answer has come in it
+  std::vector<std::uint32_t> mask{};            // bit i: the grammar lets token i come next
+  std::string mask_error{};                     // why it lets nothing come
+  int min_length = 0;                           // tokens.size() before which no stop id is drawn
+  // Its adapter is shared, so that one that is detached meanwhile lives until its last sequence
+  // ends.
+  PrefixOwner owner;
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
   bool ended = false;                    // its last event was sent
+
+  // The tokens whose keys and values are in the cache.
+  [[nodiscard]] std::span<const int> cached_tokens() const {
+    return std::span(tokens).first(cache ? static_cast<std::size_t>(cache->length()) : 0);
+  }
 
   [[nodiscard]] SequenceView view() const {
     const int cached = cache ? cache->length() : 0;

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include <mlx/transforms.h>
+
 #include "core/base/clock.h"
 #include "core/obs/log.h"
 
@@ -23,8 +25,16 @@ std::vector<SequenceView> views(const std::deque<std::unique_ptr<Sequence>>& seq
 }  // namespace
 
 StepLoop::StepLoop(
-    const models::LanguageModel& model, StepLimits limits, std::function<void()> on_end)
-    : model_(model), limits_(limits), on_end_(std::move(on_end)), runner_(model) {}
+    const models::LanguageModel& model,
+    StepLimits limits,
+    std::function<void()> on_end,
+    bool keeps_prefixes)
+    : model_(model),
+      limits_(limits),
+      on_end_(std::move(on_end)),
+      keeps_prefixes_(keeps_prefixes),
+      runner_(model),
+      prefixes_(limits.bytes_per_sequence > 0) {}
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   waiting_.push_back(std::move(sequence));
@@ -43,7 +53,10 @@ void StepLoop::step() {
     if (sequence.stream->began.load(std::memory_order_relaxed) == 0.0) {
       sequence.stream->began.store(begun, std::memory_order_relaxed);
     }
-    parts.push_back({.sequence = &sequence, .rows = part.rows, .samples = part.samples});
+    // Fewer where a cached beginning was found after the plan.
+    const int pending = sequence.view().pending;
+    const int rows = std::min(part.rows, pending);
+    parts.push_back({.sequence = &sequence, .rows = rows, .samples = rows == pending});
   }
   if (parts.empty()) {
     return;
@@ -106,18 +119,66 @@ void StepLoop::apply(const StepPlan& plan) {
   for (int i = 0; i < plan.admit; ++i) {
     std::unique_ptr<Sequence> next = std::move(waiting_.front());
     waiting_.pop_front();
-    next->cache.emplace(model_.config());
-    const int known = static_cast<int>(next->tokens.size());
-    next->capacity = std::min(known + kHeadroomTokens, next->max_length);
-    next->cache->reserve(next->capacity);
-    running_.push_back(std::move(next));
+    admit(std::move(next));
+  }
+  const std::uint64_t planned = planned_kv_bytes(views(running_), limits_);
+  prefixes_.shrink(limits_.kv_budget_bytes - std::min(limits_.kv_budget_bytes, planned));
+}
+
+void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
+  sequence->cache = cached_beginning(*sequence);
+  const int cached = sequence->cache ? sequence->cache->length() : 0;
+  if (!sequence->cache) {
+    sequence->cache.emplace(model_.config());
+  }
+  if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
+    sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);
+    cached_prompt_tokens_ += static_cast<std::uint64_t>(cached);
+  }
+  const int known = static_cast<int>(sequence->tokens.size());
+  sequence->capacity = std::min(known + kHeadroomTokens, sequence->max_length);
+  sequence->cache->reserve(sequence->capacity - cached);
+  sequence->capacity = sequence->cache->capacity();
+  running_.push_back(std::move(sequence));
+}
+
+// What of the sequence's beginning another one computed already, running or ended; at least its
+// last token is always computed anew, for the logits.
+std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
+  if (!keeps_prefixes_) {
+    return std::nullopt;
+  }
+  const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
+  const Sequence* running = nullptr;
+  std::size_t longest = std::max(prefixes_.find(sequence.owner, wanted), kShortestPrefix - 1);
+  for (const auto& other : running_) {
+    const auto cached = other->cached_tokens();
+    const std::size_t common = other->owner == sequence.owner ? common_prefix(cached, wanted) : 0;
+    const bool is_usable = limits_.bytes_per_sequence == 0 || common == cached.size();
+    if (is_usable && common > longest) {
+      longest = common;
+      running = other.get();
+    }
+  }
+  try {
+    if (running == nullptr) {
+      return prefixes_.begin(sequence.owner, wanted);
+    }
+    models::KvCache copy = running->cache->prefix(static_cast<int>(longest));
+    mlx::core::eval(copy.arrays());  // before the other one's arrays are written in place again
+    return copy;
+  } catch (const std::exception& error) {  // a copy for which there was no room
+    obs::log::warning("prefix_not_copied", {{"tokens", longest}, {"error", error.what()}});
+    return std::nullopt;
   }
 }
 
 void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds) {
   if (!drawn) {
     end(sequence,
-        {.finish = FinishReason::kError, .error = "the model's logits are not finite numbers"});
+        {.finish = FinishReason::kError,
+         .error = sequence.mask_error.empty() ? "the model's logits are not finite numbers"
+                                              : sequence.mask_error});
     return;
   }
   if (std::ranges::find(sequence.stop_ids, drawn->token) != sequence.stop_ids.end()) {
@@ -127,9 +188,18 @@ void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, do
   if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
     prompt_tokens_ += sequence.tokens.size();
   }
+  if (sequence.grammar) {
+    try {
+      sequence.grammar->accept(drawn->token);
+    } catch (const std::exception& error) {
+      end(sequence, {.finish = FinishReason::kError, .error = error.what()});
+      return;
+    }
+  }
   sequence.tokens.push_back(drawn->token);
   ++generated_tokens_;
-  TokenEvent event{.token = drawn->token, .logprob = drawn->logprob, .seconds = seconds};
+  TokenEvent event{
+      .token = drawn->token, .logprob = drawn->logprob, .top = drawn->top, .seconds = seconds};
   if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
     event.finish = FinishReason::kLength;
     end(sequence, std::move(event));
@@ -143,6 +213,10 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
     return;
   }
   sequence.ended = true;
+  // After an error nobody knows what the cache holds.
+  if (keeps_prefixes_ && sequence.cache && last.finish != FinishReason::kError) {
+    prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
+  }
   sequence.cache.reset();
   sequence.stream->push(std::move(last));
   if (on_end_) {

@@ -5,10 +5,12 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/engine/batch_runner.h"
+#include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
 #include "core/models/language_model.h"
@@ -20,9 +22,13 @@ namespace hub::engine {
 // `finish` set.
 class StepLoop {
  public:
-  // `on_end` is called after a sequence's last event.
+  // `on_end` is called after a sequence's last event. With `keeps_prefixes` the caches of those
+  // that ended serve the next ones, within what the running ones leave of the budget.
   StepLoop(
-      const models::LanguageModel& model, StepLimits limits, std::function<void()> on_end = {});
+      const models::LanguageModel& model,
+      StepLimits limits,
+      std::function<void()> on_end = {},
+      bool keeps_prefixes = true);
 
   void add(std::unique_ptr<Sequence> sequence);
 
@@ -43,12 +49,17 @@ class StepLoop {
   [[nodiscard]] std::uint64_t step_sequences() const { return step_sequences_; }
   [[nodiscard]] std::uint64_t preemptions() const { return preemptions_; }
   [[nodiscard]] std::uint64_t kv_bytes() const;
+  // Of prompt_tokens() those that were cached.
+  [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
+  [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
 
  private:
   using Sequences = std::deque<std::unique_ptr<Sequence>>;
 
   void drop_cancelled(Sequences& sequences);
   void apply(const StepPlan& plan);
+  void admit(std::unique_ptr<Sequence> sequence);
+  std::optional<models::KvCache> cached_beginning(const Sequence& sequence);
   // `seconds`: when it was drawn.
   void deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds);
   void end(Sequence& sequence, TokenEvent last);
@@ -57,10 +68,13 @@ class StepLoop {
   const models::LanguageModel& model_;
   const StepLimits limits_;
   const std::function<void()> on_end_;
+  const bool keeps_prefixes_;
   BatchRunner runner_;
+  PrefixCache prefixes_;
   Sequences running_;  // in order of admission
   Sequences waiting_;  // in order of arrival; those that gave way come first
   std::uint64_t prompt_tokens_ = 0;
+  std::uint64_t cached_prompt_tokens_ = 0;
   std::uint64_t generated_tokens_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t step_sequences_ = 0;

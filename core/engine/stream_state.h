@@ -19,6 +19,8 @@ struct StreamState {
   std::atomic<bool> cancelled{false};
   // When the engine's thread first ran it: base::steady_seconds(); 0: it waits still.
   std::atomic<double> began{0.0};
+  // Tokens of its prompt that were cached already.
+  std::atomic<int> cached_tokens{0};
 
   // Events after the last one are dropped: a request ends exactly once.
   void push(TokenEvent event) {

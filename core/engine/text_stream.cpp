@@ -15,12 +15,12 @@ TextStream::TextStream(
 
 std::optional<TextDelta> TextStream::next() {
   while (tokens_) {
-    const std::optional<TokenEvent> event = tokens_->next();
+    std::optional<TokenEvent> event = tokens_->next();
     if (!event) {
       tokens_.reset();
       break;
     }
-    if (std::optional<TextDelta> delta = take(*event)) {
+    if (std::optional<TextDelta> delta = take(std::move(*event))) {
       return delta;
     }
   }
@@ -30,7 +30,7 @@ std::optional<TextDelta> TextStream::next() {
 std::optional<TextDelta> TextStream::next_for(int timeout_ms, bool* timed_out) {
   *timed_out = false;
   while (tokens_) {
-    const std::optional<TokenEvent> event = tokens_->next_for(timeout_ms, timed_out);
+    std::optional<TokenEvent> event = tokens_->next_for(timeout_ms, timed_out);
     if (*timed_out) {
       return std::nullopt;
     }
@@ -38,7 +38,7 @@ std::optional<TextDelta> TextStream::next_for(int timeout_ms, bool* timed_out) {
       tokens_.reset();
       break;
     }
-    if (std::optional<TextDelta> delta = take(*event)) {
+    if (std::optional<TextDelta> delta = take(std::move(*event))) {
       return delta;
     }
   }
@@ -54,16 +54,24 @@ TokenTimes TextStream::times() const {
 }
 
 // The delta that an event makes certain, if any.
-std::optional<TextDelta> TextStream::take(const TokenEvent& event) {
+std::optional<TextDelta> TextStream::take(TokenEvent event) {
   TextDelta delta;
   times_.began = tokens_->began();
+  cached_tokens_ = tokens_->cached_tokens();
   if (event.token >= 0) {
     ++completion_tokens_;
     times_.add_token(event.seconds);
-    delta.text = stops_.push(detokenizer_->push(event.token));
+    const std::string piece = detokenizer_->push(event.token);
+    detokenized_ += piece.size();
+    held_.push_back(
+        {.token =
+             {.drawn = {.token = event.token, .logprob = event.logprob},
+              .top = std::move(event.top)},
+         .end = detokenized_});
+    delta.text = stops_.push(piece);
   }
   delta.finish = event.finish;
-  delta.error = event.error;
+  delta.error = std::move(event.error);
   if (event.finish && !stops_.stopped()) {
     delta.text += stops_.push(detokenizer_->flush());
     delta.text += stops_.flush();
@@ -72,12 +80,21 @@ std::optional<TextDelta> TextStream::take(const TokenEvent& event) {
     delta.finish = FinishReason::kStop;
     delta.error.clear();
   }
+  told_ += delta.text.size();
   if (delta.finish) {
     tokens_.reset();  // cancels when a stop string came before the model's own end
   } else if (delta.text.empty()) {
     return std::nullopt;
   }
+  release_tokens(delta.tokens, delta.finish && !stops_.stopped());
   return delta;
+}
+
+void TextStream::release_tokens(std::vector<TextToken>& tokens, bool all) {
+  while (!held_.empty() && (all || held_.front().end <= told_)) {
+    tokens.push_back(std::move(held_.front().token));
+    held_.pop_front();
+  }
 }
 
 }  // namespace hub::engine

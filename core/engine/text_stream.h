@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,8 +17,17 @@
 
 namespace hub::engine {
 
+// A drawn token and how likely it and others were.
+struct TextToken {
+  TokenLogprob drawn;
+  std::vector<TokenLogprob> top;  // SamplingParams::top_logprobs
+};
+
 struct TextDelta {
   std::string text;  // whole UTF-8 characters; may be empty in the last delta only
+  // Those whose text ends within what was told so far and that no earlier delta had. A found stop
+  // string's are in none.
+  std::vector<TextToken> tokens = {};
   std::optional<FinishReason> finish = std::nullopt;  // set on the last delta only
   std::string error = {};                             // message when finish is kError
 };
@@ -42,6 +53,9 @@ class TextStream {
   // Tokens read so far, those of a found stop string included.
   [[nodiscard]] int completion_tokens() const { return completion_tokens_; }
 
+  // Of the prompt's tokens those that were cached already; known with the first delta.
+  [[nodiscard]] int cached_tokens() const { return cached_tokens_; }
+
   // Of the tokens read so far.
   [[nodiscard]] TokenTimes times() const;
 
@@ -49,13 +63,24 @@ class TextStream {
   [[nodiscard]] std::function<void()> canceller() const { return canceller_; }
 
  private:
-  std::optional<TextDelta> take(const TokenEvent& event);
+  // A token whose text was not told yet.
+  struct HeldToken {
+    TextToken token;
+    std::size_t end = 0;  // of its text, in bytes from the answer's begin
+  };
+
+  std::optional<TextDelta> take(TokenEvent event);
+  void release_tokens(std::vector<TextToken>& tokens, bool all);
 
   std::optional<TokenStream> tokens_;  // absent after the last delta
   std::function<void()> canceller_;
   std::unique_ptr<text::Detokenizer> detokenizer_;
   text::StopMatcher stops_;
   int completion_tokens_ = 0;
+  int cached_tokens_ = 0;
+  std::deque<HeldToken> held_;
+  std::size_t detokenized_ = 0;  // bytes
+  std::size_t told_ = 0;         // bytes
   TokenTimes times_;
 };
 

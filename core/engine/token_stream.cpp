@@ -42,6 +42,10 @@ double TokenStream::began() const {
   return state_->began.load(std::memory_order_relaxed);
 }
 
+int TokenStream::cached_tokens() const {
+  return state_->cached_tokens.load(std::memory_order_relaxed);
+}
+
 std::function<void()> TokenStream::canceller() const {
   return [state = state_] { state->cancelled = true; };
 }

@@ -27,6 +27,9 @@ class TokenStream {
   // When its first forward began: base::steady_seconds(); 0: it has not.
   [[nodiscard]] double began() const;
 
+  // Tokens of its prompt that were cached already; known with its first token.
+  [[nodiscard]] int cached_tokens() const;
+
   // A function that ends the request early, callable from any thread and also after this stream is
   // gone; the reader then gets a last event with kCancelled.
   [[nodiscard]] std::function<void()> canceller() const;

@@ -52,6 +52,9 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
       preemptions_(metrics.counter(
           "mlx_hub_engine_preemptions_total",
           "Sequences that gave their cache up and waited again")),
+      cached_tokens_(metrics.counter(
+          "mlx_hub_engine_cached_prompt_tokens_total",
+          "Prompt tokens whose keys and values were there already")),
       load_(metrics.histogram(
           "mlx_hub_engine_load_seconds", "From an engine's start until it was ready", kLoadBounds)),
       ends_(metrics.counter("mlx_hub_engine_ends_total", "Engines that ended, by reason")) {}
@@ -84,6 +87,7 @@ void EngineMetrics::work(
   steps_.add(labels, since(&base::EngineWork::steps));
   step_sequences_.add(labels, since(&base::EngineWork::step_sequences));
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
+  cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
   labels["phase"] = "prefill";
   model_tokens_.add(labels, since(&base::EngineWork::prompt_tokens));
   labels["phase"] = "decode";

@@ -38,6 +38,7 @@ void add_engine(EngineSums& sums, const ModelPool::EngineInfo& engine) {
   sums.figures.work.running += engine.figures.work.running;
   sums.figures.work.waiting += engine.figures.work.waiting;
   sums.figures.work.kv_bytes += engine.figures.work.kv_bytes;
+  sums.figures.work.prefix_bytes += engine.figures.work.prefix_bytes;
   sums.figures.work.kv_limit_bytes += engine.figures.work.kv_limit_bytes;
   sums.figures.memory.active_bytes += engine.figures.memory.active_bytes;
   sums.figures.memory.cache_bytes += engine.figures.memory.cache_bytes;
@@ -69,6 +70,11 @@ void tell_engine(MetricSnapshot& snapshot, const std::string& model, const Engin
       "mlx_hub_engine_kv_cache_limit_bytes",
       "Keys and values at most",
       static_cast<double>(work.kv_limit_bytes),
+      labels);
+  snapshot.gauge(
+      "mlx_hub_engine_prefix_cache_bytes",
+      "Keys and values that ended requests left for the next ones",
+      static_cast<double>(work.prefix_bytes),
       labels);
   snapshot.gauge("mlx_hub_engine_adapters", "Attached", number(sums.adapters), labels);
   const std::string worker = "engine " + model;

@@ -116,6 +116,22 @@ void KvCache::trim(int length) {
   length_ = std::clamp(length, 0, length_);
 }
 
+KvCache KvCache::prefix(int length) const {
+  if (!states_.empty() && length != length_) {
+    throw base::Error(base::ErrorCode::kInternal, "the state of a recurrent layer cannot go back");
+  }
+  KvCache copy = *this;
+  copy.length_ = length;
+  copy.capacity_ = std::max(length, kSmallestCapacity);
+  for (Layer& layer : copy.layers_) {
+    if (layer.keys.size() > 0) {  // else it has no attention of its own
+      layer.keys = grown(layer.keys, length, copy.capacity_, layer.keys.dtype());
+      layer.values = grown(layer.values, length, copy.capacity_, layer.values.dtype());
+    }
+  }
+  return copy;
+}
+
 std::uint64_t KvCache::bytes() const {
   std::uint64_t bytes = 0;
   for (const Layer& layer : layers_) {

@@ -30,7 +30,12 @@ class KvCache {
   void reserve(int rows);
   // Forgets rows from `length` on. With recurrent layers: all rows or none, else throws kInternal.
   void trim(int length);
+  // A cache of its own that holds the first `length` rows, 0 < length <= length(); with recurrent
+  // layers all of them, else throws kInternal. Its arrays are yet to be evaluated.
+  [[nodiscard]] KvCache prefix(int length) const;
   [[nodiscard]] int length() const { return length_; }
+  // Rows that there is room for, those reserved and yet to come included.
+  [[nodiscard]] int capacity() const { return capacity_; }
   [[nodiscard]] std::uint64_t bytes() const;
 
   // For the attend functions: the arrays of a layer with the reserved room, replaced after each

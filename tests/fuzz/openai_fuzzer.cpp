@@ -11,9 +11,13 @@ namespace hub::fuzz {
 namespace {
 
 void check(const api::GenerationOptions& options) {
-  require(options.temperature >= 0 && options.temperature <= 2, "the temperature is in its range");
-  require(options.top_p >= 0 && options.top_p <= 1, "so is top_p");
-  require(options.top_k >= 0, "so is top_k");
+  const engine::SamplingParams& sampling = options.sampling;
+  require(
+      sampling.temperature >= 0 && sampling.temperature <= 2, "the temperature is in its range");
+  require(sampling.top_p >= 0 && sampling.top_p <= 1, "so is top_p");
+  require(sampling.top_k >= 0, "so is top_k");
+  require(sampling.rules.repetition_penalty > 0, "nothing is divided by zero");
+  require(options.n >= 1 && options.n <= options.best_of, "there is an answer");
   require(!options.max_tokens || *options.max_tokens >= 1, "so are the tokens");
   require(options.stop.size() <= 16, "stop strings are few");
 }

@@ -127,9 +127,29 @@ test("an answer can be stopped, edited and deleted", async ({ page }) => {
 test("what the hub cannot do yet is not offered", async ({ page }) => {
   await open(page);
   await expect(page.getByLabel("Temperature", { exact: true })).toBeVisible();
-  for (const label of ["JSON schema", "Tools", "Token probabilities", "Presence penalty"]) {
-    await expect(page.getByLabel(label, { exact: true })).toHaveCount(0);
-  }
+  await expect(page.getByLabel("Presence penalty", { exact: true })).toBeVisible();
+  await expect(page.getByLabel("Tools", { exact: true })).toHaveCount(0);
+});
+
+test("the model's own tokens are told, and its answer keeps to a schema", async ({ page }) => {
+  await open(page);
+  await page.getByLabel("Token probabilities").check();
+  const schema = {
+    type: "object",
+    properties: { city: { type: "string", maxLength: 12 }, large: { type: "boolean" } },
+    required: ["city", "large"],
+    additionalProperties: false,
+  };
+  await page.getByLabel("JSON schema").fill(JSON.stringify(schema));
+  await say(page, "Name the capital of France.");
+  const tokens = page.getByRole("listbox", { name: "Tokens of the answer" });
+  await expect(tokens.getByRole("option").first()).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText("tok/s").first()).toBeVisible({ timeout: 60_000 });
+  const words = await tokens.getByRole("option").allInnerTexts();
+  await page.getByRole("button", { name: "Text", exact: true }).click();
+  const answer = await page.getByRole("article").last().innerText();
+  expect(answer).toMatch(/"city"\s*:\s*"[^"]*",\s*"large"\s*:\s*(true|false)/);
+  expect(words.length).toBeGreaterThan(5);
 });
 
 test("a JSON schema and tools can be sent to a hub that takes them", async ({ page }) => {

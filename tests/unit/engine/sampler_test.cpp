@@ -9,6 +9,9 @@
 #include <set>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/engine/sampling_golden.h"
 
 namespace hub::engine {
 namespace {
@@ -173,6 +176,65 @@ TEST(Sampler, UnfilteredDrawsReachEveryBlock) {
   masked[3000] = 0.0F;
   EXPECT_EQ(drawn_set(masked, {}, 100), std::set<int>{3000});
   EXPECT_EQ(drawn_set(masked, {.temperature = 0.5F}, 100), std::set<int>{3000});
+}
+
+// mlx-lm's chain leaves the same tokens.
+TEST(Sampler, FiltersKeepWhatMlxLmKeeps) {
+  const base::Json golden = test::sampling_golden();
+  const auto logits = golden.at("logits").get<std::vector<float>>();
+  for (const base::Json& run : golden.at("filters")) {
+    const base::Json& arguments = run.at("arguments");
+    const SamplingParams params{
+        .temperature = 20.0F,  // so that every token that is kept comes
+        .top_p = arguments.value("top_p", 1.0F),
+        .top_k = arguments.value("top_k", 0),
+        .min_p = arguments.value("min_p", 0.0F),
+        .xtc_probability = arguments.contains("xtc_threshold") ? 1.0F : 0.0F,
+        .xtc_threshold = arguments.value("xtc_threshold", 0.1F),
+        .xtc_exempt = arguments.value("xtc_special_tokens", std::vector<int>())};
+    const auto kept = run.at("kept").get<std::vector<int>>();
+    EXPECT_EQ(drawn_set(logits, params), std::set<int>(kept.begin(), kept.end())) << arguments;
+  }
+}
+
+TEST(Sampler, TypicalKeepsWhatIsNearestToTheExpectedSurprise) {
+  // Surprises 0.69, 1.2, 1.9, 3.0 around an entropy of 1.14: 0 first, then 3, 2, 1.
+  EXPECT_EQ(drawn_set(four_logits(), {.typical_p = 0.2F}), (std::set<int>{0}));
+  EXPECT_EQ(drawn_set(four_logits(), {.typical_p = 0.7F}), (std::set<int>{0, 3}));
+  EXPECT_EQ(drawn_set(four_logits(), {.typical_p = 0.9F}), (std::set<int>{0, 2, 3}));
+  EXPECT_EQ(drawn_set(four_logits(), {.typical_p = 1.0F}), (std::set<int>{0, 1, 2, 3}));
+  EXPECT_EQ(drawn_set(four_logits(), {.top_k = 1, .typical_p = 0.7F}), (std::set<int>{3}));
+}
+
+TEST(Sampler, XtcActsWithItsProbability) {
+  Sampler sampler;
+  const std::vector<float> logits = four_logits();
+  int without_top = 0;
+  for (int i = 0; i < kDraws; ++i) {
+    const SamplingParams params{.top_k = 1, .xtc_probability = 0.25F, .xtc_threshold = 0.1F};
+    // Above the threshold are 3, 0 and 2, of which XTC leaves 2; top_k takes what is then first.
+    const int token = sampler.draw(logits, params, 3, static_cast<std::uint64_t>(i)).value().token;
+    EXPECT_TRUE(token == 3 || token == 2);
+    without_top += token == 2 ? 1 : 0;
+  }
+  EXPECT_NEAR(static_cast<double>(without_top) / kDraws, 0.25, 0.01);
+}
+
+TEST(Sampler, TellsTheLikeliestTokensInOrder) {
+  Sampler sampler;
+  const Drawn drawn =
+      sampler.draw(four_logits(), {.temperature = 0.0F, .top_logprobs = 3}, 0, 0).value();
+  ASSERT_EQ(drawn.top.size(), 3U);
+  EXPECT_EQ(drawn.top[0].token, 3);
+  EXPECT_EQ(drawn.top[1].token, 0);
+  EXPECT_EQ(drawn.top[2].token, 2);
+  EXPECT_NEAR(drawn.top[1].logprob, std::log(0.3F), 1e-6);
+  EXPECT_EQ(drawn.top[0].logprob, drawn.logprob);
+  const std::vector<float> equal(3, 0.0F);
+  const auto all = sampler.draw(equal, {.top_logprobs = 20}, 0, 0).value().top;
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].token, 0);
+  EXPECT_EQ(all[2].token, 2);
 }
 
 TEST(Sampler, RefusesWhatIsNoNumber) {

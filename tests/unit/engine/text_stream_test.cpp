@@ -136,5 +136,35 @@ TEST_F(TextStreamTest, SilenceTimesOut) {
   EXPECT_FALSE(timed_out);
 }
 
+// The tokens of all deltas as text. Checks that none came before its text.
+std::string text_of(TextStream& stream, const text::Tokenizer& tokenizer) {
+  const std::string cut = "\xef\xbf\xbd";  // what decode() writes for a part of a character
+  std::vector<int> ids;
+  std::string told;
+  while (const auto delta = stream.next()) {
+    told += delta->text;
+    for (const TextToken& token : delta->tokens) {
+      ids.push_back(token.drawn.token);
+    }
+    std::string text = tokenizer.decode(ids);
+    while (text.ends_with(cut)) {
+      text.resize(text.size() - cut.size());
+    }
+    EXPECT_TRUE(told.starts_with(text)) << told << " | " << text;
+  }
+  return tokenizer.decode(ids);
+}
+
+TEST_F(TextStreamTest, TokensComeWithTheirText) {
+  const std::string text = "Grüße aus 東京 🦙 – and so on.";
+  TextStream stream = stream_of(text, {"never said"});
+  EXPECT_EQ(text_of(stream, *tokenizer_), text);
+}
+
+TEST_F(TextStreamTest, TokensOfAStopStringAreNotTold) {
+  TextStream stream = stream_of("One two three STOP four", {"STOP"});
+  EXPECT_EQ(text_of(stream, *tokenizer_), "One two three");
+}
+
 }  // namespace
 }  // namespace hub::engine

@@ -2555,6 +2555,86 @@ export interface components {
             top_p?: number | null;
             top_k?: number | null;
             min_p?: number | null;
+            /** @description Locally typical sampling; 1 is off */
+            typical_p?: number | null;
+            /** @description How often the likeliest tokens are left out; 0 is off */
+            xtc_probability?: number | null;
+            /**
+             * @description Of the tokens likelier than this only the least likely one is left
+             * @default 0.1
+             */
+            xtc_threshold: number | null;
+            /** @description Added to the logits of these token ids */
+            logit_bias?: {
+                [key: string]: number | null;
+            } | null;
+            /** @description Divides the logits of tokens that were said; 1 and 0 are off */
+            repetition_penalty?: number | null;
+            /**
+             * @description So many last tokens of prompt and answer count as said
+             * @default 20
+             */
+            repetition_context_size: number | null;
+            /** @description Taken once from the logits of tokens that the answer has */
+            presence_penalty?: number | null;
+            /** @description With it, so many last tokens of prompt and answer count instead */
+            presence_context_size?: number | null;
+            /** @description Taken as often as the answer has the token */
+            frequency_penalty?: number | null;
+            /** @description With it, so many last tokens of prompt and answer count instead */
+            frequency_context_size?: number | null;
+            /** @description DRY takes this from what would go on with a repetition; 0 is off */
+            dry_multiplier?: number | null;
+            /**
+             * @description Each further repeated token multiplies it
+             * @default 1.75
+             */
+            dry_base: number | null;
+            /**
+             * @description Repetitions shorter than this are free
+             * @default 2
+             */
+            dry_allowed_length: number | null;
+            /**
+             * @description Tokens that are looked at; -1 is all
+             * @default -1
+             */
+            dry_penalty_last_n: number | null;
+            /** @description No repetition reaches across these; a line end, a colon, a quotation mark and an asterisk by default */
+            dry_sequence_breakers?: string[] | null;
+            /** @description No end token is drawn before the answer has as many */
+            min_tokens?: number | null;
+            /**
+             * @description The model's own end does not end the answer
+             * @default false
+             */
+            ignore_eos: boolean | null;
+            /** @description End the answer as the model's own do */
+            stop_token_ids?: number[] | null;
+            /**
+             * @description Answers to a prompt; with a seed they have seeds one after another
+             * @default 1
+             */
+            n: number | null;
+            /** @description So many are made, and the n likeliest are told */
+            best_of?: number | null;
+            /** @description What the answer must look like; every token is drawn so that it does */
+            response_format?: {
+                /** @enum {unknown} */
+                type?: "text" | "json_object" | "json_schema";
+                json_schema?: {
+                    name?: string;
+                    strict?: boolean;
+                    /** @description A JSON schema */
+                    schema: unknown;
+                };
+            } | null;
+            /** @description A JSON schema, as vLLM takes it; llama.cpp calls it json_schema */
+            guided_json?: unknown;
+            /** @description A regular expression for the whole answer */
+            guided_regex?: string | null;
+            /** @description A grammar in Lark's syntax */
+            guided_grammar?: string | null;
             seed?: number | null;
             stop?: string | string[] | null;
             /** @default false */
@@ -2564,6 +2644,13 @@ export interface components {
             } | null;
         };
         ChatRequest: components["schemas"]["GenerationOptions"] & {
+            /**
+             * @description Tell each token with its likelihood
+             * @default false
+             */
+            logprobs: boolean | null;
+            /** @description And so many of the likeliest at its place */
+            top_logprobs?: number | null;
             messages: {
                 /** @enum {unknown} */
                 role: "system" | "developer" | "user" | "assistant";
@@ -2572,6 +2659,8 @@ export interface components {
             }[];
         };
         CompletionRequest: components["schemas"]["GenerationOptions"] & {
+            /** @description Tell each token with its likelihood, and so many of the likeliest at its place */
+            logprobs?: number | boolean | null;
             prompt: string | string[] | number[] | number[][];
         };
         GenerationAnswer: {

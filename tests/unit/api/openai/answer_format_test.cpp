@@ -1,5 +1,7 @@
 #include "api/openai/answer_format.h"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -44,17 +46,17 @@ TEST(ChatFormat, Chunks) {
       start + R"("choices":[{"index":0,"delta":{"role":"assistant","content":""},)"
               R"("logprobs":null,"finish_reason":null}]})");
   EXPECT_EQ(
-      plain(format.text_chunk(0, "Hi")),
+      plain(format.piece_chunk(0, {.text = "Hi"})),
       start + R"("choices":[{"index":0,"delta":{"content":"Hi"},)"
               R"("logprobs":null,"finish_reason":null}]})");
   EXPECT_EQ(
-      plain(format.last_chunk(0, "length")),
+      plain(format.piece_chunk(0, {.text = {}, .finish_reason = "length"})),
       start + R"("choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}]})");
 }
 
 TEST(ChatFormat, UsageChunkHasNoChoicesAndTheOthersANullUsage) {
   const ChatFormat format(head(true));
-  EXPECT_TRUE(Json::parse(format.text_chunk(0, "a")).at("usage").is_null());
+  EXPECT_TRUE(Json::parse(format.piece_chunk(0, {.text = "a"})).at("usage").is_null());
   const Json usage = Json::parse(format.usage_chunk({.prompt_tokens = 1, .completion_tokens = 2}));
   EXPECT_EQ(usage["object"], "chat.completion.chunk");
   EXPECT_TRUE(usage["choices"].is_array() && usage["choices"].empty());
@@ -74,18 +76,18 @@ TEST(CompletionFormat, WholeAnswerWithTwoChoices) {
 TEST(CompletionFormat, Chunks) {
   const CompletionFormat format(head());
   EXPECT_EQ(format.opening_chunk(0), "");
-  const Json chunk = Json::parse(format.text_chunk(1, "x"));
+  const Json chunk = Json::parse(format.piece_chunk(1, {.text = "x"}));
   EXPECT_EQ(chunk["object"], "text_completion");
   EXPECT_EQ(
       chunk["choices"].dump(), R"([{"index":1,"text":"x","logprobs":null,"finish_reason":null}])");
   EXPECT_EQ(
-      Json::parse(format.last_chunk(1, "stop"))["choices"].dump(),
+      Json::parse(format.piece_chunk(1, {.text = {}, .finish_reason = "stop"}))["choices"].dump(),
       R"([{"index":1,"text":"","logprobs":null,"finish_reason":"stop"}])");
 }
 
 TEST(AnswerFormat, OneLineWhateverTheText) {
   const ChatFormat format(head());
-  const std::string chunk = format.text_chunk(0, "a\nb\xff");
+  const std::string chunk = format.piece_chunk(0, {.text = "a\nb\xff"});
   EXPECT_EQ(chunk.find('\n'), std::string::npos);
   EXPECT_EQ(Json::parse(chunk)["choices"][0]["delta"]["content"], "a\nb\xEF\xBF\xBD");
 }
@@ -95,6 +97,45 @@ TEST(AnswerFormat, IdsDiffer) {
   EXPECT_EQ(id.size(), 9U + 32U);
   EXPECT_EQ(id.rfind("chatcmpl-", 0), 0U);
   EXPECT_NE(id, new_answer_id(ChatFormat::kIdPrefix));
+}
+
+const std::vector<AnswerToken> kTokens = {
+    {.bytes = "Grü", .logprob = -0.5F, .top = {{.bytes = "Grü", .logprob = -0.5F}}},
+    {.bytes = "\xc3",
+     .logprob = -1.0F,
+     .top = {{.bytes = "b", .logprob = -std::numeric_limits<float>::infinity()}}}};
+
+AnswerHead head_with_logprobs() {
+  AnswerHead result = head();
+  result.logprobs = true;
+  return result;
+}
+
+TEST(ChatFormat, TellsLogprobsWithTheBytesOfEachToken) {
+  const ChatFormat format(head_with_logprobs());
+  const Json whole = Json::parse(format.whole({{"x", "stop", kTokens}}, {}));
+  const Json& content = whole["choices"][0]["logprobs"]["content"];
+  ASSERT_EQ(content.size(), 2U);
+  EXPECT_EQ(content[0]["token"], "Grü");
+  EXPECT_EQ(content[0]["bytes"], Json::parse("[71,114,195,188]"));
+  EXPECT_FLOAT_EQ(content[0]["logprob"].get<float>(), -0.5F);
+  EXPECT_EQ(content[0]["top_logprobs"][0]["token"], "Grü");
+  EXPECT_EQ(content[1]["token"], "\xef\xbf\xbd");  // U+FFFD
+  EXPECT_EQ(content[1]["bytes"], Json::parse("[195]"));
+  EXPECT_EQ(content[1]["top_logprobs"][0]["logprob"], -9999.0);
+  const Json chunk = Json::parse(format.piece_chunk(0, {.text = "Grü", .tokens = kTokens}));
+  EXPECT_EQ(chunk["choices"][0]["logprobs"]["content"], content);
+}
+
+TEST(CompletionFormat, TellsLogprobsInColumns) {
+  const CompletionFormat format(head_with_logprobs());
+  const Json chunk =
+      Json::parse(format.piece_chunk(0, {.text = "Grü", .tokens = kTokens, .offset = 7}));
+  const Json& logprobs = chunk["choices"][0]["logprobs"];
+  EXPECT_EQ(logprobs["tokens"].size(), 2U);
+  EXPECT_EQ(logprobs["text_offset"], Json::parse("[7,10]"));
+  EXPECT_FLOAT_EQ(logprobs["top_logprobs"][0]["Grü"].get<float>(), -0.5F);
+  EXPECT_EQ(logprobs["top_logprobs"][1]["b"], -9999.0);
 }
 
 }  // namespace

@@ -40,10 +40,10 @@ TEST(ChatRequest, DefaultsAreOpenAis) {
   EXPECT_EQ(request.options.model, "");
   EXPECT_FALSE(request.options.stream);
   EXPECT_FALSE(request.options.include_usage);
-  EXPECT_FLOAT_EQ(request.options.temperature, 1.0F);
-  EXPECT_FLOAT_EQ(request.options.top_p, 1.0F);
-  EXPECT_EQ(request.options.top_k, 0);
-  EXPECT_FALSE(request.options.seed.has_value());
+  EXPECT_FLOAT_EQ(request.options.sampling.temperature, 1.0F);
+  EXPECT_FLOAT_EQ(request.options.sampling.top_p, 1.0F);
+  EXPECT_EQ(request.options.sampling.top_k, 0);
+  EXPECT_FALSE(request.options.sampling.seed.has_value());
   EXPECT_FALSE(request.options.max_tokens.has_value());
   EXPECT_TRUE(request.options.stop.empty());
 }
@@ -56,11 +56,11 @@ TEST(ChatRequest, ReadsEveryField) {
          "frequency_penalty":0,"user":"u","chat_template_kwargs":{"a":1},"unknown_field":[1])");
   EXPECT_TRUE(request.options.stream);
   EXPECT_TRUE(request.options.include_usage);
-  EXPECT_FLOAT_EQ(request.options.temperature, 0.5F);
-  EXPECT_FLOAT_EQ(request.options.top_p, 0.25F);
-  EXPECT_EQ(request.options.top_k, 40);
-  EXPECT_FLOAT_EQ(request.options.min_p, 0.05F);
-  EXPECT_EQ(request.options.seed, ~std::uint64_t{0});
+  EXPECT_FLOAT_EQ(request.options.sampling.temperature, 0.5F);
+  EXPECT_FLOAT_EQ(request.options.sampling.top_p, 0.25F);
+  EXPECT_EQ(request.options.sampling.top_k, 40);
+  EXPECT_FLOAT_EQ(request.options.sampling.min_p, 0.05F);
+  EXPECT_EQ(request.options.sampling.seed, ~std::uint64_t{0});
   EXPECT_EQ(request.options.stop, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(request.options.max_tokens, 5);
   EXPECT_EQ((*request.template_kwargs)["a"], 1);
@@ -73,7 +73,7 @@ TEST(ChatRequest, NewNameOfTheTokenLimitWins) {
 TEST(ChatRequest, NullCountsAsAbsent) {
   const ChatRequest request =
       with(R"("stop":null,"temperature":null,"tools":null,"seed":null,"stream_options":null)");
-  EXPECT_FLOAT_EQ(request.options.temperature, 1.0F);
+  EXPECT_FLOAT_EQ(request.options.sampling.temperature, 1.0F);
 }
 
 TEST(ChatRequest, StopMayBeOneString) {
@@ -139,16 +139,70 @@ TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
   EXPECT_EQ(param_of_field(R"("model":5)"), "model");
 }
 
-TEST(ChatRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
-  EXPECT_EQ(param_of_field(R"("n":2)"), "n");
-  EXPECT_EQ(param_of_field(R"("best_of":2)"), "best_of");
-  EXPECT_EQ(param_of_field(R"("logprobs":true)"), "logprobs");
+TEST(ChatRequest, ReadsHowTokensAreDrawn) {
+  const ChatRequest request = with(
+      R"("logit_bias":{"5":1.5,"7":null},"repetition_penalty":1.1,"repetition_context_size":64,
+         "presence_penalty":-0.5,"frequency_penalty":2,"frequency_context_size":8,
+         "typical_p":0.9,"xtc_probability":0.5,"xtc_threshold":0.2,
+         "dry_multiplier":0.8,"dry_base":2,"dry_allowed_length":3,"dry_penalty_last_n":100,
+         "dry_sequence_breakers":["."],"min_tokens":4,"ignore_eos":true,"stop_token_ids":[3],
+         "n":2,"best_of":3,"logprobs":true,"top_logprobs":20)");
+  const engine::SamplingParams& sampling = request.options.sampling;
+  EXPECT_EQ(sampling.rules.bias, (std::vector<std::pair<int, float>>{{5, 1.5F}, {7, 0.0F}}));
+  EXPECT_FLOAT_EQ(sampling.rules.repetition_penalty, 1.1F);
+  EXPECT_EQ(sampling.rules.repetition_context, 64);
+  EXPECT_FLOAT_EQ(sampling.rules.presence_penalty, -0.5F);
+  EXPECT_EQ(sampling.rules.presence_context, std::nullopt);
+  EXPECT_FLOAT_EQ(sampling.rules.frequency_penalty, 2.0F);
+  EXPECT_EQ(sampling.rules.frequency_context, 8);
+  EXPECT_FLOAT_EQ(sampling.typical_p, 0.9F);
+  EXPECT_FLOAT_EQ(sampling.xtc_probability, 0.5F);
+  EXPECT_FLOAT_EQ(sampling.xtc_threshold, 0.2F);
+  EXPECT_FLOAT_EQ(sampling.rules.dry.multiplier, 0.8F);
+  EXPECT_FLOAT_EQ(sampling.rules.dry.base, 2.0F);
+  EXPECT_EQ(sampling.rules.dry.allowed_length, 3);
+  EXPECT_EQ(sampling.rules.dry.context, 100);
+  EXPECT_EQ(request.options.dry_breakers, std::vector<std::string>{"."});
+  EXPECT_EQ(request.options.min_tokens, 4);
+  EXPECT_TRUE(request.options.ignore_eos);
+  EXPECT_EQ(request.options.stop_token_ids, std::vector<int>{3});
+  EXPECT_EQ(request.options.n, 2);
+  EXPECT_EQ(request.options.best_of, 3);
+  EXPECT_TRUE(request.options.logprobs);
+  EXPECT_EQ(sampling.top_logprobs, 20);
+}
+
+TEST(ChatRequest, MlxLmsWordsForOffAreTaken) {
+  const ChatRequest request =
+      with(R"("repetition_penalty":0,"top_logprobs":-1,"dry_penalty_last_n":-1)");
+  EXPECT_FLOAT_EQ(request.options.sampling.rules.repetition_penalty, 1.0F);
+  EXPECT_EQ(request.options.sampling.top_logprobs, 0);
+  EXPECT_EQ(request.options.sampling.rules.dry.context, std::nullopt);
+}
+
+TEST(ChatRequest, DrawingOutOfRangeIsRefusedByName) {
+  EXPECT_EQ(param_of_field(R"("n":0)"), "n");
+  EXPECT_EQ(param_of_field(R"("n":129)"), "n");
+  EXPECT_EQ(param_of_field(R"("n":3,"best_of":2)"), "best_of");
+  EXPECT_EQ(param_of_field(R"("best_of":2,"stream":true)"), "best_of");
   EXPECT_EQ(param_of_field(R"("top_logprobs":3)"), "top_logprobs");
+  EXPECT_EQ(param_of_field(R"("logprobs":true,"top_logprobs":21)"), "top_logprobs");
+  EXPECT_EQ(param_of_field(R"("logit_bias":{"x":1})"), "logit_bias");
+  EXPECT_EQ(param_of_field(R"("logit_bias":{"-1":1})"), "logit_bias");
+  EXPECT_EQ(param_of_field(R"("logit_bias":{"5":101})"), "logit_bias.5");
+  EXPECT_EQ(param_of_field(R"("presence_penalty":2.1)"), "presence_penalty");
+  EXPECT_EQ(param_of_field(R"("frequency_penalty":-2.1)"), "frequency_penalty");
+  EXPECT_EQ(param_of_field(R"("repetition_penalty":-1)"), "repetition_penalty");
+  EXPECT_EQ(param_of_field(R"("xtc_threshold":0.6)"), "xtc_threshold");
+  EXPECT_EQ(param_of_field(R"("typical_p":1.1)"), "typical_p");
+  EXPECT_EQ(param_of_field(R"("dry_allowed_length":0)"), "dry_allowed_length");
+  EXPECT_EQ(param_of_field(R"("min_tokens":5,"max_tokens":4)"), "min_tokens");
+  EXPECT_EQ(param_of_field(R"("stop_token_ids":[-1])"), "stop_token_ids");
+  EXPECT_EQ(param_of_field(R"("stop_token_ids":["a"])"), "stop_token_ids");
+}
+
+TEST(ChatRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
   EXPECT_EQ(param_of_field(R"("tools":[{"type":"function"}])"), "tools");
-  EXPECT_EQ(param_of_field(R"("logit_bias":{"5":1})"), "logit_bias");
-  EXPECT_EQ(param_of_field(R"("response_format":{"type":"json_object"})"), "response_format.type");
-  EXPECT_EQ(param_of_field(R"("presence_penalty":0.5)"), "presence_penalty");
-  EXPECT_EQ(param_of_field(R"("repetition_penalty":1.1)"), "repetition_penalty");
   EXPECT_EQ(param_of_field(R"("adapters":"/some/path")"), "adapters");
   EXPECT_EQ(param_of_field(R"("grammar":"root ::= x")"), "grammar");
 }

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -52,9 +53,22 @@ TEST(CompletionRequest, WrongPromptsAreNamedByPath) {
 TEST(CompletionRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
   EXPECT_EQ(param_of(R"({"prompt":"a","echo":true})"), "echo");
   EXPECT_EQ(param_of(R"({"prompt":"a","suffix":"b"})"), "suffix");
-  EXPECT_EQ(param_of(R"({"prompt":"a","logprobs":0})"), "logprobs");
-  EXPECT_EQ(param_of(R"({"prompt":"a","best_of":3})"), "best_of");
+  EXPECT_EQ(param_of(R"({"prompt":"a","logprobs":21})"), "logprobs");
+  EXPECT_EQ(param_of(R"({"prompt":"a","logprobs":"yes"})"), "logprobs");
+  EXPECT_EQ(param_of(R"({"prompt":["a","b"],"n":65})"), "n");
   EXPECT_EQ(param_of(R"({"prompt":"a","echo":false,"suffix":null,"logprobs":null})"), "(accepted)");
+}
+
+TEST(CompletionRequest, LogprobsAreACountOrAYes) {
+  const auto options = [](const char* logprobs) {
+    const std::string body = fmt::format(R"({{"prompt":"a","logprobs":{}}})", logprobs);
+    return CompletionRequest::from_json(base::Json::parse(body)).options;
+  };
+  EXPECT_TRUE(options("0").logprobs);
+  EXPECT_EQ(options("5").sampling.top_logprobs, 5);
+  EXPECT_TRUE(options("true").logprobs);
+  EXPECT_FALSE(options("false").logprobs);
+  EXPECT_FALSE(options("null").logprobs);
 }
 
 }  // namespace

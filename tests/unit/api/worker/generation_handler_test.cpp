@@ -1,114 +1,15 @@
-// The chat and text routes of the engine worker, called as the HTTP server calls them.
-#include "api/worker/generation_handler.h"
-
 #include <chrono>
-#include <mutex>
 #include <numeric>
 #include <thread>
-
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "api/server/http_error.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
 #include "core/base/clock.h"
-#include "core/base/error.h"
-#include "tests/support/default_model.h"
+#include "tests/unit/api/worker/generation_test.h"
 
 namespace hub::api {
 namespace {
-
-using base::Json;
-
-// Takes at most `limit` writes, then is a client that has gone.
-class Client final : public BodyWriter {
- public:
-  explicit Client(int limit = 1 << 20) : limit_(limit) {}
-  bool write(std::string_view bytes) override {
-    if (writes_ == limit_) {
-      return false;
-    }
-    ++writes_;
-    body_ += bytes;
-    return true;
-  }
-  [[nodiscard]] const std::string& body() const { return body_; }
-  // The data of every event.
-  [[nodiscard]] std::vector<std::string> events() const {
-    std::vector<std::string> found;
-    std::size_t at = 0;
-    while ((at = body_.find("data: ", at)) != std::string::npos) {
-      const std::size_t end = body_.find("\n\n", at);
-      found.push_back(body_.substr(at + 6, end - at - 6));
-      at = end;
-    }
-    return found;
-  }
-
- private:
-  const int limit_;
-  int writes_ = 0;
-  std::string body_;
-};
-
-class GenerationTest : public testing::Test {
- protected:
-  static engine::EngineConfig config() {
-    engine::EngineConfig config;
-    config.model_folder = test::default_model_folder();
-    return config;
-  }
-  Request post(const Json& body) const {
-    Request request;
-    request.method = "POST";
-    request.body = body.dump();
-    request.request_id = "req-1";
-    request.headers["x-hub-model"] = "the/name";
-    return request;
-  }
-  static Json chat_body(int max_tokens) {
-    return {
-        {"messages", {{{"role", "user"}, {"content", "What is the capital of France?"}}}},
-        {"temperature", 0},
-        {"max_tokens", max_tokens}};
-  }
-  static Json json_of(const Response& response) {
-    EXPECT_EQ(response.status, 200);
-    return Json::parse(response.body);
-  }
-  template <typename Handle>
-  base::Error refusal(Handle handle, const Json& body) {
-    try {
-      handle(model_, post(body));
-    } catch (const base::Error& error) {
-      return error;
-    }
-    ADD_FAILURE() << "accepted: " << body.dump();
-    return base::Error(base::ErrorCode::kInternal, "accepted");
-  }
-  // Waits until the engine has nothing left to do.
-  bool becomes_idle() {
-    for (int i = 0; i < 2000; ++i) {
-      const engine::EngineStats stats = engine_.stats();
-      if (stats.running + stats.waiting == 0) {
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return false;
-  }
-
-  engine::Engine engine_{config()};
-  std::vector<base::EngineUsage> usages_;
-  ServedModel model_{
-      .name = "smol",
-      .engine = engine_,
-      .tokenizer = text::Tokenizer::load(test::default_model_folder()),
-      .chat_template = text::ChatTemplate::load(test::default_model_folder()),
-      .stop_ids = engine_.model_config().eos_token_ids,
-      .on_usage = [this](const base::EngineUsage& usage) { usages_.push_back(usage); }};
-};
 
 TEST_F(GenerationTest, ChatAnswersInOnePiece) {
   const Json answer = json_of(handle_chat(model_, post(chat_body(40))));
@@ -173,6 +74,7 @@ TEST_F(GenerationTest, ARequestThatNeverBeganSpentItsTimeInTheQueue) {
       .tokenizer = model_.tokenizer,
       .chat_template = model_.chat_template,
       .stop_ids = {},
+      .grammars = model_.grammars,
       .on_usage = model_.on_usage};
   const Response running = handle_chat(model, [this] {
     Json body = chat_body(4000);
@@ -205,7 +107,7 @@ TEST_F(GenerationTest, StreamSaysTheSameAsOnePiece) {
   body["stream_options"] = {{"include_usage", true}};
   const Request request = post(body);
   const Response response = handle_chat(model_, request);
-  Client client;
+  SseClient client;
   response.stream(client);
   const std::vector<std::string> events = client.events();
   ASSERT_GT(events.size(), 5U);
@@ -220,7 +122,11 @@ TEST_F(GenerationTest, StreamSaysTheSameAsOnePiece) {
   }
   EXPECT_EQ(text, whole["choices"][0]["message"]["content"].get<std::string>());
   EXPECT_EQ(Json::parse(events[events.size() - 3])["choices"][0]["finish_reason"], "stop");
-  EXPECT_EQ(Json::parse(events[events.size() - 2])["usage"], whole["usage"]);
+  Json usage = Json::parse(events[events.size() - 2])["usage"];
+  // The first answer left its prompt.
+  EXPECT_EQ(usage["prompt_tokens_details"]["cached_tokens"], usage["prompt_tokens"].get<int>() - 1);
+  usage["prompt_tokens_details"] = whole["usage"]["prompt_tokens_details"];
+  EXPECT_EQ(usage, whole["usage"]);
   EXPECT_EQ(events.back(), "[DONE]");
 }
 
@@ -257,7 +163,7 @@ TEST_F(GenerationTest, SeveralPromptsGiveSeveralChoices) {
 TEST_F(GenerationTest, TextStreamEndsWithDone) {
   const Request request =
       post({{"prompt", {"a", "b"}}, {"max_tokens", 3}, {"stream", true}, {"seed", 1}});
-  Client client;
+  SseClient client;
   handle_completion(model_, request).stream(client);
   const std::vector<std::string> events = client.events();
   EXPECT_EQ(events.back(), "[DONE]");
@@ -274,7 +180,7 @@ TEST_F(GenerationTest, ClientThatIsGoneEndsGeneration) {
   {
     const Request request = post(body);
     const Response response = handle_chat(model_, request);
-    Client client(4);
+    SseClient client(4);
     response.stream(client);
   }
   EXPECT_TRUE(becomes_idle());
@@ -307,7 +213,7 @@ TEST_F(GenerationTest, EngineThatStopsMidStreamSendsAnErrorAndNoDone) {
   const Response response = handle_chat(model_, request);
   // What the engine's end does to every stream: it ends them without their reader's asking.
   request.on_cancel->fire();
-  Client client;
+  SseClient client;
   response.stream(client);
   const std::vector<std::string> events = client.events();
   EXPECT_EQ(Json::parse(events.back())["error"]["type"], "unavailable_error");

@@ -1,0 +1,298 @@
+#include "api/worker/running_answer.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "api/openai/answer_logprobs.h"
+#include "api/server/http_error.h"
+#include "api/worker/engine_request.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+namespace hub::api {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using engine::FinishReason;
+using engine::TextDelta;
+using engine::TextStream;
+
+// Long prompts say nothing for a while; proxies and clients give up on silent connections.
+constexpr int kKeepAliveMs = 5000;
+// Of several choices the first that goes on is waited for; the others come in the same steps.
+constexpr int kTurnMs = 50;
+
+std::string request_id_of(const Request& request) {
+  const std::string given = request.header("x-hub-request-id");
+  return given.empty() ? request.request_id : given;
+}
+
+}  // namespace
+
+RunningAnswer::RunningAnswer(
+    const ServedModel& model, const Request& request, Generation generation)
+    : model_(model),
+      request_id_(request_id_of(request)),
+      adapter_(request.header("x-hub-adapter")),
+      traceparent_(request.header("traceparent")),
+      cache_scope_(request.header("x-hub-cache-scope")),
+      generation_(std::move(generation)) {
+  std::vector<std::function<void()>> cancellers;
+  for (std::size_t prompt = 0; prompt < generation_.prompts.size(); ++prompt) {
+    prompt_tokens_ += static_cast<int>(generation_.prompts[prompt].size());
+    for (int answer = 0; answer < generation_.options.best_of; ++answer) {
+      streams_.push_back(submit(prompt, answer));
+      cancellers.push_back(streams_.back().canceller());
+    }
+  }
+  characters_.assign(streams_.size(), 0);
+  *request.on_cancel = [cancellers = std::move(cancellers)] {
+    for (const auto& cancel : cancellers) {
+      cancel();
+    }
+  };
+}
+
+// A request that was refused made no answer.
+RunningAnswer::~RunningAnswer() {
+  if (model_.on_usage) {
+    model_.on_usage(measured());
+  }
+}
+
+// The choices as one: it begins with the first of them and ends with the last.
+base::EngineUsage RunningAnswer::measured() const {
+  const double now = base::steady_seconds();
+  double began = now;
+  double first_token = now;
+  double last_token = 0.0;
+  base::InterTokenTimes inter_token;
+  for (const TextStream& stream : streams_) {
+    const engine::TokenTimes times = stream.times();
+    began = times.began > 0.0 ? std::min(began, times.began) : began;
+    first_token = times.first_token > 0.0 ? std::min(first_token, times.first_token) : first_token;
+    last_token = std::max(last_token, times.last_token);
+    inter_token.add(times.between);
+  }
+  const double seconds = now - generation_.arrived;
+  return {
+      .request_id = request_id_,
+      .adapter = adapter_,
+      .traceparent = traceparent_,
+      .prompt_tokens = prompt_tokens_,
+      .completion_tokens = usage().completion_tokens,
+      .started_ns = base::unix_ns() - static_cast<std::int64_t>(seconds * 1e9),
+      .seconds = seconds,
+      .ttft_seconds = (first_text_ > 0.0 ? first_text_ : now) - generation_.arrived,
+      .queue_seconds = began - generation_.arrived,
+      .prefill_seconds = first_token - began,
+      .decode_seconds = std::max(last_token - first_token, 0.0),
+      .inter_token = inter_token,
+      .finish_reason = std::string(to_string(finish_))};
+}
+
+TextStream RunningAnswer::submit(std::size_t prompt, int answer) {
+  engine::GenerateRequest wanted =
+      engine_request(model_, generation_.options, generation_.prompts[prompt], answer);
+  wanted.request_id = request_id_;
+  wanted.cache_scope = cache_scope_;
+  if (!adapter_.empty()) {
+    wanted.adapter = adapter_;
+  }
+  try {
+    return {model_.engine.submit(std::move(wanted)), model_.tokenizer, generation_.options.stop};
+  } catch (const Error& error) {
+    if (error.reason() == "context_length_exceeded") {  // the engine does not know the field
+      throw Error(error.code(), error.what(), generation_.prompt_field, error.reason());
+    }
+    throw;
+  }
+}
+
+void RunningAnswer::take(const TextDelta& delta) {
+  if (first_text_ == 0.0) {
+    first_text_ = base::steady_seconds();
+  }
+  if (!delta.finish) {
+    return;
+  }
+  finish_ = *delta.finish;
+  if (finish_ == FinishReason::kError) {
+    throw Error(ErrorCode::kInternal, delta.error);
+  }
+  if (finish_ == FinishReason::kCancelled) {
+    throw Error(ErrorCode::kUnavailable, "the engine stopped before the answer was whole");
+  }
+}
+
+AnswerUsage RunningAnswer::usage() const {
+  AnswerUsage result{.prompt_tokens = prompt_tokens_};
+  for (const TextStream& stream : streams_) {
+    result.completion_tokens += stream.completion_tokens();
+    result.cached_tokens += stream.cached_tokens();
+  }
+  return result;
+}
+
+AnswerToken RunningAnswer::told(const engine::TokenLogprob& token) const {
+  const bool is_known = token.token < model_.tokenizer->vocabulary_size();
+  return {
+      .bytes = is_known ? model_.tokenizer->decode(std::vector{token.token}, false) : "",
+      .logprob = token.logprob};
+}
+
+std::vector<AnswerToken> RunningAnswer::told(const std::vector<engine::TextToken>& tokens) const {
+  std::vector<AnswerToken> result;
+  for (const engine::TextToken& token : tokens) {
+    AnswerToken one = told(token.drawn);
+    for (const engine::TokenLogprob& likely : token.top) {
+      one.top.push_back(told(likely));
+    }
+    result.push_back(std::move(one));
+  }
+  return result;
+}
+
+// `mean_logprob`: of its tokens.
+AnswerChoice RunningAnswer::collect_choice(TextStream& stream, double& mean_logprob) {
+  AnswerChoice choice;
+  double sum = 0.0;
+  int count = 0;
+  while (const auto delta = stream.next()) {
+    take(*delta);
+    choice.text += delta->text;
+    for (const engine::TextToken& token : delta->tokens) {
+      sum += static_cast<double>(token.drawn.logprob);
+      ++count;
+    }
+    if (generation_.options.logprobs) {
+      std::ranges::move(told(delta->tokens), std::back_inserter(choice.tokens));
+    }
+  }
+  mean_logprob = count == 0 ? 0.0 : sum / count;
+  choice.finish_reason = to_string(finish_);
+  return choice;
+}
+
+std::string RunningAnswer::collect() {
+  const auto made = static_cast<std::size_t>(generation_.options.best_of);
+  const auto wanted = static_cast<std::size_t>(generation_.options.n);
+  std::vector<AnswerChoice> choices;
+  for (std::size_t first = 0; first < streams_.size(); first += made) {
+    std::vector<AnswerChoice> answers(made);
+    std::vector<double> mean_logprobs(made);
+    for (std::size_t i = 0; i < made; ++i) {
+      answers[i] = collect_choice(streams_[first + i], mean_logprobs[i]);
+    }
+    std::vector<std::size_t> order(made);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (made > wanted) {
+      std::ranges::stable_sort(
+          order, std::greater<>(), [&](std::size_t i) { return mean_logprobs[i]; });
+    }
+    for (std::size_t i = 0; i < wanted; ++i) {
+      choices.push_back(std::move(answers[order[i]]));
+    }
+  }
+  return generation_.format->whole(choices, usage());
+}
+
+void RunningAnswer::write(SseWriter& writer) {
+  try {
+    if (!write_choices(writer)) {
+      finish_ = FinishReason::kCancelled;
+      return;  // the client is gone; what still runs is cancelled by ending the streams
+    }
+  } catch (const Error& error) {
+    // The header was sent long ago: the error travels as an event, and no [DONE] follows.
+    writer.data(
+        error.code() == ErrorCode::kInternal
+            ? error_body(
+                  fmt::format("generation failed; the log has the reason under {}", request_id_),
+                  type_of(500),
+                  {},
+                  "internal_error")
+            : error_body(error));
+    return;
+  }
+  if (generation_.options.include_usage) {
+    writer.data(generation_.format->usage_chunk(usage()));
+  }
+  writer.data(AnswerFormat::kDone);
+}
+
+// False when the client is gone.
+bool RunningAnswer::write_choices(SseWriter& writer) {
+  std::vector<std::size_t> open(streams_.size());
+  std::iota(open.begin(), open.end(), std::size_t{0});
+  for (const std::size_t choice : open) {
+    const std::string opening = generation_.format->opening_chunk(static_cast<int>(choice));
+    if (!opening.empty() && !writer.data(opening)) {
+      return false;
+    }
+  }
+  double last_written = base::steady_seconds();
+  while (!open.empty()) {
+    int timeout_ms = open.size() == 1 ? kKeepAliveMs : kTurnMs;
+    for (std::size_t i = 0; i < open.size();) {
+      const Progress progress = write_next(writer, open[i], std::exchange(timeout_ms, 0));
+      if (progress == Progress::kClientGone) {
+        return false;
+      }
+      if (progress != Progress::kWaits) {
+        last_written = base::steady_seconds();
+      }
+      if (progress == Progress::kEnded) {
+        open.erase(open.begin() + static_cast<std::ptrdiff_t>(i));
+      } else {
+        ++i;
+      }
+    }
+    if (base::steady_seconds() - last_written > kKeepAliveMs / 1000.0) {
+      if (!writer.comment()) {
+        return false;
+      }
+      last_written = base::steady_seconds();
+    }
+  }
+  return true;
+}
+
+// Writes what a choice has to say within the time.
+RunningAnswer::Progress RunningAnswer::write_next(
+    SseWriter& writer, std::size_t choice, int timeout_ms) {
+  bool timed_out = false;
+  const auto delta = streams_[choice].next_for(timeout_ms, &timed_out);
+  if (timed_out) {
+    return Progress::kWaits;
+  }
+  if (!delta) {
+    return Progress::kEnded;
+  }
+  take(*delta);
+  const AnswerFormat& format = *generation_.format;
+  const auto index = static_cast<int>(choice);
+  AnswerPiece piece{.text = delta->text, .offset = characters_[choice]};
+  if (generation_.options.logprobs) {
+    piece.tokens = told(delta->tokens);
+  }
+  characters_[choice] += character_count(delta->text);
+  const bool says_something = !piece.text.empty() || !piece.tokens.empty();
+  if (says_something && !writer.data(format.piece_chunk(index, piece))) {
+    return Progress::kClientGone;
+  }
+  if (!delta->finish) {
+    return Progress::kGoesOn;
+  }
+  const AnswerPiece last{.text = {}, .finish_reason = to_string(*delta->finish)};
+  return writer.data(format.piece_chunk(index, last)) ? Progress::kEnded : Progress::kClientGone;
+}
+
+}  // namespace hub::api

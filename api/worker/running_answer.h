@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "api/openai/answer_format.h"
+#include "api/server/sse.h"
+#include "api/worker/generation_handler.h"
+#include "core/base/engine_events.h"
+#include "core/engine/text_stream.h"
+
+namespace hub::api {
+
+// The running choices of one request and what is known of them so far. Reports its usage when it
+// ends, in whatever way. Belongs to the request's thread.
+class RunningAnswer {
+ public:
+  // Hands the prompts to the engine; throws what it refuses, and then reports nothing.
+  RunningAnswer(const ServedModel& model, const Request& request, Generation generation);
+  ~RunningAnswer();
+  RunningAnswer(const RunningAnswer&) = delete;
+  RunningAnswer& operator=(const RunningAnswer&) = delete;
+
+  // The whole answer. Throws for one that is not whole.
+  std::string collect();
+  // The answer in events as it comes, all choices beside each other.
+  void write(SseWriter& writer);
+
+ private:
+  enum class Progress : std::uint8_t { kWaits, kGoesOn, kEnded, kClientGone };
+
+  engine::TextStream submit(std::size_t prompt, int answer);
+  AnswerChoice collect_choice(engine::TextStream& stream, double& mean_logprob);
+  bool write_choices(SseWriter& writer);
+  Progress write_next(SseWriter& writer, std::size_t choice, int timeout_ms);
+  // Throws for an answer that is not whole.
+  void take(const engine::TextDelta& delta);
+  [[nodiscard]] std::vector<AnswerToken> told(const std::vector<engine::TextToken>& tokens) const;
+  [[nodiscard]] AnswerToken told(const engine::TokenLogprob& token) const;
+  [[nodiscard]] AnswerUsage usage() const;
+  [[nodiscard]] base::EngineUsage measured() const;
+
+  const ServedModel& model_;
+  const std::string request_id_;
+  const std::string adapter_;
+  const std::string traceparent_;
+  const std::string cache_scope_;
+  const Generation generation_;
+  int prompt_tokens_ = 0;
+  std::vector<engine::TextStream> streams_;  // best_of a prompt
+  std::vector<std::size_t> characters_;      // told of each choice's text
+  double first_text_ = 0.0;
+  engine::FinishReason finish_ = engine::FinishReason::kCancelled;  // of the choice read last
+};
+
+}  // namespace hub::api
