@@ -33,15 +33,24 @@ COLUMNS = (
 
 def main() -> None:
     """Builds, measures, prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=default_model(), help="its token 2 must end an answer")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", type=Path, default=default_model(), help="its token 2 must end an answer"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     arguments = parser.parse_args()
     cmake = Path(sys.executable).parent / "cmake"
-    subprocess.run([cmake, "--build", arguments.build, "--target", TARGET], check=True, stdout=sys.stderr)
+    subprocess.run(
+        [cmake, "--build", arguments.build, "--target", TARGET], check=True, stdout=sys.stderr
+    )
     output = subprocess.run(
-        [arguments.build / "tests" / TARGET, arguments.model], check=True, stdout=subprocess.PIPE, text=True
+        [arguments.build / "tests" / TARGET, arguments.model],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
     head, *cases = [json.loads(line) for line in output.splitlines()]
     print_table(head, cases)

@@ -250,8 +250,10 @@ SERVING = Dashboard(
                         Query(
                             "sum by (gen_ai_request_model)"
                             " (rate(mlx_hub_engine_cached_prompt_tokens_total{@}[$__rate_interval]))"
-                            " / sum by (gen_ai_request_model)"
-                            ' (rate(mlx_hub_engine_tokens_total{@, phase="prefill"}[$__rate_interval]))',
+                            " / (sum by (gen_ai_request_model)"
+                            " (rate(mlx_hub_engine_cached_prompt_tokens_total{@}[$__rate_interval]))"
+                            " + sum by (gen_ai_request_model)"
+                            ' (rate(mlx_hub_engine_tokens_total{@, phase="prefill"}[$__rate_interval])))',
                             "{{gen_ai_request_model}}",
                         ),
                     ),

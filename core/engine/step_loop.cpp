@@ -133,7 +133,6 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
   }
   if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
     sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);
-    cached_prompt_tokens_ += static_cast<std::uint64_t>(cached);
   }
   const int known = static_cast<int>(sequence->tokens.size());
   sequence->capacity = std::min(known + kHeadroomTokens, sequence->max_length);
@@ -187,6 +186,7 @@ void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, do
   }
   if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
     prompt_tokens_ += sequence.tokens.size();
+    cached_prompt_tokens_ += static_cast<std::uint64_t>(sequence.stream->cached_tokens.load());
   }
   if (sequence.grammar) {
     try {

@@ -89,7 +89,9 @@ void EngineMetrics::work(
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
   cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
   labels["phase"] = "prefill";
-  model_tokens_.add(labels, since(&base::EngineWork::prompt_tokens));
+  model_tokens_.add(
+      labels,
+      since(&base::EngineWork::prompt_tokens) - since(&base::EngineWork::cached_prompt_tokens));
   labels["phase"] = "decode";
   model_tokens_.add(labels, since(&base::EngineWork::generated_tokens));
 }
