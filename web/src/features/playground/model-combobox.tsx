@@ -2,7 +2,7 @@
 
 import clsx from "clsx";
 import { ChevronsUpDown } from "lucide-react";
-import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useRef, useState, type KeyboardEvent } from "react";
 import { Input } from "@/components/ui/field";
 import { matching, type ModelOption } from "./model-options";
 
@@ -26,6 +26,10 @@ export function ModelCombobox({ label, value, options, isLoaded, onPick }: Model
   const [typed, setTyped] = useState<string | null>(null);
   const [at, setAt] = useState(0);
   const open = typed !== null;
+  // A name that comes while the field has the focus gives way to what is typed, too.
+  useEffect(() => {
+    if (!open && document.activeElement === input.current) input.current?.select();
+  }, [value, open]);
   const found = matching(options, typed ?? "");
   const shown = found.slice(0, mostShown);
   const free = (typed ?? "").trim();
