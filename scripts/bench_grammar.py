@@ -2,8 +2,8 @@
 
     uv run python scripts/bench_grammar.py [--model FOLDER] [--json FILE] [--build build/release]
 
-Each answer begins with cold caches, as a request's does. Times are those of one thread, in microseconds; the largest
-ones are mostly time slices that others had.
+Each answer begins with cold caches, as a request's does. Times are microseconds of one thread's processor time, but for
+compiling, which is by the clock.
 """
 
 from __future__ import annotations
@@ -33,15 +33,24 @@ COLUMNS = (
 
 def main() -> None:
     """Builds, measures, prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=default_model(), help="its token 2 must end an answer")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--model", type=Path, default=default_model(), help="its token 2 must end an answer"
+    )
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     arguments = parser.parse_args()
     cmake = Path(sys.executable).parent / "cmake"
-    subprocess.run([cmake, "--build", arguments.build, "--target", TARGET], check=True, stdout=sys.stderr)
+    subprocess.run(
+        [cmake, "--build", arguments.build, "--target", TARGET], check=True, stdout=sys.stderr
+    )
     output = subprocess.run(
-        [arguments.build / "tests" / TARGET, arguments.model], check=True, stdout=subprocess.PIPE, text=True
+        [arguments.build / "tests" / TARGET, arguments.model],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     ).stdout
     head, *cases = [json.loads(line) for line in output.splitlines()]
     print_table(head, cases)
