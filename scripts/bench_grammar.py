@@ -2,8 +2,8 @@
 
     uv run python scripts/bench_grammar.py [--model FOLDER] [--json FILE] [--build build/release]
 
-Each answer begins with cold caches, as a request's does. Times are those of one thread, in microseconds; the largest
-ones are mostly time slices that others had.
+Each answer begins with cold caches, as a request's does. Times are microseconds of one thread's processor time, but for
+compiling, which is by the clock.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class GrammarCompiler {
   GrammarCompiler(const GrammarCompiler&) = delete;
   GrammarCompiler& operator=(const GrammarCompiler&) = delete;
 
-  // Throws as Grammar does. Takes milliseconds, at most some hundred; a text of more than 256 KiB,
+  // Throws as Grammar does. Takes milliseconds, at most 1.5 s; a text of more than 128 KiB,
   // or one that would need more, is refused.
   [[nodiscard]] std::shared_ptr<const Grammar> compile(const GrammarSpec& spec) const;
 

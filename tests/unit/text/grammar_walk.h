@@ -66,27 +66,28 @@ class GrammarWalk {
 
  private:
   int choose(const std::vector<int>& allowed) {
-    const auto any = [&] {
-      return allowed[std::uniform_int_distribution<std::size_t>(0, allowed.size() - 1)(random_)];
-    };
     const bool hurry = ids_.size() > 12;
     if (const auto end = std::ranges::find_first_of(allowed, model_.ends);
         end != allowed.end() && (hurry || chance(0.2))) {
       return *end;
     }
     if (!hurry || chance(0.2)) {
-      return any();
+      return any_of(allowed);
     }
-    // Closing a bracket or a string before anything else.
-    for (const char* closing : {"}", "]", ")", "\""}) {
-      const auto token = model_.tokenizer->token_to_id(closing);
+    // Closing a string or a bracket before anything else; within a string only the one does it.
+    std::vector<int> closing;
+    for (const char* spelling : {"}", "]", ")", "\""}) {
+      const auto token = model_.tokenizer->token_to_id(spelling);
       if (token && std::ranges::binary_search(allowed, *token)) {
-        return *token;
+        closing.push_back(*token);
       }
     }
-    return any();
+    return closing.empty() ? any_of(allowed) : any_of(closing);
   }
 
+  int any_of(const std::vector<int>& tokens) {
+    return tokens[std::uniform_int_distribution<std::size_t>(0, tokens.size() - 1)(random_)];
+  }
   bool chance(double share) { return std::bernoulli_distribution(share)(random_); }
 
   const GrammarModel& model_;

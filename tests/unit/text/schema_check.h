@@ -70,6 +70,9 @@ class SchemaCheck {
     if (keyword == "$defs" || keyword == "title" || keyword == "description") {
       return "";
     }
+    if (!known(keyword)) {
+      return "unknown keyword " + keyword;
+    }
     if (value.is_number()) {
       return unless(number_fits(value.get<double>(), keyword, rule));
     }
@@ -80,6 +83,30 @@ class SchemaCheck {
       return array_problem(value, keyword, rule, schema);
     }
     return value.is_object() ? object_problem(value, keyword, rule, schema) : "";
+  }
+
+  // A keyword says nothing about values of other types than its own.
+  static bool known(const std::string& keyword) {
+    static const std::set<std::string> all = {
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "format",
+        "minItems",
+        "maxItems",
+        "prefixItems",
+        "items",
+        "properties",
+        "required",
+        "additionalProperties",
+        "minProperties",
+        "maxProperties"};
+    return all.contains(keyword);
   }
 
   static bool has_type(const Json& value, const std::string& type) {
@@ -99,7 +126,7 @@ class SchemaCheck {
            : keyword == "exclusiveMinimum" ? value > bound
            : keyword == "exclusiveMaximum" ? value < bound
            : keyword == "multipleOf"       ? std::abs(std::remainder(value, bound)) < 1e-9 * bound
-                                           : false;
+                                           : true;
   }
 
   static bool string_fits(const std::string& value, const std::string& keyword, const Json& rule) {
@@ -112,7 +139,7 @@ class SchemaCheck {
     if (keyword == "pattern") {
       return std::regex_search(value, std::regex(rule.get<std::string>()));
     }
-    return keyword == "format" && format_fits(value, rule);
+    return keyword != "format" || format_fits(value, rule);
   }
 
   static bool format_fits(const std::string& value, const std::string& format) {
@@ -147,7 +174,7 @@ class SchemaCheck {
         return found;
       }
     }
-    return keyword == "items" || keyword == "prefixItems" ? "" : "unknown keyword " + keyword;
+    return "";
   }
 
   [[nodiscard]] std::string object_problem(
@@ -171,9 +198,7 @@ class SchemaCheck {
         return found;
       }
     }
-    return keyword == "properties" || keyword == "additionalProperties"
-               ? ""
-               : "unknown keyword " + keyword;
+    return "";
   }
 
   const Json& root_;

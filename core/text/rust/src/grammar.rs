@@ -1,11 +1,12 @@
 //! What an answer must look like, compiled.
 
+mod bounds;
 mod place;
 mod state;
 
 use std::sync::{Arc, Mutex};
 
-use llguidance::api::{GrammarInit, StopReason, TopLevelGrammar};
+use llguidance::api::{GrammarInit, TopLevelGrammar};
 use llguidance::{Matcher, ParserFactory};
 use serde_json::{json, Value};
 
@@ -14,8 +15,9 @@ use crate::vocabulary::HubVocabulary;
 
 pub use state::{HubGrammarState, StepError};
 
-/// Longest schema, expression or grammar in bytes; OpenAI's limit for schemas is half of it.
-const TEXT_LIMIT: usize = 256 << 10;
+/// Longest schema, expression or grammar in bytes, about OpenAI's limit for schemas. The time that some take grows with
+/// the square: this much is compiled in at most 1.5 s.
+const TEXT_LIMIT: usize = 128 << 10;
 /// Deepest nesting of brackets in a Lark grammar; the depth of JSON and of regular expressions has limits of its own.
 const LARK_DEPTH: usize = 100;
 /// White space between the parts of a JSON text. A model that likes white space could go on with it for ever.
@@ -62,6 +64,7 @@ impl HubGrammar {
 }
 
 fn json_schema(factory: &ParserFactory, schema: Value) -> Result<Matcher, String> {
+    bounds::check_schema(&schema)?;
     compile(factory, TopLevelGrammar::from_json_schema(with_our_layout(schema.clone()))).map_err(|error| {
         let fails = |part: Value| {
             let grammar = TopLevelGrammar::from_json_schema(with_our_layout(part));
@@ -88,7 +91,8 @@ fn regex(factory: &ParserFactory, text: &str) -> Result<Matcher, String> {
 }
 
 fn lark(factory: &ParserFactory, text: &str) -> Result<Matcher, String> {
-    place::check_depth(text, LARK_DEPTH)?;
+    bounds::check_depth(text, LARK_DEPTH)?;
+    bounds::check_inner_schemas(text)?;
     compile(factory, TopLevelGrammar::from_lark(text.to_owned()))
 }
 
@@ -107,9 +111,6 @@ fn compile(factory: &ParserFactory, grammar: TopLevelGrammar) -> Result<Matcher,
     let begun = matcher.consume_tokens(&[]).and_then(|()| matcher.compute_mask_or_eos());
     match begun {
         Ok(_) => Ok(matcher),
-        Err(_) if matcher.stop_reason() == StopReason::NoExtensionBias => {
-            Err("no answer can begin with a token of the model".to_owned())
-        }
-        Err(error) => Err(place::readable(&error)),
+        Err(error) => Err(format!("no answer can begin: {}", place::dead_end(&error.to_string()))),
     }
 }

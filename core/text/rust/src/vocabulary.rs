@@ -114,11 +114,11 @@ impl Environment {
         rest.is_empty().then_some(ids)
     }
 
-    /// True when each byte that UTF-8 can have is a token.
+    /// True when each byte is a token that UTF-8 has, but for control characters and the private planes: many
+    /// vocabularies leave those out.
     fn has_every_byte(&self) -> bool {
-        (0..=0xF4)
-            .filter(|byte| !matches!(byte, 0xC0 | 0xC1))
-            .all(|byte| self.trie.token_id_at_bytes(&[byte]).is_some())
+        let mut bytes = (0x20..=0x7E).chain(0x80..=0xBF).chain(0xC2..=0xF0).chain(*b"\t\n\r");
+        bytes.all(|byte| self.trie.token_id_at_bytes(&[byte]).is_some())
     }
 }
 

@@ -14,9 +14,12 @@ const NESTED: [&str; 8] =
 /// Keywords whose value is an object of schemas.
 const NAMED: [&str; 4] = ["properties", "patternProperties", "$defs", "definitions"];
 
+/// A message may quote whole lines of a grammar; this many characters of it are kept.
+const MESSAGE_LENGTH: usize = 1000;
+
 /// What went wrong, without the library's notes to its developers.
 pub fn readable(error: &anyhow::Error) -> String {
-    let text = format!("{error:#}");
+    let text: String = format!("{error:#}").chars().take(MESSAGE_LENGTH).collect();
     let text = text.split("\n<").next().unwrap_or_default();
     let text = text.strip_prefix("panic: ").unwrap_or(text).trim_end();
     text.replace("Unimplemented keys:", "keywords that are not supported:").replace(
@@ -27,6 +30,18 @@ pub fn readable(error: &anyhow::Error) -> String {
 
 pub fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+/// Why an answer cannot go on, from what llguidance says then.
+pub fn dead_end(error: &str) -> String {
+    let error = first_line(error);
+    if error.starts_with("NoExtension") {
+        return "no token of the model can come next".to_owned();
+    }
+    if error.starts_with("lexer error") || error.starts_with("parser error") {
+        return format!("it is too complex ({error})");
+    }
+    error.strip_prefix("panic: ").unwrap_or(error).to_owned()
 }
 
 /// The innermost part of `schema` that `fails` for the same reason as the whole, as a JSON pointer. None when that is the
@@ -120,30 +135,4 @@ impl Visitor for WordBorder {
         }
         Ok(())
     }
-}
-
-/// Refuses a Lark grammar with more than `limit` open brackets at one place, not counting those in strings and regular
-/// expressions.
-pub fn check_depth(text: &str, limit: usize) -> Result<(), String> {
-    let mut depth = 0_usize;
-    for (number, line) in text.lines().enumerate() {
-        // Neither a string nor an expression goes on in the next line.
-        let (mut quote, mut escaped) = (None, false);
-        for letter in line.chars() {
-            match letter {
-                _ if escaped => escaped = false,
-                '\\' => escaped = true,
-                '"' | '/' if quote == Some(letter) => quote = None,
-                '"' | '/' if quote.is_none() => quote = Some(letter),
-                _ if quote.is_some() => {}
-                '(' | '[' | '{' => depth += 1,
-                ')' | ']' | '}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if depth > limit {
-                return Err(format!("at line {}: more than {limit} brackets are open", number + 1));
-            }
-        }
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llguidance::api::StopReason;
 use llguidance::Matcher;
 
-use crate::grammar::place::first_line;
+use crate::grammar::place::dead_end;
 use crate::vocabulary::HubVocabulary;
 
 /// Why a step could not be made.
@@ -42,17 +42,32 @@ impl HubGrammarState {
         mask.fill(0);
         let may_end = self.may_end()?;
         if !self.must_end() {
-            let allowed = self.matcher.compute_mask().map_err(|error| self.stuck(&error.to_string()))?;
+            let allowed = self.matcher.compute_mask().map_err(stuck)?;
             mask.copy_from_slice(&allowed.as_slice()[..words]);
         }
         for &end in self.vocabulary.ends() {
             let (word, bit) = (end as usize / 32, 1 << (end % 32));
             mask[word] = if may_end { mask[word] | bit } else { mask[word] & !bit };
         }
-        if mask.iter().all(|&word| word == 0) {
-            return Err(self.stuck("no token of the model can come next"));
+        self.check_alternatives(mask)
+    }
+
+    /// A grammar may force text that no tokens spell: the one token that llguidance then names cannot come next either.
+    fn check_alternatives(&mut self, mask: &[u32]) -> Result<(), StepError> {
+        let mut words = mask.iter().enumerate().filter(|(_, &word)| word != 0);
+        let possible = match (words.next(), words.next()) {
+            (None, _) => false,
+            (Some((index, word)), None) if word.count_ones() == 1 => {
+                let token = index as u32 * 32 + word.trailing_zeros();
+                self.vocabulary.ends().contains(&token) || self.matcher.validate_tokens(&[token]).map_err(stuck)? == 1
+            }
+            _ => true,
+        };
+        if possible {
+            Ok(())
+        } else {
+            Err(StepError::Stuck("no token of the model can come next".to_owned()))
         }
-        Ok(())
     }
 
     /// Goes on by one token.
@@ -68,7 +83,7 @@ impl HubGrammarState {
         } else if self.must_end() {
             false
         } else {
-            self.matcher.try_consume_tokens(&[id]).map_err(|error| self.stuck(&error.to_string()))? == 1
+            self.matcher.try_consume_tokens(&[id]).map_err(stuck)? == 1
         };
         if !accepted {
             return Err(StepError::Refused(format!("token {} cannot come next", self.vocabulary.name(id))));
@@ -79,14 +94,14 @@ impl HubGrammarState {
     /// Takes the last `count` tokens back.
     pub fn rollback(&mut self, count: usize) -> Result<(), StepError> {
         let ends = count.min(self.ends);
-        self.matcher.rollback(count - ends).map_err(|error| self.stuck(&error.to_string()))?;
+        self.matcher.rollback(count - ends).map_err(stuck)?;
         self.ends -= ends;
         Ok(())
     }
 
     /// True where the answer is complete.
     pub fn may_end(&mut self) -> Result<bool, StepError> {
-        Ok(self.must_end() || self.matcher.is_accepting().map_err(|error| self.stuck(&error.to_string()))?)
+        Ok(self.must_end() || self.matcher.is_accepting().map_err(stuck)?)
     }
 
     /// True where only an end token may follow.
@@ -101,13 +116,8 @@ impl HubGrammarState {
         }
         self.matcher.compute_ff_tokens()
     }
+}
 
-    fn stuck(&self, reason: &str) -> StepError {
-        let reason = first_line(reason);
-        StepError::Stuck(match self.matcher.stop_reason() {
-            StopReason::LexerTooComplex | StopReason::ParserTooComplex => format!("it is too complex ({reason})"),
-            StopReason::NoExtensionBias => "no token of the model can come next".to_owned(),
-            _ => reason.to_owned(),
-        })
-    }
+fn stuck(error: anyhow::Error) -> StepError {
+    StepError::Stuck(dead_end(&error.to_string()))
 }
