@@ -10,7 +10,7 @@ interface PageHeaderProps {
 export function PageHeader({ title, lead, actions }: PageHeaderProps) {
   return (
     <header className="mb-6 flex flex-wrap items-start justify-between gap-4">
-      <div className="min-w-0">
+      <div className="min-w-0 flex-1 basis-64">
         <h1 className="truncate text-2xl font-semibold tracking-tight">{title}</h1>
         {lead && <p className="mt-1 max-w-2xl text-sm text-ink-soft">{lead}</p>}
       </div>

@@ -10,7 +10,7 @@ export function PlaygroundSkeleton() {
   return (
     <>
       <PageHeader title="Playground" lead={playgroundLead} />
-      <Skeleton className="h-[calc(100dvh-14.75rem)] rounded-xl sm:h-[calc(100dvh-11rem)]" />
+      <Skeleton className="h-[calc(100dvh-14.75rem)] rounded-xl sm:h-[calc(100dvh-12.75rem)]" />
     </>
   );
 }

@@ -67,7 +67,7 @@ export function Playground() {
           id={settingsId}
           aria-label="Settings"
           hidden={!showsSettings}
-          className="rounded-xl border border-line bg-surface lg:h-[calc(100dvh-11rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
+          className="relative rounded-xl border border-line bg-surface lg:h-[calc(100dvh-12.75rem)] lg:w-80 lg:shrink-0 lg:overflow-y-auto"
         >
           <h2 className="sr-only">Settings</h2>
           <SettingsPanel
@@ -79,7 +79,7 @@ export function Playground() {
         </aside>
         <section
           aria-label="Chat"
-          className="flex h-[calc(100dvh-14.75rem)] min-h-96 min-w-0 flex-col lg:flex-1 sm:h-[calc(100dvh-11rem)] rounded-xl border border-line bg-surface"
+          className="flex h-[calc(100dvh-14.75rem)] min-h-96 min-w-0 flex-col lg:flex-1 sm:h-[calc(100dvh-12.75rem)] rounded-xl border border-line bg-surface"
         >
           <h2 className="sr-only">Chat</h2>
           <ColumnHeads
