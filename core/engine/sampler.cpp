@@ -55,7 +55,7 @@ std::vector<TokenLogprob> most_likely(std::span<const float> logits, int count, 
   return best;
 }
 
-constexpr auto is_likelier = [](const auto& a, const auto& b) {
+constexpr auto kLikelierFirst = [](const auto& a, const auto& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 };
 
@@ -150,7 +150,7 @@ void Sampler::filter(
       kept_.push_back({.token = static_cast<int>(i), .logit = logits[i]});
     }
   }
-  std::ranges::sort(kept_, is_likelier);
+  std::ranges::sort(kept_, kLikelierFirst);
   if (params.top_p < 1.0F) {
     keep_most_likely(params.top_p, top, sum);
   }
@@ -202,7 +202,7 @@ void Sampler::keep_typical(float typical_p, float top) {
     mass += weight_of(kept_[count++].logit, top, 1.0F);
   }
   kept_.resize(count);
-  std::ranges::sort(kept_, is_likelier);
+  std::ranges::sort(kept_, kLikelierFirst);
 }
 
 // Leaves out what is likelier than the least likely one above the threshold.
