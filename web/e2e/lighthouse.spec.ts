@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { expect, test, type Hub } from "./hub";
 import { allPages, fill } from "./pages";
@@ -33,22 +35,25 @@ async function rate(url: string, ...options: string[]): Promise<Ratings> {
 }
 
 async function rateOnce(url: string, ...options: string[]): Promise<Ratings> {
-  const { stdout } = await promisify(execFile)(
+  // A file: its program ends before a pipe has taken all.
+  const file = test.info().outputPath("lighthouse.json");
+  mkdirSync(dirname(file), { recursive: true });
+  await promisify(execFile)(
     process.execPath,
     [
       program,
       url,
       "--output=json",
-      "--output-path=stdout",
+      `--output-path=${file}`,
       "--quiet",
       `--only-categories=${categories.join(",")}`,
       `--max-wait-for-load=${loadLimitMs}`,
       "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
       ...options,
     ],
-    { env: { ...process.env, CHROME_PATH: process.env.CHROMIUM }, maxBuffer: 64 * 1024 * 1024 },
+    { env: { ...process.env, CHROME_PATH: process.env.CHROMIUM } },
   );
-  const report = JSON.parse(stdout) as Report;
+  const report = JSON.parse(readFileSync(file, "utf8")) as Report;
   if (report.runtimeError) throw new Error(`${url}: ${report.runtimeError.message}`);
   const words = figures.map((name) => `${name} ${report.audits[name]?.displayValue ?? "?"}`);
   const index = Math.round(report.environment.benchmarkIndex);
