@@ -28,7 +28,10 @@ export function SystemPage() {
   const { data: system, error, mutate } = useSystem();
   return (
     <>
-      <PageHeader title="System" lead="The machine, who holds its memory, and the hub's upkeep." />
+      <PageHeader
+        title="System"
+        lead="The machine, who holds its memory, what the engines do, and the upkeep of the hub: backups, files that nothing needs, traces."
+      />
       {error && !system && (
         <div className="mb-4">
           <ErrorNotice error={error} retry={() => void mutate()} />
