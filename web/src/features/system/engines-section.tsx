@@ -16,7 +16,7 @@ import type { System } from "./use-system";
 export function EnginesSection({ system }: { system: System | undefined }) {
   const [log, setLog] = useState<string | null>(null);
   return (
-    <Card title="Engines" flush className="min-h-44">
+    <Card title="Engines" flush className="min-h-57">
       <LoadModel freeBytes={system?.memory.free_bytes} onLog={setLog} />
       {system ? (
         <EnginesTable engines={system.engines} onLog={setLog} />

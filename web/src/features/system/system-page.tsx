@@ -39,7 +39,11 @@ export function SystemPage() {
       )}
       <div className="space-y-4">
         <Card title="What to know">
-          {system ? <HintsList system={system} /> : <Skeleton className="h-5 w-80" />}
+          {system ? (
+            <HintsList system={system} />
+          ) : (
+            <Skeleton className="h-10 w-80 max-w-full sm:h-5" />
+          )}
         </Card>
         <EnginesSection system={system} />
         <LedgerCard system={system} />
