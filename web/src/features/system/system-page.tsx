@@ -14,7 +14,7 @@ const EnginesSection = dynamic(
   {
     ssr: false,
     loading: () => (
-      <Card title="Engines" className="min-h-44">
+      <Card title="Engines" className="min-h-57">
         <SkeletonRows rows={2} />
       </Card>
     ),
