@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any
@@ -44,31 +45,36 @@ class Prompts:
         return self.tokens[self.offset : self.offset + count]
 
 
+def answer_chunks(client: HubClient, path: str, body: Json) -> Iterator[Json]:
+    """The chunks of an answer that streams, with the usage at its end, as they come."""
+    asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+    with client.http.stream("POST", path, json=asked) as answer:
+        if answer.is_error:
+            answer.read()
+            raise HubError(f"{path}: {answer.status_code} {answer.text[:300]}")
+        for line in answer.iter_lines():
+            if not line.startswith("data: {"):
+                continue
+            chunk: Json = json.loads(line.removeprefix("data: "))
+            if "error" in chunk:
+                raise HubError(str(chunk["error"]))
+            yield chunk
+
+
 def ours_generate(client: HubClient, tokens: list[int], count: int) -> Json:
     body = {
         "model": DEFAULT_MODEL,
         "prompt": tokens,
         "max_tokens": count,
         "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
     }
     started = time.perf_counter()
     arrivals: list[float] = []
     usage: Json = {}
-    with client.http.stream("POST", "/v1/completions", json=body) as answer:
-        if answer.is_error:
-            answer.read()
-            raise HubError(f"completions: {answer.status_code} {answer.text[:300]}")
-        for line in answer.iter_lines():
-            if not line.startswith("data: {"):
-                continue
-            chunk = json.loads(line.removeprefix("data: "))
-            if "error" in chunk:
-                raise HubError(str(chunk["error"]))
-            usage = chunk.get("usage") or usage
-            if chunk["choices"] and chunk["choices"][0]["text"]:
-                arrivals.append(time.perf_counter())
+    for chunk in answer_chunks(client, "/v1/completions", body):
+        usage = chunk.get("usage") or usage
+        if chunk["choices"] and chunk["choices"][0]["text"]:
+            arrivals.append(time.perf_counter())
     if not arrivals:
         raise HubError("the answer held no text")
     return {

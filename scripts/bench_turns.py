@@ -9,7 +9,6 @@ short question, as clients do. The hub alone is measured: the question is how mu
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_peers import print_machine, write_json
-from bench_serving import Prompts
+from bench_serving import Prompts, answer_chunks
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
 from tokenizers import Tokenizer
 
@@ -29,26 +28,17 @@ def ask(client: HubClient, messages: list[Json]) -> Json:
         "messages": messages,
         "max_tokens": 24,
         "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
     }
     started = time.perf_counter()
     first = 0.0
     text = ""
     usage: Json = {}
-    with client.http.stream("POST", "/v1/chat/completions", json=body) as answer:
-        if answer.is_error:
-            answer.read()
-            raise HubError(f"chat: {answer.status_code} {answer.text[:300]}")
-        for line in answer.iter_lines():
-            if not line.startswith("data: {"):
-                continue
-            chunk = json.loads(line.removeprefix("data: "))
-            usage = chunk.get("usage") or usage
-            piece = chunk["choices"][0]["delta"].get("content", "") if chunk["choices"] else ""
-            if piece and not text:
-                first = time.perf_counter() - started
-            text += piece
+    for chunk in answer_chunks(client, "/v1/chat/completions", body):
+        usage = chunk.get("usage") or usage
+        piece = chunk["choices"][0]["delta"].get("content", "") if chunk["choices"] else ""
+        if piece and not text:
+            first = time.perf_counter() - started
+        text += piece
     if not text:
         raise HubError("the answer held no text")
     return {

@@ -43,7 +43,7 @@ struct AnswerPiece {
   std::string_view text;
   std::string_view finish_reason{};
   std::vector<AnswerToken> tokens{};  // only with logprobs
-  std::size_t offset = 0;             // bytes of the choice's text before this piece
+  std::size_t offset = 0;             // characters of the choice's text before this piece
 };
 
 // How one route writes its answers: each function gives one JSON text. Chunks become SSE events;

@@ -86,9 +86,8 @@ mx::array row_indices(const std::vector<int>& values) {
 // The logits after the sequence's rules; they themselves where it has none.
 std::span<const float> BatchRunner::changed(
     std::span<const float> logits, const Sequence& sequence) {
-  const bool has_to_end = sequence.grammar && sequence.grammar->must_end();
-  const bool holds_on =
-      static_cast<int>(sequence.tokens.size()) < sequence.min_length && !has_to_end;
+  const bool holds_on = static_cast<int>(sequence.tokens.size()) < sequence.min_length &&
+                        !(sequence.grammar && sequence.grammar->must_end());
   if (!holds_on && !sequence.grammar && !changes_logits(sequence.sampling.rules)) {
     return logits;
   }
