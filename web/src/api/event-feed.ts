@@ -1,22 +1,14 @@
-import { expectOk, hubFetch, type Schemas } from "./client";
+import type { Schemas } from "./client";
 import { ApiError } from "./errors";
-import { readSse } from "./sse";
 
 export type HubEvent = Schemas["Event"];
 export type Connection = "connecting" | "live" | "offline";
 
 const firstWaitMs = 500;
 const longestWaitMs = 8_000;
-/** The hub sends a comment every 15 seconds: a silence of this length is a dead connection. */
-const silenceMs = 40_000;
 
 /** The compiler believes that nothing changes during an await. */
 const isAborted = (signal: AbortSignal): boolean => signal.aborted;
-
-async function lastEvent(signal: AbortSignal): Promise<number> {
-  const response = await expectOk(await hubFetch("/system", { signal }));
-  return ((await response.json()) as Schemas["System"]).events.last_seq;
-}
 
 /**
  * The hub's one stream of events. A browser allows six connections a host, so everything on the page shares this one.
@@ -87,38 +79,17 @@ export class EventFeed {
   }
 
   private async follow(signal: AbortSignal, onLive: () => void): Promise<void> {
-    const silence = new AbortController();
-    const either = AbortSignal.any([signal, silence.signal]);
-    let timer = setTimeout(() => silence.abort(), silenceMs);
-    const alive = (): void => {
-      clearTimeout(timer);
-      timer = setTimeout(() => silence.abort(), silenceMs);
-    };
-    try {
-      // A number from the start: a stream without one would begin at whatever is last when it reconnects.
-      this.lastSeq ??= await lastEvent(either);
-      const response = await expectOk(
-        await hubFetch(`/events?after=${this.lastSeq}`, { signal: either }),
-      );
-      if (!response.body) return;
+    // What reads the stream comes after the page: nothing that is shown first needs it.
+    const { lastEvent, readEvents } = await import("./event-stream");
+    // A number from the start: a stream without one would begin at whatever is last when it reconnects.
+    this.lastSeq ??= await lastEvent(signal);
+    const begun = (): void => {
       this.become("live");
       onLive();
-      const watched = response.body.pipeThrough(
-        new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-          transform(chunk, controller) {
-            alive();
-            controller.enqueue(chunk);
-          },
-        }),
-      );
-      for await (const message of readSse(watched)) {
-        this.take(JSON.parse(message.data) as HubEvent);
-      }
-      // The hub closes the stream when it stops.
-      if (!signal.aborted) this.become("offline");
-    } finally {
-      clearTimeout(timer);
-    }
+    };
+    for await (const event of readEvents(this.lastSeq, signal, begun)) this.take(event);
+    // The hub closes the stream when it stops.
+    if (!signal.aborted) this.become("offline");
   }
 
   private take(event: HubEvent): void {
