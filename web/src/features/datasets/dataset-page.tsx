@@ -41,7 +41,10 @@ function Named() {
 
 const Loading = ({ name }: { name: string }) => (
   <>
-    <PageHeader title={name} />
+    <PageHeader
+      title={name}
+      lead="How long its examples are in a model's tokens, what was found in them that does not belong there, and what a model sees and learns of each."
+    />
     <div role="status" aria-label="Loading" className="space-y-4">
       <Skeleton className="h-80" />
       <Skeleton className="h-96" />

@@ -55,7 +55,10 @@ export function ModelPage() {
 function PageSkeleton() {
   return (
     <>
-      <PageHeader title="Model" />
+      <PageHeader
+        title="Model"
+        lead="What it is and where it comes from, its versions, files, configuration and aliases, what was made of it, and whether this machine's memory holds it."
+      />
       <Skeleton className="mb-6 h-28 rounded-xl" />
       <SkeletonRows rows={6} />
     </>
