@@ -115,7 +115,13 @@ def compose() -> str:
     """The program that reads a compose file."""
     if shutil.which("docker-compose"):
         return "docker-compose"
-    if shutil.which("docker"):
+    if (
+        shutil.which("docker")
+        and subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False
+        ).returncode
+        == 0
+    ):
         return "docker compose"
     raise CannotCheckError("there is no docker-compose on this machine")
 
