@@ -22,8 +22,9 @@ TEST_F(GenerationTest, SeveralAnswersToAPromptHaveSeedsOneAfterAnother) {
   for (int i = 0; i < 3; ++i) {
     body["seed"] = 10 + i;
     const Json alone = json_of(handle_chat(model_, post(body)));
-    EXPECT_EQ(answer["choices"][i]["message"], alone["choices"][0]["message"]);
-    EXPECT_EQ(answer["choices"][i]["index"], i);
+    EXPECT_EQ(
+        answer["choices"][static_cast<std::size_t>(i)]["message"], alone["choices"][0]["message"]);
+    EXPECT_EQ(answer["choices"][static_cast<std::size_t>(i)]["index"], i);
     EXPECT_EQ(alone["usage"]["prompt_tokens"], answer["usage"]["prompt_tokens"]);
   }
   EXPECT_NE(answer["choices"][0]["message"], answer["choices"][1]["message"]);
