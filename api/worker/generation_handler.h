@@ -26,8 +26,8 @@ struct Generation {
 // generation. `model` outlives the answer.
 //
 // Headers of the proxy that are read: x-hub-request-id, x-hub-adapter (an attached adapter's id),
-// x-hub-cache-scope (who shares cached prefixes), traceparent (told again with the request's
-// usage).
+// x-hub-cache-scope (whose it is: who shares cached prefixes and a fair share of the engine),
+// traceparent (told again with the request's usage).
 Response generate(const ServedModel& model, const Request& request, Generation generation);
 
 // What an answer says about itself: id, time, and the model as the client named it (x-hub-model).

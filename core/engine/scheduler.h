@@ -13,9 +13,11 @@ inline constexpr int kHeadroomTokens = 128;
 
 // What the scheduler knows of a sequence. Tokens are the prompt's and those generated so far.
 struct SequenceView {
-  int cached = 0;    // tokens whose keys and values are in its cache
-  int pending = 1;   // known tokens that are not: >= 1; exactly 1 while it decodes
-  int capacity = 0;  // tokens its cache has room for
+  int cached = 0;      // tokens whose keys and values are in its cache
+  int pending = 1;     // known tokens that are not: >= 1; exactly 1 while it decodes
+  int capacity = 0;    // tokens its cache has room for
+  int key = 0;         // who asked for it: index into what each key was served
+  bool began = false;  // it was in a step already: where it waits, it gave way
 };
 
 struct StepLimits {
@@ -34,9 +36,10 @@ struct StepPart {
 };
 
 struct StepPlan {
-  int preempt = 0;  // the newest running sequences that give up their caches and wait again, in
-                    // front of the others
-  int admit = 0;    // the first waiting sequences that start now, behind the running ones
+  std::vector<int> preempt;  // running sequences, ascending, that give up their caches and wait
+                             // again, in front of the others
+  std::vector<int> admit;    // waiting sequences that start now, behind the running ones, in this
+                             // order
   std::vector<StepPart> parts;  // in sequence order; empty when there is nothing to do
 };
 
@@ -47,16 +50,21 @@ int grown_capacity(const SequenceView& sequence);
 // What the caches of these sequences take once they hold all known tokens.
 std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const StepLimits& limits);
 
-// Decides one step from counters alone: no MLX, no clock, no locks.
+// Decides one step from counters alone: no MLX, no clock, no locks. `served`: what each key was
+// served so far (fair_shares.h); a key beyond its end was served nothing.
 // - Every sequence with one pending token takes part, so that decoding never waits for a prompt.
-// - Prompts share `prefill_chunk` rows evenly, so that a short prompt does not wait for a long one.
-// - Waiting sequences start in order while max_running and the KV budget allow; one that does not
-//   fit is not overtaken. A sequence alone always runs: submit refuses what cannot fit alone.
+// - Prompts share `prefill_chunk` rows: evenly among their keys, then evenly among a key's prompts,
+//   so that neither a short prompt waits for a long one nor a key for another's many.
+// - Waiting sequences start while max_running and the KV budget allow: those that gave way, then
+//   those of the key that was served least, prompts that are being read counted as if they were;
+//   a key's own in order. The one whose turn it is and that does not fit is not overtaken. A
+//   sequence alone always runs: submit refuses what cannot fit alone.
 // - When the running ones outgrow the budget the newest give way. They compute their tokens again
 //   later, which changes nothing in what they say.
 StepPlan plan_step(
     std::span<const SequenceView> running,
     std::span<const SequenceView> waiting,
-    const StepLimits& limits);
+    const StepLimits& limits,
+    std::span<const std::uint64_t> served = {});
 
 }  // namespace hub::engine

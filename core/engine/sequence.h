@@ -32,6 +32,8 @@ struct Sequence {
   // Its adapter is shared, so that one that is detached meanwhile lives until its last sequence
   // ends.
   PrefixOwner owner;
+  int key = 0;      // of owner.scope: whose share it is served from (fair_shares.h)
+  int charged = 0;  // tokens of its beginning that the key was charged for, or that were cached
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
@@ -47,7 +49,9 @@ struct Sequence {
     return {
         .cached = cached,
         .pending = static_cast<int>(tokens.size()) - cached,
-        .capacity = capacity};
+        .capacity = capacity,
+        .key = key,
+        .began = stream->began.load(std::memory_order_relaxed) != 0.0};
   }
 };
 

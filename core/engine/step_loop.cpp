@@ -37,13 +37,14 @@ StepLoop::StepLoop(
       prefixes_(limits.bytes_per_sequence > 0) {}
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
+  sequence->key = shares_.join(sequence->owner.scope);
   waiting_.push_back(std::move(sequence));
 }
 
 void StepLoop::step() {
   drop_cancelled(running_);
   drop_cancelled(waiting_);
-  const StepPlan plan = plan_step(views(running_), views(waiting_), limits_);
+  const StepPlan plan = plan_step(views(running_), views(waiting_), limits_, shares_.served());
   apply(plan);
   std::vector<RunPart> parts;
   const double begun = base::steady_seconds();
@@ -66,6 +67,9 @@ void StepLoop::step() {
   try {
     const std::vector<std::optional<Drawn>> drawn = runner_.run(parts);
     const double now = base::steady_seconds();
+    for (const RunPart& part : parts) {
+      charge(*part.sequence);
+    }
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (parts[i].samples) {
         deliver(*parts[i].sequence, drawn[i], now);
@@ -108,21 +112,28 @@ void StepLoop::drop_cancelled(Sequences& sequences) {
 }
 
 void StepLoop::apply(const StepPlan& plan) {
-  for (int i = 0; i < plan.preempt; ++i) {
-    std::unique_ptr<Sequence> newest = std::move(running_.back());
-    running_.pop_back();
-    newest->cache.reset();
-    newest->capacity = 0;
-    waiting_.push_front(std::move(newest));
-    ++preemptions_;
+  std::vector<std::unique_ptr<Sequence>> starting;
+  starting.reserve(plan.admit.size());
+  for (const int index : plan.admit) {
+    starting.push_back(std::move(waiting_[static_cast<std::size_t>(index)]));
   }
-  for (int i = 0; i < plan.admit; ++i) {
-    std::unique_ptr<Sequence> next = std::move(waiting_.front());
-    waiting_.pop_front();
-    admit(std::move(next));
+  std::erase(waiting_, nullptr);
+  for (auto index = plan.preempt.rbegin(); index != plan.preempt.rend(); ++index) {
+    preempt(std::move(running_[static_cast<std::size_t>(*index)]));
+  }
+  std::erase(running_, nullptr);
+  for (auto& sequence : starting) {
+    admit(std::move(sequence));
   }
   const std::uint64_t planned = planned_kv_bytes(views(running_), limits_);
   prefixes_.shrink(limits_.kv_budget_bytes - std::min(limits_.kv_budget_bytes, planned));
+}
+
+void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
+  sequence->cache.reset();
+  sequence->capacity = 0;
+  waiting_.push_front(std::move(sequence));
+  ++preemptions_;
 }
 
 void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
@@ -134,6 +145,7 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
   if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
     sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);
   }
+  sequence->charged = std::max(sequence->charged, cached);
   const int known = static_cast<int>(sequence->tokens.size());
   sequence->capacity = std::min(known + kHeadroomTokens, sequence->max_length);
   sequence->cache->reserve(sequence->capacity - cached);
@@ -169,6 +181,14 @@ std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequen
   } catch (const std::exception& error) {  // a copy for which there was no room
     obs::log::warning("prefix_not_copied", {{"tokens", longest}, {"error", error.what()}});
     return std::nullopt;
+  }
+}
+
+void StepLoop::charge(Sequence& sequence) {
+  const int cached = sequence.cache ? sequence.cache->length() : 0;
+  if (cached > sequence.charged) {  // else it computes again what it gave up when it gave way
+    shares_.charge(sequence.key, token_cost(sequence.charged, cached, sequence.prompt_length));
+    sequence.charged = cached;
   }
 }
 
@@ -213,6 +233,8 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
     return;
   }
   sequence.ended = true;
+  charge(sequence);
+  shares_.leave(sequence.key);
   // After an error nobody knows what the cache holds.
   if (keeps_prefixes_ && sequence.cache && last.finish != FinishReason::kError) {
     prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/engine/batch_runner.h"
+#include "core/engine/fair_shares.h"
 #include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
@@ -17,8 +18,9 @@
 
 namespace hub::engine {
 
-// The sequences of an engine and what happens to them in a step: plan, run, deliver. Belongs to the
-// thread that owns MLX. Every sequence that was added ends exactly once, with an event that has
+// The sequences of an engine and what happens to them in a step: plan, run, deliver. Those of
+// different scopes (PrefixOwner) are served fair: each scope is a key of fair_shares.h. Belongs to
+// the thread that owns MLX. Every sequence that was added ends exactly once, with an event that has
 // `finish` set.
 class StepLoop {
  public:
@@ -52,14 +54,18 @@ class StepLoop {
   // Of prompt_tokens() those that were cached.
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
+  [[nodiscard]] const FairShares& shares() const { return shares_; }
 
  private:
   using Sequences = std::deque<std::unique_ptr<Sequence>>;
 
   void drop_cancelled(Sequences& sequences);
   void apply(const StepPlan& plan);
+  void preempt(std::unique_ptr<Sequence> sequence);
   void admit(std::unique_ptr<Sequence> sequence);
   std::optional<models::KvCache> cached_beginning(const Sequence& sequence);
+  // For what was computed since the last time; before it ends.
+  void charge(Sequence& sequence);
   // `seconds`: when it was drawn.
   void deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds);
   void end(Sequence& sequence, TokenEvent last);
@@ -71,6 +77,7 @@ class StepLoop {
   const bool keeps_prefixes_;
   BatchRunner runner_;
   PrefixCache prefixes_;
+  FairShares shares_;
   Sequences running_;  // in order of admission
   Sequences waiting_;  // in order of arrival; those that gave way come first
   std::uint64_t prompt_tokens_ = 0;
