@@ -91,17 +91,40 @@ Response forward_with(
   return response;
 }
 
+// Whoever answers for the machine may let a request go ahead of all others.
+void check_priority(hub::Hub& hub, const Request& request, int priority) {
+  if (priority >= 0 || request.key_id.empty() ||
+      registry::covers(hub.keys.get(request.key_id).scopes, registry::Scope::kAdmin)) {
+    return;
+  }
+  throw base::Error(
+      base::ErrorCode::kPermissionDenied,
+      fmt::format(
+          "'priority' {} goes ahead of other requests and needs a key with scope admin; key '{}' "
+          "may "
+          "ask for 0 and more",
+          priority,
+          request.key_name),
+      "priority",
+      "insufficient_scope");
+}
+
 // Sends a request that was found valid to the engine of its model. The lease lives as long as the
 // answer, so that the engine is not unloaded under a stream. An engine that ends before it says
 // anything has cost nothing yet: the request goes to a new one, once.
 Response pass_to_engine(
-    hub::Hub& hub, const Request& request, const char* operation, const std::string& model) {
+    hub::Hub& hub,
+    const Request& request,
+    const char* operation,
+    const GenerationOptions& options) {
+  const std::string& model = options.model;
   if (model.empty()) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
         "'model' is required: the name of a registered model (GET /v1/models lists them)",
         "model");
   }
+  check_priority(hub, request, options.priority);
   request.model = model;
   const Call call{operation, model, hub.served_model(hub.resolver.resolve(model))};
   auto lease = acquire(hub, request, call);
@@ -121,13 +144,13 @@ Response pass_to_engine(
 // same bytes again.
 Response chat(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(hub, request, "chat", ChatRequest::from_json(body).options.model);
+  return pass_to_engine(hub, request, "chat", ChatRequest::from_json(body).options);
 }
 
 Response completion(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
   return pass_to_engine(
-      hub, request, "text_completion", CompletionRequest::from_json(body).options.model);
+      hub, request, "text_completion", CompletionRequest::from_json(body).options);
 }
 
 Json model_json(const registry::Model& model) {

@@ -146,6 +146,8 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
   options.stop = read_stop(body);
   read_answer_counts(body, options);
   options.grammar = read_grammar(body);
+  options.priority =
+      static_cast<int>(body.optional_int("priority", -kMaxPriority, kMaxPriority).value_or(0));
   refuse_what_is_not_supported(body);
   return options;
 }

@@ -26,6 +26,7 @@ struct GenerationOptions {
   int n = 1;                        // answers a prompt
   int best_of = 1;                  // >= n: so many are made, and the likeliest n are told
   std::optional<text::GrammarSpec> grammar;  // what an answer must look like
+  int priority = 0;                          // as vLLM's: those with a lower one are answered first
   bool logprobs = false;  // each token with its own and the top_logprobs likeliest
 
   // Unknown fields are ignored; known ones of a wrong type or range, and those that would change
@@ -35,6 +36,7 @@ struct GenerationOptions {
 
   static constexpr int kMaxAnswers = 128;  // of n and best_of
   static constexpr int kMaxTopLogprobs = 20;
+  static constexpr int kMaxPriority = 1000;  // and from its negative on
 };
 
 // Throws the error for a field that would change the answer but is not supported.

@@ -49,7 +49,8 @@ engine::GenerateRequest engine_request(
       .max_tokens = options.max_tokens.value_or(std::numeric_limits<int>::max()),
       .sampling = options.sampling,
       .stop_ids = options.ignore_eos && !options.grammar ? std::vector<int>{} : model.stop_ids,
-      .min_tokens = options.min_tokens};
+      .min_tokens = options.min_tokens,
+      .priority = options.priority};
   if (request.sampling.seed) {
     *request.sampling.seed += static_cast<std::uint64_t>(answer);
   }

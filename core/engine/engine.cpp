@@ -265,6 +265,7 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
     sequence->grammar.emplace(*request.grammar);
   }
   sequence->owner.scope = std::move(request.cache_scope);
+  sequence->priority = request.priority;
   sequence->stream = std::make_shared<StreamState>();
   TokenStream stream(sequence->stream);
   {

@@ -79,8 +79,10 @@ struct GenerateRequest {
   std::optional<std::string> adapter = std::nullopt;
   // What the answer must look like; it has the model's end tokens among its own. Absent: anything.
   std::shared_ptr<const text::Grammar> grammar = nullptr;
-  // Cached prefixes are shared among requests of one scope only.
+  // Whose it is: cached prefixes are shared among requests of one scope only.
   std::string cache_scope = {};
+  // Those with a lower one start first and give way last; among equals scopes are served fair.
+  int priority = 0;
 };
 
 // natural log, of the distribution that it was drawn from, before temperature and filters

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace hub::engine {
 
@@ -10,29 +11,34 @@ namespace {
 // Fewer rows than this a prompt would make the step's fixed cost dominate.
 constexpr int kMinPrefillShare = 32;
 
-// The prompts of one key: indices of sequences, in order.
+// The prompts of one priority and key: indices of sequences, in order.
 struct KeyPrompts {
+  int priority = 0;
   std::uint64_t served = 0;
   std::vector<std::size_t> prompts{};
 };
 
-// Keys that have prompts, the one served least first; then in the order of their first prompts.
+// By priority, then the key that was served least first, then in the order of their first prompts.
 std::vector<KeyPrompts> by_key(
     std::span<const SequenceView> sequences, std::span<const std::uint64_t> served) {
   std::vector<KeyPrompts> keys;
-  std::map<int, std::size_t> places;
+  std::map<std::pair<int, int>, std::size_t> places;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    if (sequences[i].pending == 1) {
+    const SequenceView& sequence = sequences[i];
+    if (sequence.pending == 1) {
       continue;
     }
-    const auto [place, is_new] = places.try_emplace(sequences[i].key, keys.size());
+    const auto [place, is_new] =
+        places.try_emplace(std::pair(sequence.priority, sequence.key), keys.size());
     if (is_new) {
-      const auto key = static_cast<std::size_t>(sequences[i].key);
-      keys.push_back({.served = key < served.size() ? served[key] : 0});
+      const auto key = static_cast<std::size_t>(sequence.key);
+      keys.push_back(
+          {.priority = sequence.priority, .served = key < served.size() ? served[key] : 0});
     }
     keys[place->second].prompts.push_back(i);
   }
-  std::ranges::stable_sort(keys, {}, &KeyPrompts::served);
+  std::ranges::stable_sort(
+      keys, {}, [](const KeyPrompts& key) { return std::pair(key.priority, key.served); });
   return keys;
 }
 
@@ -68,13 +74,15 @@ std::vector<int> share_prefill_rows(
     rows[i] = sequences[i].pending == 1 ? 1 : 0;
   }
   const std::vector<KeyPrompts> keys = by_key(sequences, served);
-  if (keys.empty()) {
-    return rows;
-  }
   int left = prefill_chunk;
-  for (const int limit : {even_share(prefill_chunk, keys.size()), prefill_chunk}) {
-    for (const KeyPrompts& key : keys) {
-      left -= give(key, std::min(limit, left), sequences, rows);
+  for (std::size_t begin = 0, end = 0; begin < keys.size(); begin = end) {
+    while (end < keys.size() && keys[end].priority == keys[begin].priority) {
+      ++end;
+    }
+    for (const int limit : {even_share(left, end - begin), left}) {
+      for (std::size_t i = begin; i < end; ++i) {
+        left -= give(keys[i], std::min(limit, left), sequences, rows);
+      }
     }
   }
   return rows;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <numeric>
 #include <optional>
 #include <tuple>
 
@@ -20,31 +21,10 @@ std::uint64_t kv_bytes(const SequenceView& sequence, const StepLimits& limits) {
          static_cast<std::uint64_t>(grown_capacity(sequence)) * limits.kv_bytes_per_token;
 }
 
-// Moves the newest that must give way, so that the rest fit, out of `sequences`.
-std::vector<int> take_preempted(std::vector<SequenceView>& sequences, const StepLimits& limits) {
-  std::uint64_t used = 0;
-  std::size_t kept = 0;
-  for (const SequenceView& sequence : sequences) {
-    used += kv_bytes(sequence, limits);
-    if (kept > 0 && used > limits.kv_budget_bytes) {
-      break;
-    }
-    ++kept;
-  }
-  std::vector<int> preempted;
-  for (std::size_t i = kept; i < sequences.size(); ++i) {
-    preempted.push_back(static_cast<int>(i));
-  }
-  sequences.resize(kept);
-  return preempted;
-}
-
-// Chooses who of those that wait starts.
-class Admission {
+class Planner {
  public:
-  // `running` is added to.
-  Admission(
-      std::vector<SequenceView>& running,
+  Planner(
+      std::span<const SequenceView> running,
       std::span<const SequenceView> waiting,
       const StepLimits& limits,
       std::span<const std::uint64_t> served)
@@ -52,30 +32,44 @@ class Admission {
         waiting_(waiting),
         limits_(limits),
         served_(served.begin(), served.end()),
+        kept_(running.size()),
         starts_(waiting.size(), false),
         used_bytes_(planned_kv_bytes(running, limits)) {
+    std::iota(kept_.begin(), kept_.end(), 0);
+    std::ranges::stable_sort(kept_, {}, [&](int i) { return at(running_, i).priority; });
     for (const SequenceView& sequence : running) {
       promise(sequence);
     }
   }
 
-  std::vector<int> admit() {
-    std::vector<int> admitted;
-    while (const auto next = whose_turn()) {
-      const SequenceView& candidate = waiting_[*next];
-      if (!fits(candidate)) {
-        break;
-      }
-      starts_[*next] = true;
-      admitted.push_back(static_cast<int>(*next));
-      used_bytes_ += kv_bytes(candidate, limits_);
-      promise(candidate);
-      running_.push_back(candidate);
+  StepPlan plan() {
+    preempt_outgrown();
+    if (preempted_.empty()) {
+      admit();
     }
-    return admitted;
+    std::ranges::sort(preempted_);
+    std::ranges::sort(kept_);
+    return {.preempt = preempted_, .admit = admitted_, .parts = {}};
+  }
+
+  // After plan(): those that run, in the order that StepPart::sequence means.
+  [[nodiscard]] std::vector<SequenceView> sequences() const {
+    std::vector<SequenceView> result;
+    result.reserve(kept_.size() + admitted_.size());
+    for (const int i : kept_) {
+      result.push_back(at(running_, i));
+    }
+    for (const int i : admitted_) {
+      result.push_back(at(waiting_, i));
+    }
+    return result;
   }
 
  private:
+  static const SequenceView& at(std::span<const SequenceView> sequences, int index) {
+    return sequences[static_cast<std::size_t>(index)];
+  }
+
   std::uint64_t& served(int key) {
     const auto index = static_cast<std::size_t>(key);
     if (index >= served_.size()) {
@@ -92,10 +86,36 @@ class Admission {
     }
   }
 
+  void preempt_outgrown() {
+    while (kept_.size() > 1 && used_bytes_ > limits_.kv_budget_bytes) {
+      preempt_last();
+    }
+  }
+
+  void preempt_last() {
+    used_bytes_ -= kv_bytes(at(running_, kept_.back()), limits_);
+    preempted_.push_back(kept_.back());
+    kept_.pop_back();
+  }
+
+  void admit() {
+    while (const auto next = whose_turn()) {
+      const SequenceView& candidate = waiting_[*next];
+      if (!make_room(candidate)) {
+        return;
+      }
+      starts_[*next] = true;
+      admitted_.push_back(static_cast<int>(*next));
+      used_bytes_ += kv_bytes(candidate, limits_);
+      promise(candidate);
+    }
+  }
+
   std::optional<std::size_t> whose_turn() {
     std::optional<std::size_t> best;
     const auto rank = [this](std::size_t i) {
-      return std::tuple(!waiting_[i].began, served(waiting_[i].key), i);
+      const SequenceView& sequence = waiting_[i];
+      return std::tuple(sequence.priority, !sequence.began, served(sequence.key), i);
     };
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
       if (!starts_[i] && (!best || rank(i) < rank(*best))) {
@@ -105,22 +125,40 @@ class Admission {
     return best;
   }
 
-  [[nodiscard]] bool fits(const SequenceView& candidate) const {
-    if (running_.empty()) {
-      return true;
+  // False when it does not fit even without those that are less important: then nobody gives way.
+  bool make_room(const SequenceView& candidate) {
+    std::size_t kept = kept_.size();
+    std::uint64_t used = used_bytes_;
+    while (!fits(candidate, kept + admitted_.size(), used)) {
+      if (kept == 0 || at(running_, kept_[kept - 1]).priority <= candidate.priority) {
+        return false;
+      }
+      --kept;
+      used -= kv_bytes(at(running_, kept_[kept]), limits_);
     }
-    const std::uint64_t growth =
-        (running_.size() + 1) * kHeadroomTokens * limits_.kv_bytes_per_token;
-    return running_.size() < static_cast<std::size_t>(limits_.max_running) &&
-           used_bytes_ + kv_bytes(candidate, limits_) + growth <= limits_.kv_budget_bytes;
+    while (kept_.size() > kept) {
+      preempt_last();
+    }
+    return true;
   }
 
-  std::vector<SequenceView>& running_;
+  [[nodiscard]] bool fits(
+      const SequenceView& candidate, std::size_t beside, std::uint64_t used_bytes) const {
+    const std::uint64_t growth = (beside + 1) * kHeadroomTokens * limits_.kv_bytes_per_token;
+    return beside == 0 ||
+           (beside < static_cast<std::size_t>(limits_.max_running) &&
+            used_bytes + kv_bytes(candidate, limits_) + growth <= limits_.kv_budget_bytes);
+  }
+
+  const std::span<const SequenceView> running_;
   const std::span<const SequenceView> waiting_;
   const StepLimits& limits_;
   std::vector<std::uint64_t> served_;
-  std::vector<bool> starts_;
-  std::uint64_t used_bytes_;
+  std::vector<int> kept_;  // of the running ones: the most important first, of those the oldest
+  std::vector<int> preempted_;
+  std::vector<int> admitted_;
+  std::vector<bool> starts_;  // of the waiting ones
+  std::uint64_t used_bytes_;  // by those that are kept and admitted
 };
 
 }  // namespace
@@ -145,12 +183,9 @@ StepPlan plan_step(
     const StepLimits& limits,
     std::span<const std::uint64_t> served) {
   assert(limits.max_running >= 1 && limits.prefill_chunk >= 1);
-  StepPlan plan;
-  std::vector<SequenceView> sequences(running.begin(), running.end());
-  plan.preempt = take_preempted(sequences, limits);
-  if (plan.preempt.empty()) {
-    plan.admit = Admission(sequences, waiting, limits, served).admit();
-  }
+  Planner planner(running, waiting, limits, served);
+  StepPlan plan = planner.plan();
+  const std::vector<SequenceView> sequences = planner.sequences();
   const std::vector<int> rows = share_prefill_rows(sequences, limits.prefill_chunk, served);
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     if (rows[i] > 0) {

@@ -17,6 +17,7 @@ struct SequenceView {
   int pending = 1;     // known tokens that are not: >= 1; exactly 1 while it decodes
   int capacity = 0;    // tokens its cache has room for
   int key = 0;         // who asked for it: index into what each key was served
+  int priority = 0;    // those with a lower one go first
   bool began = false;  // it was in a step already: where it waits, it gave way
 };
 
@@ -53,14 +54,14 @@ std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const St
 // Decides one step from counters alone: no MLX, no clock, no locks. `served`: what each key was
 // served so far (fair_shares.h); a key beyond its end was served nothing.
 // - Every sequence with one pending token takes part, so that decoding never waits for a prompt.
-// - Prompts share `prefill_chunk` rows: evenly among their keys, then evenly among a key's prompts,
-//   so that neither a short prompt waits for a long one nor a key for another's many.
-// - Waiting sequences start while max_running and the KV budget allow: those that gave way, then
-//   those of the key that was served least, prompts that are being read counted as if they were;
-//   a key's own in order. The one whose turn it is and that does not fit is not overtaken. A
-//   sequence alone always runs: submit refuses what cannot fit alone.
-// - When the running ones outgrow the budget the newest give way. They compute their tokens again
-//   later, which changes nothing in what they say.
+// - Prompts share `prefill_chunk` rows (prefill_rows.h).
+// - Waiting sequences start while max_running and the KV budget allow: by priority; of one priority
+//   those that gave way, then those of the key that was served least, prompts that are being read
+//   counted as if they were; a key's own in order. The one whose turn it is and that does not fit
+//   is not overtaken. A sequence alone always runs: submit refuses what cannot fit alone.
+// - When the running ones outgrow the budget the least important give way, of one priority the
+//   newest first. So they do for a waiting one of a higher priority that would fit without them.
+//   What they compute again later changes nothing in what they say.
 StepPlan plan_step(
     std::span<const SequenceView> running,
     std::span<const SequenceView> waiting,

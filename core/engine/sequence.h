@@ -32,8 +32,9 @@ struct Sequence {
   // Its adapter is shared, so that one that is detached meanwhile lives until its last sequence
   // ends.
   PrefixOwner owner;
-  int key = 0;      // of owner.scope: whose share it is served from (fair_shares.h)
-  int charged = 0;  // tokens of its beginning that the key was charged for, or that were cached
+  int key = 0;       // of owner.scope: whose share it is served from (fair_shares.h)
+  int priority = 0;  // GenerateRequest's
+  int charged = 0;   // tokens of its beginning that the key was charged for, or that were cached
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
@@ -51,6 +52,7 @@ struct Sequence {
         .pending = static_cast<int>(tokens.size()) - cached,
         .capacity = capacity,
         .key = key,
+        .priority = priority,
         .began = stream->began.load(std::memory_order_relaxed) != 0.0};
   }
 };

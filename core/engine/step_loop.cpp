@@ -129,7 +129,11 @@ void StepLoop::apply(const StepPlan& plan) {
   prefixes_.shrink(limits_.kv_budget_bytes - std::min(limits_.kv_budget_bytes, planned));
 }
 
+// Its cache stays for its return as long as nobody needs the room.
 void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
+  if (keeps_prefixes_) {
+    prefixes_.keep(sequence->owner, sequence->cached_tokens(), std::move(*sequence->cache));
+  }
   sequence->cache.reset();
   sequence->capacity = 0;
   waiting_.push_front(std::move(sequence));

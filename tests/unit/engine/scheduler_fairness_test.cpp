@@ -17,6 +17,7 @@ struct Wish {
   std::string key;
   int prompt = 1;
   int answer = 1;
+  int priority = 0;
 };
 
 struct Life {
@@ -37,7 +38,7 @@ class Play {
     Life life{
         .key = wish.key,
         .number = arrived_++,
-        .view = {.pending = wish.prompt, .key = shares_.join(wish.key)},
+        .view = {.pending = wish.prompt, .key = shares_.join(wish.key), .priority = wish.priority},
         .prompt = wish.prompt,
         .left = wish.answer};
     waiting_.push_back(life);
@@ -167,12 +168,27 @@ TEST(SchedulerFairness, OfOneKeyTheFirstToComeStartsFirst) {
   EXPECT_TRUE(std::ranges::is_sorted(play.started()));
 }
 
+TEST(SchedulerFairness, AnImportantRequestIsDoneBeforeThoseThatRun) {
+  Play play(roomy());
+  for (int i = 0; i < 10; ++i) {
+    play.add({.key = "batch", .prompt = 20, .answer = 100, .priority = 10});
+  }
+  play.step();
+  play.add({.key = "person", .prompt = 20, .answer = 10});
+  while (!play.idle()) {
+    play.step();
+  }
+  EXPECT_EQ(play.ended().front(), 10);
+  EXPECT_EQ(play.preemptions(), 1);
+  EXPECT_EQ(play.ended().size(), 11U);
+}
+
 // While two keys have work waiting neither was served more than the other by more than what one key
 // can have running: twice U = max(w_p * longest prompt, w_q * tokens that run), as the paper's
 // theorem 4.4 has it.
 TEST(SchedulerFairness, ServiceOfTwoKeysThatWaitDiffersByABoundedAmount) {
-  constexpr int kLongestPrompt = 300;
-  constexpr int kLongestAnswer = 60;
+  constexpr int longest_prompt = 300;
+  constexpr int longest_answer = 60;
   for (unsigned seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
     const auto upto = [&](int most) { return up_to(random, most); };
@@ -181,17 +197,17 @@ TEST(SchedulerFairness, ServiceOfTwoKeysThatWaitDiffersByABoundedAmount) {
     Play play(limits);
     const std::uint64_t bound =
         2 * std::max<std::uint64_t>(
-                kPromptTokenCost * kLongestPrompt,
+                kPromptTokenCost * longest_prompt,
                 kAnswerTokenCost * static_cast<std::uint64_t>(
-                                       limits.max_running * (kLongestPrompt + kLongestAnswer)));
+                                       limits.max_running * (longest_prompt + longest_answer)));
     // One has many short ones, the other long ones.
-    const int short_prompt = upto(kLongestPrompt / 10);
+    const int short_prompt = upto(longest_prompt / 10);
     for (int step = 0; step < 3000; ++step) {
       while (play.waiting("short") < 10) {
         play.add({.key = "short", .prompt = short_prompt, .answer = upto(8)});
       }
       while (play.waiting("long") < 2) {
-        play.add({.key = "long", .prompt = upto(kLongestPrompt), .answer = upto(kLongestAnswer)});
+        play.add({.key = "long", .prompt = upto(longest_prompt), .answer = upto(longest_answer)});
       }
       play.step();
       const std::uint64_t a = play.work("short");
@@ -236,18 +252,22 @@ TEST(SchedulerFairness, EverySequenceEndsUnderAnyLoad) {
     limits.kv_budget_bytes = 700;  // so that some must give way
     limits.prefill_chunk = 16 * upto(8);
     Play play(limits);
-    constexpr int kSequences = 60;
+    constexpr int sequences = 60;
     int added = 0;
     int steps = 0;
-    while (added < kSequences || !play.idle()) {
+    while (added < sequences || !play.idle()) {
       ASSERT_LT(++steps, 50'000) << "seed " << seed;
-      if (added < kSequences && random() % 4 == 0) {
-        play.add({.key = std::to_string(random() % 5), .prompt = upto(220), .answer = upto(250)});
+      if (added < sequences && random() % 4 == 0) {
+        play.add(
+            {.key = std::to_string(random() % 5),
+             .prompt = upto(220),
+             .answer = upto(250),
+             .priority = static_cast<int>(random() % 3)});
         ++added;
       }
       play.step();
     }
-    EXPECT_EQ(play.ended().size(), static_cast<std::size_t>(kSequences));
+    EXPECT_EQ(play.ended().size(), static_cast<std::size_t>(sequences));
     preemptions += play.preemptions();
   }
   EXPECT_GT(preemptions, 100);

@@ -1,5 +1,6 @@
 #include "core/engine/scheduler.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -18,10 +19,8 @@ SequenceView prompt(int tokens, int key = 0) {
 }
 
 std::vector<int> rows_of(const StepPlan& plan) {
-  std::vector<int> rows;
-  for (const StepPart& part : plan.parts) {
-    rows.push_back(part.rows);
-  }
+  std::vector<int> rows(plan.parts.size());
+  std::ranges::transform(plan.parts, rows.begin(), &StepPart::rows);
   return rows;
 }
 
@@ -97,10 +96,7 @@ TEST(PlanStep, KeysShareThePromptRowsFirstThenTheirPrompts) {
 TEST(PlanStep, MoreKeysThanRowsTakeTurnsByWhatTheyWereServed) {
   StepLimits limits = roomy();
   limits.prefill_chunk = 64;
-  std::vector<SequenceView> running;
-  for (int key = 0; key < 3; ++key) {
-    running.push_back(prompt(1000, key));
-  }
+  const std::vector<SequenceView> running = {prompt(1000, 0), prompt(1000, 1), prompt(1000, 2)};
   const std::vector<std::uint64_t> served = {100, 300, 200};
   const StepPlan plan = plan_step(running, {}, limits, served);
   ASSERT_EQ(plan.parts.size(), 2U);
@@ -135,6 +131,65 @@ TEST(PlanStep, WhoGaveWayComesBackFirst) {
   limits.max_running = 1;
   const std::vector<std::uint64_t> served = {1000, 0};
   EXPECT_THAT(plan_step({}, waiting, limits, served).admit, ElementsAre(0));
+}
+
+SequenceView with_priority(SequenceView view, int priority) {
+  view.priority = priority;
+  return view;
+}
+
+TEST(PlanStep, TheLowerPriorityNumberStartsFirstWhateverItsKeyWasServed) {
+  const std::vector<SequenceView> waiting = {
+      with_priority(prompt(5, 0), 1), prompt(5, 1), with_priority(prompt(5, 2), -1), prompt(5, 0)};
+  const std::vector<std::uint64_t> served = {0, 10, 1000};
+  EXPECT_THAT(plan_step({}, waiting, roomy(), served).admit, ElementsAre(2, 3, 1, 0));
+}
+
+TEST(PlanStep, PromptRowsGoToTheMoreImportantFirst) {
+  const std::vector<SequenceView> running = {
+      with_priority(prompt(1000, 0), 1), prompt(100, 1), prompt(100, 0)};
+  EXPECT_THAT(rows_of(plan_step(running, {}, roomy())), ElementsAre(56, 100, 100));
+}
+
+TEST(PlanStep, TheLeastImportantGiveWayTheNewestOfThemFirst) {
+  StepLimits limits = roomy();
+  limits.kv_budget_bytes = 1000;
+  const SequenceView large{.cached = 400, .pending = 1, .capacity = 401};
+  const std::vector<SequenceView> running = {
+      with_priority(large, 1), large, with_priority(large, 1), large};
+  const StepPlan plan = plan_step(running, {}, limits);
+  EXPECT_THAT(plan.preempt, ElementsAre(0, 2));
+  ASSERT_EQ(plan.parts.size(), 2U);
+  EXPECT_EQ(plan.parts[1].sequence, 1) << "counted among those that are left";
+}
+
+TEST(PlanStep, AWaitingOneTakesThePlaceOfTheLessImportantOnly) {
+  StepLimits limits = roomy();
+  limits.max_running = 3;
+  const std::vector<SequenceView> running = {
+      with_priority(kDecoding, 2), with_priority(kDecoding, 5), with_priority(kDecoding, 5)};
+  std::vector<SequenceView> waiting = {prompt(5), with_priority(prompt(5), 5)};
+  StepPlan plan = plan_step(running, waiting, limits);
+  EXPECT_THAT(plan.preempt, ElementsAre(2));
+  EXPECT_THAT(plan.admit, ElementsAre(0)) << "and equals stay";
+  ASSERT_EQ(plan.parts.size(), 3U);
+  EXPECT_EQ(plan.parts[2].rows, 5);
+
+  waiting = {with_priority(prompt(5), 5)};
+  plan = plan_step(running, waiting, limits);
+  EXPECT_THAT(plan.preempt, IsEmpty());
+  EXPECT_THAT(plan.admit, IsEmpty());
+}
+
+TEST(PlanStep, NobodyGivesWayForOneThatWouldNotFitEvenThen) {
+  StepLimits limits = roomy();
+  limits.kv_budget_bytes = 1000;
+  const SequenceView large{.cached = 400, .pending = 1, .capacity = 401};
+  const std::vector<SequenceView> running = {large, with_priority(kDecoding, 5)};
+  std::vector<SequenceView> waiting = {prompt(600)};
+  EXPECT_THAT(plan_step(running, waiting, limits).preempt, IsEmpty());
+  waiting = {prompt(300)};
+  EXPECT_THAT(plan_step(running, waiting, limits).preempt, ElementsAre(1));
 }
 
 TEST(PlanStep, LastPieceOfAPromptSamples) {

@@ -60,12 +60,14 @@ class StepLoopTest : public testing::Test {
   StepLoopTest() { test::write_tiny_model(folder_.path()); }
 
   // Adds a sequence and returns its events.
-  std::shared_ptr<StreamState> add(StepLoop& loop, std::vector<int> prompt, int answer) {
+  std::shared_ptr<StreamState> add(
+      StepLoop& loop, std::vector<int> prompt, int answer, int priority = 0) {
     auto sequence = std::make_unique<Sequence>();
     sequence->prompt_length = static_cast<int>(prompt.size());
     sequence->max_length = sequence->prompt_length + answer;
     sequence->tokens = std::move(prompt);
     sequence->sampling.temperature = 0.0F;
+    sequence->priority = priority;
     sequence->stream = std::make_shared<StreamState>();
     auto stream = sequence->stream;
     loop.add(std::move(sequence));
@@ -223,11 +225,87 @@ void run(StepLoop& loop) {
 }
 
 std::vector<int> answer_of(const StreamState& stream) {
-  std::vector<int> tokens;
-  for (const TokenEvent& event : stream.events) {
-    tokens.push_back(event.token);
-  }
+  std::vector<int> tokens(stream.events.size());
+  std::ranges::transform(stream.events, tokens.begin(), &TokenEvent::token);
   return tokens;
+}
+
+TEST_F(StepLoopTest, TheLessImportantGivesWayAndSaysTheSame) {
+  StepLimits small = limits();
+  small.kv_budget_bytes = 600 * small.kv_bytes_per_token;
+  StepLoop loop(model_, small);
+  const auto batch = add(loop, std::vector<int>(30, 9), 200, 1);  // the older one
+  loop.step();
+  const auto person = add(loop, std::vector<int>(30, 8), 200);
+  run(loop);
+  EXPECT_EQ(loop.preemptions(), 1U);
+  EXPECT_GT(batch->events.back().seconds, person->events.back().seconds);
+  StepLoop roomy(model_, limits());
+  const auto alone = add(roomy, std::vector<int>(30, 9), 200);
+  run(roomy);
+  EXPECT_EQ(answer_of(*batch), answer_of(*alone));
+}
+
+TEST_F(StepLoopTest, AnImportantOneTakesAPlaceAndWhoLeftItComputesLittleAgain) {
+  StepLimits one = limits();
+  one.max_running = 1;
+  StepLoop loop(model_, one);
+  const auto batch = add(loop, std::vector<int>(60, 9), 20, 1);
+  for (int i = 0; i < 5; ++i) {
+    loop.step();
+  }
+  ASSERT_EQ(batch->events.size(), 4U);
+  const auto person = add(loop, {1, 2, 3}, 5);
+  for (int i = 0; i < 5; ++i) {
+    loop.step();
+  }
+  EXPECT_EQ(person->events.back().finish, FinishReason::kLength);
+  EXPECT_EQ(batch->events.size(), 4U);
+  EXPECT_EQ(loop.preemptions(), 1U);
+  loop.step();
+  EXPECT_EQ(batch->events.size(), 5U)
+      << "its keys and values were kept: the next token comes at once";
+  run(loop);
+  StepLoop alone(model_, limits());
+  const auto undisturbed = add(alone, std::vector<int>(60, 9), 20);
+  run(alone);
+  EXPECT_EQ(answer_of(*batch), answer_of(*undisturbed));
+}
+
+TEST_F(StepLoopTest, ScopesAreServedFairAndChargedOnceForWhatWasComputed) {
+  StepLimits one = limits();
+  one.max_running = 1;
+  StepLoop loop(model_, one);
+  const auto add_of = [&](const char* scope, std::vector<int> prompt) {
+    auto sequence = std::make_unique<Sequence>();
+    sequence->prompt_length = static_cast<int>(prompt.size());
+    sequence->max_length = sequence->prompt_length + 3;
+    sequence->tokens = std::move(prompt);
+    sequence->sampling.temperature = 0.0F;
+    sequence->owner.scope = scope;
+    sequence->stream = std::make_shared<StreamState>();
+    auto stream = sequence->stream;
+    loop.add(std::move(sequence));
+    return stream;
+  };
+  std::vector<std::shared_ptr<StreamState>> flood;
+  flood.reserve(6);
+  for (int i = 0; i < 6; ++i) {
+    flood.push_back(add_of("flood", std::vector<int>(20, 10 + i)));
+  }
+  loop.step();
+  // 20 of the prompt; the first token of the answer is computed in the next step.
+  EXPECT_EQ(loop.shares().served()[0], 20 * kPromptTokenCost);
+  loop.step();
+  EXPECT_EQ(loop.shares().served()[0], 20 * kPromptTokenCost + kAnswerTokenCost);
+  const auto single = add_of("single", std::vector<int>(20, 9));
+  while (!single->ended) {
+    loop.step();
+  }
+  EXPECT_TRUE(flood[0]->ended);
+  EXPECT_FALSE(flood[2]->ended);
+  run(loop);
+  EXPECT_EQ(loop.shares().remembered(), 0U);
 }
 
 TEST_F(StepLoopTest, TheNextTurnComputesOnlyWhatIsNew) {

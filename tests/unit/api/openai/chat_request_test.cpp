@@ -66,6 +66,15 @@ TEST(ChatRequest, ReadsEveryField) {
   EXPECT_EQ((*request.template_kwargs)["a"], 1);
 }
 
+TEST(ChatRequest, PriorityIsAWholeNumberWithinBounds) {
+  EXPECT_EQ(with(R"("stream":false)").options.priority, 0);
+  EXPECT_EQ(with(R"("priority":-1000)").options.priority, -1000);
+  EXPECT_EQ(with(R"("priority":1000)").options.priority, 1000);
+  EXPECT_EQ(param_of_field(R"("priority":1001)"), "priority");
+  EXPECT_EQ(param_of_field(R"("priority":-1001)"), "priority");
+  EXPECT_EQ(param_of_field(R"("priority":0.5)"), "priority");
+}
+
 TEST(ChatRequest, NewNameOfTheTokenLimitWins) {
   EXPECT_EQ(with(R"("max_tokens":5,"max_completion_tokens":7)").options.max_tokens, 7);
 }
