@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/base/busy_error.h"
 #include "core/base/json.h"
 #include "core/obs/log.h"
 
@@ -116,6 +117,9 @@ std::string error_body(const base::Error& error) {
 
 Response error_response(const base::Error& error) {
   Response response = with_body(status_of(error.code()), error_body(error));
+  if (const auto* busy = dynamic_cast<const base::BusyError*>(&error)) {
+    response.headers["Retry-After"] = std::to_string(busy->retry_after_s());
+  }
   // RFC 6750, section 3: without an error where no key came.
   if (error.code() == base::ErrorCode::kUnauthenticated) {
     response.headers["WWW-Authenticate"] =

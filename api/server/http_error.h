@@ -24,7 +24,8 @@ std::string error_body(
     std::string_view code = {});
 std::string error_body(const base::Error& error);
 
-// 429 and 503 carry Retry-After, 401 and a key that allows too little WWW-Authenticate.
+// 429 and 503 carry Retry-After (1 where it is no BusyError), 401 and a key that allows too
+// little WWW-Authenticate.
 Response error_response(const base::Error& error);
 // For statuses without an ErrorCode (405, 411, 414 …).
 Response error_response(int status, std::string_view message, std::string_view code = {});

@@ -42,6 +42,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.weights_folder = arguments.weights_folder;
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.max_running = arguments.max_running.value_or(config.max_running);
+  config.max_waiting = arguments.max_waiting.value_or(config.max_waiting);
   return config;
 }
 
@@ -68,8 +69,11 @@ void emit_work(const engine::EngineStats& stats) {
       .prompt_tokens = count(stats.prompt_tokens),
       .cached_prompt_tokens = count(stats.cached_prompt_tokens),
       .generated_tokens = count(stats.generated_tokens),
+      .refused = count(stats.refused),
+      .refused_for_key = count(stats.refused_for_key),
       .running = stats.running,
       .waiting = stats.waiting,
+      .waiting_keys = count(stats.waiting_keys),
       .kv_bytes = count(stats.kv_bytes),
       .prefix_bytes = count(stats.prefix_bytes),
       .kv_limit_bytes = count(stats.kv_limit_bytes),
@@ -81,6 +85,9 @@ Json stats_json(const engine::EngineStats& stats) {
   return {
       {"running", stats.running},
       {"waiting", stats.waiting},
+      {"waiting_keys", stats.waiting_keys},
+      {"refused", stats.refused},
+      {"refused_for_key", stats.refused_for_key},
       {"prompt_tokens", stats.prompt_tokens},
       {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},

@@ -14,6 +14,7 @@ struct EngineArguments {
   std::filesystem::path socket;                           // a Unix socket
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
+  std::optional<int> max_waiting{};
 };
 
 // `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions

@@ -52,8 +52,11 @@ struct EngineWork {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_prompt_tokens = 0;  // of them those that were not computed again
   std::int64_t generated_tokens = 0;
-  std::int64_t running = 0;  // sequences now
+  std::int64_t refused = 0;          // requests that found the queue full
+  std::int64_t refused_for_key = 0;  // or their key's part of it
+  std::int64_t running = 0;          // sequences now
   std::int64_t waiting = 0;
+  std::int64_t waiting_keys = 0;  // API keys of those that wait; requests without are one
   std::int64_t kv_bytes = 0;      // caches of running sequences now
   std::int64_t prefix_bytes = 0;  // caches that ended sequences left for the next ones
   std::int64_t kv_limit_bytes = 0;

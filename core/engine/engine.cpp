@@ -12,7 +12,9 @@
 
 #include <fmt/format.h>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
+#include "core/engine/queue_limit.h"
 #include "core/engine/sequence.h"
 #include "core/engine/step_loop.h"
 #include "core/engine/stream_state.h"
@@ -59,7 +61,7 @@ void warm_up(const models::LanguageModel& model, const StepLimits& limits) {
 
 class Engine::Impl {
  public:
-  explicit Impl(EngineConfig config) : config_(std::move(config)) {
+  explicit Impl(EngineConfig config) : config_(std::move(config)), queue_(config_.max_waiting) {
     std::promise<void> loaded;
     std::future<void> result = loaded.get_future();
     thread_ = std::thread([this, &loaded] { run(loaded); });
@@ -107,6 +109,7 @@ class Engine::Impl {
   std::condition_variable settled_;  // drain() waits on it
   // Guarded by mutex_:
   std::deque<std::unique_ptr<Sequence>> inbox_;
+  QueueLimit queue_;
   std::deque<std::packaged_task<void()>> tasks_;
   std::map<std::string, std::shared_ptr<const nn::LoraAdapter>> adapters_;
   EngineStats stats_;
@@ -145,6 +148,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
   const auto on_end = [this] {
     const std::lock_guard lock(mutex_);
     --open_;
+    queue_.ended(base::steady_seconds());
     settled_.notify_all();
   };
   StepLoop loop(*model_, limits_, on_end, config_.keeps_prefixes);
@@ -168,7 +172,6 @@ void Engine::Impl::serve(StepLoop& loop) {
           lock, [&] { return stopping_ || !inbox_.empty() || !tasks_.empty() || !loop.idle(); });
       arrived.swap(inbox_);
       tasks.swap(tasks_);
-      stats_.waiting += static_cast<int>(arrived.size());
       stopping = stopping_;
     }
     for (auto& sequence : arrived) {
@@ -188,7 +191,12 @@ void Engine::Impl::serve(StepLoop& loop) {
 void Engine::Impl::publish(const StepLoop& loop) {
   const std::lock_guard lock(mutex_);
   stats_.running = loop.running();
-  stats_.waiting = loop.waiting();
+  std::map<std::string, int> waiting;
+  loop.count_waiting(waiting);
+  for (const auto& sequence : inbox_) {
+    ++waiting[sequence->owner.scope];
+  }
+  queue_.set_waiting(std::move(waiting));
   stats_.prompt_tokens = loop.prompt_tokens();
   stats_.generated_tokens = loop.generated_tokens();
   stats_.steps = loop.steps();
@@ -282,14 +290,7 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
       }
       sequence->owner.adapter = found->second;
     }
-    const int waiting = stats_.waiting + static_cast<int>(inbox_.size());
-    if (waiting >= config_.max_waiting) {
-      throw Error(
-          ErrorCode::kUnavailable,
-          fmt::format("the engine is busy: {} requests are waiting already", waiting),
-          {},
-          "engine_busy");
-    }
+    queue_.enter(sequence->owner.scope, base::steady_seconds());
     inbox_.push_back(std::move(sequence));
     ++open_;
   }
@@ -338,7 +339,10 @@ EngineStats Engine::Impl::stats() const {
   {
     const std::lock_guard lock(mutex_);
     result = stats_;
-    result.waiting += static_cast<int>(inbox_.size());
+    result.waiting = queue_.waiting();
+    result.waiting_keys = queue_.waiting_keys();
+    result.refused = queue_.refused();
+    result.refused_for_key = queue_.refused_for_key();
     for (const auto& [id, adapter] : adapters_) {
       result.adapters.push_back(id);
     }

@@ -19,7 +19,7 @@ struct EngineConfig {
   // Whole weights of a full fine-tuning (models/model_tensors.h) in place of the model's.
   std::optional<std::filesystem::path> weights_folder{};
   int max_running = 16;   // sequences decoded together
-  int max_waiting = 256;  // beyond it submit() throws kUnavailable
+  int max_waiting = 256;  // beyond it submit() refuses (queue_limit.h)
   int prefill_chunk =
       256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
   // All caches together, kept prefixes included, which give way; a request waits for room.
@@ -31,6 +31,9 @@ struct EngineConfig {
 struct EngineStats {
   int running = 0;
   int waiting = 0;
+  std::uint64_t waiting_keys = 0;     // scopes of those that wait
+  std::uint64_t refused = 0;          // the queue was full
+  std::uint64_t refused_for_key = 0;  // their key's part of it was
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
   std::uint64_t steps = 0;                 // forward passes
@@ -59,7 +62,8 @@ class Engine {
 
   // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
   // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
-  // budget, kNotFound for an adapter that is not attached, kUnavailable when full or draining.
+  // budget, kNotFound for an adapter that is not attached, kUnavailable when draining, and what
+  // QueueLimit::enter() throws when too many wait.
   TokenStream submit(GenerateRequest request);
 
   // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id

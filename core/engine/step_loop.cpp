@@ -101,6 +101,12 @@ std::uint64_t StepLoop::kv_bytes() const {
   return bytes;
 }
 
+void StepLoop::count_waiting(std::map<std::string, int>& by_scope) const {
+  for (const auto& sequence : waiting_) {
+    ++by_scope[sequence->owner.scope];
+  }
+}
+
 void StepLoop::drop_cancelled(Sequences& sequences) {
   std::erase_if(sequences, [this](const std::unique_ptr<Sequence>& sequence) {
     const bool cancelled = sequence->stream->cancelled;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ class StepLoop {
   [[nodiscard]] bool idle() const { return running_.empty() && waiting_.empty(); }
   [[nodiscard]] int running() const { return static_cast<int>(running_.size()); }
   [[nodiscard]] int waiting() const { return static_cast<int>(waiting_.size()); }
+  // Adds how many wait of each scope.
+  void count_waiting(std::map<std::string, int>& by_scope) const;
   [[nodiscard]] std::uint64_t prompt_tokens() const { return prompt_tokens_; }
   [[nodiscard]] std::uint64_t generated_tokens() const { return generated_tokens_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }  // forward passes

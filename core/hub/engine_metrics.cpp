@@ -52,6 +52,9 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
       preemptions_(metrics.counter(
           "mlx_hub_engine_preemptions_total",
           "Sequences that gave their cache up and waited again")),
+      refused_(metrics.counter(
+          "mlx_hub_engine_refused_total",
+          "Requests that were refused since too many waited, by reason")),
       cached_tokens_(metrics.counter(
           "mlx_hub_engine_cached_prompt_tokens_total",
           "Prompt tokens whose keys and values were there already")),
@@ -88,6 +91,11 @@ void EngineMetrics::work(
   step_sequences_.add(labels, since(&base::EngineWork::step_sequences));
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
   cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
+  labels["reason"] = "engine_busy";
+  refused_.add(labels, since(&base::EngineWork::refused));
+  labels["reason"] = "key_queue_full";
+  refused_.add(labels, since(&base::EngineWork::refused_for_key));
+  labels.erase("reason");
   labels["phase"] = "prefill";
   model_tokens_.add(
       labels,

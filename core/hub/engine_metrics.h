@@ -37,6 +37,7 @@ class EngineMetrics {
   obs::CounterFamily steps_;
   obs::CounterFamily step_sequences_;
   obs::CounterFamily preemptions_;
+  obs::CounterFamily refused_;
   obs::CounterFamily cached_tokens_;
   obs::HistogramFamily load_;
   obs::CounterFamily ends_;

@@ -199,6 +199,8 @@ EngineProcess::Options ModelPool::engine_options(
       std::to_string(options_.kv_budget_bytes),
       "--max-running",
       std::to_string(options_.max_running),
+      "--max-waiting",
+      std::to_string(options_.max_waiting),
       "--log-format",
       "json",
       "--log-level",

@@ -45,6 +45,8 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::PositiveNumber);
   engine->add_option("--max-running", arguments.max_running, "Requests decoded together")
       ->check(CLI::Range(1, 4096));
+  engine->add_option("--max-waiting", arguments.max_waiting, "Requests that may wait")
+      ->check(CLI::Range(1, 100'000));
 }
 
 hub::obs::log::Options log_options(const Arguments& arguments) {

@@ -65,8 +65,11 @@ TEST(EngineEvents, WorkReadsBackAsItWas) {
       .preemptions = 3,
       .prompt_tokens = 4,
       .generated_tokens = 5,
+      .refused = 11,
+      .refused_for_key = 12,
       .running = 6,
       .waiting = 7,
+      .waiting_keys = 3,
       .kv_bytes = 8,
       .kv_limit_bytes = 9,
       .adapters = 10};

@@ -313,18 +313,31 @@ TEST_F(EngineTest, PromptBeyondTheCacheBudgetIsRefused) {
 TEST_F(EngineTest, FullQueueSaysNo) {
   EngineConfig small = config();
   small.max_running = 1;
-  small.max_waiting = 2;
+  small.max_waiting = 4;
   Engine engine(small);
   std::vector<TokenStream> streams;
-  const Error error = thrown_by([&] {
-    for (int i = 0; i < 10; ++i) {
-      streams.push_back(engine.submit(request({5, 6, 7}, 480)));
-    }
-  });
-  EXPECT_EQ(error.code(), ErrorCode::kUnavailable);
-  EXPECT_EQ(error.reason(), "engine_busy");
-  EXPECT_GE(streams.size(), 2U);
-  EXPECT_LE(streams.size(), 4U);
+  const auto fill = [&](const std::string& scope) {
+    return thrown_by([&] {
+      for (int i = 0; i < 10; ++i) {
+        GenerateRequest wanted = request({5, 6, 7}, 480);
+        wanted.cache_scope = scope;
+        streams.push_back(engine.submit(wanted));
+      }
+    });
+  };
+  const Error of_key = fill("flood");  // one may run by now
+  EXPECT_EQ(of_key.code(), ErrorCode::kRateLimited);
+  EXPECT_EQ(of_key.reason(), "key_queue_full");
+  EXPECT_GE(streams.size(), 3U);
+  EXPECT_LE(streams.size(), 5U);
+  const Error of_all = fill("other");
+  EXPECT_EQ(of_all.code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(of_all.reason(), "engine_busy");
+  const EngineStats stats = engine.stats();
+  EXPECT_EQ(stats.refused_for_key, 1U);
+  EXPECT_EQ(stats.refused, 1U);
+  EXPECT_GE(stats.waiting, 3);
+  EXPECT_EQ(stats.waiting_keys, 2U);
 }
 
 TEST_F(EngineTest, DrainWaitsAndRefusesNewRequests) {
