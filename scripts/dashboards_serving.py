@@ -243,6 +243,23 @@ SERVING = Dashboard(
                     ),
                 ),
                 Panel(
+                    "Refused and slow",
+                    "Requests a second that were refused since too many waited, and steps a second that took"
+                    " longer than engine_slow_step_seconds.",
+                    "short",
+                    (
+                        Query(
+                            "sum by (gen_ai_request_model, reason)"
+                            " (rate(mlx_hub_engine_refused_total{@}[$__rate_interval]))",
+                            "{{gen_ai_request_model}} {{reason}}",
+                        ),
+                        Query(
+                            rate("mlx_hub_engine_slow_steps_total", MODEL),
+                            "{{gen_ai_request_model}} slow steps",
+                        ),
+                    ),
+                ),
+                Panel(
                     "Prompt tokens from the cache",
                     "Of all prompt tokens those whose keys and values an earlier request had left.",
                     "percentunit",

@@ -42,6 +42,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.weights_folder = arguments.weights_folder;
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.max_running = arguments.max_running.value_or(config.max_running);
+  config.slow_step_seconds = arguments.slow_step_seconds.value_or(config.slow_step_seconds);
   config.max_waiting = arguments.max_waiting.value_or(config.max_waiting);
   return config;
 }
@@ -64,6 +65,8 @@ void emit_work(const engine::EngineStats& stats) {
   const auto count = [](auto number) { return static_cast<std::int64_t>(number); };
   const base::EngineWork work{
       .steps = count(stats.steps),
+      .slow_steps = count(stats.slow_steps),
+      .step_seconds = stats.step_seconds,
       .step_sequences = count(stats.step_sequences),
       .preemptions = count(stats.preemptions),
       .prompt_tokens = count(stats.prompt_tokens),
@@ -92,6 +95,8 @@ Json stats_json(const engine::EngineStats& stats) {
       {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
       {"steps", stats.steps},
+      {"slow_steps", stats.slow_steps},
+      {"step_seconds", stats.step_seconds},
       {"step_sequences", stats.step_sequences},
       {"preemptions", stats.preemptions},
       {"kv_bytes", stats.kv_bytes},
@@ -210,7 +215,10 @@ void serve(const EngineArguments& arguments) {
   Server server(server_options(arguments), routes(model));
   server.start();
   // Tells an engine that works from one that hangs, too: the server ends the latter.
-  const MemoryReporter reporter(kReportInterval, [&engine] { emit_work(engine.stats()); });
+  const MemoryReporter reporter(kReportInterval, [&engine] {
+    engine.watch_step();
+    emit_work(engine.stats());
+  });
   const std::uint64_t weight_bytes = engine.stats().weight_bytes;
   base::emit_event(
       "ready",

@@ -15,6 +15,7 @@ struct EngineArguments {
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
   std::optional<int> max_waiting{};
+  std::optional<double> slow_step_seconds{};
 };
 
 // `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions

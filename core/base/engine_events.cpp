@@ -90,6 +90,8 @@ Json event_fields(const EngineUsage& usage) {
 Json event_fields(const EngineWork& work) {
   return {
       {"steps", work.steps},
+      {"slow_steps", work.slow_steps},
+      {"step_seconds", work.step_seconds},
       {"step_sequences", work.step_sequences},
       {"preemptions", work.preemptions},
       {"prompt_tokens", work.prompt_tokens},
@@ -129,6 +131,8 @@ EngineWork engine_work(const Json& event) {
   const JsonReader reader(event);
   return {
       .steps = count_of(reader, "steps"),
+      .slow_steps = count_of(reader, "slow_steps"),
+      .step_seconds = seconds_of(reader, "step_seconds"),
       .step_sequences = count_of(reader, "step_sequences"),
       .preemptions = count_of(reader, "preemptions"),
       .prompt_tokens = count_of(reader, "prompt_tokens"),

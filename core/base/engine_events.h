@@ -47,6 +47,8 @@ struct EngineUsage {
 // An engine's work since it was loaded, and what it has now.
 struct EngineWork {
   std::int64_t steps = 0;           // forward passes; stands still when the engine hangs
+  std::int64_t slow_steps = 0;      // of them those that took longer than they should
+  double step_seconds = 0.0;        // since the one that runs began; 0: none does
   std::int64_t step_sequences = 0;  // sequences in them, summed
   std::int64_t preemptions = 0;     // sequences that gave their cache up and waited again
   std::int64_t prompt_tokens = 0;

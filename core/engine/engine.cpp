@@ -17,6 +17,7 @@
 #include "core/engine/queue_limit.h"
 #include "core/engine/sequence.h"
 #include "core/engine/step_loop.h"
+#include "core/engine/step_watch.h"
 #include "core/engine/stream_state.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/language_model.h"
@@ -61,7 +62,8 @@ void warm_up(const models::LanguageModel& model, const StepLimits& limits) {
 
 class Engine::Impl {
  public:
-  explicit Impl(EngineConfig config) : config_(std::move(config)), queue_(config_.max_waiting) {
+  explicit Impl(EngineConfig config)
+      : config_(std::move(config)), watch_(config_.slow_step_seconds), queue_(config_.max_waiting) {
     std::promise<void> loaded;
     std::future<void> result = loaded.get_future();
     thread_ = std::thread([this, &loaded] { run(loaded); });
@@ -87,6 +89,7 @@ class Engine::Impl {
   bool detach(const std::string& id);
   bool drain(int timeout_ms);
   EngineStats stats() const;
+  void watch_step() { watch_.look(); }
   const model_config::ModelConfig& model_config() const { return model_config_; }
 
  private:
@@ -102,6 +105,7 @@ class Engine::Impl {
   StepLimits limits_;
   std::uint64_t weight_bytes_ = 0;
   int max_tokens_by_memory_ = 0;
+  StepWatch watch_;
   std::unique_ptr<models::LanguageModel> model_;  // used by the engine's thread alone
 
   mutable std::mutex mutex_;
@@ -151,7 +155,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
     queue_.ended(base::steady_seconds());
     settled_.notify_all();
   };
-  StepLoop loop(*model_, limits_, on_end, config_.keeps_prefixes);
+  StepLoop loop(*model_, limits_, on_end, config_.keeps_prefixes, &watch_);
   publish(loop);
   loaded.set_value();
   serve(loop);
@@ -347,6 +351,8 @@ EngineStats Engine::Impl::stats() const {
       result.adapters.push_back(id);
     }
   }
+  result.slow_steps = watch_.slow_steps();
+  result.step_seconds = watch_.seconds();
   result.weight_bytes = weight_bytes_;
   result.kv_limit_bytes = config_.kv_budget_bytes;
   const tensor::Memory memory = tensor::memory();
@@ -373,6 +379,10 @@ bool Engine::detach(const std::string& id) {
 
 bool Engine::drain(int timeout_ms) {
   return impl_->drain(timeout_ms);
+}
+
+void Engine::watch_step() {
+  impl_->watch_step();
 }
 
 const model_config::ModelConfig& Engine::model_config() const {

@@ -24,6 +24,7 @@ struct EngineConfig {
       256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
   // All caches together, kept prefixes included, which give way; a request waits for room.
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
+  double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;                           // prefix_cache.h
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
@@ -38,6 +39,8 @@ struct EngineStats {
   std::uint64_t generated_tokens = 0;
   std::uint64_t steps = 0;                 // forward passes
   std::uint64_t step_sequences = 0;        // sequences in them, summed
+  std::uint64_t slow_steps = 0;            // of them those beyond slow_step_seconds
+  double step_seconds = 0.0;               // since the one that runs began; 0: none does
   std::uint64_t preemptions = 0;           // sequences that gave their cache up and waited again
   std::uint64_t cached_prompt_tokens = 0;  // of prompt_tokens those that were not computed again
   std::uint64_t kv_bytes = 0;              // of running sequences
@@ -76,6 +79,9 @@ class Engine {
   // No new requests (submit throws kUnavailable); returns when the running ones have ended or
   // `timeout_ms` passed (false).
   bool drain(int timeout_ms);
+
+  // Logs the running step where it is slow; to be called now and then.
+  void watch_step();
 
   [[nodiscard]] const model_config::ModelConfig& model_config() const;
   [[nodiscard]] EngineStats stats() const;

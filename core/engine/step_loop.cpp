@@ -22,17 +22,33 @@ std::vector<SequenceView> views(const std::deque<std::unique_ptr<Sequence>>& seq
   return result;
 }
 
+StepFacts facts_of(std::span<const RunPart> parts) {
+  constexpr std::size_t most_told = 8;
+  StepFacts facts{.sequences = parts.size(), .requests = {}};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Sequence& sequence = *parts[i].sequence;
+    facts.rows += parts[i].rows;
+    facts.longest = std::max(facts.longest, sequence.cache->length() + parts[i].rows);
+    if (i < most_told) {
+      facts.requests += (i == 0 ? "" : " ") + sequence.request_id;
+    }
+  }
+  return facts;
+}
+
 }  // namespace
 
 StepLoop::StepLoop(
     const models::LanguageModel& model,
     StepLimits limits,
     std::function<void()> on_end,
-    bool keeps_prefixes)
+    bool keeps_prefixes,
+    StepWatch* watch)
     : model_(model),
       limits_(limits),
       on_end_(std::move(on_end)),
       keeps_prefixes_(keeps_prefixes),
+      watch_(watch),
       runner_(model),
       prefixes_(limits.bytes_per_sequence > 0) {}
 
@@ -64,6 +80,9 @@ void StepLoop::step() {
   }
   ++steps_;
   step_sequences_ += parts.size();
+  if (watch_ != nullptr) {
+    watch_->begin(facts_of(parts));
+  }
   try {
     const std::vector<std::optional<Drawn>> drawn = runner_.run(parts);
     const double now = base::steady_seconds();
@@ -80,6 +99,9 @@ void StepLoop::step() {
     for (const RunPart& part : parts) {
       end(*part.sequence, {.finish = FinishReason::kError, .error = error.what()});
     }
+  }
+  if (watch_ != nullptr) {
+    watch_->end();
   }
   forget_ended();
 }

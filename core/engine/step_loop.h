@@ -15,6 +15,7 @@
 #include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
+#include "core/engine/step_watch.h"
 #include "core/models/language_model.h"
 
 namespace hub::engine {
@@ -26,12 +27,14 @@ namespace hub::engine {
 class StepLoop {
  public:
   // `on_end` is called after a sequence's last event. With `keeps_prefixes` the caches of those
-  // that ended serve the next ones, within what the running ones leave of the budget.
+  // that ended or gave way serve the next ones, within what the running ones leave of the budget.
+  // `watch` is told of each step and outlives the loop.
   StepLoop(
       const models::LanguageModel& model,
       StepLimits limits,
       std::function<void()> on_end = {},
-      bool keeps_prefixes = true);
+      bool keeps_prefixes = true,
+      StepWatch* watch = nullptr);
 
   void add(std::unique_ptr<Sequence> sequence);
 
@@ -78,6 +81,7 @@ class StepLoop {
   const StepLimits limits_;
   const std::function<void()> on_end_;
   const bool keeps_prefixes_;
+  StepWatch* const watch_;
   BatchRunner runner_;
   PrefixCache prefixes_;
   FairShares shares_;

@@ -149,6 +149,7 @@ std::vector<Setting> engine_settings() {
       {"job_retry_seconds", false, real_of(&Config::job_retry_seconds, 0, 86400)},
       {"job_stall_seconds", false, real_of(&Config::job_stall_seconds, 1, 86400)},
       {"engine_stall_seconds", false, real_of(&Config::engine_stall_seconds, 1, 86400)},
+      {"engine_slow_step_seconds", false, real_of(&Config::engine_slow_step_seconds, 0, 86400)},
       {"idle_unload_seconds", false, real_of(&Config::idle_unload_seconds, 0, 1e9)},
       {"job_patience_seconds", false, real_of(&Config::job_patience_seconds, 0, 86400)},
       {"temperature_limit_celsius", false, real_of(&Config::temperature_limit_celsius, 0, 150)},

@@ -51,9 +51,11 @@ struct Config {
   double job_retry_seconds = 2.0;    // job_retry_seconds: to the second attempt, then 4 x as long
   double job_stall_seconds = 600.0;  // job_stall_seconds: without progress until it is ended
   double engine_stall_seconds = 120.0;  // engine_stall_seconds: the same for an engine
-  double idle_unload_seconds = 0.0;     // idle_unload_seconds: 0: engines stay until room is needed
-  double job_patience_seconds = 10.0;   // job_patience_seconds: idle time until a job may take an
-                                        // engine's memory
+  // engine_slow_step_seconds: a longer step is told of; 0: half of engine_stall_seconds
+  double engine_slow_step_seconds = 0.0;
+  double idle_unload_seconds = 0.0;    // idle_unload_seconds: 0: engines stay until room is needed
+  double job_patience_seconds = 10.0;  // job_patience_seconds: idle time until a job may take an
+                                       // engine's memory
   double temperature_limit_celsius = 95.0;   // temperature_limit_celsius: jobs rest; 0: never
   double temperature_resume_celsius = 85.0;  // temperature_resume_celsius: … until it is this low
   std::filesystem::path temperature_sensor;  // temperature_sensor: a file; default: the system's

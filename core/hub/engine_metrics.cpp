@@ -49,6 +49,8 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
       steps_(metrics.counter("mlx_hub_engine_steps_total", "Forward passes")),
       step_sequences_(metrics.counter(
           "mlx_hub_engine_step_sequences_total", "Sequences in forward passes, summed over them")),
+      slow_steps_(metrics.counter(
+          "mlx_hub_engine_slow_steps_total", "Forward passes that took longer than they should")),
       preemptions_(metrics.counter(
           "mlx_hub_engine_preemptions_total",
           "Sequences that gave their cache up and waited again")),
@@ -89,6 +91,7 @@ void EngineMetrics::work(
   };
   steps_.add(labels, since(&base::EngineWork::steps));
   step_sequences_.add(labels, since(&base::EngineWork::step_sequences));
+  slow_steps_.add(labels, since(&base::EngineWork::slow_steps));
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
   cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
   labels["reason"] = "engine_busy";

@@ -19,7 +19,7 @@ class EngineMetrics {
   void work(const std::string& model, const base::EngineWork& before, const base::EngineWork& now);
 
   void loaded(double seconds);
-  // "asked", "crashed", "failed"
+  // "asked", "crashed", "failed", "hung"
   void ended(const std::string& reason);
 
   // The value of label gen_ai_request_model.
@@ -36,6 +36,7 @@ class EngineMetrics {
   obs::CounterFamily model_tokens_;
   obs::CounterFamily steps_;
   obs::CounterFamily step_sequences_;
+  obs::CounterFamily slow_steps_;
   obs::CounterFamily preemptions_;
   obs::CounterFamily refused_;
   obs::CounterFamily cached_tokens_;

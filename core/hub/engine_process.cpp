@@ -111,7 +111,11 @@ void EngineProcess::follow_log_level() {
   }
 }
 
-void EngineProcess::kill() {
+void EngineProcess::end_hung(double seconds) {
+  {
+    const std::lock_guard lock(mutex_);
+    hung_ = fmt::format("it made no step for {:g} seconds", seconds);
+  }
   child_->signal(SIGKILL);
 }
 
@@ -228,7 +232,11 @@ void EngineProcess::on_work(const base::EngineWork& now) {
 
 EngineFigures EngineProcess::figures() const {
   const std::lock_guard lock(mutex_);
-  return figures_;
+  EngineFigures figures = figures_;
+  if (figures.work.step_seconds > 0) {  // also of one that says nothing any more
+    figures.work.step_seconds += base::steady_seconds() - last_event_;
+  }
+  return figures;
 }
 
 void EngineProcess::on_exit(const ExitStatus& status) {
@@ -237,10 +245,14 @@ void EngineProcess::on_exit(const ExitStatus& status) {
   const std::lock_guard lock(mutex_);
   ended_ = true;
   if (!failure_ && !draining_) {
-    crash_ = status.text();
+    crash_ = hung_.empty() ? status.text() : hung_;
   }
   if (options_.metrics != nullptr) {
-    options_.metrics->ended(crash_ ? "crashed" : failure_ ? "failed" : "asked");
+    options_.metrics->ended(
+        !hung_.empty() ? "hung"
+        : crash_       ? "crashed"
+        : failure_     ? "failed"
+                       : "asked");
   }
   if (!failure_) {
     failure_ = Error(

@@ -22,7 +22,7 @@
 
 namespace hub::hub {
 
-// What an engine said last of its work and memory.
+// What an engine said last of its work and memory; work.step_seconds counts on from there.
 struct EngineFigures {
   base::EngineWork work{};
   WorkerMemory memory{};
@@ -63,8 +63,8 @@ class EngineProcess {
   // Tells the worker this process's log level where it is another than it knows.
   void follow_log_level();
 
-  // For good, now.
-  void kill();
+  // For good, now: it made no step for so long.
+  void end_hung(double seconds);
 
   // True when requests wait and the engine made no step, or said nothing at all, for `seconds`.
   [[nodiscard]] bool stalled(double seconds) const;
@@ -103,6 +103,7 @@ class EngineProcess {
   bool ready_ = false;                // guarded by mutex_
   bool ended_ = false;                // guarded by mutex_
   bool draining_ = false;             // guarded by mutex_
+  std::string hung_;                  // guarded by mutex_; why it was ended, "" where it was not
   std::optional<std::string> crash_;  // guarded by mutex_
   double last_step_ = 0;              // guarded by mutex_; when it made a step or had none to make
   double last_event_ = 0;             // guarded by mutex_; one comes every second

@@ -104,6 +104,8 @@ ModelPool::Options pool_options(
       .job_patience_seconds = config.job_patience_seconds,
       .idle_unload_seconds = config.idle_unload_seconds,
       .stall_seconds = config.engine_stall_seconds,
+      .slow_step_seconds = config.engine_slow_step_seconds > 0 ? config.engine_slow_step_seconds
+                                                               : config.engine_stall_seconds / 2,
       .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); },
       .metrics = config.telemetry ? &metrics : nullptr,
       // Engines start after the feed is made and end before it does.

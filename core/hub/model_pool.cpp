@@ -201,6 +201,8 @@ EngineProcess::Options ModelPool::engine_options(
       std::to_string(options_.max_running),
       "--max-waiting",
       std::to_string(options_.max_waiting),
+      "--slow-step-seconds",
+      fmt::format("{}", options_.slow_step_seconds),
       "--log-format",
       "json",
       "--log-level",
@@ -306,7 +308,8 @@ void ModelPool::keep_house() {
     if (engine.alive() && engine.stalled(options_.stall_seconds)) {
       obs::log::error(
           "engine_stalled", {{"model", engine.model()}, {"seconds", options_.stall_seconds}});
-      engine.kill();  // its requests end with engine_lost; the next one starts a new engine
+      engine.end_hung(options_.stall_seconds);  // its requests end with engine_lost; the next one
+                                                // starts a new engine
       ++it;
     } else if (
         options_.idle_unload_seconds > 0 && engine.users() == 0 && !pinned_.contains(it->first) &&
@@ -338,6 +341,7 @@ std::vector<ModelPool::EngineInfo> ModelPool::engines() const {
     info.resident_bytes = resident_bytes(engine->pid());
     info.adapters = engine->adapters();
     info.figures = engine->figures();
+    info.slow = info.figures.work.step_seconds > options_.slow_step_seconds;
     info.loaded_seconds = base::steady_seconds() - engine->started_seconds();
     result.push_back(std::move(info));
   }

@@ -76,6 +76,7 @@ class ModelPool {
     double job_patience_seconds = 10.0;
     double idle_unload_seconds = 0;     // 0: an idle engine stays until its memory is needed
     double stall_seconds = 120;         // an engine with requests and without progress is ended
+    double slow_step_seconds = 60;      // a step of an engine that takes longer is told of
     double yield_timeout_seconds = 90;  // how long a load waits for a job to give its memory
     // Throws when a version's files are not what was recorded; asked before they are loaded.
     std::function<void(const std::string& version_id)> check_files{};
@@ -134,6 +135,7 @@ class ModelPool {
     std::filesystem::path log_file{};
     std::vector<std::string> adapters;
     EngineFigures figures{};
+    bool slow = false;  // its step runs for more than slow_step_seconds
     double loaded_seconds = 0;
   };
   [[nodiscard]] std::vector<EngineInfo> engines() const;

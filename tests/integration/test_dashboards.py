@@ -29,6 +29,8 @@ ALL = frozenset(NEEDS)
 # What stays 0 under this load, and rightly; everything else that docs/metrics.md names must have moved.
 STILL = {
     "mlx_hub_engine_preemptions_total",  # the cache has room for all
+    "mlx_hub_engine_refused_total",  # and the queue, too
+    "mlx_hub_engine_slow_steps_total",
     "mlx_hub_engine_adapters",  # the chats ask the base model
     "mlx_hub_mlflow_outbox_oldest_seconds",  # MLflow takes everything at once,
     "mlx_hub_mlflow_outbox_entries",  # perhaps between two scrapes

@@ -97,6 +97,8 @@ def test_an_engine_that_hangs_is_ended_and_the_next_request_works(
         if not any("[DONE]" in line for line in rest):  # else it was quicker than we
             assert any("error" in line for line in rest)
             assert engine not in of_kind(workers_of(tmp_path), "engine")
+            ended = 'mlx_hub_engine_ends_total{reason="hung"} 1'
+            assert ended in client.http.get("/metrics").text
         assert client.chat("tiny", "Hello", max_tokens=1) is not None
         client.close()
 

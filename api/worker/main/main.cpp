@@ -47,6 +47,10 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::Range(1, 4096));
   engine->add_option("--max-waiting", arguments.max_waiting, "Requests that may wait")
       ->check(CLI::Range(1, 100'000));
+  engine
+      ->add_option(
+          "--slow-step-seconds", arguments.slow_step_seconds, "A longer step is logged as slow")
+      ->check(CLI::PositiveNumber);
 }
 
 hub::obs::log::Options log_options(const Arguments& arguments) {

@@ -22,7 +22,7 @@ TEST(InterTokenTimes, ATimeFallsIntoTheBucketThatItIsNotAbove) {
   InterTokenTimes sum;
   sum.add(times);
   sum.add(times);
-  EXPECT_EQ(std::accumulate(sum.counts.begin(), sum.counts.end(), 0), 10);
+  EXPECT_EQ(std::accumulate(sum.counts.begin(), sum.counts.end(), std::int64_t{0}), 10);
   EXPECT_NEAR(sum.seconds, 2 * 62.5021, 1e-9);
 }
 
@@ -61,6 +61,8 @@ TEST(EngineEvents, WhatIsNotThereIsNotWritten) {
 TEST(EngineEvents, WorkReadsBackAsItWas) {
   const EngineWork work{
       .steps = 1,
+      .slow_steps = 1,
+      .step_seconds = 2.5,
       .step_sequences = 2,
       .preemptions = 3,
       .prompt_tokens = 4,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iterator>
 #include <stdexcept>
 
@@ -29,6 +30,9 @@ class FaultyModel final : public models::LanguageModel {
       const mx::array& tokens,
       const models::Attend& attend,
       nn::AdapterSpans adapters) const override {
+    if (in_forward) {
+      in_forward();
+    }
     if (throws) {
       throw std::runtime_error("the device is gone");
     }
@@ -48,6 +52,7 @@ class FaultyModel final : public models::LanguageModel {
   }
   [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
 
+  std::function<void()> in_forward;  // what happens while a step runs
   bool throws = false;
   bool first_row_is_nan = false;
 
@@ -181,6 +186,29 @@ TEST_F(StepLoopTest, TellsWhenASequenceBeganAndWhenEachTokenWasDrawn) {
     last = event.seconds;
   }
   EXPECT_LE(last, base::steady_seconds());
+}
+
+TEST_F(StepLoopTest, AStepThatHangsIsToldOfWhileItDoes) {
+  StepWatch watch(0.0);  // any step is too long
+  StepLoop loop(model_, limits(), {}, true, &watch);
+  add(loop, {1, 2, 3}, 5);
+  std::uint64_t told = 0;
+  double seconds = 0.0;
+  model_.in_forward = [&] {
+    while (watch.seconds() == 0.0) {
+    }
+    watch.look();
+    told = watch.slow_steps();
+    seconds = watch.seconds();
+  };
+  loop.step();
+  EXPECT_EQ(told, 1U);
+  EXPECT_GT(seconds, 0.0);
+  EXPECT_EQ(watch.seconds(), 0.0);
+  model_.throws = true;
+  loop.step();
+  EXPECT_EQ(watch.slow_steps(), 2U);
+  EXPECT_EQ(watch.seconds(), 0.0) << "one that failed has ended, too";
 }
 
 TEST_F(StepLoopTest, CountsStepsAndWhatWasInThem) {

@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/hub/engine_metrics.h"
 #include "core/hub/folders.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/obs/log.h"
@@ -300,7 +301,27 @@ TEST_F(ModelPoolTest, ACrashLoopIsStoppedWithTheReason) {
   EXPECT_THAT(reason(), testing::Not(HasSubstr("engine_crash_loop"))) << "asked for by hand";
 }
 
+TEST_F(ModelPoolTest, ASlowStepIsSeenAndItsTimeGoesOnThoughTheEngineIsSilent) {
+  options_.slow_step_seconds = 100;
+  use_worker(
+      "echo '{\"v\":1,\"type\":\"work\",\"steps\":7,\"running\":1,\"waiting\":3,\"waiting_keys\":2,"
+      "\"step_seconds\":99.9,\"slow_steps\":4}'\n"
+      "echo '{\"v\":1,\"type\":\"ready\"}'\n"
+      "sleep 60 &\nwait\n");
+  const auto lease = pool_->acquire(model("slow"));
+  EXPECT_EQ(pool_->engines()[0].figures.work.slow_steps, 4);
+  EXPECT_EQ(pool_->engines()[0].figures.work.waiting_keys, 2);
+  for (int tries = 0; tries < 1000 && !pool_->engines()[0].slow; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_TRUE(pool_->engines()[0].slow);
+  EXPECT_GT(pool_->engines()[0].figures.work.step_seconds, 100);
+}
+
 TEST_F(ModelPoolTest, HousekeepingUnloadsTheIdleAndEndsWhatHangs) {
+  obs::Metrics metrics;
+  EngineMetrics engine_metrics(metrics);
+  options_.metrics = &engine_metrics;
   options_.idle_unload_seconds = 0.05;
   options_.stall_seconds = 0.05;
   use_worker(
@@ -314,6 +335,7 @@ TEST_F(ModelPoolTest, HousekeepingUnloadsTheIdleAndEndsWhatHangs) {
   }
   EXPECT_THAT(pool_->engines(), IsEmpty()) << "its requests end, the next one starts a new engine";
   lease.reset();
+  EXPECT_THAT(metrics.text(), HasSubstr("mlx_hub_engine_ends_total{reason=\"hung\"} 1\n"));
 
   use_worker(kWorker);
   auto used = std::make_unique<EngineLease>(pool_->acquire(model("a")));
@@ -324,6 +346,7 @@ TEST_F(ModelPoolTest, HousekeepingUnloadsTheIdleAndEndsWhatHangs) {
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
   pool_->keep_house();
   EXPECT_THAT(pool_->engines(), IsEmpty());
+  pool_.reset();  // before the metrics that it tells
 }
 
 }  // namespace

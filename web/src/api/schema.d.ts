@@ -2637,6 +2637,11 @@ export interface components {
             guided_grammar?: string | null;
             seed?: number | null;
             stop?: string | string[] | null;
+            /**
+             * @description Whose turn it is when requests wait: the lower goes first, as in vLLM; below 0 needs a key with scope admin
+             * @default 0
+             */
+            priority: number | null;
             /** @default false */
             stream: boolean | null;
             stream_options?: {
@@ -2698,7 +2703,22 @@ export interface components {
             version_id: components["schemas"]["Uuid"];
             state: string;
             pid: number;
+            /** @description Calls that use it now */
             requests: number;
+            /** @description Answers that it computes; a second old at most, as what follows */
+            running: number;
+            /** @description Answers that wait for their turn */
+            waiting: number;
+            /** @description API keys of those that wait; calls without a key are one */
+            waiting_keys: number;
+            /** @description How long its step has been running; 0: none is */
+            step_seconds: number;
+            /** @description That is more than engine_slow_step_seconds */
+            slow: boolean;
+            /** @description So many took longer since it was loaded */
+            slow_steps: number;
+            /** @description Calls that were refused since too many waited */
+            refused: number;
             pinned: boolean;
             idle_seconds: number;
             resident_bytes: number;
@@ -2774,7 +2794,7 @@ export interface components {
         Error: {
             headers: {
                 "X-Request-Id"?: string;
-                /** @description With 429 and 503 */
+                /** @description With 429 and 503: seconds */
                 "Retry-After"?: number;
                 [name: string]: unknown;
             };
