@@ -1,11 +1,15 @@
 #include "api/handlers/inference.h"
 
+#include <string_view>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/capabilities.h"
 #include "api/handlers/request_spans.h"
 #include "api/openai/chat_request.h"
 #include "api/openai/completion_request.h"
+#include "api/openai/embedding_request.h"
 #include "api/proxy/proxy.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -16,10 +20,11 @@ namespace {
 using base::Json;
 
 constexpr int kPage = 200;  // models read from the registry at once
+constexpr const char* kEmbeddings = "embeddings";
 
 // What a client asked of which model.
 struct Call {
-  const char* operation;  // "chat", "text_completion"
+  const char* operation;  // "chat", "text_completion", "embeddings"
   std::string model;      // as the client named it
   hub::ServedModel served;
 };
@@ -103,7 +108,18 @@ Response pass_to_engine(
         "model");
   }
   request.model = model;
-  const Call call{operation, model, hub.served_model(hub.resolver.resolve(model))};
+  const registry::ResolvedModel resolved = hub.resolver.resolve(model);
+  if (std::string_view(operation) != kEmbeddings && !makes_text(resolved.base)) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' makes embeddings, it cannot chat or continue a text: POST /v1/embeddings takes "
+            "it",
+            model),
+        "model",
+        "model_makes_embeddings_only");
+  }
+  const Call call{operation, model, hub.served_model(resolved)};
   auto lease = acquire(hub, request, call);
   try {
     return forward_with(hub, lease, request, call);
@@ -128,6 +144,11 @@ Response completion(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
   return pass_to_engine(
       hub, request, "text_completion", CompletionRequest::from_json(body).options.model);
+}
+
+Response embeddings(hub::Hub& hub, const Request& request) {
+  const Json body = base::parse_json(request.body, "the request body");
+  return pass_to_engine(hub, request, kEmbeddings, EmbeddingRequest::from_json(body).model);
 }
 
 Json model_json(const registry::Model& model) {
@@ -171,11 +192,16 @@ std::vector<Route> inference_routes(hub::Hub& hub) {
   const auto completion_handler = [&hub](const Request& request) {
     return completion(hub, request);
   };
+  const auto embedding_handler = [&hub](const Request& request) {
+    return embeddings(hub, request);
+  };
   return {
       {"POST", "/v1/chat/completions", chat_handler},
       {"POST", "/chat/completions", chat_handler},
       {"POST", "/v1/completions", completion_handler},
       {"POST", "/completions", completion_handler},
+      {"POST", "/v1/embeddings", embedding_handler},
+      {"POST", "/embeddings", embedding_handler},
       {"GET", "/v1/models", [&hub](const Request&) { return list_served_models(hub); }},
       {"GET",
        "/v1/models/{model}",

@@ -14,6 +14,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "api/worker/embedding_handler.h"
 #include "api/worker/memory_reporter.h"
 #include "api/worker/served_model.h"
 #include "api/worker/stop_ids.h"
@@ -68,6 +69,7 @@ void emit_work(const engine::EngineStats& stats) {
       .prompt_tokens = count(stats.prompt_tokens),
       .cached_prompt_tokens = count(stats.cached_prompt_tokens),
       .generated_tokens = count(stats.generated_tokens),
+      .embedded_tokens = count(stats.embedded_tokens),
       .running = stats.running,
       .waiting = stats.waiting,
       .kv_bytes = count(stats.kv_bytes),
@@ -84,6 +86,7 @@ Json stats_json(const engine::EngineStats& stats) {
       {"prompt_tokens", stats.prompt_tokens},
       {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
+      {"embedded_tokens", stats.embedded_tokens},
       {"steps", stats.steps},
       {"step_sequences", stats.step_sequences},
       {"preemptions", stats.preemptions},
@@ -101,6 +104,9 @@ Json stats_json(const engine::EngineStats& stats) {
 Router routes(const ServedModel& model) {
   const auto chat = [&model](const Request& request) { return handle_chat(model, request); };
   const auto text = [&model](const Request& request) { return handle_completion(model, request); };
+  const auto embeddings = [&model](const Request& request) {
+    return handle_embeddings(model, request);
+  };
   const auto stats = [&model](const Request&) {
     return json_response(200, stats_json(model.engine.stats()).dump());
   };
@@ -109,6 +115,8 @@ Router routes(const ServedModel& model) {
       {.method = "POST", .pattern = "/chat/completions", .handler = chat},
       {.method = "POST", .pattern = "/v1/completions", .handler = text},
       {.method = "POST", .pattern = "/completions", .handler = text},
+      {.method = "POST", .pattern = "/v1/embeddings", .handler = embeddings},
+      {.method = "POST", .pattern = "/embeddings", .handler = embeddings},
       {.method = "GET", .pattern = "/stats", .handler = stats},
   });
 }

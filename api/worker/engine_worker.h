@@ -16,10 +16,10 @@ struct EngineArguments {
   std::optional<int> max_running;
 };
 
-// `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions
-// and GET /stats on the socket, and speaks the protocol of core/base/worker_protocol.h on standard
-// input and output until told to stop or standard input closes. Returns the process's exit code: 0,
-// or 1 after an event "error". Never throws.
+// `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions,
+// POST /v1/embeddings and GET /stats on the socket, and speaks the protocol of
+// core/base/worker_protocol.h on standard input and output until told to stop or standard input
+// closes. Returns the process's exit code: 0, or 1 after an event "error". Never throws.
 //
 // "drain" may carry "timeout_seconds" (default 30); the worker ends after it. What arrives on
 // standard input meanwhile ends the waiting.

@@ -52,7 +52,8 @@ struct EngineWork {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_prompt_tokens = 0;  // of them those that were not computed again
   std::int64_t generated_tokens = 0;
-  std::int64_t running = 0;  // sequences now
+  std::int64_t embedded_tokens = 0;  // of texts that were to be embedded
+  std::int64_t running = 0;          // sequences now
   std::int64_t waiting = 0;
   std::int64_t kv_bytes = 0;      // caches of running sequences now
   std::int64_t prefix_bytes = 0;  // caches that ended sequences left for the next ones

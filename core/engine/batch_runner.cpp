@@ -11,6 +11,7 @@
 
 #include "core/engine/logit_rules.h"
 #include "core/models/attend.h"
+#include "core/nn/adapter_spans.h"
 
 namespace hub::engine {
 
@@ -29,19 +30,6 @@ struct Layout {
   std::vector<nn::AdapterSpan> sampling_spans;
 };
 
-// Extends the last span when it has the same adapter; rows of the base belong to no span.
-void add_rows(
-    std::vector<nn::AdapterSpan>& spans, const nn::LoraAdapter* adapter, int begin, int end) {
-  if (adapter == nullptr) {
-    return;
-  }
-  if (!spans.empty() && spans.back().adapter == adapter && spans.back().end == begin) {
-    spans.back().end = end;
-    return;
-  }
-  spans.push_back({.adapter = adapter, .begin = begin, .end = end});
-}
-
 Layout lay_out(std::span<const RunPart> parts) {
   Layout layout;
   layout.order.resize(parts.size());
@@ -57,12 +45,12 @@ Layout lay_out(std::span<const RunPart> parts) {
     const auto from = sequence.tokens.begin() + sequence.cache->length();
     layout.tokens.insert(layout.tokens.end(), from, from + part.rows);
     layout.sequences.push_back({.cache = &*sequence.cache, .rows = part.rows});
-    add_rows(layout.spans, sequence.owner.adapter.get(), begin, end);
+    nn::add_span(layout.spans, sequence.owner.adapter.get(), begin, end);
     if (part.samples) {
       const auto row = static_cast<int>(layout.last_rows.size());
       layout.sampling.push_back(index);
       layout.last_rows.push_back(end - 1);
-      add_rows(layout.sampling_spans, sequence.owner.adapter.get(), row, row + 1);
+      nn::add_span(layout.sampling_spans, sequence.owner.adapter.get(), row, row + 1);
     }
   }
   return layout;

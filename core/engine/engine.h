@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/engine/embedding.h"
 #include "core/engine/generation.h"
 #include "core/engine/token_stream.h"
 #include "core/model_config/model_config.h"
@@ -18,10 +19,10 @@ struct EngineConfig {
   std::filesystem::path model_folder;
   // Whole weights of a full fine-tuning (models/model_tensors.h) in place of the model's.
   std::optional<std::filesystem::path> weights_folder{};
-  int max_running = 16;   // sequences decoded together
-  int max_waiting = 256;  // beyond it submit() throws kUnavailable
-  int prefill_chunk =
-      256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
+  int max_running = 16;     // sequences decoded together
+  int max_waiting = 256;    // beyond it submit() throws kUnavailable
+  int prefill_chunk = 256;  // prompt tokens a step at most, so that decoding goes on beside a long
+                            // prompt; tokens of texts to embed likewise (embedder.h)
   // All caches together, kept prefixes included, which give way; a request waits for room.
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
   bool keeps_prefixes = true;                           // prefix_cache.h
@@ -29,12 +30,13 @@ struct EngineConfig {
 };
 
 struct EngineStats {
-  int running = 0;
+  int running = 0;  // sequences, and requests for embeddings
   int waiting = 0;
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
+  std::uint64_t embedded_tokens = 0;       // of texts that were to be embedded
   std::uint64_t steps = 0;                 // forward passes
-  std::uint64_t step_sequences = 0;        // sequences in them, summed
+  std::uint64_t step_sequences = 0;        // sequences and texts in them, summed
   std::uint64_t preemptions = 0;           // sequences that gave their cache up and waited again
   std::uint64_t cached_prompt_tokens = 0;  // of prompt_tokens those that were not computed again
   std::uint64_t kv_bytes = 0;              // of running sequences
@@ -48,8 +50,8 @@ struct EngineStats {
   std::vector<std::string> adapters;
 };
 
-// One loaded base model, any number of adapters, one thread that does all MLX work. Public
-// functions are thread-safe.
+// One loaded base model, a decoder or a text encoder, any number of adapters, one thread that does
+// all MLX work. Public functions are thread-safe.
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
@@ -59,11 +61,17 @@ class Engine {
 
   // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
   // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
-  // budget, kNotFound for an adapter that is not attached, kUnavailable when full or draining.
+  // budget, kNotFound for an adapter that is not attached, kUnavailable when full or draining. An
+  // encoder takes no such request: kInvalidArgument (`model_makes_embeddings_only`).
   TokenStream submit(GenerateRequest request);
 
+  // Vectors of texts; between two steps of the sequences that it generates the engine does one step
+  // of them (embedder.h). Throws as submit(), naming `input[…]` or `dimensions`, for texts that are
+  // empty, too long or not of the vocabulary, and dimensions that the model has not.
+  PendingVectors embed(EmbedRequest request);
+
   // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id
-  // again changes nothing.
+  // again changes nothing. An encoder takes none: kUnprocessable.
   void attach(const std::string& id, const std::filesystem::path& folder);
   // New requests for it are refused at once; those that use it finish with it, and then its memory
   // is freed. False when it was not attached.

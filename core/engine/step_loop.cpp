@@ -31,6 +31,7 @@ StepLoop::StepLoop(
     bool keeps_prefixes)
     : model_(model),
       limits_(limits),
+      kv_budget_bytes_(limits.kv_budget_bytes),
       on_end_(std::move(on_end)),
       keeps_prefixes_(keeps_prefixes),
       runner_(model),
@@ -38,6 +39,10 @@ StepLoop::StepLoop(
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   waiting_.push_back(std::move(sequence));
+}
+
+void StepLoop::leave_room(std::uint64_t bytes) {
+  limits_.kv_budget_bytes = kv_budget_bytes_ - std::min(kv_budget_bytes_, bytes);
 }
 
 void StepLoop::step() {

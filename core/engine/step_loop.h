@@ -32,6 +32,9 @@ class StepLoop {
 
   void add(std::unique_ptr<Sequence> sequence);
 
+  // From the next step on the budget has so many bytes less, which somebody else holds.
+  void leave_room(std::uint64_t bytes);
+
   // One forward over the sequences that the plan chose. A failure in it ends those sequences with
   // kError and leaves the others as they were. Sequences whose readers are gone end first.
   void step();
@@ -66,7 +69,8 @@ class StepLoop {
   void forget_ended();
 
   const models::LanguageModel& model_;
-  const StepLimits limits_;
+  StepLimits limits_;
+  const std::uint64_t kv_budget_bytes_;  // with what is left to others
   const std::function<void()> on_end_;
   const bool keeps_prefixes_;
   BatchRunner runner_;

@@ -94,6 +94,8 @@ void EngineMetrics::work(
       since(&base::EngineWork::prompt_tokens) - since(&base::EngineWork::cached_prompt_tokens));
   labels["phase"] = "decode";
   model_tokens_.add(labels, since(&base::EngineWork::generated_tokens));
+  labels["phase"] = "embed";
+  model_tokens_.add(labels, since(&base::EngineWork::embedded_tokens));
 }
 
 void EngineMetrics::loaded(double seconds) {
