@@ -45,6 +45,8 @@ struct ServerFlags {
         {"memory_budget_bytes", "the same in bytes"},
         {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
         {"max_running", "requests an engine decodes together (default 16)"},
+        {"speculative_tokens",
+         "tokens of one answer guessed and checked in a step at most (default 16, 0: none)"},
         {"max_waiting", "requests that may wait for an engine (default 256)"},
         {"threads", "threads of a worker (default: one a core)"},
         {"load_timeout_seconds", "for a model to load (default 300)"},

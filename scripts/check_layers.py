@@ -67,7 +67,11 @@ API: dict[str, set[str]] = {
     "": MLX_FREE_CORE | {"api/server", "api/handlers", "api/proxy", "api/openai", "api/cli"},
 }
 # Facts of a generation (plain structs without MLX) that the wire formats translate.
-ENGINE_HEADERS_FOR_WIRE_FORMATS = {"core/engine/generation.h", "core/engine/token_stream.h"}
+ENGINE_HEADERS_FOR_WIRE_FORMATS = {
+    "core/engine/embedding.h",
+    "core/engine/generation.h",
+    "core/engine/token_stream.h",
+}
 
 # Modules whose files may see MLX at all.
 MLX_MODULES = {

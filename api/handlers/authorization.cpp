@@ -28,7 +28,7 @@ struct Rule {
   Permission permission;
 };
 // The first that fits.
-constexpr std::array<Rule, 23> kRules{{
+constexpr std::array<Rule, 24> kRules{{
     {"GET", "/healthz", Permission::kOpen},
     {"GET", "/readyz", Permission::kOpen},
     {"GET", "/openapi.json", Permission::kOpen},
@@ -38,6 +38,7 @@ constexpr std::array<Rule, 23> kRules{{
     {"", "/v1", Permission::kInfer},
     {"", "/chat", Permission::kInfer},
     {"", "/completions", Permission::kInfer},
+    {"", "/embeddings", Permission::kInfer},
     {"", "/tokenize", Permission::kInfer},
     {"", "/detokenize", Permission::kInfer},
     {"", "/apply-template", Permission::kInfer},

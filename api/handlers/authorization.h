@@ -12,7 +12,7 @@ namespace hub::api {
 // What each route needs, for all routes: the one place to look it up. A route that the table does
 // not know keeps Permission::kAdmin.
 //   kOpen    /healthz, /readyz, /openapi.json, the pages under /ui
-//   kInfer   what generates: /v1/…, /chat/completions, /completions
+//   kInfer   what generates: /v1/…, /chat/completions, /completions, /embeddings
 //   kRead    every other GET, but keys, audit log, logs and backups
 //   kTrain   changes of models, versions, data sets, jobs, evaluations
 //   kAdmin   keys, settings, audit log, logs, the queue, engines, and whatever else there will be

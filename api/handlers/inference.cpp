@@ -1,11 +1,15 @@
 #include "api/handlers/inference.h"
 
+#include <string_view>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/capabilities.h"
 #include "api/handlers/request_spans.h"
 #include "api/openai/chat_request.h"
 #include "api/openai/completion_request.h"
+#include "api/openai/embedding_request.h"
 #include "api/proxy/proxy.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -16,10 +20,11 @@ namespace {
 using base::Json;
 
 constexpr int kPage = 200;  // models read from the registry at once
+constexpr const char* kEmbeddings = "embeddings";
 
 // What a client asked of which model.
 struct Call {
-  const char* operation;  // "chat", "text_completion"
+  const char* operation;  // "chat", "text_completion", "embeddings"
   std::string model;      // as the client named it
   hub::ServedModel served;
 };
@@ -113,20 +118,26 @@ void check_priority(hub::Hub& hub, const Request& request, int priority) {
 // answer, so that the engine is not unloaded under a stream. An engine that ends before it says
 // anything has cost nothing yet: the request goes to a new one, once.
 Response pass_to_engine(
-    hub::Hub& hub,
-    const Request& request,
-    const char* operation,
-    const GenerationOptions& options) {
-  const std::string& model = options.model;
+    hub::Hub& hub, const Request& request, const char* operation, const std::string& model) {
   if (model.empty()) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
         "'model' is required: the name of a registered model (GET /v1/models lists them)",
         "model");
   }
-  check_priority(hub, request, options.priority);
   request.model = model;
-  const Call call{operation, model, hub.served_model(hub.resolver.resolve(model))};
+  const registry::ResolvedModel resolved = hub.resolver.resolve(model);
+  if (std::string_view(operation) != kEmbeddings && !makes_text(resolved.base)) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' makes embeddings, it cannot chat or continue a text: POST /v1/embeddings takes "
+            "it",
+            model),
+        "model",
+        "model_makes_embeddings_only");
+  }
+  const Call call{operation, model, hub.served_model(resolved)};
   auto lease = acquire(hub, request, call);
   try {
     return forward_with(hub, lease, request, call);
@@ -140,17 +151,31 @@ Response pass_to_engine(
   return forward_with(hub, lease, request, call);
 }
 
+// The same for a request that generates.
+Response generate(
+    hub::Hub& hub,
+    const Request& request,
+    const char* operation,
+    const GenerationOptions& options) {
+  check_priority(hub, request, options.priority);
+  return pass_to_engine(hub, request, operation, options.model);
+}
+
 // Checked here, before an engine is loaded for a request that can never work; the engine parses the
 // same bytes again.
 Response chat(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(hub, request, "chat", ChatRequest::from_json(body).options);
+  return generate(hub, request, "chat", ChatRequest::from_json(body).options);
 }
 
 Response completion(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(
-      hub, request, "text_completion", CompletionRequest::from_json(body).options);
+  return generate(hub, request, "text_completion", CompletionRequest::from_json(body).options);
+}
+
+Response embeddings(hub::Hub& hub, const Request& request) {
+  const Json body = base::parse_json(request.body, "the request body");
+  return pass_to_engine(hub, request, kEmbeddings, EmbeddingRequest::from_json(body).model);
 }
 
 Json model_json(const registry::Model& model) {
@@ -194,11 +219,16 @@ std::vector<Route> inference_routes(hub::Hub& hub) {
   const auto completion_handler = [&hub](const Request& request) {
     return completion(hub, request);
   };
+  const auto embedding_handler = [&hub](const Request& request) {
+    return embeddings(hub, request);
+  };
   return {
       {"POST", "/v1/chat/completions", chat_handler},
       {"POST", "/chat/completions", chat_handler},
       {"POST", "/v1/completions", completion_handler},
       {"POST", "/completions", completion_handler},
+      {"POST", "/v1/embeddings", embedding_handler},
+      {"POST", "/embeddings", embedding_handler},
       {"GET", "/v1/models", [&hub](const Request&) { return list_served_models(hub); }},
       {"GET",
        "/v1/models/{model}",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/capabilities.h"
 #include "api/handlers/dataset_source.h"
 #include "api/handlers/pulls.h"
 #include "core/base/error.h"
@@ -34,6 +35,15 @@ JobInputs read_model_input(hub::Hub& hub, const JsonReader& body, const char* fi
     }
     inputs.model.base = pending->version;
     inputs.pull = hub::PullRequest{.repository = pending->model.base_model};
+  }
+  if (!makes_text(inputs.model.base)) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' is a text encoder: it makes embeddings, and jobs need a model with a next token",
+            inputs.asked),
+        field,
+        "model_makes_embeddings_only");
   }
   return inputs;
 }

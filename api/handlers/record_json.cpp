@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/handlers/capabilities.h"
 #include "api/handlers/mlflow.h"
 #include "api/handlers/request_json.h"
 #include "core/base/clock.h"
@@ -91,7 +92,7 @@ Json model_json(const registry::ModelEntry& entry) {
   const auto& current = entry.current;
   const Json config = current ? stored_json(current->config_json) : Json::object();
   Json json = Json::object();
-  json.get_ref<Json::object_t&>().reserve(18);
+  json.get_ref<Json::object_t&>().reserve(19);
   json["id"] = model.id;
   json["name"] = model.name;
   json["base_model"] = model.base_model;
@@ -107,6 +108,7 @@ Json model_json(const registry::ModelEntry& entry) {
         "chat_template"}) {
     json[name] = field(config, name);
   }
+  json["capabilities"] = capabilities_json(config);
   json["tags"] = stored_json(model.tags_json);
   Json list = Json::array();
   for (const registry::Version& version : entry.versions) {
@@ -153,6 +155,7 @@ Json version_json(hub::Hub& hub, const registry::VersionEntry& entry, bool with_
       {"quantization", field(config, "quantization")},
       {"context_length", field(config, "context_length")},
       {"chat_template", field(config, "chat_template")},
+      {"capabilities", capabilities_json(config)},
       {"by_reference", version.by_reference},
       {"source", field(config, "source")},
       {"folder",

@@ -125,7 +125,7 @@ Response system_state(hub::Hub& hub) {
         {"finetune_methods", {"lora", "dora", "full"}},
         {"json_schema", true},
         {"tools", false},
-        {"embeddings", false},
+        {"embeddings", true},
         {"api_keys", true},
         {"mlflow", true},
         {"pull", true}}}};

@@ -22,7 +22,10 @@ Json usage_json(const AnswerUsage& usage) {
       {"completion_tokens", usage.completion_tokens},
       {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
       {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
-      {"completion_tokens_details", {{"reasoning_tokens", 0}}}};
+      {"completion_tokens_details",
+       {{"reasoning_tokens", 0},
+        {"accepted_prediction_tokens", usage.accepted_tokens},
+        {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
 }
 
 }  // namespace

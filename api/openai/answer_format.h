@@ -23,6 +23,8 @@ struct AnswerUsage {
   int prompt_tokens = 0;
   int cached_tokens = 0;  // of them those that an earlier request had left
   int completion_tokens = 0;
+  int drafted_tokens = 0;   // guessed and checked
+  int accepted_tokens = 0;  // of them those that came
 };
 
 // A token of an answer with its likelihood. `bytes` need not be whole UTF-8 characters.

@@ -120,9 +120,31 @@ ChatRequest ChatRequest::from_json(const Json& body) {
   return request;
 }
 
-Json ChatRequest::template_messages() const {
+std::size_t ChatRequest::system_messages() const {
+  const auto other = std::ranges::find_if(
+      messages, [](const ChatMessage& message) { return message.role != "system"; });
+  return static_cast<std::size_t>(other - messages.begin());
+}
+
+std::vector<std::size_t> ChatRequest::droppable() const {
+  const std::size_t kept = system_messages();
+  std::vector<std::size_t> counts{0};
+  for (std::size_t i = kept + 1; i < messages.size(); ++i) {
+    if (messages[i].role == "user") {
+      counts.push_back(i - kept);
+    }
+  }
+  return counts;
+}
+
+Json ChatRequest::template_messages(std::size_t dropped) const {
+  const std::size_t kept = system_messages();
   Json result = Json::array();
-  for (const ChatMessage& message : messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (i >= kept && i < kept + dropped) {
+      continue;
+    }
+    const ChatMessage& message = messages[i];
     Json one = {{"role", message.role}, {"content", message.content}};
     if (message.name) {
       one["name"] = *message.name;

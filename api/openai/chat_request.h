@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,17 @@ struct ChatRequest {
   // Throws kInvalidArgument naming the field's path, what was wanted and what came.
   static ChatRequest from_json(const base::Json& body);
 
-  // The messages as text::ChatTemplate takes them.
-  [[nodiscard]] base::Json template_messages() const;
+  // How many messages can be left out, fewest first, so that the rest still is a conversation:
+  // never the system's at its beginning, and the first one after those is the user's. Begins with
+  // 0.
+  [[nodiscard]] std::vector<std::size_t> droppable() const;
+
+  // The messages as text::ChatTemplate takes them, without the `dropped` oldest that are not the
+  // system's at the beginning.
+  [[nodiscard]] base::Json template_messages(std::size_t dropped = 0) const;
+
+ private:
+  [[nodiscard]] std::size_t system_messages() const;
 };
 
 }  // namespace hub::api

@@ -1,8 +1,5 @@
 #include "api/openai/completion_request.h"
 
-#include <cstdint>
-#include <limits>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -17,62 +14,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
-
-[[noreturn]] void refuse(const std::string& path, std::string_view wanted, const Json& got) {
-  throw Error(
-      ErrorCode::kInvalidArgument,
-      fmt::format(
-          "'{}' must be {}, got {}",
-          path,
-          wanted,
-          got.is_array() && got.empty() ? "an empty array" : got.type_name()),
-      path);
-}
-
-std::vector<int> read_tokens(const Json& tokens, const std::string& path) {
-  std::vector<int> result;
-  result.reserve(tokens.size());
-  for (const Json& token : tokens) {
-    const bool fits = token.is_number_integer() && token.get<double>() >= 0.0 &&
-                      token.get<double>() <= std::numeric_limits<int>::max();
-    if (!fits) {
-      refuse(fmt::format("{}[{}]", path, result.size()), "a token id", token);
-    }
-    result.push_back(token.get<int>());
-  }
-  return result;
-}
-
-Prompt read_prompt(const Json& prompt, const std::string& path) {
-  if (prompt.is_string()) {
-    return prompt.get<std::string>();
-  }
-  if (!prompt.is_array() || prompt.empty()) {
-    refuse(path, "a string or a non-empty array of token ids", prompt);
-  }
-  return read_tokens(prompt, path);
-}
-
-std::vector<Prompt> read_prompts(const Json& prompt) {
-  const bool is_list = prompt.is_array() && !prompt.empty() && !prompt.front().is_number();
-  if (!is_list) {
-    return {read_prompt(prompt, "prompt")};
-  }
-  if (prompt.size() > CompletionRequest::kMaxPrompts) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "'prompt' may hold at most {} prompts, got {}",
-            CompletionRequest::kMaxPrompts,
-            prompt.size()),
-        "prompt");
-  }
-  std::vector<Prompt> prompts;
-  for (const Json& one : prompt) {
-    prompts.push_back(read_prompt(one, fmt::format("prompt[{}]", prompts.size())));
-  }
-  return prompts;
-}
 
 // A count of likeliest tokens as OpenAI writes it, or true or false as mlx-lm does.
 void read_logprobs(const JsonReader& body, GenerationOptions& options) {
@@ -114,7 +55,7 @@ CompletionRequest CompletionRequest::from_json(const Json& body) {
   if (!reader.optional_string("suffix").value_or("").empty()) {
     refuse_unsupported("suffix", "leave it out");
   }
-  request.prompts = read_prompts(reader.value("prompt"));
+  request.prompts = read_prompts(reader.value("prompt"), "prompt", CompletionRequest::kMaxPrompts);
   check_choices(request);
   return request;
 }

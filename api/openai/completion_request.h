@@ -1,16 +1,13 @@
 #pragma once
 
-#include <string>
-#include <variant>
+#include <cstddef>
 #include <vector>
 
 #include "api/openai/generation_options.h"
+#include "api/openai/prompts.h"
 #include "core/base/json.h"
 
 namespace hub::api {
-
-// Text, or token ids (not yet checked against a vocabulary).
-using Prompt = std::variant<std::string, std::vector<int>>;
 
 // The body of POST /v1/completions as a complete, valid value.
 struct CompletionRequest {

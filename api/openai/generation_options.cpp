@@ -98,10 +98,55 @@ void read_answer_counts(const JsonReader& body, GenerationOptions& options) {
   }
 }
 
+// "truncation" as in OpenAI's Responses, "truncate_prompt_tokens" as in vLLM.
+void read_truncation(const JsonReader& body, GenerationOptions& options) {
+  const std::string policy = body.optional_string("truncation").value_or("disabled");
+  if (policy != "auto" && policy != "disabled") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'truncation' must be \"auto\" or \"disabled\", got \"{}\"", policy),
+        "truncation");
+  }
+  options.truncates = policy == "auto";
+  if (const auto tokens = body.optional_int("truncate_prompt_tokens", -1, kMaxInt)) {
+    if (*tokens == 0) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "'truncate_prompt_tokens' must be at least 1, or -1, got 0",
+          "truncate_prompt_tokens");
+    }
+    options.truncate_prompt_tokens = static_cast<int>(*tokens);
+  }
+}
+
+// OpenAI's predicted output: {"type": "content", "content": a text or an array of text parts}.
+std::string read_prediction(const JsonReader& body) {
+  const Json* prediction = body.optional_object("prediction");
+  if (prediction == nullptr) {
+    return {};
+  }
+  const JsonReader reader(*prediction, body.path_of("prediction"));
+  if (const std::string type = reader.string("type"); type != "content") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("'{}' must be \"content\", got \"{}\"", reader.path_of("type"), type),
+        reader.path_of("type"));
+  }
+  if (!reader.value("content").is_array()) {
+    return reader.string("content");
+  }
+  std::string text;
+  const Json& parts = reader.value("content");
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const JsonReader part(parts[i], fmt::format("{}[{}]", reader.path_of("content"), i));
+    text += part.string("text");
+  }
+  return text;
+}
+
 // Fields of OpenAI's, mlx-lm's and llama.cpp's requests that would change the answer.
 void refuse_what_is_not_supported(const JsonReader& body) {
-  for (const char* key :
-       {"tools", "functions", "audio", "grammar", "adapters", "lora", "prediction"}) {
+  for (const char* key : {"tools", "functions", "audio", "grammar", "adapters", "lora"}) {
     if (asks(body, key)) {
       refuse_unsupported(body.path_of(key), "leave it out");
     }
@@ -145,6 +190,8 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
   options.stop_token_ids = read_stop_token_ids(body);
   options.stop = read_stop(body);
   read_answer_counts(body, options);
+  read_truncation(body, options);
+  options.prediction = read_prediction(body);
   options.grammar = read_grammar(body);
   options.priority =
       static_cast<int>(body.optional_int("priority", -kMaxPriority, kMaxPriority).value_or(0));

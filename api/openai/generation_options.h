@@ -25,6 +25,12 @@ struct GenerationOptions {
   std::vector<std::string> stop;    // at most 16
   int n = 1;                        // answers a prompt
   int best_of = 1;                  // >= n: so many are made, and the likeliest n are told
+  // A conversation or prompt that leaves no room for an answer loses its oldest part (absent: it is
+  // refused).
+  bool truncates = false;
+  // Only so many last tokens of a prompt are taken; -1: as many as leave room for an answer.
+  std::optional<int> truncate_prompt_tokens;
+  std::string prediction;  // a text that the answer may resemble: makes it faster, not other
   std::optional<text::GrammarSpec> grammar;  // what an answer must look like
   int priority = 0;                          // as vLLM's: those with a lower one are answered first
   bool logprobs = false;  // each token with its own and the top_logprobs likeliest

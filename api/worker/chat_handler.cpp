@@ -1,11 +1,15 @@
 #include "api/worker/chat_handler.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "api/openai/chat_request.h"
 #include "api/openai/chat_response.h"
 #include "api/worker/generation_handler.h"
+#include "api/worker/prompt_room.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -13,7 +17,8 @@ namespace hub::api {
 
 namespace {
 
-std::vector<int> prompt_of(const ServedModel& model, const ChatRequest& chat) {
+std::vector<int> prompt_of(
+    const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
   if (model.chat_template == nullptr) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
@@ -22,10 +27,22 @@ std::vector<int> prompt_of(const ServedModel& model, const ChatRequest& chat) {
         "messages",
         "no_chat_template");
   }
-  const base::Json messages = chat.template_messages();
+  const base::Json messages = chat.template_messages(dropped);
   const std::string text =
       model.chat_template->render({.messages = messages, .extra = chat.template_kwargs.get()});
   return model.tokenizer->encode(text);  // the template writes the special tokens itself
+}
+
+// The prompt with as many of the newest messages as leave room for an answer; with the fewest where
+// even those are too long.
+std::vector<int> truncated_prompt_of(const ServedModel& model, const ChatRequest& chat) {
+  const auto room = static_cast<std::size_t>(prompt_room(model, chat.options));
+  const std::vector<std::size_t> counts = chat.droppable();
+  // Fewer messages never make a longer prompt.
+  const auto found = std::partition_point(counts.begin(), counts.end() - 1, [&](std::size_t count) {
+    return prompt_of(model, chat, count).size() > room;
+  });
+  return prompt_of(model, chat, *found);
 }
 
 }  // namespace
@@ -34,7 +51,8 @@ Response handle_chat(const ServedModel& model, const Request& request) {
   Generation generation;
   const ChatRequest chat =
       ChatRequest::from_json(base::parse_json(request.body, "the request body"));
-  generation.prompts.push_back(prompt_of(model, chat));
+  generation.prompts.push_back(
+      chat.options.truncates ? truncated_prompt_of(model, chat) : prompt_of(model, chat));
   generation.options = chat.options;
   generation.format = std::make_unique<ChatFormat>(
       answer_head(model, request, ChatFormat::kIdPrefix, chat.options));

@@ -5,6 +5,7 @@
 #include "api/openai/completion_request.h"
 #include "api/openai/completion_response.h"
 #include "api/worker/generation_handler.h"
+#include "api/worker/prompt_room.h"
 #include "core/base/json_reader.h"
 
 namespace hub::api {
@@ -28,6 +29,9 @@ Response handle_completion(const ServedModel& model, const Request& request) {
       CompletionRequest::from_json(base::parse_json(request.body, "the request body"));
   for (const Prompt& prompt : completion.prompts) {
     generation.prompts.push_back(tokens_of(model, prompt));
+    if (completion.options.truncates) {
+      keep_last(generation.prompts.back(), prompt_room(model, completion.options));
+    }
   }
   generation.options = completion.options;
   generation.format = std::make_unique<CompletionFormat>(

@@ -61,6 +61,9 @@ engine::GenerateRequest engine_request(
   for (const auto& [token, bias] : options.sampling.rules.bias) {
     check_token(model, token, "logit_bias");
   }
+  if (!options.prediction.empty()) {
+    request.hint = model.tokenizer->encode(options.prediction);
+  }
   if (options.grammar) {
     request.grammar = model.grammars->compile(*options.grammar);
   }

@@ -14,6 +14,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "api/worker/embedding_handler.h"
 #include "api/worker/memory_reporter.h"
 #include "api/worker/served_model.h"
 #include "api/worker/stop_ids.h"
@@ -42,6 +43,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.weights_folder = arguments.weights_folder;
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.max_running = arguments.max_running.value_or(config.max_running);
+  config.speculative_tokens = arguments.speculative_tokens.value_or(config.speculative_tokens);
   config.slow_step_seconds = arguments.slow_step_seconds.value_or(config.slow_step_seconds);
   config.max_waiting = arguments.max_waiting.value_or(config.max_waiting);
   return config;
@@ -72,8 +74,11 @@ void emit_work(const engine::EngineStats& stats) {
       .prompt_tokens = count(stats.prompt_tokens),
       .cached_prompt_tokens = count(stats.cached_prompt_tokens),
       .generated_tokens = count(stats.generated_tokens),
+      .drafted_tokens = count(stats.drafted_tokens),
+      .accepted_tokens = count(stats.accepted_tokens),
       .refused = count(stats.refused),
       .refused_for_key = count(stats.refused_for_key),
+      .embedded_tokens = count(stats.embedded_tokens),
       .running = stats.running,
       .waiting = stats.waiting,
       .waiting_keys = count(stats.waiting_keys),
@@ -94,6 +99,9 @@ Json stats_json(const engine::EngineStats& stats) {
       {"prompt_tokens", stats.prompt_tokens},
       {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
+      {"drafted_tokens", stats.drafted_tokens},
+      {"accepted_tokens", stats.accepted_tokens},
+      {"embedded_tokens", stats.embedded_tokens},
       {"steps", stats.steps},
       {"slow_steps", stats.slow_steps},
       {"step_seconds", stats.step_seconds},
@@ -113,6 +121,9 @@ Json stats_json(const engine::EngineStats& stats) {
 Router routes(const ServedModel& model) {
   const auto chat = [&model](const Request& request) { return handle_chat(model, request); };
   const auto text = [&model](const Request& request) { return handle_completion(model, request); };
+  const auto embeddings = [&model](const Request& request) {
+    return handle_embeddings(model, request);
+  };
   const auto stats = [&model](const Request&) {
     return json_response(200, stats_json(model.engine.stats()).dump());
   };
@@ -121,6 +132,8 @@ Router routes(const ServedModel& model) {
       {.method = "POST", .pattern = "/chat/completions", .handler = chat},
       {.method = "POST", .pattern = "/v1/completions", .handler = text},
       {.method = "POST", .pattern = "/completions", .handler = text},
+      {.method = "POST", .pattern = "/v1/embeddings", .handler = embeddings},
+      {.method = "POST", .pattern = "/embeddings", .handler = embeddings},
       {.method = "GET", .pattern = "/stats", .handler = stats},
   });
 }

@@ -14,14 +14,15 @@ struct EngineArguments {
   std::filesystem::path socket;                           // a Unix socket
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
+  std::optional<int> speculative_tokens = std::nullopt;
   std::optional<int> max_waiting{};
   std::optional<double> slow_step_seconds{};
 };
 
-// `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions
-// and GET /stats on the socket, and speaks the protocol of core/base/worker_protocol.h on standard
-// input and output until told to stop or standard input closes. Returns the process's exit code: 0,
-// or 1 after an event "error". Never throws.
+// `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions,
+// POST /v1/embeddings and GET /stats on the socket, and speaks the protocol of
+// core/base/worker_protocol.h on standard input and output until told to stop or standard input
+// closes. Returns the process's exit code: 0, or 1 after an event "error". Never throws.
 //
 // "drain" may carry "timeout_seconds" (default 30); the worker ends after it. What arrives on
 // standard input meanwhile ends the waiting.

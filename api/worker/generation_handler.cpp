@@ -1,8 +1,10 @@
 #include "api/worker/generation_handler.h"
 
 #include <utility>
+#include <vector>
 
 #include "api/server/sse.h"
+#include "api/worker/prompt_room.h"
 #include "api/worker/running_answer.h"
 #include "core/base/clock.h"
 
@@ -10,6 +12,12 @@ namespace hub::api {
 
 Response generate(const ServedModel& model, const Request& request, Generation generation) {
   const bool streaming = generation.options.stream;
+  if (const auto tokens = generation.options.truncate_prompt_tokens) {
+    const int most = *tokens > 0 ? *tokens : prompt_room(model, generation.options);
+    for (std::vector<int>& prompt : generation.prompts) {
+      keep_last(prompt, most);
+    }
+  }
   // Shared because std::function must be copyable; there is one owner at a time.
   auto answer = std::make_shared<RunningAnswer>(model, request, std::move(generation));
   if (!streaming) {

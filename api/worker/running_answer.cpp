@@ -10,6 +10,7 @@
 #include "api/openai/answer_logprobs.h"
 #include "api/server/http_error.h"
 #include "api/worker/engine_request.h"
+#include "api/worker/request_id.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 
@@ -27,11 +28,6 @@ using engine::TextStream;
 constexpr int kKeepAliveMs = 5000;
 // Of several choices the first that goes on is waited for; the others come in the same steps.
 constexpr int kTurnMs = 50;
-
-std::string request_id_of(const Request& request) {
-  const std::string given = request.header("x-hub-request-id");
-  return given.empty() ? request.request_id : given;
-}
 
 }  // namespace
 
@@ -136,6 +132,8 @@ AnswerUsage RunningAnswer::usage() const {
   for (const TextStream& stream : streams_) {
     result.completion_tokens += stream.completion_tokens();
     result.cached_tokens += stream.cached_tokens();
+    result.drafted_tokens += stream.drafted_tokens();
+    result.accepted_tokens += stream.accepted_tokens();
   }
   return result;
 }

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
 
+constexpr std::string_view kPooling = "1_Pooling/config.json";
+constexpr std::string_view kStoredPooling = "1_Pooling_config.json";
 constexpr std::string_view kTemporary = ".tmp-";
 constexpr std::string_view kOrphan = ".orphan-";
 constexpr std::array<std::string_view, 6> kExtensions{
@@ -100,6 +102,14 @@ void remove_leftovers(const fs::path& folder) {
 }
 
 }  // namespace
+
+std::string stored_name(const std::string& path) {
+  return path == kPooling ? std::string(kStoredPooling) : path;
+}
+
+std::string published_name(const std::string& stored) {
+  return stored == kStoredPooling ? std::string(kPooling) : stored;
+}
 
 bool is_version_file(std::string_view name) {
   if (name.empty() || name.starts_with('.')) {
@@ -185,7 +195,10 @@ std::vector<StoredFile> ArtifactStore::import_folder(
     std::string_view model_id,
     std::string_view version_tag,
     const BytesProgress& progress) {
-  const std::vector<fs::path> sources = usable_files(source);
+  std::vector<fs::path> sources = usable_files(source);
+  if (std::error_code error; fs::is_regular_file(source / kPooling, error)) {
+    sources.push_back(source / kPooling);
+  }
   const std::vector<std::int64_t> sizes = sizes_of(sources);
   ByteCount count(progress, std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
   std::vector<StoredFile> files;
@@ -194,7 +207,7 @@ std::vector<StoredFile> ArtifactStore::import_folder(
       for (std::size_t i = 0; i < sources.size(); ++i) {
         BlobWriter incoming(*this);
         incoming.copy(sources[i], count.next(sizes[i]));
-        files.push_back(incoming.keep(sources[i].filename().string()));
+        files.push_back(incoming.keep(stored_name(sources[i].lexically_relative(source).string())));
         link_file(blob(files.back().sha256), folder / files.back().name);
       }
     });

@@ -17,6 +17,12 @@ namespace hub::artifacts {
 // Weights and what describes them (the list below): what a version may hold.
 bool is_version_file(std::string_view name);
 
+// What a version's flat folder calls a file that a model folder has at `path`: the path itself, but
+// 1_Pooling_config.json for "1_Pooling/config.json".
+std::string stored_name(const std::string& path);
+// The reverse.
+std::string published_name(const std::string& stored);
+
 // A file on its way into the store, its SHA-256 known and checked by whoever brings it.
 struct IncomingFile {
   enum class How : std::uint8_t {
@@ -36,7 +42,9 @@ struct IncomingFile {
 //   blobs/{first two digits}/{sha256}           every file once, by its SHA-256
 // A version's folder is complete or absent: files are copied to a temporary name, synced and
 // renamed. Only weights and their descriptions are taken: *.safetensors, *.json, *.jinja, *.txt,
-// *.model, *.md and licence files; never code or pickles. Thread-safe for different versions.
+// *.model, *.md and licence files; never code or pickles. Folders within are left out but for
+// sentence-transformers' 1_Pooling/config.json, which copies keep as stored_name() says.
+// Thread-safe for different versions.
 class ArtifactStore {
  public:
   // Creates the two folders and removes what a crash left half-made.

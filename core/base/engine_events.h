@@ -54,8 +54,11 @@ struct EngineWork {
   std::int64_t prompt_tokens = 0;
   std::int64_t cached_prompt_tokens = 0;  // of them those that were not computed again
   std::int64_t generated_tokens = 0;
+  std::int64_t drafted_tokens = 0;   // guessed and checked
+  std::int64_t accepted_tokens = 0;  // of them those that came
   std::int64_t refused = 0;          // requests that found the queue full
   std::int64_t refused_for_key = 0;  // or their key's part of it
+  std::int64_t embedded_tokens = 0;  // of texts that were to be embedded
   std::int64_t running = 0;          // sequences now
   std::int64_t waiting = 0;
   std::int64_t waiting_keys = 0;  // API keys of those that wait; requests without are one

@@ -1,16 +1,20 @@
 #include "core/engine/batch_runner.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <future>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
 #include "core/engine/logit_rules.h"
 #include "core/models/attend.h"
+#include "core/nn/adapter_spans.h"
 
 namespace hub::engine {
 
@@ -25,22 +29,9 @@ struct Layout {
   std::vector<models::SequenceRows> sequences;
   std::vector<nn::AdapterSpan> spans;  // over the rows
   std::vector<std::size_t> sampling;   // indices of parts, in row order
-  std::vector<int> last_rows;          // [sampling]
-  std::vector<nn::AdapterSpan> sampling_spans;
+  std::vector<int> sampled_rows;       // the last one of each of them, and those of its draft
+  std::vector<nn::AdapterSpan> sampling_spans;  // over sampled_rows
 };
-
-// Extends the last span when it has the same adapter; rows of the base belong to no span.
-void add_rows(
-    std::vector<nn::AdapterSpan>& spans, const nn::LoraAdapter* adapter, int begin, int end) {
-  if (adapter == nullptr) {
-    return;
-  }
-  if (!spans.empty() && spans.back().adapter == adapter && spans.back().end == begin) {
-    spans.back().end = end;
-    return;
-  }
-  spans.push_back({.adapter = adapter, .begin = begin, .end = end});
-}
 
 Layout lay_out(std::span<const RunPart> parts) {
   Layout layout;
@@ -53,16 +44,20 @@ Layout lay_out(std::span<const RunPart> parts) {
     const RunPart& part = parts[index];
     Sequence& sequence = *part.sequence;
     const auto begin = static_cast<int>(layout.tokens.size());
-    const int end = begin + part.rows;
+    const auto drafted = static_cast<int>(part.draft.size());
+    const int end = begin + part.rows + drafted;
     const auto from = sequence.tokens.begin() + sequence.cache->length();
     layout.tokens.insert(layout.tokens.end(), from, from + part.rows);
-    layout.sequences.push_back({.cache = &*sequence.cache, .rows = part.rows});
-    add_rows(layout.spans, sequence.owner.adapter.get(), begin, end);
+    layout.tokens.insert(layout.tokens.end(), part.draft.begin(), part.draft.end());
+    layout.sequences.push_back({.cache = &*sequence.cache, .rows = part.rows + drafted});
+    nn::add_span(layout.spans, sequence.owner.adapter.get(), begin, end);
     if (part.samples) {
-      const auto row = static_cast<int>(layout.last_rows.size());
+      const auto row = static_cast<int>(layout.sampled_rows.size());
       layout.sampling.push_back(index);
-      layout.last_rows.push_back(end - 1);
-      add_rows(layout.sampling_spans, sequence.owner.adapter.get(), row, row + 1);
+      for (int sampled = end - 1 - drafted; sampled < end; ++sampled) {
+        layout.sampled_rows.push_back(sampled);
+      }
+      nn::add_span(layout.sampling_spans, sequence.owner.adapter.get(), row, row + 1 + drafted);
     }
   }
   return layout;
@@ -77,15 +72,20 @@ void keep_allowed(std::span<float> logits, std::span<const std::uint32_t> mask) 
   }
 }
 
+std::size_t mask_words(const models::LanguageModel& model) {
+  return static_cast<std::size_t>((model.config().vocab_size + 31) / 32);
+}
+
 mx::array row_indices(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
 }
 
 }  // namespace
 
-// The logits after the sequence's rules; they themselves where it has none.
+// The logits after the sequence's rules; they themselves where it has none. `drafted`: tokens of
+// the step's draft among the sequence's.
 std::span<const float> BatchRunner::changed(
-    std::span<const float> logits, const Sequence& sequence) {
+    std::span<const float> logits, const Sequence& sequence, std::size_t drafted) {
   const bool holds_on = static_cast<int>(sequence.tokens.size()) < sequence.min_length &&
                         !(sequence.grammar && sequence.grammar->must_end());
   if (!holds_on && !sequence.grammar && !changes_logits(sequence.sampling.rules)) {
@@ -104,7 +104,8 @@ std::span<const float> BatchRunner::changed(
     }
   }
   if (sequence.grammar) {
-    keep_allowed(row_, sequence.mask);
+    const std::size_t words = mask_words(model_);
+    keep_allowed(row_, std::span(sequence.mask).subspan(drafted * words, words));
   }
   return row_;
 }
@@ -112,22 +113,66 @@ std::span<const float> BatchRunner::changed(
 // Fills the masks of the parts that sample under a grammar. Touches their sequences' grammar and
 // mask alone, so that it can go on beside the forward.
 void BatchRunner::fill_masks(std::span<const RunPart> parts) const {
-  const auto words = static_cast<std::size_t>((model_.config().vocab_size + 31) / 32);
+  const std::size_t words = mask_words(model_);
   for (const RunPart& part : parts) {
     Sequence& sequence = *part.sequence;
     if (!part.samples || !sequence.grammar) {
       continue;
     }
-    try {
-      sequence.mask.resize(words);
-      sequence.grammar->fill_mask(sequence.mask);
-    } catch (const std::exception& error) {
-      sequence.mask_error = error.what();
+    sequence.mask.clear();
+    std::optional<text::GrammarState> copy;
+    if (!part.draft.empty()) {
+      copy.emplace(sequence.grammar->clone());
+    }
+    text::GrammarState& state = copy ? *copy : *sequence.grammar;
+    for (std::size_t i = 0; i <= part.draft.size(); ++i) {
+      try {
+        if (i > 0) {
+          state.accept(part.draft[i - 1]);
+        }
+        sequence.mask.resize((i + 1) * words);
+        state.fill_mask(std::span(sequence.mask).subspan(i * words, words));
+      } catch (const std::exception& error) {
+        sequence.mask.resize(i * words);
+        if (i == 0) {  // what a guess led to is no error of the answer
+          sequence.mask_error = error.what();
+        }
+        break;
+      }
     }
   }
 }
 
-std::vector<std::optional<Drawn>> BatchRunner::run(std::span<const RunPart> parts) {
+// Draws from the rows [1 + draft, vocab] of a part for as long as the draft is what comes.
+void BatchRunner::draw(RunPart& part, std::span<const float> logits, const TakeDrawn& take) {
+  Sequence& sequence = *part.sequence;
+  const std::size_t vocabulary = logits.size() / (part.draft.size() + 1);
+  for (std::size_t i = 0; i <= part.draft.size(); ++i) {
+    const std::size_t known = sequence.tokens.size();
+    if (i > 0 && sequence.grammar && sequence.mask.size() < (i + 1) * mask_words(model_)) {
+      sequence.cache->trim(static_cast<int>(known) - 1);  // the last token is computed again
+      return;
+    }
+    std::optional<Drawn> drawn;
+    if (sequence.mask_error.empty()) {
+      drawn = sampler_.draw(
+          changed(logits.subspan(i * vocabulary, vocabulary), sequence, i),
+          sequence.sampling,
+          sequence.seed,
+          known);
+    }
+    const bool agrees = drawn && i < part.draft.size() && drawn->token == part.draft[i];
+    if (!agrees) {
+      sequence.cache->trim(static_cast<int>(known));
+    }
+    part.accepted += agrees ? 1 : 0;
+    if (!take(sequence, drawn, agrees) || !agrees) {
+      return;
+    }
+  }
+}
+
+void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
   std::future<void> masks;
   if (std::ranges::any_of(
           parts, [](const RunPart& part) { return part.samples && part.sequence->grammar; })) {
@@ -143,11 +188,11 @@ std::vector<std::optional<Drawn>> BatchRunner::run(std::span<const RunPart> part
 
   std::vector<mx::array> wanted;
   if (!layout.sampling.empty()) {
-    const bool all_rows = layout.last_rows.size() == layout.tokens.size();
-    const mx::array last =
-        all_rows ? hidden : mx::take(hidden, row_indices(layout.last_rows), 0);  // [S, hidden]
+    const bool all_rows = layout.sampled_rows.size() == layout.tokens.size();
+    const mx::array sampled =
+        all_rows ? hidden : mx::take(hidden, row_indices(layout.sampled_rows), 0);  // [S, hidden]
     wanted.push_back(
-        mx::contiguous(model_.logits(last, layout.sampling_spans)));  // [S, vocab] float32
+        mx::contiguous(model_.logits(sampled, layout.sampling_spans)));  // [S, vocab] float32
   }
   for (const models::SequenceRows& sequence : layout.sequences) {
     std::ranges::copy(sequence.cache->arrays(), std::back_inserter(wanted));
@@ -160,18 +205,14 @@ std::vector<std::optional<Drawn>> BatchRunner::run(std::span<const RunPart> part
   if (masks.valid()) {
     masks.get();
   }
-  std::vector<std::optional<Drawn>> drawn(parts.size());
-  for (std::size_t i = 0; i < layout.sampling.size(); ++i) {
-    const Sequence& sequence = *parts[layout.sampling[i]].sequence;
-    if (!sequence.mask_error.empty()) {
-      continue;
-    }
+  std::size_t row = 0;
+  for (const std::size_t index : layout.sampling) {
+    RunPart& part = parts[index];
     const auto vocabulary = static_cast<std::size_t>(wanted.front().shape(1));
-    const std::span logits(wanted.front().data<float>() + i * vocabulary, vocabulary);
-    drawn[layout.sampling[i]] = sampler_.draw(
-        changed(logits, sequence), sequence.sampling, sequence.seed, sequence.tokens.size());
+    const std::size_t rows = part.draft.size() + 1;
+    draw(part, {wanted.front().data<float>() + row * vocabulary, rows * vocabulary}, take);
+    row += rows;
   }
-  return drawn;
 }
 
 }  // namespace hub::engine

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,7 +17,17 @@ struct RunPart {
   Sequence* sequence;
   int rows;
   bool samples;  // they are all that is pending: draw the next token
+  // Guesses of the tokens to come, computed with the rows so that more than one can be drawn; only
+  // with `samples`, and never for a model with recurrent layers.
+  std::vector<int> draft = {};
+  int accepted = 0;  // set by run(): how many of the draft, from its begin, were drawn as well
 };
+
+// Takes what was drawn for a sequence, appends it to its tokens unless it ends, and says whether
+// another token may be drawn. nullopt: the logits are not finite, or the grammar could not go on
+// (then the sequence's mask_error says why). `guessed`: the draft had it.
+using TakeDrawn =
+    std::function<bool(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed)>;
 
 // Runs a step: one forward over the rows of all its sequences, then a draw for each that samples.
 // Belongs to the thread that owns MLX.
@@ -23,14 +35,17 @@ class BatchRunner {
  public:
   explicit BatchRunner(const models::LanguageModel& model) : model_(model) {}
 
-  // For each part the drawn token; nullopt for a part that does not sample, whose logits are not
-  // finite, or whose grammar could not go on (then the sequence's mask_error says why). The caches
-  // hold the rows afterwards. Throws what MLX throws; the caches of all parts are then unusable.
-  std::vector<std::optional<Drawn>> run(std::span<const RunPart> parts);
+  // Calls `take` for each part that samples, once and again for each token of its draft that was
+  // drawn. What is drawn is the same with any draft. The caches hold afterwards what they held and
+  // the rows, and of a draft what was drawn. Throws what MLX throws; the caches of all parts are
+  // then unusable.
+  void run(std::span<RunPart> parts, const TakeDrawn& take);
 
  private:
   void fill_masks(std::span<const RunPart> parts) const;
-  std::span<const float> changed(std::span<const float> logits, const Sequence& sequence);
+  void draw(RunPart& part, std::span<const float> logits, const TakeDrawn& take);
+  std::span<const float> changed(
+      std::span<const float> logits, const Sequence& sequence, std::size_t drafted);
 
   const models::LanguageModel& model_;
   Sampler sampler_;

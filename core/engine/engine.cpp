@@ -1,27 +1,14 @@
 #include "core/engine/engine.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <future>
-#include <map>
-#include <mutex>
 #include <random>
-#include <thread>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/engine/queue_limit.h"
-#include "core/engine/sequence.h"
-#include "core/engine/step_loop.h"
-#include "core/engine/step_watch.h"
+#include "core/engine/engine_impl.h"
 #include "core/engine/stream_state.h"
-#include "core/model_config/memory_estimate.h"
-#include "core/models/language_model.h"
-#include "core/models/model_tensors.h"
 #include "core/tensor/ops.h"
 #include "core/text/grammar.h"
 
@@ -37,235 +24,12 @@ std::uint64_t random_seed() {
   return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
-// The forward and the kernels' threads have run once before the first request pays for it.
-void warm_up(const models::LanguageModel& model, const StepLimits& limits) {
-  StepLoop loop(model, limits);
-  auto sequence = std::make_unique<Sequence>();
-  sequence->tokens.assign(8, 0);
-  sequence->prompt_length = 8;
-  sequence->max_length = 10;
-  sequence->sampling.temperature = 0.0F;
-  sequence->stream = std::make_shared<StreamState>();
-  const std::shared_ptr<StreamState> stream = sequence->stream;
-  loop.add(std::move(sequence));
-  while (!loop.idle()) {
-    loop.step();
-  }
-  if (stream->events.back().finish == FinishReason::kError) {
-    throw Error(
-        ErrorCode::kUnprocessable,
-        fmt::format("model: a first forward failed: {}", stream->events.back().error));
-  }
-}
-
 }  // namespace
 
-class Engine::Impl {
- public:
-  explicit Impl(EngineConfig config)
-      : config_(std::move(config)), watch_(config_.slow_step_seconds), queue_(config_.max_waiting) {
-    std::promise<void> loaded;
-    std::future<void> result = loaded.get_future();
-    thread_ = std::thread([this, &loaded] { run(loaded); });
-    try {
-      result.get();
-    } catch (...) {  // the thread has ended by itself
-      thread_.join();
-      throw;
-    }
-  }
-
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
-    thread_.join();
-  }
-
-  TokenStream submit(GenerateRequest request);
-  void attach(const std::string& id, const std::filesystem::path& folder);
-  bool detach(const std::string& id);
-  bool drain(int timeout_ms);
-  EngineStats stats() const;
-  void watch_step() { watch_.look(); }
-  const model_config::ModelConfig& model_config() const { return model_config_; }
-
- private:
-  void run(std::promise<void>& loaded);
-  void serve(StepLoop& loop);
-  void check_prompt(const GenerateRequest& request) const;
-  int max_length(const GenerateRequest& request) const;
-  void publish(const StepLoop& loop);
-
-  // Constant once loaded.
-  const EngineConfig config_;
-  model_config::ModelConfig model_config_;
-  StepLimits limits_;
-  std::uint64_t weight_bytes_ = 0;
-  int max_tokens_by_memory_ = 0;
-  StepWatch watch_;
-  std::unique_ptr<models::LanguageModel> model_;  // used by the engine's thread alone
-
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;     // the engine's thread waits on it
-  std::condition_variable settled_;  // drain() waits on it
-  // Guarded by mutex_:
-  std::deque<std::unique_ptr<Sequence>> inbox_;
-  QueueLimit queue_;
-  std::deque<std::packaged_task<void()>> tasks_;
-  std::map<std::string, std::shared_ptr<const nn::LoraAdapter>> adapters_;
-  EngineStats stats_;
-  int open_ = 0;  // submitted and not ended
-  bool draining_ = false;
-  bool stopping_ = false;
-
-  std::thread thread_;
-};
-
-void Engine::Impl::run(std::promise<void>& loaded) {
-  try {
-    tensor::set_cache_limit(config_.mlx_cache_limit_bytes);
-    model_ = config_.weights_folder
-                 ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
-                 : models::load_model(config_.model_folder);
-    model_config_ = model_->config();
-    weight_bytes_ = model_->weight_bytes();
-    const std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
-    limits_ = {
-        .max_running = config_.max_running,
-        .prefill_chunk = config_.prefill_chunk,
-        .kv_budget_bytes = config_.kv_budget_bytes,
-        .kv_bytes_per_token = token_bytes,
-        .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_)};
-    const std::uint64_t for_tokens =
-        config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
-    max_tokens_by_memory_ =
-        static_cast<int>(std::min<std::uint64_t>(for_tokens / token_bytes, 1U << 30U));
-    warm_up(*model_, limits_);
-  } catch (...) {  // whatever it was goes to the constructor's caller
-    model_.reset();
-    loaded.set_exception(std::current_exception());
-    return;
-  }
-  const auto on_end = [this] {
-    const std::lock_guard lock(mutex_);
-    --open_;
-    queue_.ended(base::steady_seconds());
-    settled_.notify_all();
-  };
-  StepLoop loop(*model_, limits_, on_end, config_.keeps_prefixes, &watch_);
-  publish(loop);
-  loaded.set_value();
-  serve(loop);
-  loop.cancel_all();
-  const std::lock_guard lock(mutex_);
-  adapters_.clear();
-  model_.reset();  // its arrays end on the thread that made them
-}
-
-void Engine::Impl::serve(StepLoop& loop) {
-  while (true) {
-    std::deque<std::unique_ptr<Sequence>> arrived;
-    std::deque<std::packaged_task<void()>> tasks;
-    bool stopping = false;
-    {
-      std::unique_lock lock(mutex_);
-      wake_.wait(
-          lock, [&] { return stopping_ || !inbox_.empty() || !tasks_.empty() || !loop.idle(); });
-      arrived.swap(inbox_);
-      tasks.swap(tasks_);
-      stopping = stopping_;
-    }
-    for (auto& sequence : arrived) {
-      loop.add(std::move(sequence));
-    }
-    for (auto& task : tasks) {
-      task();
-    }
-    if (stopping) {
-      return;
-    }
-    loop.step();
-    publish(loop);
-  }
-}
-
-void Engine::Impl::publish(const StepLoop& loop) {
-  const std::lock_guard lock(mutex_);
-  stats_.running = loop.running();
-  std::map<std::string, int> waiting;
-  loop.count_waiting(waiting);
-  for (const auto& sequence : inbox_) {
-    ++waiting[sequence->owner.scope];
-  }
-  queue_.set_waiting(std::move(waiting));
-  stats_.prompt_tokens = loop.prompt_tokens();
-  stats_.generated_tokens = loop.generated_tokens();
-  stats_.steps = loop.steps();
-  stats_.step_sequences = loop.step_sequences();
-  stats_.preemptions = loop.preemptions();
-  stats_.kv_bytes = loop.kv_bytes();
-  stats_.cached_prompt_tokens = loop.cached_prompt_tokens();
-  stats_.prefix_bytes = loop.prefixes().bytes();
-  stats_.prefix_entries = loop.prefixes().entries();
-}
-
-void Engine::Impl::check_prompt(const GenerateRequest& request) const {
-  const auto length = static_cast<std::int64_t>(request.prompt.size());
-  if (length == 0) {
-    throw Error(ErrorCode::kInvalidArgument, "prompt: at least one token was wanted, got none");
-  }
-  for (const int token : request.prompt) {
-    if (token < 0 || token >= model_config_.vocab_size) {
-      throw Error(
-          ErrorCode::kInvalidArgument,
-          fmt::format(
-              "prompt: token ids from 0 to {} were wanted, got {}",
-              model_config_.vocab_size - 1,
-              token),
-          "prompt");
-    }
-  }
-  if (request.max_tokens < 1) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("max_tokens: at least 1 was wanted, got {}", request.max_tokens),
-        "max_tokens");
-  }
-  if (length >= model_config_.max_position_embeddings) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "This model's maximum context length is {} tokens, and the prompt alone has {}",
-            model_config_.max_position_embeddings,
-            length),
-        {},
-        "context_length_exceeded");
-  }
-  if (length >= max_tokens_by_memory_) {
-    throw Error(
-        ErrorCode::kInsufficientMemory,
-        fmt::format(
-            "the cache of a prompt of {} tokens would not fit: its budget of {} bytes holds {} "
-            "tokens",
-            length,
-            config_.kv_budget_bytes,
-            max_tokens_by_memory_));
-  }
-}
-
-int Engine::Impl::max_length(const GenerateRequest& request) const {
-  const auto wanted = static_cast<std::int64_t>(request.prompt.size()) + request.max_tokens;
-  const std::int64_t limit = std::min(model_config_.max_position_embeddings, max_tokens_by_memory_);
-  return static_cast<int>(std::min(wanted, limit));
-}
-
 TokenStream Engine::Impl::submit(GenerateRequest request) {
-  check_prompt(request);
+  check_request(request, model_config_, request_limits_);
   auto sequence = std::make_unique<Sequence>();
-  sequence->max_length = max_length(request);
+  sequence->max_length = max_length(request, model_config_, request_limits_);
   sequence->prompt_length = static_cast<int>(request.prompt.size());
   sequence->request_id = std::move(request.request_id);
   sequence->tokens = std::move(request.prompt);
@@ -276,24 +40,14 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
   if (request.grammar != nullptr) {
     sequence->grammar.emplace(*request.grammar);
   }
+  sequence->hint = std::move(request.hint);
   sequence->owner.scope = std::move(request.cache_scope);
   sequence->priority = request.priority;
   sequence->stream = std::make_shared<StreamState>();
   TokenStream stream(sequence->stream);
   {
     const std::lock_guard lock(mutex_);
-    if (draining_ || stopping_) {
-      throw Error(ErrorCode::kUnavailable, "the engine is ending and takes no new requests");
-    }
-    if (request.adapter) {
-      const auto found = adapters_.find(*request.adapter);
-      if (found == adapters_.end()) {
-        throw Error(
-            ErrorCode::kNotFound,
-            fmt::format("adapter \"{}\" is not attached to this engine", *request.adapter));
-      }
-      sequence->owner.adapter = found->second;
-    }
+    sequence->owner.adapter = take_in(request.adapter);
     queue_.enter(sequence->owner.scope, base::steady_seconds());
     inbox_.push_back(std::move(sequence));
     ++open_;
@@ -302,7 +56,50 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
   return stream;
 }
 
+PendingVectors Engine::Impl::embed(EmbedRequest request) {
+  check_request(request, model_config_, request_limits_);
+  auto task = std::make_unique<EmbedTask>();
+  task->request = std::move(request);
+  task->state = std::make_shared<EmbedState>();
+  PendingVectors vectors(task->state);
+  {
+    const std::lock_guard lock(mutex_);
+    task->adapter = take_in(task->request.adapter);
+    const int waiting = embedding_ + static_cast<int>(texts_inbox_.size());
+    if (waiting >= config_.max_waiting) {
+      throw Error(
+          ErrorCode::kUnavailable,
+          fmt::format("the engine is busy: {} requests are waiting already", waiting),
+          {},
+          "engine_busy");
+    }
+    texts_inbox_.push_back(std::move(task));
+    ++open_;
+  }
+  wake_.notify_one();
+  return vectors;
+}
+
+std::shared_ptr<const nn::LoraAdapter> Engine::Impl::take_in(
+    const std::optional<std::string>& adapter) const {
+  if (draining_ || stopping_) {
+    throw Error(ErrorCode::kUnavailable, "the engine is ending and takes no new requests");
+  }
+  const auto found = adapter ? adapters_.find(*adapter) : adapters_.end();
+  if (adapter && found == adapters_.end()) {
+    throw Error(
+        ErrorCode::kNotFound,
+        fmt::format("adapter \"{}\" is not attached to this engine", *adapter));
+  }
+  return adapter ? found->second : nullptr;
+}
+
 void Engine::Impl::attach(const std::string& id, const std::filesystem::path& folder) {
+  if (model_config_.encoder) {
+    throw Error(
+        ErrorCode::kUnprocessable,
+        fmt::format("a text encoder ({}) takes no adapters", model_config_.model_type));
+  }
   std::packaged_task<void()> task([this, &id, &folder] {
     {
       const std::lock_guard lock(mutex_);
@@ -343,7 +140,7 @@ EngineStats Engine::Impl::stats() const {
   {
     const std::lock_guard lock(mutex_);
     result = stats_;
-    result.waiting = queue_.waiting();
+    result.waiting = queue_.waiting() + static_cast<int>(texts_inbox_.size());
     result.waiting_keys = queue_.waiting_keys();
     result.refused = queue_.refused();
     result.refused_for_key = queue_.refused_for_key();
@@ -369,6 +166,10 @@ TokenStream Engine::submit(GenerateRequest request) {
   return impl_->submit(std::move(request));
 }
 
+PendingVectors Engine::embed(EmbedRequest request) {
+  return impl_->embed(std::move(request));
+}
+
 void Engine::attach(const std::string& id, const std::filesystem::path& folder) {
   impl_->attach(id, folder);
 }
@@ -381,12 +182,16 @@ bool Engine::drain(int timeout_ms) {
   return impl_->drain(timeout_ms);
 }
 
+const model_config::ModelConfig& Engine::model_config() const {
+  return impl_->model_config();
+}
+
 void Engine::watch_step() {
   impl_->watch_step();
 }
 
-const model_config::ModelConfig& Engine::model_config() const {
-  return impl_->model_config();
+int Engine::context_length() const {
+  return impl_->context_length();
 }
 
 EngineStats Engine::stats() const {

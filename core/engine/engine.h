@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/engine/embedding.h"
 #include "core/engine/generation.h"
 #include "core/engine/token_stream.h"
 #include "core/model_config/model_config.h"
@@ -18,31 +19,35 @@ struct EngineConfig {
   std::filesystem::path model_folder;
   // Whole weights of a full fine-tuning (models/model_tensors.h) in place of the model's.
   std::optional<std::filesystem::path> weights_folder{};
-  int max_running = 16;   // sequences decoded together
-  int max_waiting = 256;  // beyond it submit() refuses (queue_limit.h)
-  int prefill_chunk =
-      256;  // prompt tokens a step at most, so that decoding goes on beside a long prompt
+  int max_running = 16;     // sequences decoded together
+  int max_waiting = 256;    // beyond it submit() refuses (queue_limit.h)
+  int prefill_chunk = 256;  // prompt tokens a step at most, so that decoding goes on beside a long
+                            // prompt; tokens of texts to embed likewise (embedder.h)
   // All caches together, kept prefixes included, which give way; a request waits for room.
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
   double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;                           // prefix_cache.h
+  int speculative_tokens = 16;                          // StepLoop::Options
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
 
 struct EngineStats {
-  int running = 0;
+  int running = 0;  // sequences, and requests for embeddings
   int waiting = 0;
   std::uint64_t waiting_keys = 0;     // scopes of those that wait
   std::uint64_t refused = 0;          // the queue was full
   std::uint64_t refused_for_key = 0;  // their key's part of it was
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
+  std::uint64_t embedded_tokens = 0;       // of texts that were to be embedded
   std::uint64_t steps = 0;                 // forward passes
-  std::uint64_t step_sequences = 0;        // sequences in them, summed
+  std::uint64_t step_sequences = 0;        // sequences and texts in them, summed
   std::uint64_t slow_steps = 0;            // of them those beyond slow_step_seconds
   double step_seconds = 0.0;               // since the one that runs began; 0: none does
   std::uint64_t preemptions = 0;           // sequences that gave their cache up and waited again
   std::uint64_t cached_prompt_tokens = 0;  // of prompt_tokens those that were not computed again
+  std::uint64_t drafted_tokens = 0;        // guessed and checked
+  std::uint64_t accepted_tokens = 0;       // of them those that came
   std::uint64_t kv_bytes = 0;              // of running sequences
   std::uint64_t prefix_bytes = 0;          // of sequences that ended, kept for the next ones
   std::uint64_t prefix_entries = 0;        // such sequences
@@ -54,8 +59,8 @@ struct EngineStats {
   std::vector<std::string> adapters;
 };
 
-// One loaded base model, any number of adapters, one thread that does all MLX work. Public
-// functions are thread-safe.
+// One loaded base model, a decoder or a text encoder, any number of adapters, one thread that does
+// all MLX work. Public functions are thread-safe.
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
@@ -66,11 +71,17 @@ class Engine {
   // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
   // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
   // budget, kNotFound for an adapter that is not attached, kUnavailable when draining, and what
-  // QueueLimit::enter() throws when too many wait.
+  // QueueLimit::enter() throws when too many wait. An encoder takes no such request:
+  // kInvalidArgument (`model_makes_embeddings_only`).
   TokenStream submit(GenerateRequest request);
 
+  // Vectors of texts; between two steps of the sequences that it generates the engine does one step
+  // of them (embedder.h). Throws as submit(), naming `input[…]` or `dimensions`, for texts that are
+  // empty, too long or not of the vocabulary, and dimensions that the model has not.
+  PendingVectors embed(EmbedRequest request);
+
   // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id
-  // again changes nothing.
+  // again changes nothing. An encoder takes none: kUnprocessable.
   void attach(const std::string& id, const std::filesystem::path& folder);
   // New requests for it are refused at once; those that use it finish with it, and then its memory
   // is freed. False when it was not attached.
@@ -84,6 +95,9 @@ class Engine {
   void watch_step();
 
   [[nodiscard]] const model_config::ModelConfig& model_config() const;
+  // Tokens of prompt and answer together at most: what the model was made for, or less where the
+  // memory for keys and values holds less. A prompt must be shorter.
+  [[nodiscard]] int context_length() const;
   [[nodiscard]] EngineStats stats() const;
 
  private:

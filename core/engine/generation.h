@@ -79,6 +79,10 @@ struct GenerateRequest {
   std::optional<std::string> adapter = std::nullopt;
   // What the answer must look like; it has the model's end tokens among its own. Absent: anything.
   std::shared_ptr<const text::Grammar> grammar = nullptr;
+  // A text that the answer may resemble: its tokens are guessed from it, which changes nothing but
+  // the time.
+  std::vector<int> hint = {};
+  // Cached prefixes are shared among requests of one scope only.
   // Whose it is: cached prefixes are shared among requests of one scope only.
   std::string cache_scope = {};
   // Those with a lower one start first and give way last; among equals scopes are served fair.

@@ -10,6 +10,7 @@
 #include "core/engine/generation.h"
 #include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
+#include "core/engine/speculation.h"
 #include "core/engine/stream_state.h"
 #include "core/models/attend.h"
 #include "core/text/grammar.h"
@@ -26,9 +27,15 @@ struct Sequence {
   std::uint64_t seed = 0;
   std::vector<int> stop_ids;
   std::optional<text::GrammarState> grammar{};  // how far the answer has come in it
-  std::vector<std::uint32_t> mask{};            // bit i: the grammar lets token i come next
-  std::string mask_error{};                     // why it lets nothing come
-  int min_length = 0;                           // tokens.size() before which no stop id is drawn
+  // Bit i: the grammar lets token i come next; then the same after each token of the draft.
+  std::vector<std::uint32_t> mask{};
+  std::string mask_error{};  // why it lets nothing come
+  int min_length = 0;        // tokens.size() before which no stop id is drawn
+  std::vector<int> hint{};   // what the answer may resemble
+  // How good drafts from the text and from the grammar were, and the one that the last counts for.
+  DraftRecord looked_up{0.5};
+  DraftRecord forced{0.95};
+  DraftRecord* draft_record = nullptr;
   // Its adapter is shared, so that one that is detached meanwhile lives until its last sequence
   // ends.
   PrefixOwner owner;

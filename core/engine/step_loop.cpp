@@ -42,14 +42,15 @@ StepLoop::StepLoop(
     const models::LanguageModel& model,
     StepLimits limits,
     std::function<void()> on_end,
-    bool keeps_prefixes,
-    StepWatch* watch)
+    Options options)
     : model_(model),
       limits_(limits),
+      kv_budget_bytes_(limits.kv_budget_bytes),
       on_end_(std::move(on_end)),
-      keeps_prefixes_(keeps_prefixes),
-      watch_(watch),
+      options_(options),
       runner_(model),
+      drafter_(limits.bytes_per_sequence > 0 ? 0 : options.speculative_tokens),
+      pace_(limits.prefill_chunk),
       prefixes_(limits.bytes_per_sequence > 0) {}
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
@@ -57,11 +58,42 @@ void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   waiting_.push_back(std::move(sequence));
 }
 
+void StepLoop::leave_room(std::uint64_t bytes) {
+  limits_.kv_budget_bytes = kv_budget_bytes_ - std::min(kv_budget_bytes_, bytes);
+}
+
 void StepLoop::step() {
   drop_cancelled(running_);
   drop_cancelled(waiting_);
-  const StepPlan plan = plan_step(views(running_), views(waiting_), limits_, shares_.served());
+  const StepPlan plan =
+      plan_step(views(running_), views(waiting_), paced_limits(), shares_.served());
   apply(plan);
+  std::vector<RunPart> parts = parts_of(plan);
+  if (parts.empty()) {
+    return;
+  }
+  drafter_.draft(parts);
+  ++steps_;
+  step_sequences_ += parts.size();
+  if (options_.watch != nullptr) {
+    options_.watch->begin(facts_of(parts));
+  }
+  try {
+    run(parts);
+  } catch (const std::exception& error) {
+    obs::log::error("step_failed", {{"sequences", parts.size()}, {"error", error.what()}});
+    for (const RunPart& part : parts) {
+      end(*part.sequence, {.finish = FinishReason::kError, .error = error.what()});
+    }
+  }
+  if (options_.watch != nullptr) {
+    options_.watch->end();
+  }
+  forget_ended();
+}
+
+// The plan's rows of sequences, with room in their caches.
+std::vector<RunPart> StepLoop::parts_of(const StepPlan& plan) {
   std::vector<RunPart> parts;
   const double begun = base::steady_seconds();
   for (const StepPart& part : plan.parts) {
@@ -75,35 +107,44 @@ void StepLoop::step() {
     const int rows = std::min(part.rows, pending);
     parts.push_back({.sequence = &sequence, .rows = rows, .samples = rows == pending});
   }
-  if (parts.empty()) {
-    return;
+  return parts;
+}
+
+void StepLoop::run(std::span<RunPart> parts) {
+  const double begun = base::steady_seconds();
+  for (const RunPart& part : parts) {
+    drafted_tokens_ += part.draft.size();
+    part.sequence->stream->drafted_tokens += static_cast<int>(part.draft.size());
   }
-  ++steps_;
-  step_sequences_ += parts.size();
-  if (watch_ != nullptr) {
-    watch_->begin(facts_of(parts));
+  runner_.run(parts, [this](Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
+    return deliver(sequence, drawn, guessed);
+  });
+  learn(parts, base::steady_seconds() - begun);
+  for (const RunPart& part : parts) {
+    charge(*part.sequence);
   }
-  try {
-    const std::vector<std::optional<Drawn>> drawn = runner_.run(parts);
-    const double now = base::steady_seconds();
-    for (const RunPart& part : parts) {
-      charge(*part.sequence);
-    }
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (parts[i].samples) {
-        deliver(*parts[i].sequence, drawn[i], now);
-      }
-    }
-  } catch (const std::exception& error) {
-    obs::log::error("step_failed", {{"sequences", parts.size()}, {"error", error.what()}});
-    for (const RunPart& part : parts) {
-      end(*part.sequence, {.finish = FinishReason::kError, .error = error.what()});
-    }
+}
+
+void StepLoop::learn(std::span<const RunPart> parts, double seconds) {
+  drafter_.learn(parts, seconds);
+  int decoding = 0;
+  int prompt_rows = 0;
+  for (const RunPart& part : parts) {
+    const bool decodes = part.samples && part.rows == 1;
+    decoding += decodes ? 1 : 0;
+    prompt_rows += decodes ? 0 : part.rows;
   }
-  if (watch_ != nullptr) {
-    watch_->end();
+  pace_.add(decoding, prompt_rows, seconds);
+}
+
+// Prompts have fewer rows in a step that others wait for.
+StepLimits StepLoop::paced_limits() const {
+  StepLimits limits = limits_;
+  if (std::ranges::any_of(
+          running_, [](const auto& sequence) { return sequence->view().pending == 1; })) {
+    limits.prefill_chunk = pace_.rows();
   }
-  forget_ended();
+  return limits;
 }
 
 void StepLoop::cancel_all() {
@@ -159,7 +200,7 @@ void StepLoop::apply(const StepPlan& plan) {
 
 // Its cache stays for its return as long as nobody needs the room.
 void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
-  if (keeps_prefixes_) {
+  if (options_.keeps_prefixes) {
     prefixes_.keep(sequence->owner, sequence->cached_tokens(), std::move(*sequence->cache));
   }
   sequence->cache.reset();
@@ -188,7 +229,7 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
 // What of the sequence's beginning another one computed already, running or ended; at least its
 // last token is always computed anew, for the logits.
 std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
-  if (!keeps_prefixes_) {
+  if (!options_.keeps_prefixes) {
     return std::nullopt;
   }
   const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
@@ -224,17 +265,17 @@ void StepLoop::charge(Sequence& sequence) {
   }
 }
 
-void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds) {
+bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
   if (!drawn) {
     end(sequence,
         {.finish = FinishReason::kError,
          .error = sequence.mask_error.empty() ? "the model's logits are not finite numbers"
                                               : sequence.mask_error});
-    return;
+    return false;
   }
   if (std::ranges::find(sequence.stop_ids, drawn->token) != sequence.stop_ids.end()) {
     end(sequence, {.finish = FinishReason::kStop});
-    return;
+    return false;
   }
   if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
     prompt_tokens_ += sequence.tokens.size();
@@ -245,19 +286,27 @@ void StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, do
       sequence.grammar->accept(drawn->token);
     } catch (const std::exception& error) {
       end(sequence, {.finish = FinishReason::kError, .error = error.what()});
-      return;
+      return false;
     }
   }
   sequence.tokens.push_back(drawn->token);
   ++generated_tokens_;
+  if (guessed) {
+    ++accepted_tokens_;
+    ++sequence.stream->accepted_tokens;
+  }
   TokenEvent event{
-      .token = drawn->token, .logprob = drawn->logprob, .top = drawn->top, .seconds = seconds};
+      .token = drawn->token,
+      .logprob = drawn->logprob,
+      .top = drawn->top,
+      .seconds = base::steady_seconds()};
   if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
     event.finish = FinishReason::kLength;
     end(sequence, std::move(event));
-    return;
+    return false;
   }
   sequence.stream->push(std::move(event));
+  return true;
 }
 
 void StepLoop::end(Sequence& sequence, TokenEvent last) {
@@ -265,10 +314,13 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
     return;
   }
   sequence.ended = true;
+  if (sequence.cache) {
+    sequence.cache->trim(static_cast<int>(sequence.tokens.size()));  // without the rest of a draft
+  }
   charge(sequence);
   shares_.leave(sequence.key);
   // After an error nobody knows what the cache holds.
-  if (keeps_prefixes_ && sequence.cache && last.finish != FinishReason::kError) {
+  if (options_.keeps_prefixes && sequence.cache && last.finish != FinishReason::kError) {
     prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
   }
   sequence.cache.reset();

@@ -7,11 +7,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/engine/batch_runner.h"
+#include "core/engine/drafter.h"
 #include "core/engine/fair_shares.h"
+#include "core/engine/prefill_pace.h"
 #include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/sequence.h"
@@ -26,17 +29,28 @@ namespace hub::engine {
 // `finish` set.
 class StepLoop {
  public:
-  // `on_end` is called after a sequence's last event. With `keeps_prefixes` the caches of those
-  // that ended or gave way serve the next ones, within what the running ones leave of the budget.
-  // `watch` is told of each step and outlives the loop.
+  struct Options {
+    // The caches of sequences that ended or gave way serve the next ones, within what the running
+    // ones leave of the budget.
+    bool keeps_prefixes = true;
+    // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
+    // recurrent layers, whose state cannot go back.
+    int speculative_tokens = 16;
+    // Told of each step; outlives the loop.
+    StepWatch* watch = nullptr;
+  };
+
+  // `on_end` is called after a sequence's last event.
   StepLoop(
       const models::LanguageModel& model,
       StepLimits limits,
       std::function<void()> on_end = {},
-      bool keeps_prefixes = true,
-      StepWatch* watch = nullptr);
+      Options options = {.keeps_prefixes = true, .speculative_tokens = 16, .watch = nullptr});
 
   void add(std::unique_ptr<Sequence> sequence);
+
+  // From the next step on the budget has so many bytes less, which somebody else holds.
+  void leave_room(std::uint64_t bytes);
 
   // One forward over the sequences that the plan chose. A failure in it ends those sequences with
   // kError and leaves the others as they were. Sequences whose readers are gone end first.
@@ -57,6 +71,9 @@ class StepLoop {
   [[nodiscard]] std::uint64_t step_sequences() const { return step_sequences_; }
   [[nodiscard]] std::uint64_t preemptions() const { return preemptions_; }
   [[nodiscard]] std::uint64_t kv_bytes() const;
+  // Tokens that were guessed and checked, and of them those that came.
+  [[nodiscard]] std::uint64_t drafted_tokens() const { return drafted_tokens_; }
+  [[nodiscard]] std::uint64_t accepted_tokens() const { return accepted_tokens_; }
   // Of prompt_tokens() those that were cached.
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
@@ -70,19 +87,25 @@ class StepLoop {
   void preempt(std::unique_ptr<Sequence> sequence);
   void admit(std::unique_ptr<Sequence> sequence);
   std::optional<models::KvCache> cached_beginning(const Sequence& sequence);
+  [[nodiscard]] StepLimits paced_limits() const;
+  std::vector<RunPart> parts_of(const StepPlan& plan);
+  void run(std::span<RunPart> parts);
+  void learn(std::span<const RunPart> parts, double seconds);
   // For what was computed since the last time; before it ends.
   void charge(Sequence& sequence);
-  // `seconds`: when it was drawn.
-  void deliver(Sequence& sequence, const std::optional<Drawn>& drawn, double seconds);
+  // Whether the sequence goes on.
+  bool deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed);
   void end(Sequence& sequence, TokenEvent last);
   void forget_ended();
 
   const models::LanguageModel& model_;
-  const StepLimits limits_;
+  StepLimits limits_;
+  const std::uint64_t kv_budget_bytes_;  // with what is left to others
   const std::function<void()> on_end_;
-  const bool keeps_prefixes_;
-  StepWatch* const watch_;
+  const Options options_;
   BatchRunner runner_;
+  Drafter drafter_;
+  PrefillPace pace_;
   PrefixCache prefixes_;
   FairShares shares_;
   Sequences running_;  // in order of admission
@@ -93,6 +116,8 @@ class StepLoop {
   std::uint64_t steps_ = 0;
   std::uint64_t step_sequences_ = 0;
   std::uint64_t preemptions_ = 0;
+  std::uint64_t drafted_tokens_ = 0;
+  std::uint64_t accepted_tokens_ = 0;
 };
 
 }  // namespace hub::engine

@@ -21,6 +21,9 @@ struct StreamState {
   std::atomic<double> began{0.0};
   // Tokens of its prompt that were cached already.
   std::atomic<int> cached_tokens{0};
+  // Tokens of its answer that were guessed and checked, and of them those that came.
+  std::atomic<int> drafted_tokens{0};
+  std::atomic<int> accepted_tokens{0};
 
   // Events after the last one are dropped: a request ends exactly once.
   void push(TokenEvent event) {

@@ -58,6 +58,8 @@ std::optional<TextDelta> TextStream::take(TokenEvent event) {
   TextDelta delta;
   times_.began = tokens_->began();
   cached_tokens_ = tokens_->cached_tokens();
+  drafted_tokens_ = tokens_->drafted_tokens();
+  accepted_tokens_ = tokens_->accepted_tokens();
   if (event.token >= 0) {
     ++completion_tokens_;
     times_.add_token(event.seconds);

@@ -55,6 +55,9 @@ class TextStream {
 
   // Of the prompt's tokens those that were cached already; known with the first delta.
   [[nodiscard]] int cached_tokens() const { return cached_tokens_; }
+  // As TokenStream's, when the last delta was read.
+  [[nodiscard]] int drafted_tokens() const { return drafted_tokens_; }
+  [[nodiscard]] int accepted_tokens() const { return accepted_tokens_; }
 
   // Of the tokens read so far.
   [[nodiscard]] TokenTimes times() const;
@@ -78,6 +81,8 @@ class TextStream {
   text::StopMatcher stops_;
   int completion_tokens_ = 0;
   int cached_tokens_ = 0;
+  int drafted_tokens_ = 0;
+  int accepted_tokens_ = 0;
   std::deque<HeldToken> held_;
   std::size_t detokenized_ = 0;  // bytes
   std::size_t told_ = 0;         // bytes

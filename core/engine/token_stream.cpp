@@ -42,6 +42,14 @@ double TokenStream::began() const {
   return state_->began.load(std::memory_order_relaxed);
 }
 
+int TokenStream::drafted_tokens() const {
+  return state_->drafted_tokens.load(std::memory_order_relaxed);
+}
+
+int TokenStream::accepted_tokens() const {
+  return state_->accepted_tokens.load(std::memory_order_relaxed);
+}
+
 int TokenStream::cached_tokens() const {
   return state_->cached_tokens.load(std::memory_order_relaxed);
 }

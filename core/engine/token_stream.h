@@ -29,6 +29,10 @@ class TokenStream {
 
   // Tokens of its prompt that were cached already; known with its first token.
   [[nodiscard]] int cached_tokens() const;
+  // Tokens of its answer so far that were guessed and checked (drafter.h), and of them those that
+  // came.
+  [[nodiscard]] int drafted_tokens() const;
+  [[nodiscard]] int accepted_tokens() const;
 
   // A function that ends the request early, callable from any thread and also after this stream is
   // gone; the reader then gets a last event with kCancelled.

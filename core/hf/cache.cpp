@@ -88,12 +88,10 @@ std::optional<Snapshot> Cache::snapshot(
   snapshot.revision = revision;
   snapshot.commit = *commit;
   snapshot.from_cache = true;
-  for (const fs::directory_entry& entry :
-       fs::directory_iterator(folder / "snapshots" / *commit, error)) {
-    const std::string name = entry.path().filename().string();
+  const auto take = [&](const fs::directory_entry& entry, const std::string& name) {
     if (!entry.is_symlink() || !entry.is_regular_file(error) ||
         !(is_description(name) || is_weights(name))) {
-      continue;
+      return;
     }
     const std::string content = fs::read_symlink(entry.path(), error).filename().string();
     RemoteFile file{.name = name, .size = 0, .sha256 = {}, .git_oid = {}};
@@ -102,11 +100,16 @@ std::optional<Snapshot> Cache::snapshot(
     } else if (is_hex(content) && content.size() == 40) {
       file.git_oid = content;
     } else {
-      continue;
+      return;
     }
     file.size = static_cast<std::int64_t>(entry.file_size(error));
     snapshot.files.push_back(std::move(file));
+  };
+  const fs::path files = folder / "snapshots" / *commit;
+  for (const fs::directory_entry& entry : fs::directory_iterator(files, error)) {
+    take(entry, entry.path().filename().string());
   }
+  take(fs::directory_entry(files / kPoolingFile, error), std::string(kPoolingFile));
   return snapshot;
 }
 

@@ -281,7 +281,7 @@ net::HttpRequest Client::file_request(
           "/{}/resolve/{}/{}",
           repository_,
           base::percent_encode(commit),
-          base::percent_encode(name)));
+          base::percent_encode(name, "/")));
   if (begin > 0) {
     get.headers.emplace_back("Range", fmt::format("bytes={}-", begin));
   }

@@ -6,9 +6,11 @@
 namespace hub::hf {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames{
+constexpr std::array<std::string_view, 15> kNames{
     "config.json",
     "generation_config.json",
+    "modules.json",
+    "sentence_bert_config.json",
     "adapter_config.json",
     "model.safetensors.index.json",
     "special_tokens_map.json",
@@ -35,6 +37,9 @@ const RemoteFile* Snapshot::find(std::string_view name) const {
 }
 
 bool is_description(std::string_view name) {
+  if (name == kPoolingFile) {
+    return true;
+  }
   if (!is_plain(name)) {
     return false;
   }

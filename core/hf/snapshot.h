@@ -33,8 +33,11 @@ struct Snapshot {
 };
 
 // What a model or adapter needs beside its weights: its configuration, tokenizer, templates,
-// generation settings, index of shards, card and licence. No code, no pickles, nothing in folders.
+// generation settings, index of shards, card and licence. No code, no pickles, nothing in folders
+// but kPoolingFile.
 bool is_description(std::string_view name);
+// How a text encoder's embeddings are made (sentence-transformers).
+inline constexpr std::string_view kPoolingFile = "1_Pooling/config.json";
 // A file of weights: "*.safetensors" in the root.
 bool is_weights(std::string_view name);
 

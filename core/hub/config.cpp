@@ -134,6 +134,7 @@ std::vector<Setting> engine_settings() {
       {"memory_budget_bytes", false, bytes_of(&Config::memory_budget_bytes, 0)},
       {"kv_budget_bytes", false, bytes_of(&Config::kv_budget_bytes, 1U << 20U)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
+      {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},
       {"max_waiting", false, count_of(&Config::max_waiting, 1, 100'000)},
       {"threads", false, count_of(&Config::threads, 0, 512)},
       {"load_timeout_seconds", false, real_of(&Config::load_timeout_seconds, 1, 86400)},

@@ -36,8 +36,9 @@ struct Config {
   std::uint64_t memory_budget_bytes = 0;    // memory_budget_bytes: 0 means by fraction
   std::uint64_t kv_budget_bytes = 1ULL << 30U;  // kv_budget_bytes: keys and values of one engine
   int max_running = 16;                         // max_running: sequences an engine decodes together
-  int max_waiting = 256;                        // max_waiting: requests that may wait for one
-  int threads = 0;                              // threads of a worker; 0: one a core
+  int speculative_tokens = 16;  // speculative_tokens: guessed and checked in a step, of one answer
+  int threads = 0;              // threads of a worker; 0: one a core
+  int max_waiting = 256;        // max_waiting: requests that may wait for one
   double load_timeout_seconds = 300.0;  // load_timeout_seconds: for an engine to become ready
   double drain_timeout_seconds = 30.0;  // drain_timeout_seconds: at shutdown
   std::string hf_endpoint;              // hf_endpoint: the Hub or a mirror; "": HF_ENDPOINT

@@ -60,6 +60,10 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
       cached_tokens_(metrics.counter(
           "mlx_hub_engine_cached_prompt_tokens_total",
           "Prompt tokens whose keys and values were there already")),
+      drafted_tokens_(metrics.counter(
+          "mlx_hub_engine_drafted_tokens_total", "Tokens that were guessed and checked")),
+      accepted_tokens_(metrics.counter(
+          "mlx_hub_engine_accepted_draft_tokens_total", "Guessed tokens that came")),
       load_(metrics.histogram(
           "mlx_hub_engine_load_seconds", "From an engine's start until it was ready", kLoadBounds)),
       ends_(metrics.counter("mlx_hub_engine_ends_total", "Engines that ended, by reason")) {}
@@ -94,6 +98,8 @@ void EngineMetrics::work(
   slow_steps_.add(labels, since(&base::EngineWork::slow_steps));
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
   cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
+  drafted_tokens_.add(labels, since(&base::EngineWork::drafted_tokens));
+  accepted_tokens_.add(labels, since(&base::EngineWork::accepted_tokens));
   labels["reason"] = "engine_busy";
   refused_.add(labels, since(&base::EngineWork::refused));
   labels["reason"] = "key_queue_full";
@@ -105,6 +111,8 @@ void EngineMetrics::work(
       since(&base::EngineWork::prompt_tokens) - since(&base::EngineWork::cached_prompt_tokens));
   labels["phase"] = "decode";
   model_tokens_.add(labels, since(&base::EngineWork::generated_tokens));
+  labels["phase"] = "embed";
+  model_tokens_.add(labels, since(&base::EngineWork::embedded_tokens));
 }
 
 void EngineMetrics::loaded(double seconds) {

@@ -40,6 +40,8 @@ class EngineMetrics {
   obs::CounterFamily preemptions_;
   obs::CounterFamily refused_;
   obs::CounterFamily cached_tokens_;
+  obs::CounterFamily drafted_tokens_;
+  obs::CounterFamily accepted_tokens_;
   obs::HistogramFamily load_;
   obs::CounterFamily ends_;
 };

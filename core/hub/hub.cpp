@@ -98,6 +98,7 @@ ModelPool::Options pool_options(
       .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
       .max_running = config.max_running,
+      .speculative_tokens = config.speculative_tokens,
       .max_waiting = config.max_waiting,
       .threads = config.threads,
       .load_timeout_seconds = config.load_timeout_seconds,

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/json.h"
+#include "core/model_config/encoder_config.h"
 
 namespace hub::hub {
 namespace {
@@ -35,6 +36,14 @@ Json parsed(const std::string& text) {
   return json.is_object() ? json : Json::object();
 }
 
+// mlx-lm does nothing with a text encoder.
+bool is_encoder(const CardFacts& facts) {
+  const Json config = parsed(facts.version.config_json);
+  const auto found = config.find("architecture");
+  return found != config.end() && found->is_string() &&
+         model_config::is_encoder_type(found->get<std::string>());
+}
+
 Json params_of(const CardFacts& facts) {
   if (!facts.job) {
     return Json::object();
@@ -64,8 +73,11 @@ std::string rows_of(const Json& object) {
 }
 
 std::string front_matter(const CardFacts& facts) {
-  std::string text =
-      "---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- mlx\n- mlx-model-hub\n";
+  std::string text = is_encoder(facts)
+                         ? "---\nlibrary_name: sentence-transformers\npipeline_tag: "
+                           "sentence-similarity\ntags:\n- mlx-model-hub\n"
+                         : "---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- mlx\n"
+                           "- mlx-model-hub\n";
   if (is_adapter(facts)) {
     text += "- lora\n";
   }
@@ -82,6 +94,14 @@ std::string front_matter(const CardFacts& facts) {
 
 std::string usage(const CardFacts& facts) {
   const std::string name = facts.repository.substr(facts.repository.find('/') + 1);
+  if (is_encoder(facts)) {
+    return fmt::format(
+        "## Use\n\nWith MLX Model Hub:\n\n```sh\nmlx-hub pull {}\n"
+        "curl http://localhost:8000/v1/embeddings -H 'Content-Type: application/json' \\\n"
+        "  -d '{{\"model\": \"{}\", \"input\": \"Hello\"}}'\n```\n",
+        facts.repository,
+        name);
+  }
   const std::string base = base_name(facts);
   std::string text = "## Use\n\nWith mlx-lm:\n\n```sh\n";
   if (is_adapter(facts)) {

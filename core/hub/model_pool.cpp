@@ -199,6 +199,8 @@ EngineProcess::Options ModelPool::engine_options(
       std::to_string(options_.kv_budget_bytes),
       "--max-running",
       std::to_string(options_.max_running),
+      "--speculative-tokens",
+      std::to_string(options_.speculative_tokens),
       "--max-waiting",
       std::to_string(options_.max_waiting),
       "--slow-step-seconds",

@@ -69,6 +69,7 @@ class ModelPool {
     std::filesystem::path record_folder{};  // ChildOptions
     std::uint64_t kv_budget_bytes;
     int max_running;
+    int speculative_tokens = 16;  // EngineConfig
     int max_waiting = 256;
     int threads;
     double load_timeout_seconds;

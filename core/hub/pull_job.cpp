@@ -97,7 +97,7 @@ class PullKind final : public HostJobKind {
         continue;
       }
       files.push_back(
-          {.name = file.remote.name,
+          {.name = artifacts::stored_name(file.remote.name),
            .source = file.local,
            .size_bytes = file.remote.size,
            .sha256 = *sha256,
@@ -105,7 +105,7 @@ class PullKind final : public HostJobKind {
     }
     for (const hf::FetchedFile& file : download(plan, missing, context)) {
       files.push_back(
-          {.name = file.name,
+          {.name = artifacts::stored_name(file.name),
            .source = file.path,
            .size_bytes = file.size,
            .sha256 = file.sha256,

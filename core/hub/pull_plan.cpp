@@ -324,7 +324,7 @@ void PullPlanner::locate(PullPlan& plan, hf::Client& client, const hf::Cache& ca
 void PullPlanner::estimate(PullPlan& plan, hf::Client& client) const {
   const ScratchFolder scratch(options_.downloads_folder, "plan");
   for (const PlannedFile& file : plan.files) {
-    const fs::path path = scratch.path() / file.remote.name;
+    const fs::path path = scratch.path() / artifacts::stored_name(file.remote.name);
     if (hf::is_weights(file.remote.name)) {
       write_header(path, client, plan, file);
     } else if (file.remote.name.ends_with("config.json") || file.remote.name == kIndex) {

@@ -153,14 +153,15 @@ class PushKind final : public HostJobKind {
         facts.base_on_hub.value_or(facts.base ? facts.base->model_name : "");
     for (const registry::VersionFile& file : facts.version.files) {
       if (file.name == kCardFile || file.name == kNoteFile ||
-          !(hf::is_description(file.name) || hf::is_weights(file.name))) {
+          !(hf::is_description(artifacts::published_name(file.name)) ||
+            hf::is_weights(file.name))) {
         continue;
       }
       const fs::path path = artifacts_.open(facts.version.folder, file.name);
       if (file.name == kAdapterConfig) {
         files.push_back(write(scratch, file.name, without_paths(base::read_file(path), base_name)));
       } else {
-        files.push_back({file.name, path, file.size_bytes, file.sha256});
+        files.push_back({artifacts::published_name(file.name), path, file.size_bytes, file.sha256});
       }
     }
     return files;

@@ -26,9 +26,13 @@ struct Unit {
   int begin;  // row within the sequence
   int rows;
   int window;
+  bool causal;
 
   [[nodiscard]] int first_position() const { return sequence->position + begin; }
-  [[nodiscard]] int last_position() const { return first_position() + rows - 1; }
+  // The last position that its last row sees.
+  [[nodiscard]] int last_position() const {
+    return sequence->position + (causal ? begin + rows : sequence->rows) - 1;
+  }
   [[nodiscard]] int first_key() const {
     return window > 0 ? std::max(0, first_position() - window + 1) : 0;
   }
@@ -80,7 +84,8 @@ class StepRunner {
       for (int begin = 0; begin < sequence.rows; begin += rows_per_unit) {
         const int rows = std::min(rows_per_unit, sequence.rows - begin);
         for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
-          units.push_back({&sequence, kv_head, begin, rows, step_.shape.window});
+          units.push_back(
+              {&sequence, kv_head, begin, rows, step_.shape.window, step_.shape.causal});
           const int keys = units.back().last_position() + 1 - units.back().first_key();
           work += std::int64_t{2} * rows * group_ * dim_ * keys;
           partial_floats += std::int64_t{units.back().segments()} * partial_size(rows);
@@ -155,13 +160,14 @@ class StepRunner {
   [[nodiscard]] AttentionRows rows_of(const Unit& unit) const {
     const auto& sequence = *unit.sequence;
     const std::int64_t head = std::int64_t{unit.kv_head} * sequence.capacity * dim_;
+    // Without causality all rows stand where the last one does, and so see everything.
     return {
         rotated(sequence, unit.kv_head, unit.begin),
         sequence.keys + head,
         sequence.values + head,
         unit.rows * group_,
-        group_,
-        unit.first_position(),
+        unit.causal ? group_ : unit.rows * group_,
+        unit.causal ? unit.first_position() : unit.last_position(),
         dim_,
         unit.window};
   }

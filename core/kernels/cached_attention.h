@@ -18,7 +18,8 @@ struct AttentionShape {
   // (i, i + D/2) as in mlx_lm/models/llama.py.
   bool rope_traditional = false;
   float rope_scale = 1.0F;  // of the rotated elements of queries and keys (long contexts)
-  int window = 0;  // a row sees its own position and the `window - 1` before; 0: all before
+  int window = 0;      // a row sees its own position and the `window - 1` before; 0: all before
+  bool causal = true;  // false: a row sees its whole sequence (causal_attention.h); no window then
 };
 
 // The rotary embedding of a layer (arXiv:2104.09864): pair i of a head at position p turns by

@@ -95,6 +95,11 @@ class CausalAttention : public CpuPrimitive {
       const std::vector<mx::array>& cotangents,
       const std::vector<int>& argnums,
       const std::vector<mx::array>& /*outputs*/) override {
+    if (!shape_.causal) {
+      throw base::Error(
+          base::ErrorCode::kInvalidArgument,
+          "causal_attention: there is no gradient where rows see what follows them");
+    }
     const auto all = mx::array::make_arrays(
         {primals[0].shape(), primals[1].shape(), primals[2].shape()},
         {mx::float32, mx::float32, mx::float32},
@@ -157,7 +162,7 @@ void check(
     const std::optional<mx::array>& sinks) {
   const bool heads_fit = shape.heads > 0 && shape.kv_heads > 0 &&
                          shape.heads % shape.kv_heads == 0 && shape.head_dim > 0 &&
-                         shape.head_dim % 2 == 0;
+                         shape.head_dim % 2 == 0 && (shape.causal || shape.window == 0);
   const auto fits = [&](const mx::array& x, int heads) {
     return x.ndim() == 2 && x.shape(0) == q.shape(0) && x.shape(1) == heads * shape.head_dim;
   };

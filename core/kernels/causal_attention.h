@@ -12,7 +12,8 @@ namespace hub::kernels {
 // Attention of one layer in training: q [T, H * D], k and v [T, Kv * D], all float32 and before the
 // rotary embedding; rows are sequences of `lengths` tokens, one after another, T together, each at
 // positions 0 … length - 1 and attending to positions <= its own in its own sequence.
-// rotation and sinks as in cached_attention. -> [T, H * D]. Differentiable in q, k, v and sinks,
+// rotation and sinks as in cached_attention. -> [T, H * D]. A shape that is not causal lets each
+// row see its whole sequence, and then there is no gradient. Differentiable in q, k, v and sinks,
 // whose gradient costs memory that grows with the square of the length; rotation counts as a
 // constant, and asking for its gradient throws kInvalidArgument.
 // Shapes or dtypes that do not fit throw base::Error kInvalidArgument.

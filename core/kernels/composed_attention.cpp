@@ -56,7 +56,7 @@ mx::array composed_attention(
     const mx::array mask = window_mask(length, positions, shape.window);
     return tensor::sdpa(q, k, v, shape.scale, false, mask, sinks);
   }
-  return tensor::sdpa(q, k, v, shape.scale, length > 1, std::nullopt, sinks);
+  return tensor::sdpa(q, k, v, shape.scale, shape.causal && length > 1, std::nullopt, sinks);
 }
 
 bool rotation_fits(const RotaryEmbedding& rotation, const AttentionShape& shape) {

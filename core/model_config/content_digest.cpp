@@ -165,6 +165,18 @@ void add_families_own(SortedJson& json, const ModelConfig& config) {
         {"kernel", own.kernel},
         {"attention_interval", own.attention_interval}};
   }
+  if (config.encoder) {
+    const auto& own = *config.encoder;
+    json["encoder"] = {
+        {"positions", own.positions},
+        {"first_position", own.first_position},
+        {"token_types", own.token_types},
+        {"layer_norm_eps", own.layer_norm_eps},
+        {"gelu_by_tanh", own.gelu_by_tanh}};
+  }
+  if (config.pooling) {
+    json["pooling"] = to_string(*config.pooling);
+  }
 }
 
 }  // namespace

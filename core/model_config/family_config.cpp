@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/model_config/encoder_config.h"
 #include "core/model_config/gemma_config.h"
 #include "core/model_config/layer_fields.h"
 #include "core/model_config/qwen3_5_config.h"
@@ -231,6 +232,9 @@ constexpr std::array kFamilies{
     FamilyConfig{"qwen3_moe", set_qwen3_defaults, read_qwen3_moe},
     FamilyConfig{"gpt_oss", set_gpt_oss_defaults, read_gpt_oss},
     FamilyConfig{"qwen3_5_text", set_qwen3_5_defaults, read_qwen3_5},
+    FamilyConfig{"bert", set_encoder_defaults, read_bert},
+    FamilyConfig{"roberta", set_encoder_defaults, read_roberta},
+    FamilyConfig{"xlm-roberta", set_encoder_defaults, read_roberta},
 };
 
 constexpr auto kModelTypes = [] {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/model_config/encoder_config.h"
+
 namespace hub::model_config {
 namespace {
 
@@ -214,6 +216,9 @@ LayerShape qwen3_5_layer(const ModelConfig& config, int layer) {
 }  // namespace
 
 LayerShape layer_shape(const ModelConfig& config, int layer) {
+  if (config.encoder) {
+    return encoder_layer(config);
+  }
   if (config.model_type == "phi3") {
     return phi3_layer(config);
   }
@@ -239,6 +244,9 @@ LayerShape layer_shape(const ModelConfig& config, int layer) {
 }
 
 LayerShape outer_shape(const ModelConfig& config) {
+  if (config.encoder) {
+    return encoder_outer(config);
+  }
   LayerShape shape{{}, {}, 0, 0};
   if (config.gemma4 && config.gemma4->layer_input_size > 0) {
     const auto& own = *config.gemma4;
@@ -252,6 +260,9 @@ LayerShape outer_shape(const ModelConfig& config) {
 }
 
 bool is_dropped(const ModelConfig& config, const std::string& tensor) {
+  if (config.encoder) {
+    return is_dropped_of_encoder(tensor);
+  }
   const auto has = [&](std::string_view part) { return tensor.find(part) != std::string::npos; };
   if (config.tie_word_embeddings && tensor.starts_with(config.path("lm_head."))) {
     return true;

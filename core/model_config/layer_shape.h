@@ -41,8 +41,9 @@ struct LayerShape {
 
 LayerShape layer_shape(const ModelConfig& config, int layer);
 
-// What a model has outside its layers beside the embedding table, the final norm and the output
-// head, by whole names: what Gemma 4 makes its layers' inputs of.
+// What a model has outside its layers beside the embedding table and, of a decoder, the final norm
+// and the output head, by whole names: what Gemma 4 makes its layers' inputs of, an encoder's other
+// tables and its first norm.
 LayerShape outer_shape(const ModelConfig& config);
 
 // Whether the family's sanitize() in mlx_lm/models drops the tensor: it belongs to nobody, and is

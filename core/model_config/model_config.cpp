@@ -9,6 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/model_config/config_fields.h"
+#include "core/model_config/encoder_config.h"
 #include "core/model_config/family_config.h"
 #include "core/model_config/text_part.h"
 
@@ -19,6 +20,7 @@ using base::Json;
 using base::JsonReader;
 
 constexpr std::string_view kLayers = "model.layers.";
+constexpr std::string_view kEncoderLayers = "encoder.layer.";
 constexpr std::uint64_t kFileLimit = 16U << 20U;  // bytes
 
 const FamilyConfig& family_of(const Fields& fields) {
@@ -106,13 +108,17 @@ std::optional<Quantization> ModelConfig::quantization_of(const std::string& path
   return found == quantization_overrides.end() ? quantization : std::optional(found->second);
 }
 
+std::string ModelConfig::embedding_path() const {
+  return path(encoder ? "embeddings.word_embeddings" : "model.embed_tokens");
+}
+
 std::string ModelConfig::layer_path(int layer) const {
-  return fmt::format("{}{}{}", prefix, kLayers, layer);
+  return fmt::format("{}{}{}", prefix, encoder ? kEncoderLayers : kLayers, layer);
 }
 
 std::optional<int> ModelConfig::layer_of(std::string_view name) const {
   int layer = -1;
-  const std::string start = path(kLayers);
+  const std::string start = path(encoder ? kEncoderLayers : kLayers);
   if (name.starts_with(start)) {
     std::from_chars(name.data() + start.size(), name.data() + name.size(), layer);
   }
@@ -196,6 +202,7 @@ ModelConfig ModelConfig::load(const std::filesystem::path& folder) {
   try {
     ModelConfig config = from_json(
         base::parse_json(base::read_file(folder / "config.json", kFileLimit), "the file"));
+    read_sentence_files(config, folder);
     const auto generation = folder / "generation_config.json";
     if (std::filesystem::exists(generation)) {
       const Json json =

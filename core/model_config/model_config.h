@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/model_config/pooling.h"
 
 namespace hub::model_config {
 
@@ -99,6 +100,17 @@ struct ModelConfig {
     [[nodiscard]] int channels() const { return 2 * key_heads * key_dim + value_heads * value_dim; }
   };
   std::optional<LinearAttention> linear_attention;
+  // A text encoder (encoder_config.h): every token sees its whole text, positions come from a
+  // table. It makes embeddings and no text; absent: a decoder.
+  struct Encoder {
+    int positions = 512;     // rows of the position table
+    int first_position = 0;  // the first token's row
+    int token_types = 2;
+    float layer_norm_eps = 1e-12F;
+    bool gelu_by_tanh = false;
+  };
+  std::optional<Encoder> encoder;
+  std::optional<Pooling> pooling;  // of embeddings, where the folder says it (encoder_config.h)
   // What follows from the family alone.
   bool qk_norm = false;          // each head of queries and keys is normed
   bool attention_sinks = false;  // each query head has a score without a value
@@ -118,6 +130,8 @@ struct ModelConfig {
   [[nodiscard]] std::string path(std::string_view module) const {
     return prefix + std::string(module);
   }
+  // The table of the tokens' vectors: a module path.
+  [[nodiscard]] std::string embedding_path() const;
   // "model.layers.3"
   [[nodiscard]] std::string layer_path(int layer) const;
   // The reverse: the layer that a module or tensor is in; nullopt for what is outside of layers.

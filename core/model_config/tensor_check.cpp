@@ -49,7 +49,7 @@ class TensorCheck {
 
   std::vector<std::string> run() {
     const std::int64_t layers = count_layers();
-    matrix(config_.path("model.embed_tokens"), config_.vocab_size, config_.hidden_size);
+    matrix(config_.embedding_path(), config_.vocab_size, config_.hidden_size);
     for (int layer = 0; layer < config_.num_hidden_layers && layer < layers; ++layer) {
       const std::string path = config_.layer_path(layer) + ".";
       const LayerShape shape = layer_shape(config_, layer);
@@ -70,7 +70,9 @@ class TensorCheck {
     for (const TensorShape& tensor : outer.others) {
       floats(config_.path(tensor.name), tensor.shape);
     }
-    floats(config_.path("model.norm.weight"), {config_.hidden_size});
+    if (!config_.encoder) {
+      floats(config_.path("model.norm.weight"), {config_.hidden_size});
+    }
     if (!config_.tie_word_embeddings) {
       matrix(config_.path("lm_head"), config_.vocab_size, config_.hidden_size);
     }

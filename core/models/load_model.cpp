@@ -38,6 +38,14 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 11> kFamilies{{
 
 std::unique_ptr<LanguageModel> make_family(
     const model_config::ModelConfig& config, Weights weights, const std::string& where) {
+  if (config.encoder) {
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "{}: '{}' is a text encoder: it makes embeddings, and has no next token",
+            where,
+            config.model_type));
+  }
   for (const auto& [model_type, make] : kFamilies) {
     if (model_type == config.model_type) {
       return make(config, std::move(weights));

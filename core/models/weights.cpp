@@ -251,6 +251,10 @@ mx::array Weights::vector(const std::string& name, int size) {
   return floats(name, {size}, false);
 }
 
+mx::array Weights::table(const std::string& path, int size, int width) {
+  return floats(path + ".weight", {size, width}, false);
+}
+
 std::unordered_map<std::string, mx::array> Weights::traced(const std::string& prefix) const {
   std::unordered_map<std::string, mx::array> own;
   const auto opened = opened_.find(std::string());

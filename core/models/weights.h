@@ -48,6 +48,8 @@ class Weights {
 
   // One tensor of floats.
   mx::array vector(const std::string& name, int size);
+  // `<path>.weight` [size, width], dense.
+  mx::array table(const std::string& path, int size, int width);
   // The weights [channels, kernel] of a convolution of each channel by itself, which lie at
   // `<path>.weight` as MLX's [channels, kernel, 1] or PyTorch's [channels, 1, kernel].
   mx::array depthwise(const std::string& path, int channels, int kernel);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <mlx/ops.h>
+
 #include "core/kernels/causal_attention.h"
 #include "core/tensor/ops.h"
 
@@ -50,6 +52,18 @@ mx::array causal_attention(
   const mx::array out = kernels::causal_attention(
       for_kernel(q), for_kernel(k), for_kernel(v), rotation, lengths, shape, for_kernel(sinks));
   return tensor::astype(out, q.dtype());
+}
+
+mx::array whole_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const std::vector<int>& lengths,
+    const AttentionShape& shape) {
+  AttentionShape whole = shape;
+  whole.causal = false;
+  const RotaryEmbedding none{mx::zeros({0}, mx::float32)};
+  return nn::causal_attention(q, k, v, none, lengths, whole);
 }
 
 }  // namespace hub::nn

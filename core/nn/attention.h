@@ -37,4 +37,13 @@ mx::array causal_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks = std::nullopt);
 
+// Attention of an encoder: each row sees its whole sequence, without a rotary embedding. Else as
+// causal_attention, but not differentiable.
+mx::array whole_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const std::vector<int>& lengths,
+    const AttentionShape& shape);
+
 }  // namespace hub::nn

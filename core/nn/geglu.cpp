@@ -1,4 +1,4 @@
-// Port of mlx.nn's gelu_approx and mlx_lm/models/gemma4_text.py › geglu.
+// Port of mlx.nn's gelu and gelu_approx and mlx_lm/models/gemma4_text.py › geglu.
 #include "core/nn/geglu.h"
 
 #include <cmath>
@@ -25,8 +25,16 @@ mx::array formula(const mx::array& x) {
   return mx::multiply(mx::multiply(constant(0.5), x), mx::add(constant(1.0), mx::tanh(inner)));
 }
 
-std::vector<mx::array> gelu(const std::vector<mx::array>& inputs) {
+std::vector<mx::array> by_tanh(const std::vector<mx::array>& inputs) {
   return {formula(inputs[0])};
+}
+
+std::vector<mx::array> by_erf(const std::vector<mx::array>& inputs) {
+  const mx::array& x = inputs[0];
+  const mx::array root(static_cast<float>(std::numbers::sqrt2), x.dtype());
+  const mx::array one(1.0F, x.dtype());
+  const mx::array half(0.5F, x.dtype());
+  return {mx::multiply(mx::multiply(x, mx::add(one, mx::erf(mx::divide(x, root)))), half)};
 }
 
 std::vector<mx::array> gated(const std::vector<mx::array>& inputs) {
@@ -36,7 +44,11 @@ std::vector<mx::array> gated(const std::vector<mx::array>& inputs) {
 }  // namespace
 
 mx::array gelu_approx(const mx::array& x) {
-  return tensor::fused(gelu, {x});
+  return tensor::fused(by_tanh, {x});
+}
+
+mx::array gelu(const mx::array& x) {
+  return tensor::fused(by_erf, {x});
 }
 
 mx::array geglu(const mx::array& gate, const mx::array& up) {

@@ -2,6 +2,8 @@
 // adapters in one step.
 #include "core/nn/lora.h"
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include "core/base/error.h"
 #include "core/kernels/dense_matmul.h"
 #include "core/kernels/low_rank.h"
+#include "core/kernels/low_rank_spans.h"
 #include "core/nn/recompute.h"
 #include "core/tensor/ops.h"
 
@@ -77,6 +80,42 @@ mx::array lean_low_rank(
   return recomputed(product, {x, a, b})[0];
 }
 
+// Throws kInternal unless the span comes after row `done` and within `rows`.
+void require_follows(const AdapterSpan& span, int done, int rows) {
+  if (span.begin < done || span.end < span.begin || span.end > rows) {
+    throw base::Error(
+        base::ErrorCode::kInternal,
+        fmt::format(
+            "adapter rows [{}, {}) do not follow row {} of {}", span.begin, span.end, done, rows));
+  }
+}
+
+// The spans that have the module at `path`, if one operation can add them all: on the CPU, without
+// dropout and magnitudes, and where no gradient is wanted.
+std::optional<std::vector<kernels::LowRankSpan>> served_spans(
+    const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  if (tensor::default_device_is_gpu() || x.dtype() != mx::float32 || y.dtype() != mx::float32 ||
+      x.is_tracer()) {
+    return std::nullopt;
+  }
+  std::vector<kernels::LowRankSpan> spans;
+  int done = 0;
+  for (const AdapterSpan& span : adapters) {
+    const auto found = span.adapter->layers.find(path);
+    if (found == span.adapter->layers.end() || span.begin == span.end) {
+      continue;
+    }
+    require_follows(span, done, y.shape(0));
+    done = span.end;
+    const LoraWeights& weights = found->second;
+    if (span.adapter->dropout > 0.0F || weights.dora || weights.a.is_tracer()) {
+      return std::nullopt;
+    }
+    spans.push_back({span.begin, span.end, weights.a, weights.b, span.adapter->scale});
+  }
+  return spans;
+}
+
 // y times the gain of each column.
 mx::array scaled(const mx::array& y, const std::optional<Magnitudes>& dora) {
   return dora ? mx::multiply(y, tensor::astype(dora->gain, y.dtype())) : y;
@@ -111,16 +150,7 @@ mx::array change_spans(
     if (found == span.adapter->layers.end() || span.begin == span.end) {
       continue;
     }
-    if (span.begin < done || span.end < span.begin || span.end > y.shape(0)) {
-      throw base::Error(
-          base::ErrorCode::kInternal,
-          fmt::format(
-              "adapter rows [{}, {}) do not follow row {} of {}",
-              span.begin,
-              span.end,
-              done,
-              y.shape(0)));
-    }
+    require_follows(span, done, y.shape(0));
     if (span.begin > done) {
       pieces.push_back(rows_of(y, {done, span.begin}));
     }
@@ -139,6 +169,9 @@ mx::array change_spans(
 
 mx::array add_adapters(
     const mx::array& y, const mx::array& x, const std::string& path, AdapterSpans adapters) {
+  if (auto spans = served_spans(y, x, path, adapters)) {
+    return spans->empty() ? y : kernels::add_low_rank(y, x, std::move(*spans));
+  }
   return change_spans(
       y,
       path,

@@ -1,8 +1,9 @@
-// Bodies of POST /v1/chat/completions and /v1/completions.
+// Bodies of POST /v1/chat/completions, /v1/completions and /v1/embeddings.
 #include <nlohmann/json.hpp>
 
 #include "api/openai/chat_request.h"
 #include "api/openai/completion_request.h"
+#include "api/openai/embedding_request.h"
 #include "core/base/json_reader.h"
 #include "core/text/message_shape.h"
 #include "tests/fuzz/fuzz_target.h"
@@ -41,6 +42,12 @@ void run(std::string_view input) {
     check(completion.options);
     require(!completion.prompts.empty(), "there is a prompt");
     require(completion.prompts.size() <= api::CompletionRequest::kMaxPrompts, "and not too many");
+  });
+  accepts([&] {
+    const auto embedding = api::EmbeddingRequest::from_json(body);
+    require(!embedding.inputs.empty(), "there is a text");
+    require(embedding.inputs.size() <= api::EmbeddingRequest::kMaxInputs, "and not too many");
+    require(!embedding.dimensions || *embedding.dimensions >= 1, "vectors have elements");
   });
 }
 

@@ -68,7 +68,9 @@ def hf_cache(folder: Path, name: str, commit: str, files: dict[str, bytes]) -> d
         oid = hashlib.sha256(content).hexdigest() if is_lfs(file, content) else git_oid(content)
         blobs[file] = root / "blobs" / oid
         blobs[file].write_bytes(content)
-        (root / "snapshots" / commit / file).symlink_to(f"../../blobs/{oid}")
+        link = root / "snapshots" / commit / file
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(os.path.relpath(blobs[file], link.parent))
     return blobs
 
 

@@ -145,6 +145,8 @@ test("the model's own tokens are told, and its answer keeps to a schema", async 
   const tokens = page.getByRole("listbox", { name: "Tokens of the answer" });
   await expect(tokens.getByRole("option").first()).toBeVisible({ timeout: 60_000 });
   await expect(page.getByText("tok/s").first()).toBeVisible({ timeout: 60_000 });
+  // The schema's own words were not computed one by one.
+  await expect(page.getByRole("article").last()).toContainText(/guessed\s*[1-9]\d* of \d+/);
   const words = await tokens.getByRole("option").allInnerTexts();
   await page.getByRole("button", { name: "Text", exact: true }).click();
   const answer = await page.getByRole("article").last().innerText();

@@ -45,6 +45,12 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::PositiveNumber);
   engine->add_option("--max-running", arguments.max_running, "Requests decoded together")
       ->check(CLI::Range(1, 4096));
+  engine
+      ->add_option(
+          "--speculative-tokens",
+          arguments.speculative_tokens,
+          "Tokens of one answer that are guessed and checked in a step at most, 0: none")
+      ->check(CLI::Range(0, 64));
   engine->add_option("--max-waiting", arguments.max_waiting, "Requests that may wait")
       ->check(CLI::Range(1, 100'000));
   engine

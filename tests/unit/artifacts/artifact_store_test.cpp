@@ -45,6 +45,18 @@ class ArtifactStoreTest : public ::testing::Test {
   ArtifactStore store{data.path()};
 };
 
+TEST_F(ArtifactStoreTest, KeepsHowAnEncoderPoolsInTheFlatFolder) {
+  static_cast<void>(source.write("m/1_Pooling/config.json", "pooling"));
+  const auto files = store.import_folder(model(), "model-1", "v1");
+  ASSERT_EQ(files.size(), 4U);
+  EXPECT_EQ(files.back().name, "1_Pooling_config.json");
+  const fs::path folder = data.path() / "artifacts/model-1/v1";
+  EXPECT_EQ(base::read_file(folder / "1_Pooling_config.json"), "pooling");
+  EXPECT_EQ(stored_name("1_Pooling/config.json"), "1_Pooling_config.json");
+  EXPECT_EQ(published_name("1_Pooling_config.json"), "1_Pooling/config.json");
+  EXPECT_EQ(published_name(stored_name("config.json")), "config.json");
+}
+
 TEST_F(ArtifactStoreTest, ImportsWeightsAndDescriptionsOnlyWithTheirDigests) {
   const auto files = store.import_folder(model(), "model-1", "v1");
   ASSERT_EQ(files.size(), 3U);

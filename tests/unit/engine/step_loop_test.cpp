@@ -1,97 +1,16 @@
-#include "core/engine/step_loop.h"
-
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <iterator>
 #include <stdexcept>
 
-#include <gtest/gtest.h>
 #include <mlx/ops.h>
 
 #include "core/base/clock.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/tiny_model.h"
+#include "tests/unit/engine/step_loop_fixture.h"
 
 namespace hub::engine {
 namespace {
-
-namespace mx = mlx::core;
-
-// A tiny model that fails when told to.
-class FaultyModel final : public models::LanguageModel {
- public:
-  explicit FaultyModel(std::unique_ptr<LanguageModel> model) : model_(std::move(model)) {}
-
-  [[nodiscard]] const model_config::ModelConfig& config() const override {
-    return model_->config();
-  }
-  [[nodiscard]] mx::array hidden(
-      const mx::array& tokens,
-      const models::Attend& attend,
-      nn::AdapterSpans adapters) const override {
-    if (in_forward) {
-      in_forward();
-    }
-    if (throws) {
-      throw std::runtime_error("the device is gone");
-    }
-    return model_->hidden(tokens, attend, adapters);
-  }
-  [[nodiscard]] mx::array logits(
-      const mx::array& hidden, nn::AdapterSpans adapters) const override {
-    mx::array good = model_->logits(hidden, adapters);
-    if (!first_row_is_nan) {
-      return good;
-    }
-    const mx::array row = mx::reshape(mx::arange(good.shape(0)), {good.shape(0), 1});
-    return mx::where(mx::equal(row, mx::array(0)), mx::array(std::nanf("")), good);
-  }
-  [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
-    return model_->linears();
-  }
-  [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
-
-  std::function<void()> in_forward;  // what happens while a step runs
-  bool throws = false;
-  bool first_row_is_nan = false;
-
- private:
-  std::unique_ptr<LanguageModel> model_;
-};
-
-class StepLoopTest : public testing::Test {
- protected:
-  StepLoopTest() { test::write_tiny_model(folder_.path()); }
-
-  // Adds a sequence and returns its events.
-  std::shared_ptr<StreamState> add(
-      StepLoop& loop, std::vector<int> prompt, int answer, int priority = 0) {
-    auto sequence = std::make_unique<Sequence>();
-    sequence->prompt_length = static_cast<int>(prompt.size());
-    sequence->max_length = sequence->prompt_length + answer;
-    sequence->tokens = std::move(prompt);
-    sequence->sampling.temperature = 0.0F;
-    sequence->priority = priority;
-    sequence->stream = std::make_shared<StreamState>();
-    auto stream = sequence->stream;
-    loop.add(std::move(sequence));
-    return stream;
-  }
-  static StepLimits limits() {
-    return {
-        .max_running = 4,
-        .prefill_chunk = 32,
-        .kv_budget_bytes = 1U << 30U,
-        .kv_bytes_per_token = 512};
-  }
-
-  test::TempDir folder_;
-  FaultyModel model_{[this] {
-    test::write_tiny_model(folder_.path());
-    return models::load_model(folder_.path());
-  }()};
-};
 
 TEST_F(StepLoopTest, FailedStepEndsItsSequencesAndTheLoopGoesOn) {
   int ended = 0;
@@ -190,7 +109,7 @@ TEST_F(StepLoopTest, TellsWhenASequenceBeganAndWhenEachTokenWasDrawn) {
 
 TEST_F(StepLoopTest, AStepThatHangsIsToldOfWhileItDoes) {
   StepWatch watch(0.0);  // any step is too long
-  StepLoop loop(model_, limits(), {}, true, &watch);
+  StepLoop loop(model_, limits(), {}, {.watch = &watch});
   add(loop, {1, 2, 3}, 5);
   std::uint64_t told = 0;
   double seconds = 0.0;
@@ -246,18 +165,6 @@ TEST_F(StepLoopTest, CountsWhoGaveWayAndKeepsWhenItBegan) {
 }
 
 // Runs until everything has ended.
-void run(StepLoop& loop) {
-  while (!loop.idle()) {
-    loop.step();
-  }
-}
-
-std::vector<int> answer_of(const StreamState& stream) {
-  std::vector<int> tokens(stream.events.size());
-  std::ranges::transform(stream.events, tokens.begin(), &TokenEvent::token);
-  return tokens;
-}
-
 TEST_F(StepLoopTest, TheLessImportantGivesWayAndSaysTheSame) {
   StepLimits small = limits();
   small.kv_budget_bytes = 600 * small.kv_bytes_per_token;
@@ -277,7 +184,7 @@ TEST_F(StepLoopTest, TheLessImportantGivesWayAndSaysTheSame) {
 TEST_F(StepLoopTest, AnImportantOneTakesAPlaceAndWhoLeftItComputesLittleAgain) {
   StepLimits one = limits();
   one.max_running = 1;
-  StepLoop loop(model_, one);
+  StepLoop loop(model_, one, {}, {.speculative_tokens = 0});
   const auto batch = add(loop, std::vector<int>(60, 9), 20, 1);
   for (int i = 0; i < 5; ++i) {
     loop.step();
@@ -303,7 +210,7 @@ TEST_F(StepLoopTest, AnImportantOneTakesAPlaceAndWhoLeftItComputesLittleAgain) {
 TEST_F(StepLoopTest, ScopesAreServedFairAndChargedOnceForWhatWasComputed) {
   StepLimits one = limits();
   one.max_running = 1;
-  StepLoop loop(model_, one);
+  StepLoop loop(model_, one, {}, {.speculative_tokens = 0});
   const auto add_of = [&](const char* scope, std::vector<int> prompt) {
     auto sequence = std::make_unique<Sequence>();
     sequence->prompt_length = static_cast<int>(prompt.size());
@@ -334,80 +241,6 @@ TEST_F(StepLoopTest, ScopesAreServedFairAndChargedOnceForWhatWasComputed) {
   EXPECT_FALSE(flood[2]->ended);
   run(loop);
   EXPECT_EQ(loop.shares().remembered(), 0U);
-}
-
-TEST_F(StepLoopTest, TheNextTurnComputesOnlyWhatIsNew) {
-  std::vector<int> prompt(50);
-  for (std::size_t i = 0; i < prompt.size(); ++i) {
-    prompt[i] = static_cast<int>((7 * i) % 90);
-  }
-  StepLoop loop(model_, limits());
-  const auto first = add(loop, prompt, 10);
-  run(loop);
-  EXPECT_EQ(first->cached_tokens, 0);
-  EXPECT_EQ(loop.prefixes().entries(), 1U);
-  // All but the last drawn token are cached.
-  std::vector<int> longer = prompt;
-  std::ranges::copy(answer_of(*first), std::back_inserter(longer));
-  longer.insert(longer.end(), {5, 6, 7});
-  const auto second = add(loop, longer, 10);
-  run(loop);
-  EXPECT_EQ(second->cached_tokens, 59);
-  EXPECT_EQ(loop.cached_prompt_tokens(), 59U);
-
-  StepLoop cold(model_, limits(), {}, false);
-  const auto alone = add(cold, longer, 10);
-  run(cold);
-  EXPECT_EQ(alone->cached_tokens, 0);
-  EXPECT_EQ(cold.prefixes().entries(), 0U);
-  EXPECT_EQ(answer_of(*second), answer_of(*alone));
-}
-
-TEST_F(StepLoopTest, ARunningSequenceLendsItsBeginning) {
-  const std::vector<int> prompt(40, 9);
-  StepLoop loop(model_, limits());
-  const auto first = add(loop, prompt, 100);
-  loop.step();
-  loop.step();
-  const auto second = add(loop, prompt, 100);
-  run(loop);
-  EXPECT_EQ(second->cached_tokens, 39);  // its last token's logits are needed
-  EXPECT_EQ(answer_of(*second), answer_of(*first));
-}
-
-TEST_F(StepLoopTest, OtherScopesAndFailedSequencesLendNothing) {
-  const std::vector<int> prompt(40, 9);
-  StepLoop loop(model_, limits());
-  add(loop, prompt, 5);
-  run(loop);
-  auto sequence = std::make_unique<Sequence>();
-  sequence->prompt_length = 40;
-  sequence->max_length = 45;
-  sequence->tokens = prompt;
-  sequence->sampling.temperature = 0.0F;
-  sequence->owner.scope = "another key";
-  sequence->stream = std::make_shared<StreamState>();
-  const auto other = sequence->stream;
-  loop.add(std::move(sequence));
-  loop.step();
-  EXPECT_EQ(other->cached_tokens, 0);
-  model_.throws = true;
-  run(loop);
-  EXPECT_EQ(other->events.back().finish, FinishReason::kError);
-  EXPECT_EQ(loop.prefixes().entries(), 1U);  // the first one's
-}
-
-TEST_F(StepLoopTest, KeptPrefixesGiveWayToRunningSequences) {
-  StepLimits small = limits();
-  small.kv_budget_bytes = 600 * small.kv_bytes_per_token;
-  StepLoop loop(model_, small);
-  add(loop, std::vector<int>(100, 9), 4);
-  run(loop);
-  EXPECT_GT(loop.prefixes().bytes(), 0U);
-  const auto large = add(loop, std::vector<int>(400, 8), 50);
-  run(loop);
-  EXPECT_EQ(large->events.size(), 50U);
-  EXPECT_LE(loop.prefixes().bytes(), small.kv_budget_bytes);
 }
 
 TEST(StreamState, NothingFollowsTheLastEvent) {

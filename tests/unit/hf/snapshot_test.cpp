@@ -15,6 +15,9 @@ TEST(SnapshotFiles, OnlyWhatAModelNeeds) {
         "tokenizer_config.json",
         "chat_template.jinja",
         "model.safetensors.index.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "1_Pooling/config.json",
         "LICENSE",
         "LICENSE.txt",
         "README.md"}) {
@@ -30,6 +33,8 @@ TEST(SnapshotFiles, OnlyWhatAModelNeeds) {
         "LICENSE.py",
         ".gitattributes",
         "onnx/config.json",
+        "1_Pooling/model.json",
+        "2_Dense/config.json",
         "../config.json",
         "a\\config.json",
         "pytorch_model.bin.index.json",

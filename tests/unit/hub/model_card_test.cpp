@@ -48,6 +48,17 @@ TEST(ModelCard, TellsWhatAnAdapterIsAndHowToUseIt) {
   EXPECT_THAT(card, Not(HasSubstr("max_steps")));
 }
 
+TEST(ModelCard, ATextEncoderIsAskedForEmbeddings) {
+  CardFacts facts;
+  facts.repository = "me/encoder";
+  facts.version.config_json = R"({"architecture":"bert"})";
+  const std::string card = model_card(facts);
+  EXPECT_THAT(card, HasSubstr("pipeline_tag: sentence-similarity\n"));
+  EXPECT_THAT(card, HasSubstr("curl http://localhost:8000/v1/embeddings"));
+  EXPECT_THAT(card, HasSubstr(R"({"model": "encoder", "input": "Hello"})"));
+  EXPECT_THAT(card, Not(HasSubstr("mlx_lm")));
+}
+
 TEST(ModelCard, NamesNoPathOfThisMachine) {
   CardFacts facts;
   facts.repository = "me/tiny";

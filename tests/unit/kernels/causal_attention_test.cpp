@@ -59,6 +59,35 @@ std::vector<mx::array> result_and_gradients(
 
 class CausalAttentionTest : public LevelTest {};
 
+TEST_P(CausalAttentionTest, WithoutCausalityARowSeesItsWholeSequence) {
+  const ScopedCpuLevel forced(GetParam());
+  for (AttentionShape shape : {shape_of(12, 12, 32), shape_of(4, 2, 64)}) {
+    shape.causal = false;
+    const std::vector<int> lengths{1, 70, 70, 3, 300};
+    const Inputs in(std::accumulate(lengths.begin(), lengths.end(), 0), shape);
+    const RotaryEmbedding none{mx::zeros({0}, mx::float32)};
+    const mx::array own = causal_attention(in.q, in.k, in.v, none, lengths, shape);
+    const mx::array stock = composed_causal_attention(in.q, in.k, in.v, none, lengths, shape);
+    EXPECT_LE(relative_error(own, stock), 1e-5);
+    int row = 0;
+    for (const int length : lengths) {
+      const auto part = [&](const mx::array& x) {
+        return mx::slice(x, mx::Shape{row, 0}, mx::Shape{row + length, x.shape(1)});
+      };
+      const mx::array alone =
+          causal_attention(part(in.q), part(in.k), part(in.v), none, {length}, shape);
+      EXPECT_TRUE(mx::array_equal(alone, part(own)).item<bool>()) << length;
+      row += length;
+    }
+    const auto loss = [&](const std::vector<mx::array>& x) {
+      return std::vector{mx::sum(causal_attention(x[0], in.k, in.v, none, lengths, shape))};
+    };
+    EXPECT_THROW(mx::vjp(loss, {in.q}, {mx::array(1.0F)}), base::Error);
+    shape.window = 8;
+    EXPECT_THROW(causal_attention(in.q, in.k, in.v, none, lengths, shape), base::Error);
+  }
+}
+
 TEST_P(CausalAttentionTest, ResultAndGradientsEqualMlxOperations) {
   const ScopedCpuLevel forced(GetParam());
   for (const auto& [shape, batch, length] :

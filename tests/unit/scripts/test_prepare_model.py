@@ -16,10 +16,20 @@ def default_folder() -> Path:
 
 def test_the_prepared_folder_is_complete() -> None:
     folder = default_folder()
-    assert prepare_model.is_ready(folder, "float16"), "run scripts/setup"
+    assert prepare_model.is_ready(folder, prepare_model.source_of("float16")), "run scripts/setup"
     config = json.loads((folder / "config.json").read_text())
     assert config["quantization"]["model.embed_tokens"] == {"group_size": 32, "bits": 8}
     for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+        assert (folder / name).stat().st_size > 0
+
+
+def test_the_prepared_text_encoder_is_complete() -> None:
+    folder = package_files.cache_folder() / "models" / prepare_model.ENCODER_NAME
+    assert prepare_model.is_ready(folder, prepare_model.encoder_source()), (
+        "run scripts/setup --tests"
+    )
+    assert json.loads((folder / "config.json").read_text())["model_type"] == "bert"
+    for name in prepare_model.ENCODER_PARTS:
         assert (folder / name).stat().st_size > 0
 
 
@@ -27,7 +37,7 @@ def test_a_folder_of_another_format_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "source.json").write_text(
         json.dumps({**prepare_model.source_of("float16"), "format": 0})
     )
-    assert not prepare_model.is_ready(tmp_path, "float16")
+    assert not prepare_model.is_ready(tmp_path, prepare_model.source_of("float16"))
 
 
 def test_a_changed_wheel_is_refused(tmp_path: Path) -> None:

@@ -1152,6 +1152,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn texts into vectors (OpenAI)
+         * @description Of any model: a text encoder (BERT and its kind), or a decoder's hidden states. docs/embeddings.md says how.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["EmbeddingRequest"];
+                };
+            };
+            responses: {
+                /** @description The vectors, in the order of the texts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EmbeddingAnswer"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn texts into vectors (OpenAI)
+         * @description Of any model: a text encoder (BERT and its kind), or a decoder's hidden states. docs/embeddings.md says how.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["EmbeddingRequest"];
+                };
+            };
+            responses: {
+                /** @description The vectors, in the order of the texts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EmbeddingAnswer"];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1604,6 +1692,7 @@ export interface components {
             context_length: number | null;
             /** @description Whether it has one */
             chat_template: boolean | null;
+            capabilities: components["schemas"]["ModelCapabilities"];
             tags: {
                 [key: string]: string;
             };
@@ -1650,6 +1739,7 @@ export interface components {
             quantization?: components["schemas"]["Quantization"];
             context_length?: number | null;
             chat_template?: boolean | null;
+            capabilities?: components["schemas"]["ModelCapabilities"];
             /** @description The files lie outside the hub's store */
             by_reference: boolean;
             /** @description Where it was pulled from (repository, revision, commit) or which GGUF file it was made of */
@@ -2618,6 +2708,22 @@ export interface components {
             n: number | null;
             /** @description So many are made, and the n likeliest are told */
             best_of?: number | null;
+            /**
+             * @description auto: a conversation that leaves no room for an answer loses its oldest turns, a prompt its beginning; disabled: it is refused (context_length_exceeded)
+             * @default disabled
+             * @enum {unknown}
+             */
+            truncation: "auto" | "disabled" | null;
+            /** @description Only so many last tokens of the prompt are taken; -1: as many as leave room for an answer */
+            truncate_prompt_tokens?: number | null;
+            /** @description A text that the answer may resemble, such as the file that is to be changed; it makes the answer faster and changes nothing in it */
+            prediction?: {
+                /** @constant */
+                type: "content";
+                content: string | {
+                    text: string;
+                }[];
+            } | null;
             /** @description What the answer must look like; every token is drawn so that it does */
             response_format?: {
                 /** @enum {unknown} */
@@ -2668,6 +2774,55 @@ export interface components {
             logprobs?: number | boolean | null;
             prompt: string | string[] | number[] | number[][];
         };
+        EmbeddingRequest: {
+            model: components["schemas"]["ModelValue"];
+            /** @description A text, token ids (taken as they are, without special tokens), or up to 2048 of either; none empty */
+            input: string | string[] | number[] | number[][];
+            /**
+             * @description base64 is of little-endian float32 values
+             * @default float
+             * @enum {unknown}
+             */
+            encoding_format: "float" | "base64" | null;
+            /** @description Only the first so many elements, scaled to length 1 again */
+            dimensions?: number | null;
+            /** @description Taken and not used */
+            user?: string | null;
+            /**
+             * @description Of the tokens' hidden states; by default what the model's 1_Pooling/config.json says, else mean for an encoder and last for a decoder
+             * @enum {unknown}
+             */
+            pooling?: "mean" | "last" | "cls" | null;
+            /**
+             * @description Whether vectors are scaled to length 1
+             * @default true
+             */
+            normalize: boolean | null;
+        };
+        EmbeddingAnswer: {
+            /** @constant */
+            object: "list";
+            data: {
+                /** @constant */
+                object: "embedding";
+                /** @description Of the text in the request */
+                index: number;
+                embedding: number[] | string;
+            }[];
+            /** @description As asked for */
+            model: string;
+            usage: {
+                prompt_tokens: number;
+                total_tokens: number;
+            };
+        };
+        /** @description What a model may be asked for; null while its configuration is not known */
+        ModelCapabilities: {
+            chat: boolean;
+            completions: boolean;
+            embeddings: boolean;
+            finetune: boolean;
+        } | null;
         GenerationAnswer: {
             id: string;
             /** @enum {unknown} */

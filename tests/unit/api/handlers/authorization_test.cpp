@@ -66,6 +66,7 @@ TEST_F(Authorized, EachScopeOpensWhatItIsFor) {
       {"GET", "/settings", "read train admin"},
       {"POST", "/v1/chat/completions", "infer admin"},
       {"POST", "/completions", "infer admin"},
+      {"POST", "/embeddings", "infer admin"},
       {"GET", "/v1/models", "read infer train admin"},
       {"POST", "/jobs", "train admin"},
       {"POST", "/datasets", "train admin"},

@@ -28,13 +28,16 @@ std::string plain(const std::string& text) {
 TEST(ChatFormat, WholeAnswer) {
   const ChatFormat format(head());
   EXPECT_EQ(
-      plain(format.whole({{"Paris.", "stop"}}, {.prompt_tokens = 5, .completion_tokens = 3})),
+      plain(format.whole(
+          {{"Paris.", "stop"}},
+          {.prompt_tokens = 5, .completion_tokens = 3, .drafted_tokens = 5, .accepted_tokens = 2})),
       R"({"id":"id-1","object":"chat.completion","created":1750000000,"model":"m",)"
       R"("choices":[{"index":0,"message":{"role":"assistant","content":"Paris.","refusal":null},)"
       R"("logprobs":null,"finish_reason":"stop"}],)"
       R"("usage":{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8,)"
       R"("prompt_tokens_details":{"cached_tokens":0},)"
-      R"("completion_tokens_details":{"reasoning_tokens":0}}})");
+      R"("completion_tokens_details":{"reasoning_tokens":0,"accepted_prediction_tokens":2,)"
+      R"("rejected_prediction_tokens":3}}})");
 }
 
 TEST(ChatFormat, Chunks) {

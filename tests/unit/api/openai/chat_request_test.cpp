@@ -210,6 +210,49 @@ TEST(ChatRequest, DrawingOutOfRangeIsRefusedByName) {
   EXPECT_EQ(param_of_field(R"("stop_token_ids":["a"])"), "stop_token_ids");
 }
 
+TEST(ChatRequest, ReadsWhatIsDoneWithALongPrompt) {
+  EXPECT_FALSE(with(R"("truncation":"disabled")").options.truncates);
+  EXPECT_TRUE(with(R"("truncation":"auto")").options.truncates);
+  EXPECT_EQ(with(R"("truncate_prompt_tokens":-1)").options.truncate_prompt_tokens, -1);
+  EXPECT_EQ(with(R"("truncate_prompt_tokens":9)").options.truncate_prompt_tokens, 9);
+  EXPECT_EQ(param_of_field(R"("truncation":"middle")"), "truncation");
+  EXPECT_EQ(param_of_field(R"("truncate_prompt_tokens":0)"), "truncate_prompt_tokens");
+  EXPECT_EQ(param_of_field(R"("truncate_prompt_tokens":-2)"), "truncate_prompt_tokens");
+}
+
+TEST(ChatRequest, OldTurnsCanBeLeftOut) {
+  const ChatRequest chat = parse(
+      R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"1"},
+         {"role":"assistant","content":"2"},{"role":"user","content":"3"},
+         {"role":"user","content":"4"}]})");
+  EXPECT_EQ(chat.droppable(), (std::vector<std::size_t>{0, 2, 3}));
+  const base::Json rest = chat.template_messages(2);
+  ASSERT_EQ(rest.size(), 3U);
+  EXPECT_EQ(rest[0]["content"], "s");
+  EXPECT_EQ(rest[1]["content"], "3");
+  EXPECT_EQ(rest[2]["content"], "4");
+  EXPECT_EQ(chat.template_messages().size(), 5U);
+  EXPECT_EQ(
+      parse(R"({"messages":[{"role":"system","content":"s"}]})").droppable(),
+      std::vector<std::size_t>{0});
+}
+
+TEST(ChatRequest, APredictionIsATextOrTextParts) {
+  EXPECT_EQ(with(R"("temperature":1)").options.prediction, "");
+  EXPECT_EQ(with(R"("prediction":{"type":"content","content":"a b"})").options.prediction, "a b");
+  EXPECT_EQ(
+      with(
+          R"("prediction":{"type":"content","content":[{"type":"text","text":"a "},{"text":"b"}]})")
+          .options.prediction,
+      "a b");
+  EXPECT_EQ(param_of_field(R"("prediction":"a")"), "prediction");
+  EXPECT_EQ(param_of_field(R"("prediction":{"type":"draft","content":"a"})"), "prediction.type");
+  EXPECT_EQ(param_of_field(R"("prediction":{"type":"content"})"), "prediction.content");
+  EXPECT_EQ(
+      param_of_field(R"("prediction":{"type":"content","content":[{"text":1}]})"),
+      "prediction.content[0].text");
+}
+
 TEST(ChatRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
   EXPECT_EQ(param_of_field(R"("tools":[{"type":"function"}])"), "tools");
   EXPECT_EQ(param_of_field(R"("adapters":"/some/path")"), "adapters");

@@ -48,6 +48,8 @@ class SseClient final : public BodyWriter {
 
 class GenerationTest : public testing::Test {
  protected:
+  explicit GenerationTest(const engine::EngineConfig& config = GenerationTest::config())
+      : engine_(config) {}
   static engine::EngineConfig config() {
     engine::EngineConfig config;
     config.model_folder = test::default_model_folder();
@@ -97,7 +99,7 @@ class GenerationTest : public testing::Test {
     return text::Tokenizer::load(test::default_model_folder());
   }
 
-  engine::Engine engine_{config()};
+  engine::Engine engine_;
   std::vector<base::EngineUsage> usages_;
   ServedModel model_{
       .name = "smol",

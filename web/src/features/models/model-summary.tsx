@@ -35,9 +35,11 @@ export function ModelSummary({ model }: { model: Schemas["Model"] }) {
           note={
             model.chat_template == null
               ? null
-              : model.chat_template
-                ? "chat template"
-                : "no chat template"
+              : model.capabilities?.completions === false
+                ? "text encoder: embeddings"
+                : model.chat_template
+                  ? "chat template"
+                  : "no chat template"
           }
         />
         <Stat

@@ -6,12 +6,26 @@ import { tokensPerSecond, type Answer } from "./answer";
 export function AnswerFigures({ answer }: { answer: Answer }) {
   const { usage, firstTokenMs, finishReason, state, cold } = answer;
   const speed = tokensPerSecond(answer);
+  const guessed = usage ? usage.acceptedTokens + usage.rejectedTokens : 0;
   return (
     <dl className="flex flex-wrap gap-x-3 gap-y-1 text-xs text-ink-faint tabular-nums">
       {usage && (
         <>
-          <Figure name="prompt" value={formatNumber(usage.promptTokens)} />
+          <Figure
+            name="prompt"
+            value={
+              formatNumber(usage.promptTokens) +
+              (usage.cachedTokens > 0 ? `, ${formatNumber(usage.cachedTokens)} cached` : "")
+            }
+          />
           <Figure name="answer" value={`${formatNumber(usage.completionTokens)} tokens`} />
+          {guessed > 0 && (
+            <Figure
+              name="guessed"
+              title="Tokens that were guessed and came, of all that were guessed: they come several at once"
+              value={`${formatNumber(usage.acceptedTokens)} of ${formatNumber(guessed)}`}
+            />
+          )}
         </>
       )}
       {firstTokenMs !== null && (

@@ -36,7 +36,13 @@ const taken = (data: string[], answer: Answer = newAnswer("a", request, false)):
 
 const usage = JSON.stringify({
   choices: [],
-  usage: { prompt_tokens: 12, completion_tokens: 3, total_tokens: 15 },
+  usage: {
+    prompt_tokens: 12,
+    completion_tokens: 3,
+    total_tokens: 15,
+    prompt_tokens_details: { cached_tokens: 8 },
+    completion_tokens_details: { accepted_prediction_tokens: 2, rejected_prediction_tokens: 1 },
+  },
 });
 
 describe("an answer's stream", () => {
@@ -54,7 +60,13 @@ describe("an answer's stream", () => {
       state: "done",
       text: "Good day.",
       finishReason: "stop",
-      usage: { promptTokens: 12, completionTokens: 3 },
+      usage: {
+        promptTokens: 12,
+        cachedTokens: 8,
+        completionTokens: 3,
+        acceptedTokens: 2,
+        rejectedTokens: 1,
+      },
       firstTokenMs: 200,
       lastTokenMs: 400,
       error: null,

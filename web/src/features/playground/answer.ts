@@ -26,13 +26,23 @@ export interface Answer {
   results: string[] | null;
   tokens: TokenProbability[];
   finishReason: string | null;
-  usage: { promptTokens: number; completionTokens: number } | null;
+  usage: AnswerUsage | null;
   firstTokenMs: number | null;
   lastTokenMs: number | null;
   /** The model was not loaded when it was asked: the time to the first token holds the load. */
   cold: boolean;
   requestId: string | null;
   error: AnswerError | null;
+}
+
+export interface AnswerUsage {
+  promptTokens: number;
+  /** Of the prompt's those that an earlier request had left. */
+  cachedTokens: number;
+  completionTokens: number;
+  /** Of the answer's those that were guessed and came, and the guesses that did not come. */
+  acceptedTokens: number;
+  rejectedTokens: number;
 }
 
 export function newAnswer(id: string, request: ChatRequest, cold: boolean): Answer {
@@ -67,7 +77,15 @@ interface ToolCallChunk {
 }
 interface Chunk {
   error?: { message?: string; code?: string | null };
-  usage?: { prompt_tokens?: number; completion_tokens?: number } | null;
+  usage?: {
+    prompt_tokens?: number;
+    completion_tokens?: number;
+    prompt_tokens_details?: { cached_tokens?: number } | null;
+    completion_tokens_details?: {
+      accepted_prediction_tokens?: number;
+      rejected_prediction_tokens?: number;
+    } | null;
+  } | null;
   choices?: {
     delta?: { content?: string | null; tool_calls?: ToolCallChunk[] };
     logprobs?: { content?: LogprobChunk[] | null } | null;
@@ -116,7 +134,13 @@ export function takeData(answer: Answer, data: string, ms: number): Answer {
 
 function usageOf({ usage }: Chunk): Answer["usage"] {
   return usage
-    ? { promptTokens: usage.prompt_tokens ?? 0, completionTokens: usage.completion_tokens ?? 0 }
+    ? {
+        promptTokens: usage.prompt_tokens ?? 0,
+        cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+        completionTokens: usage.completion_tokens ?? 0,
+        acceptedTokens: usage.completion_tokens_details?.accepted_prediction_tokens ?? 0,
+        rejectedTokens: usage.completion_tokens_details?.rejected_prediction_tokens ?? 0,
+      }
     : null;
 }
 

@@ -23,6 +23,7 @@ const model = (name: string, change: Partial<Schemas["Model"]>): Schemas["Model"
   quantization: null,
   context_length: null,
   chat_template: true,
+  capabilities: { chat: true, completions: true, embeddings: true, finetune: true },
   tags: {},
   versions: [
     { id: `${name}-1`, version: 1, kind: "base", state: "ready", digest: null, created_at: time },
@@ -70,6 +71,14 @@ describe("what can be asked", () => {
     ]);
     expect(options[1]?.note).toBe("adapter on llama · version 1 in production");
     expect(options.at(-1)?.note).toBe("adapter · production");
+  });
+
+  it("are not those that make embeddings alone", () => {
+    const capabilities = { chat: false, completions: false, embeddings: true, finetune: false };
+    const encoder = model("encoder", { capabilities });
+    expect(modelOptions([served("encoder"), served("llama")], [...models, encoder])).toEqual(
+      modelOptions([served("llama")], models),
+    );
   });
 
   it("are found by words of the value and the note", () => {

@@ -12,9 +12,13 @@ export interface ModelOption {
   note: string;
 }
 
-/** Every value there is: bare names first in the server's order, then each model's versions and aliases. */
-export function modelOptions(served: ServedModel[], models: Model[]): ModelOption[] {
+/**
+ * Every value there is: bare names first in the server's order, then each model's versions and aliases. Models that
+ * make embeddings alone answer nothing.
+ */
+export function modelOptions(all: ServedModel[], models: Model[]): ModelOption[] {
   const known = new Map(models.map((model) => [model.name, model]));
+  const served = all.filter(({ id }) => known.get(id)?.capabilities?.completions !== false);
   const names = served.map(({ id }): ModelOption => ({ value: id, note: noteOf(known.get(id)) }));
   const precise = served.flatMap(({ id }) => {
     const model = known.get(id);

@@ -1,0 +1,164 @@
+// Loads the model and serves it on the thread that owns MLX.
+#include <algorithm>
+#include <exception>
+
+#include "core/base/clock.h"
+#include "core/engine/engine_impl.h"
+#include "core/engine/warm_up.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/models/model_tensors.h"
+#include "core/tensor/ops.h"
+
+namespace hub::engine {
+
+void Engine::Impl::load() {
+  tensor::set_cache_limit(config_.mlx_cache_limit_bytes);
+  model_config_ = model_config::ModelConfig::load(config_.model_folder);
+  request_limits_ = {.tokens_by_memory = 1 << 30, .kv_budget_bytes = config_.kv_budget_bytes};
+  if (!model_config_.encoder) {
+    load_decoder();
+    return;
+  }
+  encoder_ = models::load_text_encoder(config_.model_folder);
+  weight_bytes_ = encoder_->weight_bytes();
+  warm_up(*encoder_, config_.prefill_chunk);
+}
+
+void Engine::Impl::load_decoder() {
+  model_ = config_.weights_folder
+               ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
+               : models::load_model(config_.model_folder);
+  weight_bytes_ = model_->weight_bytes();
+  const std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
+  limits_ = {
+      .max_running = config_.max_running,
+      .prefill_chunk = config_.prefill_chunk,
+      .kv_budget_bytes = config_.kv_budget_bytes,
+      .kv_bytes_per_token = token_bytes,
+      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_)};
+  const std::uint64_t for_tokens =
+      config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
+  request_limits_.tokens_by_memory =
+      static_cast<int>(std::min<std::uint64_t>(for_tokens / token_bytes, 1U << 30U));
+  warm_up(*model_, limits_);
+}
+
+void Engine::Impl::run(std::promise<void>& loaded) {
+  try {
+    load();
+  } catch (...) {  // whatever it was goes to the constructor's caller
+    model_.reset();
+    encoder_.reset();
+    loaded.set_exception(std::current_exception());
+    return;
+  }
+  const auto on_end = [this] {
+    const std::lock_guard lock(mutex_);
+    --open_;
+    settled_.notify_all();
+  };
+  const auto on_answer = [this, on_end] {
+    {
+      const std::lock_guard lock(mutex_);
+      queue_.ended(base::steady_seconds());
+    }
+    on_end();
+  };
+  std::optional<StepLoop> loop;
+  if (model_ != nullptr) {
+    loop.emplace(
+        *model_,
+        limits_,
+        on_answer,
+        StepLoop::Options{
+            .keeps_prefixes = config_.keeps_prefixes,
+            .speculative_tokens = config_.speculative_tokens,
+            .watch = &watch_});
+  }
+  Embedder embedder = model_ != nullptr ? Embedder(*model_, config_.prefill_chunk, on_end)
+                                        : Embedder(*encoder_, config_.prefill_chunk, on_end);
+  publish(loop ? &*loop : nullptr, embedder);
+  loaded.set_value();
+  serve(loop ? &*loop : nullptr, embedder);
+  if (loop) {
+    loop->cancel_all();
+  }
+  embedder.cancel_all();
+  const std::lock_guard lock(mutex_);
+  adapters_.clear();
+  model_.reset();  // its arrays end on the thread that made them
+  encoder_.reset();
+}
+
+void Engine::Impl::serve(StepLoop* loop, Embedder& embedder) {
+  while (true) {
+    std::deque<std::unique_ptr<Sequence>> arrived;
+    std::deque<std::unique_ptr<EmbedTask>> texts;
+    std::deque<std::packaged_task<void()>> tasks;
+    bool stopping = false;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] {
+        return stopping_ || !inbox_.empty() || !texts_inbox_.empty() || !tasks_.empty() ||
+               !embedder.idle() || (loop != nullptr && !loop->idle());
+      });
+      arrived.swap(inbox_);
+      texts.swap(texts_inbox_);
+      tasks.swap(tasks_);
+      stopping = stopping_;
+    }
+    for (auto& sequence : arrived) {
+      loop->add(std::move(sequence));
+    }
+    for (auto& task : texts) {
+      embedder.add(std::move(task));
+    }
+    for (auto& task : tasks) {
+      task();
+    }
+    if (stopping) {
+      return;
+    }
+    const bool decodes = loop != nullptr && !loop->idle();
+    if (decodes) {
+      loop->leave_room(embedder.cache_bytes());
+      loop->step();
+    }
+    embedder.step(
+        std::min(config_.prefill_chunk, decodes ? kRowsBesideDecoding : config_.prefill_chunk));
+    publish(loop, embedder);
+  }
+}
+
+void Engine::Impl::publish(const StepLoop* loop, const Embedder& embedder) {
+  const std::lock_guard lock(mutex_);
+  embedding_ = embedder.requests();
+  stats_.running = embedding_;
+  stats_.embedded_tokens = embedder.tokens();
+  stats_.steps = embedder.steps();
+  stats_.step_sequences = embedder.step_texts();
+  stats_.kv_bytes = embedder.cache_bytes();
+  if (loop == nullptr) {
+    return;
+  }
+  stats_.running += loop->running();
+  std::map<std::string, int> waiting;
+  loop->count_waiting(waiting);
+  for (const auto& sequence : inbox_) {
+    ++waiting[sequence->owner.scope];
+  }
+  queue_.set_waiting(std::move(waiting));
+  stats_.prompt_tokens = loop->prompt_tokens();
+  stats_.generated_tokens = loop->generated_tokens();
+  stats_.steps += loop->steps();
+  stats_.step_sequences += loop->step_sequences();
+  stats_.preemptions = loop->preemptions();
+  stats_.kv_bytes += loop->kv_bytes();
+  stats_.cached_prompt_tokens = loop->cached_prompt_tokens();
+  stats_.drafted_tokens = loop->drafted_tokens();
+  stats_.accepted_tokens = loop->accepted_tokens();
+  stats_.prefix_bytes = loop->prefixes().bytes();
+  stats_.prefix_entries = loop->prefixes().entries();
+}
+
+}  // namespace hub::engine
