@@ -119,6 +119,11 @@ def run_load(hub: HubProcess) -> None:
     chats = StreamedChats(hub.url)
     try:
         client.chat("tiny", "Hello", max_tokens=2)
+        # What a schema lets come alone is guessed; words of its own a tiny model hardly repeats.
+        said: Json = {
+            "const": "The morning light lay on the water, and a small red boat left the harbour."
+        }
+        client.chat("tiny", "Say it.", max_tokens=64, guided_json=said)
         # The short jobs first: what they leave behind is there while the training runs.
         fails: Json = {"model": "tiny", "dataset": "rows", "params": {"task": "multiple_choice"}}
         client.call("POST", "/evaluations", json=fails)  # its rows have no choices
