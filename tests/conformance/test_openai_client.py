@@ -73,7 +73,11 @@ def test_a_stream_says_the_same_as_a_whole_answer(api: OpenAI) -> None:
     assert reasons[-1] == "stop"
     assert set(reasons[:-1]) == {None}
     assert chunks[-1].choices == []
-    assert chunks[-1].usage == whole.usage
+    # How many tokens were guessed depends on the time that steps took.
+    unguessed = {"completion_tokens_details": None}
+    said, wanted = chunks[-1].usage, whole.usage
+    assert said is not None and wanted is not None
+    assert said.model_copy(update=unguessed) == wanted.model_copy(update=unguessed)
 
 
 def test_without_include_usage_there_is_none(api: OpenAI) -> None:
