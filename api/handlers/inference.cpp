@@ -106,8 +106,7 @@ void check_priority(hub::Hub& hub, const Request& request, int priority) {
       base::ErrorCode::kPermissionDenied,
       fmt::format(
           "'priority' {} goes ahead of other requests and needs a key with scope admin; key '{}' "
-          "may "
-          "ask for 0 and more",
+          "may ask for 0 and more",
           priority,
           request.key_name),
       "priority",

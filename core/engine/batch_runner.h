@@ -21,6 +21,9 @@ struct RunPart {
   // with `samples`, and never for a model with recurrent layers.
   std::vector<int> draft = {};
   int accepted = 0;  // set by run(): how many of the draft, from its begin, were drawn as well
+
+  // Its sequence's prompt is computed: the step yields its next token from one row.
+  [[nodiscard]] bool decodes() const { return samples && rows == 1; }
 };
 
 // Takes what was drawn for a sequence, appends it to its tokens unless it ends, and says whether

@@ -11,10 +11,6 @@ namespace hub::engine {
 
 namespace {
 
-bool decodes(const RunPart& part) {
-  return part.samples && part.rows == 1;
-}
-
 // Tokens that there is room for: the last one that a step yields needs none in the cache.
 int room(const Sequence& sequence) {
   const auto known = static_cast<int>(sequence.tokens.size());
@@ -59,7 +55,7 @@ std::vector<int> Drafter::find(Sequence& sequence) const {
 }
 
 void Drafter::draft(std::span<RunPart> parts) {
-  if (longest_ == 0 || !std::ranges::all_of(parts, decodes)) {
+  if (longest_ == 0 || !std::ranges::all_of(parts, &RunPart::decodes)) {
     return;
   }
   std::vector<DraftOffer> offers;
@@ -77,7 +73,7 @@ void Drafter::draft(std::span<RunPart> parts) {
 }
 
 void Drafter::learn(std::span<const RunPart> parts, double seconds) {
-  if (!std::ranges::all_of(parts, decodes)) {
+  if (!std::ranges::all_of(parts, &RunPart::decodes)) {
     return;
   }
   int rows = 0;

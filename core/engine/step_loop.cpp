@@ -130,9 +130,8 @@ void StepLoop::learn(std::span<const RunPart> parts, double seconds) {
   int decoding = 0;
   int prompt_rows = 0;
   for (const RunPart& part : parts) {
-    const bool decodes = part.samples && part.rows == 1;
-    decoding += decodes ? 1 : 0;
-    prompt_rows += decodes ? 0 : part.rows;
+    decoding += part.decodes() ? 1 : 0;
+    prompt_rows += part.decodes() ? 0 : part.rows;
   }
   pace_.add(decoding, prompt_rows, seconds);
 }

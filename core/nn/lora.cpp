@@ -80,14 +80,37 @@ mx::array lean_low_rank(
   return recomputed(product, {x, a, b})[0];
 }
 
-// Throws kInternal unless the span comes after row `done` and within `rows`.
-void require_follows(const AdapterSpan& span, int done, int rows) {
-  if (span.begin < done || span.end < span.begin || span.end > rows) {
-    throw base::Error(
-        base::ErrorCode::kInternal,
-        fmt::format(
-            "adapter rows [{}, {}) do not follow row {} of {}", span.begin, span.end, done, rows));
+// What one adapter has for a module, and the rows that it is for.
+struct AdaptedRows {
+  const LoraAdapter& adapter;
+  const LoraWeights& weights;
+  Rows rows;
+};
+
+// The spans that have the module at `path` and rows, of `count` rows in all. Throws kInternal for
+// spans out of order.
+std::vector<AdaptedRows> adapted_rows(const std::string& path, AdapterSpans adapters, int count) {
+  std::vector<AdaptedRows> found;
+  int done = 0;
+  for (const AdapterSpan& span : adapters) {
+    const auto weights = span.adapter->layers.find(path);
+    if (weights == span.adapter->layers.end() || span.begin == span.end) {
+      continue;
+    }
+    if (span.begin < done || span.end < span.begin || span.end > count) {
+      throw base::Error(
+          base::ErrorCode::kInternal,
+          fmt::format(
+              "adapter rows [{}, {}) do not follow row {} of {}",
+              span.begin,
+              span.end,
+              done,
+              count));
+    }
+    done = span.end;
+    found.push_back({*span.adapter, weights->second, {span.begin, span.end}});
   }
+  return found;
 }
 
 // The spans that have the module at `path`, if one operation can add them all: on the CPU, without
@@ -99,19 +122,11 @@ std::optional<std::vector<kernels::LowRankSpan>> served_spans(
     return std::nullopt;
   }
   std::vector<kernels::LowRankSpan> spans;
-  int done = 0;
-  for (const AdapterSpan& span : adapters) {
-    const auto found = span.adapter->layers.find(path);
-    if (found == span.adapter->layers.end() || span.begin == span.end) {
-      continue;
-    }
-    require_follows(span, done, y.shape(0));
-    done = span.end;
-    const LoraWeights& weights = found->second;
-    if (span.adapter->dropout > 0.0F || weights.dora || weights.a.is_tracer()) {
+  for (const auto& [adapter, weights, rows] : adapted_rows(path, adapters, y.shape(0))) {
+    if (adapter.dropout > 0.0F || weights.dora || weights.a.is_tracer()) {
       return std::nullopt;
     }
-    spans.push_back({span.begin, span.end, weights.a, weights.b, span.adapter->scale});
+    spans.push_back({rows.begin, rows.end, weights.a, weights.b, adapter.scale});
   }
   return spans;
 }
@@ -145,18 +160,12 @@ mx::array change_spans(
     const AdapterChange& change) {
   std::vector<mx::array> pieces;
   int done = 0;
-  for (const AdapterSpan& span : adapters) {
-    const auto found = span.adapter->layers.find(path);
-    if (found == span.adapter->layers.end() || span.begin == span.end) {
-      continue;
+  for (const auto& [adapter, weights, rows] : adapted_rows(path, adapters, y.shape(0))) {
+    if (rows.begin > done) {
+      pieces.push_back(rows_of(y, {done, rows.begin}));
     }
-    require_follows(span, done, y.shape(0));
-    if (span.begin > done) {
-      pieces.push_back(rows_of(y, {done, span.begin}));
-    }
-    const Rows rows{span.begin, span.end};
-    pieces.push_back(change(rows_of(y, rows), *span.adapter, found->second, rows));
-    done = span.end;
+    pieces.push_back(change(rows_of(y, rows), adapter, weights, rows));
+    done = rows.end;
   }
   if (done == 0) {
     return y;
