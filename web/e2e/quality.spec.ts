@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { expect, test } from "./hub";
+import { expect, test, type Hub } from "./hub";
 import { allPages, fill } from "./pages";
 
 test.beforeAll(async ({ hub }) => {
@@ -57,11 +57,28 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
+/** The last job that ended has a name as long as people give them. */
+async function endLongNamedJob(hub: Hub): Promise<void> {
+  const name = "wexham-facts-of-the-town-its-river-and-its-old-mill-third-attempt";
+  const { id } = await hub.call<{ id: string }>("POST", "/jobs", {
+    type: "finetune",
+    model: "smollm2-135m-instruct",
+    dataset: "wexham",
+    params: { max_steps: 2000 },
+    output: { name },
+  });
+  await hub.call("POST", `/jobs/${id}/cancel`);
+  await expect
+    .poll(async () => (await hub.call<{ state: string }>("GET", `/jobs/${id}`)).state)
+    .toBe("CANCELLED");
+}
+
 test("on a phone no page scrolls sideways, and nothing moves when its data come", async ({
   page,
   hub,
 }) => {
   test.setTimeout(300_000);
+  await endLongNamedJob(hub);
   await page.setViewportSize({ width: 390, height: 844 });
   // The cumulative layout shift, as Chromium counts it.
   await page.addInitScript(() => {

@@ -1,12 +1,15 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { createInfiniteHook, createQueryHook } from "swr-openapi";
 import { ApiError, OfflineError, readError } from "./errors";
-import { apiKey, askForKey } from "./key";
+import { apiKey, keyWasRefused } from "./key";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
 
-/** `fetch` with the API key; throws OfflineError when the hub cannot be reached. Any status returns. */
+/**
+ * `fetch` with the API key; throws OfflineError when the hub cannot be reached. Any status returns; a missing or bad
+ * key also opens the key dialog.
+ */
 export async function hubFetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const key = apiKey();
@@ -14,17 +17,18 @@ export async function hubFetch(input: RequestInfo | URL, init?: RequestInit): Pr
     request.headers.set("Authorization", `Bearer ${key}`);
   }
   try {
-    return await fetch(request);
+    const response = await fetch(request);
+    if (response.status === 401) keyWasRefused(key);
+    return response;
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new OfflineError();
   }
 }
 
-/** Throws what the hub said when its answer is an error; a missing or bad key also opens the key dialog. */
+/** Throws what the hub said when its answer is an error. */
 export async function expectOk(response: Response): Promise<Response> {
   if (response.ok) return response;
-  if (response.status === 401) askForKey();
   throw await readError(response);
 }
 

@@ -16,7 +16,12 @@ export function setApiKey(key: string | null): void {
   notify();
 }
 
-/** The hub refused a call for want of a good key: the dialog opens. */
+/** The hub refused a call with this key: the dialog opens, unless the browser has another key by now. */
+export function keyWasRefused(key: string | null): void {
+  if (key === apiKey()) askForKey();
+}
+
+/** Opens the dialog. */
 export function askForKey(): void {
   if (wanted) return;
   wanted = true;

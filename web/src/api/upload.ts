@@ -1,5 +1,5 @@
 import { OfflineError, readError } from "./errors";
-import { apiKey, askForKey } from "./key";
+import { apiKey, keyWasRefused } from "./key";
 
 interface UploadOptions {
   path: string;
@@ -30,7 +30,7 @@ export function upload(options: UploadOptions): Promise<unknown> {
         resolve(JSON.parse(request.responseText));
         return;
       }
-      if (request.status === 401) askForKey();
+      if (request.status === 401) keyWasRefused(key);
       const headers = new Headers({ "X-Request-Id": requestId });
       const answer = new Response(request.responseText, { status: request.status, headers });
       void readError(answer).then(reject);

@@ -32,7 +32,7 @@ export function EmptyState({ title, children, action }: EmptyStateProps) {
   return (
     <div className="flex flex-col items-center gap-3 px-6 py-12 text-center">
       <p className="font-medium">{title}</p>
-      {children && <div className="max-w-md text-sm text-ink-soft">{children}</div>}
+      {children && <div className="w-full max-w-md text-sm text-ink-soft">{children}</div>}
       {action}
     </div>
   );
