@@ -12,13 +12,14 @@ struct Memory {
   unsigned long long free;
   unsigned long long used;
 };
-int devices[2];
+constexpr int kDevices[2] = {};
 constexpr int kNotSupported = 3;
 bool first(void* device) {
-  return device == &devices[0];
+  return device == &kDevices[0];
 }
 }  // namespace
 
+// NOLINTBEGIN(readability-identifier-naming): NVIDIA's names.
 extern "C" {
 int nvmlInit_v2() {
   return 0;
@@ -31,7 +32,7 @@ int nvmlDeviceGetCount_v2(unsigned int* count) {
   return 0;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, void** device) {
-  *device = &devices[index];
+  *device = const_cast<int*>(&kDevices[index]);
   return 0;
 }
 int nvmlSystemGetDriverVersion(char* text, unsigned int size) {
@@ -60,3 +61,4 @@ int nvmlDeviceGetPowerUsage(void* device, unsigned int* milliwatts) {
 }
 // No nvmlDeviceGetEnforcedPowerLimit: an older library.
 }
+// NOLINTEND(readability-identifier-naming)

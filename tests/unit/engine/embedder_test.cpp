@@ -23,6 +23,7 @@ constexpr int kMaxRows = 16;
 
 std::vector<int> text(int length, int first) {
   std::vector<int> tokens;
+  tokens.reserve(static_cast<std::size_t>(length));
   for (int i = 0; i < length; ++i) {
     tokens.push_back((first + 5 * i) % 96);
   }

@@ -19,7 +19,7 @@ using testing::Not;
 
 class JobLogTest : public testing::Test {
  protected:
-  ~JobLogTest() override { obs::log::configure({}); }
+  void TearDown() override { obs::log::configure({}); }
 
   [[nodiscard]] std::filesystem::path file() const { return folder_.path() / "log.txt"; }
   [[nodiscard]] std::string text() const { return base::read_file(file()); }

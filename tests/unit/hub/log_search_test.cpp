@@ -73,6 +73,7 @@ class LogSearchTest : public testing::Test {
 
   static std::vector<std::string> events(const std::vector<base::Json>& records) {
     std::vector<std::string> names;
+    names.reserve(records.size());
     for (const base::Json& record : records) {
       names.push_back(record["event"].get<std::string>());
     }
@@ -131,7 +132,8 @@ TEST_F(LogSearchTest, FiltersByWhatRecordsSay) {
 
 TEST_F(LogSearchTest, PagesTellEachRecordOnceThoughTimesAreEqual) {
   for (int i = 0; i < 30; ++i) {
-    add(i % 2 == 0 ? "logs/server.log" : "logs/engine-m.log", i / 10, fmt::format("e{}", i));
+    const int second = i / 10;
+    add(i % 2 == 0 ? "logs/server.log" : "logs/engine-m.log", second, fmt::format("e{}", i));
   }
   std::multiset<std::string> all;
   std::optional<LogPosition> before;

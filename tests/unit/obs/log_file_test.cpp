@@ -25,6 +25,7 @@ TEST(LogFile, RotatesUnderLoad) {
   {
     LogFile log(folder.path() / "server.log", most_bytes, 3);
     std::vector<std::thread> threads;
+    threads.reserve(writers);
     for (int writer = 0; writer < writers; ++writer) {
       threads.emplace_back([&log, writer] {
         for (int i = 0; i < lines; ++i) {

@@ -18,7 +18,7 @@ using testing::Not;
 
 class LogTest : public testing::Test {
  protected:
-  ~LogTest() override { configure({}); }
+  void TearDown() override { configure({}); }
 
   static std::uint64_t count(const Counts& counts, Level level) {
     return counts.by_level.at(static_cast<std::size_t>(level));

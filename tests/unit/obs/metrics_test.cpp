@@ -79,6 +79,7 @@ TEST(MetricsTest, ManyThreadsCountTogether) {
   Metrics metrics;
   CounterFamily counter = metrics.counter("hub_things_total", "Things");
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&counter] {
       for (int n = 0; n < 1000; ++n) {

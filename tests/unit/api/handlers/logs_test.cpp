@@ -17,7 +17,7 @@ using testing::Not;
 
 class LogRoutes : public test::HandlerFixture {
  protected:
-  ~LogRoutes() override { obs::log::configure({}); }
+  void TearDown() override { obs::log::configure({}); }
 
   void add(std::int64_t seconds_ago, std::string_view event, const std::string& job_id = {}) {
     const auto file = hub.config.data_dir / "logs" / "server.log";

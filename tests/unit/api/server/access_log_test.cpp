@@ -25,7 +25,7 @@ using testing::Not;
 class AccessLog : public testing::Test {
  protected:
   AccessLog() { obs::log::configure({.format = obs::log::Format::kJson}); }
-  ~AccessLog() override { obs::log::configure({}); }
+  void TearDown() override { obs::log::configure({}); }
 
   // What a server logs while it answers `bytes`.
   static std::string logged(const std::string& bytes, const std::vector<Route>& routes) {
