@@ -13,6 +13,8 @@ type Ratings = Record<(typeof categories)[number], number>;
 const figures = ["largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift"];
 
 const mobileRuns = Number(process.env.MOBILE_RUNS ?? 0);
+// Only the pages whose address this expression finds, while one of them is worked on.
+const wanted = new RegExp(process.env.LIGHTHOUSE_PAGES ?? "");
 const program = new URL("../node_modules/lighthouse/cli/index.js", import.meta.url).pathname;
 // The stream of events stays open, so the network is never quiet: without this Lighthouse waits 45 s for every page.
 const loadLimitMs = 6_000;
@@ -79,7 +81,7 @@ const isEnough = (rating: Ratings, least: Ratings): boolean =>
 type RatePage = (url: string) => Promise<Ratings>;
 
 async function rateAll(hub: Hub, least: Ratings, ratePage: RatePage): Promise<void> {
-  for (const path of await allPages(hub)) {
+  for (const path of (await allPages(hub)).filter((one) => wanted.test(one))) {
     const rating = await ratePage(hub.url + path);
     const words = categories.map((name) => `${name} ${Math.round(rating[name] * 100)}`);
     process.stdout.write(`${path} ${words.join(", ")}\n`);

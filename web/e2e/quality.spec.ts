@@ -99,6 +99,22 @@ test("on a phone no page scrolls sideways, and nothing moves when its data come"
   }
 });
 
+test("on a phone a chart is drawn when it comes near the screen", async ({ page, hub }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const { data } = await hub.call<{ data: { id: string }[] }>(
+    "GET",
+    "/jobs?state=COMPLETED&limit=1",
+  );
+  await page.goto(`/ui/jobs/view/?id=${data[0]?.id ?? ""}`);
+  const charts = page.locator("main figure");
+  const drawn = page.locator("main figure .uplot");
+  await expect(drawn.first()).toBeVisible();
+  const all = await charts.count();
+  expect(await drawn.count()).toBeLessThan(all);
+  for (const chart of await charts.all()) await chart.scrollIntoViewIfNeeded();
+  await expect(drawn).toHaveCount(all);
+});
+
 test("an unknown page says so", async ({ page }) => {
   const answer = await page.goto("/ui/nothing/");
   expect(answer?.status()).toBe(404);

@@ -1,9 +1,10 @@
 "use client";
 
 import dynamic from "next/dynamic";
-import type { ReactNode } from "react";
+import { useRef, type ReactNode } from "react";
 import { Skeleton } from "@/components/ui/states";
 import type { Points } from "./downsample";
+import { useWasNear } from "./was-near";
 
 export interface Series extends Points {
   label: string;
@@ -34,11 +35,13 @@ const Canvas = dynamic(() => import("./uplot-canvas").then((module) => module.Up
 });
 
 /**
- * Lines over steps. The drawing code is loaded when the first chart is shown. Drag, pinch, or Ctrl and the wheel
+ * Lines over steps. A chart is drawn once it comes near the screen, and the code for it is loaded with the first one. Drag, pinch, or Ctrl and the wheel
  * zoom; swiping sideways, or Shift and the wheel, moves; double-click goes back.
  */
 export function LineChart(props: LineChartProps) {
   const { label, series, height = 240 } = props;
+  const place = useRef<HTMLDivElement>(null);
+  const isSeen = useWasNear(place);
   const points = series.reduce((most, one) => Math.max(most, one.x.length), 0);
   return (
     <figure className="min-w-0">
@@ -46,8 +49,12 @@ export function LineChart(props: LineChartProps) {
         <span className="text-sm font-medium">{label}</span>
         <Legend {...props} />
       </figcaption>
-      <div style={{ height }}>
-        {points > 0 ? <Canvas {...props} height={height} /> : <Waiting>No figures yet</Waiting>}
+      <div ref={place} style={{ height }}>
+        {points === 0 ? (
+          <Waiting>No figures yet</Waiting>
+        ) : isSeen ? (
+          <Canvas {...props} height={height} />
+        ) : null}
       </div>
     </figure>
   );
