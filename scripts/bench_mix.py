@@ -69,7 +69,9 @@ def write_adapter(folder: Path, seed: int) -> None:
 class Stream(threading.Thread):
     """One answer, and when each piece of its text came."""
 
-    def __init__(self, url: str, model: str, prompt: list[int], tokens: int) -> None:
+    def __init__(
+        self, url: str, model: str, prompt: list[int], tokens: int, extra: Json | None = None
+    ) -> None:
         super().__init__(daemon=True)
         self._url = url
         self._body = {
@@ -78,6 +80,7 @@ class Stream(threading.Thread):
             "max_tokens": tokens,
             "temperature": 0,
             "ignore_eos": True,
+            **(extra or {}),
         }
         self.arrivals: list[float] = []
         self.tokens = 0
@@ -106,9 +109,16 @@ def join(streams: list[Stream]) -> None:
             raise HubError(stream.error or "an answer held no text")
 
 
-def batch_rate(url: str, models: list[str], prompts: Prompts, tokens: int) -> float:
+def batch_rate(
+    url: str,
+    models: list[str],
+    prompts: Prompts,
+    tokens: int,
+    length: int = 32,
+    extra: Json | None = None,
+) -> float:
     """Tokens a second of a batch, from when all of it decodes to the first end."""
-    streams = [Stream(url, model, prompts.draw(32), tokens) for model in models]
+    streams = [Stream(url, model, prompts.draw(length), tokens, extra) for model in models]
     for stream in streams:
         stream.start()
     join(streams)
@@ -157,9 +167,12 @@ def gaps(streams: list[Stream], begin: float, end: float) -> list[float]:
     ]
 
 
-def prompt_seconds(url: str, prompt: list[int]) -> float:
+def prompt_seconds(
+    url: str, prompt: list[int], model: str = DEFAULT_MODEL, extra: Json | None = None
+) -> float:
+    """Until the first text of an answer."""
     started = time.perf_counter()
-    stream = Stream(url, DEFAULT_MODEL, prompt, 2)
+    stream = Stream(url, model, prompt, 2, extra)
     stream.start()
     join([stream])
     return stream.arrivals[0] - started

@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-import time
 from pathlib import Path
 
 from bench_peers import print_machine, write_json
 from bench_serving import answer_chunks
 from hub_client import DEFAULT_MODEL, HubClient, HubError, HubProcess, Json
+from token_times import token_times
 
 POEM = (
     "The morning light lay on the water. A small red boat left the harbour, and the gulls went with it. "
@@ -69,21 +69,12 @@ def works(number: int) -> dict[str, Json]:
 def measure(client: HubClient, body: Json, tokens: int) -> Json:
     """The answer's text, and its tokens a second after the first."""
     asked = {"model": DEFAULT_MODEL, "max_tokens": tokens, "temperature": 0, **body}
-    first = last = 0.0
-    text = ""
-    usage: Json = {}
-    for chunk in answer_chunks(client, "/v1/completions", asked):
-        usage = chunk.get("usage") or usage
-        piece = chunk["choices"][0]["text"] if chunk["choices"] else ""
-        if piece:
-            last = time.perf_counter()
-            first = first or last
-            text += piece
-    details = usage["completion_tokens_details"]
+    times = token_times(answer_chunks(client, "/v1/completions", asked))
+    details = times.usage["completion_tokens_details"]
     return {
-        "text": text,
-        "tokens": usage["completion_tokens"],
-        "rate": (usage["completion_tokens"] - 1) / (last - first),
+        "text": times.text,
+        "tokens": times.tokens,
+        "rate": 1 / times.seconds_per_token,
         "accepted": details["accepted_prediction_tokens"],
         "rejected": details["rejected_prediction_tokens"],
     }

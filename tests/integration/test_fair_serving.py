@@ -150,6 +150,7 @@ def test_a_full_queue_says_no_and_when_to_come_again(small_queue: Served) -> Non
     # Two run, three of four places are the key's; the fourth is for others.
     wait_for(lambda: hub.engine()["waiting"] == 3, 60)
     # Two others come while there is one place: whoever is second hears so.
+    turned_away: list[httpx.Response] = []
     with ThreadPoolExecutor(1) as pool:
         for _ in range(200):
             other = pool.submit(hub.ask, "single", 1500)
