@@ -44,6 +44,9 @@ struct ServerFlags {
         {"memory_fraction", "share of the machine's memory for models and jobs (default 0.75)"},
         {"memory_budget_bytes", "the same in bytes"},
         {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
+        {"prefix_disk_bytes",
+         "keys and values on disk, for the next start and what memory cannot keep (default 4 GiB, "
+         "0: none)"},
         {"max_running", "requests an engine decodes together (default 16)"},
         {"speculative_tokens",
          "tokens of one answer guessed and checked in a step at most (default 16, 0: none)"},

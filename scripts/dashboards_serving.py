@@ -298,6 +298,34 @@ SERVING = Dashboard(
                     ),
                 ),
                 Panel(
+                    "Prefixes on disk",
+                    "Keys and values in files, which survive a restart.",
+                    "bytes",
+                    (Query("mlx_hub_engine_prefix_disk_bytes{@}", "{{gen_ai_request_model}}"),),
+                ),
+                Panel(
+                    "Prompt tokens from the disk",
+                    "A second; their keys and values were read from a file.",
+                    "short",
+                    (
+                        Query(
+                            rate("mlx_hub_engine_prefix_disk_tokens_total", MODEL),
+                            "{{gen_ai_request_model}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Files of prefixes",
+                    "A second: saved, loaded, and skipped, as the disk is full or too slow.",
+                    "short",
+                    (
+                        Query(
+                            rate("mlx_hub_engine_prefix_files_total", f"{MODEL}, outcome"),
+                            "{{gen_ai_request_model}} {{outcome}}",
+                        ),
+                    ),
+                ),
+                Panel(
                     "Adapters",
                     "Attached to each engine.",
                     "short",

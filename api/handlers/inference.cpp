@@ -1,5 +1,6 @@
 #include "api/handlers/inference.h"
 
+#include <optional>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -27,13 +28,16 @@ struct Call {
   const char* operation;  // "chat", "text_completion", "embeddings"
   std::string model;      // as the client named it
   hub::ServedModel served;
+  std::optional<double> keep_alive_seconds;  // of the request
 };
 
 std::shared_ptr<hub::EngineLease> acquire(hub::Hub& hub, const Request& request, const Call& call) {
   ChildSpan span(hub.traces.requests(), request, "engine.acquire");
   span.set("gen_ai.request.model", call.model);
   try {
-    return std::make_shared<hub::EngineLease>(hub.pool.acquire(call.served));
+    auto lease = std::make_shared<hub::EngineLease>(hub.pool.acquire(call.served));
+    lease->keep_alive(call.keep_alive_seconds);
+    return lease;
   } catch (const base::Error& error) {
     span.fail(std::string(to_string(error.code())), error.what());
     throw;
@@ -117,7 +121,11 @@ void check_priority(hub::Hub& hub, const Request& request, int priority) {
 // answer, so that the engine is not unloaded under a stream. An engine that ends before it says
 // anything has cost nothing yet: the request goes to a new one, once.
 Response pass_to_engine(
-    hub::Hub& hub, const Request& request, const char* operation, const std::string& model) {
+    hub::Hub& hub,
+    const Request& request,
+    const char* operation,
+    const std::string& model,
+    std::optional<double> keep_alive_seconds) {
   if (model.empty()) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
@@ -136,7 +144,7 @@ Response pass_to_engine(
         "model",
         "model_makes_embeddings_only");
   }
-  const Call call{operation, model, hub.served_model(resolved)};
+  const Call call{operation, model, hub.served_model(resolved), keep_alive_seconds};
   auto lease = acquire(hub, request, call);
   try {
     return forward_with(hub, lease, request, call);
@@ -157,7 +165,7 @@ Response generate(
     const char* operation,
     const GenerationOptions& options) {
   check_priority(hub, request, options.priority);
-  return pass_to_engine(hub, request, operation, options.model);
+  return pass_to_engine(hub, request, operation, options.model, options.keep_alive_seconds);
 }
 
 // Checked here, before an engine is loaded for a request that can never work; the engine parses the
@@ -174,7 +182,8 @@ Response completion(hub::Hub& hub, const Request& request) {
 
 Response embeddings(hub::Hub& hub, const Request& request) {
   const Json body = base::parse_json(request.body, "the request body");
-  return pass_to_engine(hub, request, kEmbeddings, EmbeddingRequest::from_json(body).model);
+  const EmbeddingRequest asked = EmbeddingRequest::from_json(body);
+  return pass_to_engine(hub, request, kEmbeddings, asked.model, asked.keep_alive_seconds);
 }
 
 Json model_json(const registry::Model& model) {

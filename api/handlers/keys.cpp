@@ -61,6 +61,7 @@ Response list_keys(hub::Hub& hub, const Request& request) {
 Response revoke_key(hub::Hub& hub, const Request& request) {
   const bool needed = hub.config.beyond_loopback() || hub.settings.boolean(hub::kRequireKeys);
   hub.keys.revoke(request.params.at("id"), needed);
+  hub.remove_stale_prefixes();
   return no_content();
 }
 

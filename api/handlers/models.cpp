@@ -15,6 +15,7 @@
 #include "core/base/json_reader.h"
 #include "core/hf/settings.h"
 #include "core/hub/pull_job.h"
+#include "core/hub/successor.h"
 
 namespace hub::api {
 namespace {
@@ -167,6 +168,7 @@ Response delete_model(hub::Hub& hub, const Request& request) {
     }
   }
   hub.artifacts.collect_garbage();
+  hub.remove_stale_prefixes();
   return no_content();
 }
 
@@ -209,7 +211,10 @@ Response set_alias(hub::Hub& hub, const Request& request) {
     reader.refuse_unknown({"metric", "not_worse_than"});
     gate = registry::AliasGate{reader.string("metric"), reader.string("not_worse_than")};
   }
-  const auto alias = hub.aliases.set(model.id, request.params.at("alias"), number, gate);
+  const std::string& name = request.params.at("alias");
+  hub.aliases.check(model.id, name, number, gate);
+  hub::load_successor(hub, model, name, number);
+  const auto alias = hub.aliases.set(model.id, name, number, gate);
   return json_answer(200, alias_json(model, alias));
 }
 

@@ -98,6 +98,7 @@ Response delete_version(hub::Hub& hub, const Request& request) {
     hub.artifacts.remove(version.model_id, fmt::format("v{}", version.number));
     hub.artifacts.collect_garbage();
   }
+  hub.remove_stale_prefixes();
   return no_content();
 }
 

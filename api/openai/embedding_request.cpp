@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "api/openai/keep_alive.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -73,6 +74,7 @@ EmbeddingRequest EmbeddingRequest::from_json(const Json& body) {
   request.encoding = read_name(reader, "encoding_format", kEncodings).value_or(Encoding::kFloat);
   request.pooling = read_name(reader, "pooling", kPoolings);
   request.normalize = reader.optional_bool("normalize").value_or(true);
+  request.keep_alive_seconds = read_keep_alive(reader);
   if (const auto dimensions =
           reader.optional_int("dimensions", 1, std::numeric_limits<int>::max())) {
     request.dimensions = static_cast<int>(*dimensions);

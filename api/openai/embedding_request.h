@@ -29,6 +29,7 @@ struct EmbeddingRequest {
   // `normalize`.
   std::optional<engine::Pooling> pooling;
   bool normalize = true;
+  std::optional<double> keep_alive_seconds{};  // read_keep_alive()
 
   // Unknown fields are ignored. Throws kInvalidArgument naming the field's path, what was wanted
   // and what came.

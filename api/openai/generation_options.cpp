@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/openai/answer_grammar.h"
+#include "api/openai/keep_alive.h"
 #include "api/openai/sampling_options.h"
 #include "core/base/error.h"
 
@@ -193,6 +194,7 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
   read_truncation(body, options);
   options.prediction = read_prediction(body);
   options.grammar = read_grammar(body);
+  options.keep_alive_seconds = read_keep_alive(body);
   options.priority =
       static_cast<int>(body.optional_int("priority", -kMaxPriority, kMaxPriority).value_or(0));
   refuse_what_is_not_supported(body);

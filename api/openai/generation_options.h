@@ -33,7 +33,8 @@ struct GenerationOptions {
   std::string prediction;  // a text that the answer may resemble: makes it faster, not other
   std::optional<text::GrammarSpec> grammar;  // what an answer must look like
   int priority = 0;                          // as vLLM's: those with a lower one are answered first
-  bool logprobs = false;  // each token with its own and the top_logprobs likeliest
+  std::optional<double> keep_alive_seconds{};  // read_keep_alive()
+  bool logprobs = false;                       // each token with its own and the top_logprobs likeliest
 
   // Unknown fields are ignored; known ones of a wrong type or range, and those that would change
   // the answer but are not supported, throw kInvalidArgument with the field's path (reason

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
 #include <unistd.h>
@@ -22,7 +23,9 @@
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/base/worker_protocol.h"
+#include "core/kernels/cpu_level.h"
 #include "core/obs/log.h"
+#include "core/tensor/ops.h"
 
 namespace hub::api {
 
@@ -46,6 +49,19 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.speculative_tokens = arguments.speculative_tokens.value_or(config.speculative_tokens);
   config.slow_step_seconds = arguments.slow_step_seconds.value_or(config.slow_step_seconds);
   config.max_waiting = arguments.max_waiting.value_or(config.max_waiting);
+  if (arguments.prefix_disk_bytes > 0 && !arguments.prefix_folder.empty() &&
+      !arguments.model_digest.empty()) {
+    config.prefix_disk.emplace();
+    config.prefix_disk->root = arguments.prefix_folder;
+    config.prefix_disk->model_digest = arguments.model_digest;
+    config.prefix_disk->budget_bytes = arguments.prefix_disk_bytes;
+    config.prefix_disk->computed_by = fmt::format(
+        "mlx-hub {}, mlx {}, {}, {}",
+        arguments.build,
+        tensor::mlx_version(),
+        tensor::device_name(),
+        kernels::to_string(kernels::cpu_level()));
+  }
   return config;
 }
 
@@ -84,6 +100,11 @@ void emit_work(const engine::EngineStats& stats) {
       .waiting_keys = count(stats.waiting_keys),
       .kv_bytes = count(stats.kv_bytes),
       .prefix_bytes = count(stats.prefix_bytes),
+      .prefix_disk_bytes = count(stats.prefix_disk.bytes),
+      .prefix_disk_saves = count(stats.prefix_disk.saves),
+      .prefix_disk_skipped = count(stats.prefix_disk.skipped),
+      .prefix_disk_loads = count(stats.prefix_disk.loads),
+      .prefix_disk_tokens = count(stats.prefix_disk.loaded_tokens),
       .kv_limit_bytes = count(stats.kv_limit_bytes),
       .adapters = count(stats.adapters.size())};
   base::emit_event("work", base::event_fields(work));
@@ -110,6 +131,12 @@ Json stats_json(const engine::EngineStats& stats) {
       {"kv_bytes", stats.kv_bytes},
       {"prefix_bytes", stats.prefix_bytes},
       {"prefix_entries", stats.prefix_entries},
+      {"prefix_disk_bytes", stats.prefix_disk.bytes},
+      {"prefix_disk_files", stats.prefix_disk.files},
+      {"prefix_disk_saves", stats.prefix_disk.saves},
+      {"prefix_disk_skipped", stats.prefix_disk.skipped},
+      {"prefix_disk_loads", stats.prefix_disk.loads},
+      {"prefix_disk_tokens", stats.prefix_disk.loaded_tokens},
       {"kv_limit_bytes", stats.kv_limit_bytes},
       {"weight_bytes", stats.weight_bytes},
       {"active_bytes", stats.active_bytes},
@@ -183,8 +210,9 @@ class Commands {
   void attach(const base::JsonReader& command) {
     const std::string id = command.string("id");
     const std::string folder = command.string("folder");
+    const std::string digest = command.optional_string("digest").value_or("");
     try {
-      engine_.attach(id, folder);
+      engine_.attach(id, folder, digest);
       base::emit_event("attached", {{"id", id}});
       obs::log::info("adapter_attached", {{"id", id}});
     } catch (const std::exception& error) {  // the answer goes to whoever asked

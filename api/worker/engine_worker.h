@@ -17,6 +17,11 @@ struct EngineArguments {
   std::optional<int> speculative_tokens = std::nullopt;
   std::optional<int> max_waiting{};
   std::optional<double> slow_step_seconds{};
+  // Kept prefixes go to the disk where all three are given (engine::PrefixDiskConfig).
+  std::filesystem::path prefix_folder{};
+  std::uint64_t prefix_disk_bytes = 0;
+  std::string model_digest{};
+  std::string build{};  // of this program: other ones may compute other last bits
 };
 
 // `mlx-hub-worker engine`: loads the model, serves POST /v1/chat/completions, POST /v1/completions,

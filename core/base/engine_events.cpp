@@ -108,6 +108,11 @@ Json event_fields(const EngineWork& work) {
       {"waiting_keys", work.waiting_keys},
       {"kv_bytes", work.kv_bytes},
       {"prefix_bytes", work.prefix_bytes},
+      {"prefix_disk_bytes", work.prefix_disk_bytes},
+      {"prefix_disk_saves", work.prefix_disk_saves},
+      {"prefix_disk_skipped", work.prefix_disk_skipped},
+      {"prefix_disk_loads", work.prefix_disk_loads},
+      {"prefix_disk_tokens", work.prefix_disk_tokens},
       {"kv_limit_bytes", work.kv_limit_bytes},
       {"adapters", work.adapters}};
 }
@@ -151,6 +156,11 @@ EngineWork engine_work(const Json& event) {
       .waiting_keys = count_of(reader, "waiting_keys"),
       .kv_bytes = count_of(reader, "kv_bytes"),
       .prefix_bytes = count_of(reader, "prefix_bytes"),
+      .prefix_disk_bytes = count_of(reader, "prefix_disk_bytes"),
+      .prefix_disk_saves = count_of(reader, "prefix_disk_saves"),
+      .prefix_disk_skipped = count_of(reader, "prefix_disk_skipped"),
+      .prefix_disk_loads = count_of(reader, "prefix_disk_loads"),
+      .prefix_disk_tokens = count_of(reader, "prefix_disk_tokens"),
       .kv_limit_bytes = count_of(reader, "kv_limit_bytes"),
       .adapters = count_of(reader, "adapters")};
 }

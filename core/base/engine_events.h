@@ -61,9 +61,14 @@ struct EngineWork {
   std::int64_t embedded_tokens = 0;  // of texts that were to be embedded
   std::int64_t running = 0;          // sequences now
   std::int64_t waiting = 0;
-  std::int64_t waiting_keys = 0;  // API keys of those that wait; requests without are one
-  std::int64_t kv_bytes = 0;      // caches of running sequences now
-  std::int64_t prefix_bytes = 0;  // caches that ended sequences left for the next ones
+  std::int64_t waiting_keys = 0;         // API keys of those that wait; requests without are one
+  std::int64_t kv_bytes = 0;             // caches of running sequences now
+  std::int64_t prefix_bytes = 0;         // caches that ended sequences left for the next ones
+  std::int64_t prefix_disk_bytes = 0;    // of those on disk
+  std::int64_t prefix_disk_saves = 0;    // written since it was loaded
+  std::int64_t prefix_disk_skipped = 0;  // not written: no room, or too much to write
+  std::int64_t prefix_disk_loads = 0;    // read and used
+  std::int64_t prefix_disk_tokens = 0;   // that these saved
   std::int64_t kv_limit_bytes = 0;
   std::int64_t adapters = 0;  // attached
 };

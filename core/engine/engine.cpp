@@ -94,20 +94,22 @@ std::shared_ptr<const nn::LoraAdapter> Engine::Impl::take_in(
   return adapter ? found->second : nullptr;
 }
 
-void Engine::Impl::attach(const std::string& id, const std::filesystem::path& folder) {
+void Engine::Impl::attach(
+    const std::string& id, const std::filesystem::path& folder, const std::string& digest) {
   if (model_config_.encoder) {
     throw Error(
         ErrorCode::kUnprocessable,
         fmt::format("a text encoder ({}) takes no adapters", model_config_.model_type));
   }
-  std::packaged_task<void()> task([this, &id, &folder] {
+  std::packaged_task<void()> task([this, &id, &folder, &digest] {
     {
       const std::lock_guard lock(mutex_);
       if (adapters_.contains(id)) {
         return;
       }
     }
-    auto adapter = std::make_shared<const nn::LoraAdapter>(models::load_adapter(folder, *model_));
+    auto adapter = std::make_shared<nn::LoraAdapter>(models::load_adapter(folder, *model_));
+    adapter->digest = digest;
     const std::lock_guard lock(mutex_);
     adapters_.emplace(id, std::move(adapter));
   });
@@ -170,8 +172,9 @@ PendingVectors Engine::embed(EmbedRequest request) {
   return impl_->embed(std::move(request));
 }
 
-void Engine::attach(const std::string& id, const std::filesystem::path& folder) {
-  impl_->attach(id, folder);
+void Engine::attach(
+    const std::string& id, const std::filesystem::path& folder, const std::string& digest) {
+  impl_->attach(id, folder, digest);
 }
 
 bool Engine::detach(const std::string& id) {

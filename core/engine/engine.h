@@ -10,6 +10,7 @@
 
 #include "core/engine/embedding.h"
 #include "core/engine/generation.h"
+#include "core/engine/prefix_disk_config.h"
 #include "core/engine/token_stream.h"
 #include "core/model_config/model_config.h"
 
@@ -28,6 +29,7 @@ struct EngineConfig {
   double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;                           // prefix_cache.h
   int speculative_tokens = 16;                          // StepLoop::Options
+  std::optional<PrefixDiskConfig> prefix_disk{};        // where those go that memory cannot keep
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
 
@@ -51,6 +53,7 @@ struct EngineStats {
   std::uint64_t kv_bytes = 0;              // of running sequences
   std::uint64_t prefix_bytes = 0;          // of sequences that ended, kept for the next ones
   std::uint64_t prefix_entries = 0;        // such sequences
+  PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t active_bytes = 0;  // MLX: in arrays
@@ -81,8 +84,10 @@ class Engine {
   PendingVectors embed(EmbedRequest request);
 
   // Loads the adapter in `folder` beside the base under `id`; done when it returns. Attaching an id
-  // again changes nothing. An encoder takes none: kUnprocessable.
-  void attach(const std::string& id, const std::filesystem::path& folder);
+  // again changes nothing. An encoder takes none: kUnprocessable. `digest` names the adapter's
+  // contents; without it no prefix of its requests goes to the disk.
+  void attach(
+      const std::string& id, const std::filesystem::path& folder, const std::string& digest = {});
   // New requests for it are refused at once; those that use it finish with it, and then its memory
   // is freed. False when it was not attached.
   bool detach(const std::string& id);

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -13,6 +14,7 @@
 
 #include "core/engine/embedder.h"
 #include "core/engine/engine.h"
+#include "core/engine/prefix_disk.h"
 #include "core/engine/queue_limit.h"
 #include "core/engine/request_check.h"
 #include "core/engine/sequence.h"
@@ -51,7 +53,8 @@ class Engine::Impl {
 
   TokenStream submit(GenerateRequest request);
   PendingVectors embed(EmbedRequest request);
-  void attach(const std::string& id, const std::filesystem::path& folder);
+  void attach(
+      const std::string& id, const std::filesystem::path& folder, const std::string& digest);
   bool detach(const std::string& id);
   bool drain(int timeout_ms);
   EngineStats stats() const;
@@ -63,6 +66,9 @@ class Engine::Impl {
   void run(std::promise<void>& loaded);
   void load();
   void load_decoder();
+  void open_prefix_disk(StepLoop& loop);
+  // Runs `task` on the engine's thread, before its next step.
+  void post(std::function<void()> task);
   // `loop`: null for an encoder.
   void serve(StepLoop* loop, Embedder& embedder);
   // Under the lock: refuses what comes too late, and finds the adapter.
@@ -78,6 +84,7 @@ class Engine::Impl {
   // One of the two, used by the engine's thread alone.
   std::unique_ptr<models::LanguageModel> model_;
   std::unique_ptr<models::TextEncoder> encoder_;
+  std::unique_ptr<PrefixDisk> disk_;  // likewise; null: nothing goes to the disk
 
   StepWatch watch_;
 

@@ -1,12 +1,14 @@
 // Loads the model and serves it on the thread that owns MLX.
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "core/base/clock.h"
 #include "core/engine/engine_impl.h"
 #include "core/engine/warm_up.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/model_tensors.h"
+#include "core/obs/log.h"
 #include "core/tensor/ops.h"
 
 namespace hub::engine {
@@ -74,20 +76,51 @@ void Engine::Impl::run(std::promise<void>& loaded) {
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
             .watch = &watch_});
+    open_prefix_disk(*loop);
   }
   Embedder embedder = model_ != nullptr ? Embedder(*model_, config_.prefill_chunk, on_end)
                                         : Embedder(*encoder_, config_.prefill_chunk, on_end);
   publish(loop ? &*loop : nullptr, embedder);
   loaded.set_value();
   serve(loop ? &*loop : nullptr, embedder);
+  if (disk_) {
+    disk_->stop_reading();
+  }
   if (loop) {
     loop->cancel_all();
   }
   embedder.cancel_all();
+  if (disk_) {
+    disk_->save_all();
+    disk_.reset();
+  }
   const std::lock_guard lock(mutex_);
   adapters_.clear();
   model_.reset();  // its arrays end on the thread that made them
   encoder_.reset();
+}
+
+// A disk that cannot be used costs time, not answers.
+void Engine::Impl::open_prefix_disk(StepLoop& loop) {
+  if (!config_.prefix_disk || !config_.keeps_prefixes) {
+    return;
+  }
+  try {
+    disk_ = std::make_unique<PrefixDisk>(
+        *config_.prefix_disk, model_config_, config_.kv_budget_bytes, loop, [this] {
+          post([this] { disk_->take_ready(); });
+        });
+  } catch (const std::exception& error) {
+    obs::log::warning("prefix_disk_unusable", {{"error", std::string(error.what())}});
+  }
+}
+
+void Engine::Impl::post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.emplace_back(std::move(task));
+  }
+  wake_.notify_one();
 }
 
 void Engine::Impl::serve(StepLoop* loop, Embedder& embedder) {
@@ -108,7 +141,11 @@ void Engine::Impl::serve(StepLoop* loop, Embedder& embedder) {
       stopping = stopping_;
     }
     for (auto& sequence : arrived) {
-      loop->add(std::move(sequence));
+      if (disk_) {
+        disk_->add(std::move(sequence));
+      } else {
+        loop->add(std::move(sequence));
+      }
     }
     for (auto& task : texts) {
       embedder.add(std::move(task));
@@ -144,6 +181,9 @@ void Engine::Impl::publish(const StepLoop* loop, const Embedder& embedder) {
   stats_.running += loop->running();
   std::map<std::string, int> waiting;
   loop->count_waiting(waiting);
+  if (disk_) {
+    disk_->count_waiting(waiting);
+  }
   for (const auto& sequence : inbox_) {
     ++waiting[sequence->owner.scope];
   }
@@ -159,6 +199,7 @@ void Engine::Impl::publish(const StepLoop* loop, const Embedder& embedder) {
   stats_.accepted_tokens = loop->accepted_tokens();
   stats_.prefix_bytes = loop->prefixes().bytes();
   stats_.prefix_entries = loop->prefixes().entries();
+  stats_.prefix_disk = disk_ ? disk_->stats() : PrefixDiskStats();
 }
 
 }  // namespace hub::engine

@@ -1,6 +1,7 @@
 #include "core/engine/prefix_cache.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <mlx/transforms.h>
@@ -40,6 +41,7 @@ void PrefixCache::keep(
   entries_.push_front(
       {.of_base = owner.adapter == nullptr,
        .adapter = owner.adapter,
+       .adapter_digest = owner.adapter == nullptr ? std::string() : owner.adapter->digest,
        .scope = owner.scope,
        .tokens = {tokens.begin(), tokens.end()},
        .cache = std::move(cache),
@@ -86,14 +88,36 @@ std::optional<models::KvCache> PrefixCache::begin(
   return copy;
 }
 
+void PrefixCache::let_go(Entries::iterator entry) {
+  KeptPrefix left = std::move(*entry);
+  entries_.erase(entry);
+  if (on_leave_) {
+    on_leave_(std::move(left));
+  }
+}
+
 void PrefixCache::shrink(std::uint64_t bytes) {
-  std::erase_if(
-      entries_, [](const Entry& entry) { return !entry.of_base && entry.adapter.expired(); });
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    const auto next = std::next(entry);
+    if (!entry->of_base && entry->adapter.expired()) {
+      let_go(entry);
+    }
+    entry = next;
+  }
   std::uint64_t held = this->bytes();
   while (held > bytes) {
     held -= entries_.back().bytes;
-    entries_.pop_back();
+    let_go(std::prev(entries_.end()));
   }
+}
+
+std::optional<KeptPrefix> PrefixCache::take_newest() {
+  if (entries_.empty()) {
+    return std::nullopt;
+  }
+  KeptPrefix newest = std::move(entries_.front());
+  entries_.pop_front();
+  return newest;
 }
 
 std::uint64_t PrefixCache::bytes() const {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,6 +24,17 @@ struct PrefixOwner {
   std::string scope;                               // requests of different scopes share nothing
 
   bool operator==(const PrefixOwner&) const = default;
+};
+
+// The keys and values of a sequence that ended.
+struct KeptPrefix {
+  bool of_base = true;
+  std::weak_ptr<const nn::LoraAdapter> adapter{};  // unless of_base
+  std::string adapter_digest{};                    // LoraAdapter::digest
+  std::string scope{};
+  std::vector<int> tokens{};
+  models::KvCache cache;  // of exactly these tokens
+  std::uint64_t bytes = 0;
 };
 
 // How many tokens both begin with.
@@ -50,19 +62,17 @@ class PrefixCache {
 
   // Lets entries go until at most so many bytes are held, and those of adapters that are gone.
   void shrink(std::uint64_t bytes);
+  // Gets what shrink() lets go.
+  void on_leave(std::function<void(KeptPrefix)> take) { on_leave_ = std::move(take); }
+
+  // The entry used last, which it then no longer holds; nullopt when empty.
+  std::optional<KeptPrefix> take_newest();
 
   [[nodiscard]] std::uint64_t bytes() const;
   [[nodiscard]] std::size_t entries() const { return entries_.size(); }
 
  private:
-  struct Entry {
-    bool of_base;
-    std::weak_ptr<const nn::LoraAdapter> adapter;
-    std::string scope;
-    std::vector<int> tokens;
-    models::KvCache cache;
-    std::uint64_t bytes;
-  };
+  using Entry = KeptPrefix;
   using Entries = std::list<Entry>;  // the one used last comes first
 
   [[nodiscard]] static bool belongs(const Entry& entry, const PrefixOwner& owner);
@@ -70,7 +80,10 @@ class PrefixCache {
   [[nodiscard]] std::pair<Entries::const_iterator, std::size_t> best(
       const PrefixOwner& owner, std::span<const int> tokens) const;
 
+  void let_go(Entries::iterator entry);
+
   const bool whole_only_;
+  std::function<void(KeptPrefix)> on_leave_;
   Entries entries_;
 };
 

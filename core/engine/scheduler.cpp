@@ -118,7 +118,7 @@ class Planner {
       return std::tuple(sequence.priority, !sequence.began, served(sequence.key), i);
     };
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      if (!starts_[i] && (!best || rank(i) < rank(*best))) {
+      if (!starts_[i] && !waiting_[i].held && (!best || rank(i) < rank(*best))) {
         best = i;
       }
     }

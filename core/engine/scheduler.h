@@ -19,6 +19,7 @@ struct SequenceView {
   int key = 0;         // who asked for it: index into what each key was served
   int priority = 0;    // those with a lower one go first
   bool began = false;  // it was in a step already: where it waits, it gave way
+  bool held = false;   // it waits for what another one computes, and does not start yet
 };
 
 struct StepLimits {
@@ -59,6 +60,7 @@ std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const St
 //   those that gave way, then those of the key that was served least, prompts that are being read
 //   counted as if they were; a key's own in order. The one whose turn it is and that does not fit
 //   is not overtaken. A sequence alone always runs: submit refuses what cannot fit alone.
+//   One that is held has no turn.
 // - When the running ones outgrow the budget the least important give way, of one priority the
 //   newest first. So they do for a waiting one of a higher priority that would fit without them.
 //   What they compute again later changes nothing in what they say.

@@ -46,6 +46,9 @@ struct Sequence {
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
   bool ended = false;                    // its last event was sent
+  // While it waits: whose cache it starts from once that holds so many tokens (prefix_leader.h).
+  std::shared_ptr<StreamState> leader{};
+  std::size_t shared_tokens = 0;
 
   // The tokens whose keys and values are in the cache.
   [[nodiscard]] std::span<const int> cached_tokens() const {
@@ -60,7 +63,8 @@ struct Sequence {
         .capacity = capacity,
         .key = key,
         .priority = priority,
-        .began = stream->began.load(std::memory_order_relaxed) != 0.0};
+        .began = stream->began.load(std::memory_order_relaxed) != 0.0,
+        .held = leader != nullptr};
   }
 };
 

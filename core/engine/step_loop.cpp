@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 #include <mlx/transforms.h>
 
 #include "core/base/clock.h"
+#include "core/engine/prefix_leader.h"
 #include "core/obs/log.h"
 
 namespace hub::engine {
@@ -18,6 +20,15 @@ std::vector<SequenceView> views(const std::deque<std::unique_ptr<Sequence>>& seq
   result.reserve(sequences.size());
   for (const auto& sequence : sequences) {
     result.push_back(sequence->view());
+  }
+  return result;
+}
+
+std::vector<const Sequence*> pointers(const std::deque<std::unique_ptr<Sequence>>& sequences) {
+  std::vector<const Sequence*> result;
+  result.reserve(sequences.size());
+  for (const auto& sequence : sequences) {
+    result.push_back(sequence.get());
   }
   return result;
 }
@@ -55,7 +66,31 @@ StepLoop::StepLoop(
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   sequence->key = shares_.join(sequence->owner.scope);
+  if (shares_beginnings()) {
+    auto ahead = pointers(running_);
+    std::ranges::copy(pointers(waiting_), std::back_inserter(ahead));
+    choose_leader(*sequence, known_beginning(*sequence), ahead);
+  }
   waiting_.push_back(std::move(sequence));
+}
+
+void StepLoop::follow_leaders() {
+  auto ahead = pointers(running_);
+  for (const auto& sequence : waiting_) {
+    if (sequence->leader) {
+      switch (leader_state(*sequence, ahead)) {
+        case LeaderState::kWorks:
+          break;
+        case LeaderState::kDone:
+          sequence->leader.reset();
+          break;
+        case LeaderState::kGone:
+          choose_leader(*sequence, known_beginning(*sequence), ahead);
+          break;
+      }
+    }
+    ahead.push_back(sequence.get());
+  }
 }
 
 void StepLoop::leave_room(std::uint64_t bytes) {
@@ -65,6 +100,7 @@ void StepLoop::leave_room(std::uint64_t bytes) {
 void StepLoop::step() {
   drop_cancelled(running_);
   drop_cancelled(waiting_);
+  follow_leaders();
   const StepPlan plan =
       plan_step(views(running_), views(waiting_), paced_limits(), shares_.served());
   apply(plan);
@@ -209,6 +245,9 @@ void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
 }
 
 void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
+  if (on_admit_) {
+    on_admit_(*sequence);
+  }
   sequence->cache = cached_beginning(*sequence);
   const int cached = sequence->cache ? sequence->cache->length() : 0;
   if (!sequence->cache) {
@@ -225,12 +264,8 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
   running_.push_back(std::move(sequence));
 }
 
-// What of the sequence's beginning another one computed already, running or ended; at least its
-// last token is always computed anew, for the logits.
-std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
-  if (!options_.keeps_prefixes) {
-    return std::nullopt;
-  }
+std::pair<const Sequence*, std::size_t> StepLoop::longest_beginning(
+    const Sequence& sequence) const {
   const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
   const Sequence* running = nullptr;
   std::size_t longest = std::max(prefixes_.find(sequence.owner, wanted), kShortestPrefix - 1);
@@ -243,8 +278,23 @@ std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequen
       running = other.get();
     }
   }
+  return {running, longest < kShortestPrefix ? 0 : longest};
+}
+
+std::size_t StepLoop::known_beginning(const Sequence& sequence) const {
+  return longest_beginning(sequence).second;
+}
+
+// What of the sequence's beginning another one computed already, running or ended; at least its
+// last token is always computed anew, for the logits.
+std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
+  if (!options_.keeps_prefixes) {
+    return std::nullopt;
+  }
+  const auto [running, longest] = longest_beginning(sequence);
   try {
     if (running == nullptr) {
+      const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
       return prefixes_.begin(sequence.owner, wanted);
     }
     models::KvCache copy = running->cache->prefix(static_cast<int>(longest));

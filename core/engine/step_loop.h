@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/engine/batch_runner.h"
@@ -78,11 +79,22 @@ class StepLoop {
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
   [[nodiscard]] const FairShares& shares() const { return shares_; }
+  PrefixCache& prefixes() { return prefixes_; }
+  // Called before a sequence that waited gets its cache; may add to prefixes().
+  void on_admit(std::function<void(const Sequence&)> prepare) { on_admit_ = std::move(prepare); }
+  // How many tokens of the sequence's beginning are in memory; 0: too few to be of use.
+  [[nodiscard]] std::size_t known_beginning(const Sequence& sequence) const;
 
  private:
   using Sequences = std::deque<std::unique_ptr<Sequence>>;
 
   void drop_cancelled(Sequences& sequences);
+  // Whether what one sequence computed serves another before it has ended.
+  [[nodiscard]] bool shares_beginnings() const {
+    return options_.keeps_prefixes && limits_.bytes_per_sequence == 0;
+  }
+  // Lets those go on whose leaders (prefix_leader.h) are done or gone.
+  void follow_leaders();
   void apply(const StepPlan& plan);
   void preempt(std::unique_ptr<Sequence> sequence);
   void admit(std::unique_ptr<Sequence> sequence);
@@ -95,6 +107,9 @@ class StepLoop {
   void charge(Sequence& sequence);
   // Whether the sequence goes on.
   bool deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed);
+  // The longest beginning in memory, and the running sequence that has it; null: prefixes_ has it.
+  [[nodiscard]] std::pair<const Sequence*, std::size_t> longest_beginning(
+      const Sequence& sequence) const;
   void end(Sequence& sequence, TokenEvent last);
   void forget_ended();
 
@@ -103,6 +118,7 @@ class StepLoop {
   const std::uint64_t kv_budget_bytes_;  // with what is left to others
   const std::function<void()> on_end_;
   const Options options_;
+  std::function<void(const Sequence&)> on_admit_;
   BatchRunner runner_;
   Drafter drafter_;
   PrefillPace pace_;

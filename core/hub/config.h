@@ -35,7 +35,9 @@ struct Config {
   double memory_fraction = 0.75;            // memory_fraction: of the machine's memory, (0, 1]
   std::uint64_t memory_budget_bytes = 0;    // memory_budget_bytes: 0 means by fraction
   std::uint64_t kv_budget_bytes = 1ULL << 30U;  // kv_budget_bytes: keys and values of one engine
-  int max_running = 16;                         // max_running: sequences an engine decodes together
+  // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none
+  std::uint64_t prefix_disk_bytes = 4ULL << 30U;
+  int max_running = 16;         // max_running: sequences an engine decodes together
   int speculative_tokens = 16;  // speculative_tokens: guessed and checked in a step, of one answer
   int threads = 0;              // threads of a worker; 0: one a core
   int max_waiting = 256;        // max_waiting: requests that may wait for one

@@ -64,6 +64,12 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
           "mlx_hub_engine_drafted_tokens_total", "Tokens that were guessed and checked")),
       accepted_tokens_(metrics.counter(
           "mlx_hub_engine_accepted_draft_tokens_total", "Guessed tokens that came")),
+      prefix_files_(metrics.counter(
+          "mlx_hub_engine_prefix_files_total",
+          "Kept prefixes that went to the disk, by what became of them")),
+      prefix_disk_tokens_(metrics.counter(
+          "mlx_hub_engine_prefix_disk_tokens_total",
+          "Prompt tokens whose keys and values came from the disk")),
       load_(metrics.histogram(
           "mlx_hub_engine_load_seconds", "From an engine's start until it was ready", kLoadBounds)),
       ends_(metrics.counter("mlx_hub_engine_ends_total", "Engines that ended, by reason")) {}
@@ -105,6 +111,15 @@ void EngineMetrics::work(
   labels["reason"] = "key_queue_full";
   refused_.add(labels, since(&base::EngineWork::refused_for_key));
   labels.erase("reason");
+  prefix_disk_tokens_.add(labels, since(&base::EngineWork::prefix_disk_tokens));
+  const auto files = [&](const char* outcome, std::int64_t base::EngineWork::* sum) {
+    obs::Labels more = labels;
+    more["outcome"] = outcome;
+    prefix_files_.add(more, since(sum));
+  };
+  files("saved", &base::EngineWork::prefix_disk_saves);
+  files("skipped", &base::EngineWork::prefix_disk_skipped);
+  files("loaded", &base::EngineWork::prefix_disk_loads);
   labels["phase"] = "prefill";
   model_tokens_.add(
       labels,

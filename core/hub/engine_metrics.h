@@ -42,6 +42,8 @@ class EngineMetrics {
   obs::CounterFamily cached_tokens_;
   obs::CounterFamily drafted_tokens_;
   obs::CounterFamily accepted_tokens_;
+  obs::CounterFamily prefix_files_;
+  obs::CounterFamily prefix_disk_tokens_;
   obs::HistogramFamily load_;
   obs::CounterFamily ends_;
 };

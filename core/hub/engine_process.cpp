@@ -65,8 +65,8 @@ void EngineProcess::wait_ready(double seconds) {
   }
 }
 
-void EngineProcess::attach(
-    const std::string& id, const std::filesystem::path& folder, double seconds) {
+void EngineProcess::attach(const Adapter& adapter, double seconds) {
+  const std::string& id = adapter.id;
   std::unique_lock lock(mutex_);
   if (const auto known = attached_.find(id); known != attached_.end()) {
     if (!known->second) {
@@ -75,7 +75,8 @@ void EngineProcess::attach(
     attached_.erase(known);  // it failed before; its files may be whole now
   }
   lock.unlock();
-  child_->send("attach", {{"id", id}, {"folder", folder.string()}});
+  child_->send(
+      "attach", {{"id", id}, {"folder", adapter.folder.string()}, {"digest", adapter.digest}});
   lock.lock();
   const bool answered =
       changed_.wait_for(lock, wait_time(seconds), [&] { return ended_ || attached_.contains(id); });

@@ -53,9 +53,14 @@ class EngineProcess {
   // Waits for the event `ready`. Throws what the worker reported, or kUnavailable after `seconds`.
   void wait_ready(double seconds);
 
+  struct Adapter {
+    std::string id;
+    std::filesystem::path folder;
+    std::string digest{};  // of its contents; "": not known
+  };
   // Attaches an adapter and waits for the worker's answer; quick when it is attached already.
   // Throws what the worker reported.
-  void attach(const std::string& id, const std::filesystem::path& folder, double seconds);
+  void attach(const Adapter& adapter, double seconds);
 
   // Asks it to finish its requests and end; returns when it has, or after `seconds`.
   void drain(double seconds);
@@ -83,6 +88,13 @@ class EngineProcess {
   [[nodiscard]] std::vector<std::string> adapters() const;
   [[nodiscard]] EngineFigures figures() const;
 
+  // How long it stays loaded without requests, in seconds; nullopt: as the hub is set.
+  void keep_alive(std::optional<double> seconds) { keep_alive_seconds_ = seconds.value_or(-1); }
+  [[nodiscard]] std::optional<double> keep_alive() const {
+    const double seconds = keep_alive_seconds_;
+    return seconds < 0 ? std::nullopt : std::optional(seconds);
+  }
+
   // Leases (ModelPool); counts who uses it.
   void add_user(int change);
   [[nodiscard]] int users() const { return users_; }
@@ -97,6 +109,7 @@ class EngineProcess {
   const double started_seconds_;
   std::atomic<double> last_used_seconds_;
   std::atomic<int> users_{0};
+  std::atomic<double> keep_alive_seconds_{-1};  // below 0: nobody said
   std::atomic<obs::log::Level> told_log_level_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;

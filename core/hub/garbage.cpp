@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/base/ids.h"
+#include "core/hub/prefix_folder.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -71,6 +72,7 @@ class Garbage::Search {
     uploads();
     downloads();
     half_made_blobs();
+    prefix_folders();
     for (const auto& [sha256, size_bytes] : with_.artifacts_.loose_blobs(gone_)) {
       add(
           {"blob",
@@ -197,6 +199,16 @@ class Garbage::Search {
       }
       if (!error && newest < fs::file_time_type::clock::now() - kDownloadAge) {
         add_tree("download", download.path(), "a download that nobody went on with for a week");
+      }
+    }
+  }
+
+  // Those of keys that are no longer ones go with the key, and at the next start.
+  void prefix_folders() {
+    const std::set<std::string> digests = with_.models_.digests();
+    for (const fs::path& folder : stale_prefix_folders(with_.root_ / kPrefixFolder, digests)) {
+      if (is_old(folder)) {
+        add_tree("prefixes", folder, "what engines kept of a version that was removed");
       }
     }
   }

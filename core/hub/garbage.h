@@ -15,7 +15,7 @@ namespace hub::hub {
 // Something in the data folder that nothing needs any more.
 struct GarbageItem {
   std::string kind;  // blob, version_folder, half_made, job_folder, dataset_folder, upload,
-                     // download
+                     // download, prefixes
   std::string path;  // below the data folder
   std::int64_t size_bytes = 0;  // that removing it sets free
   std::string reason;
@@ -36,7 +36,8 @@ struct GarbageOptions {
 
 // Finds what crashes and removals leave in the data folder: blobs that no version has, version
 // folders without a row, half-made files, folders of jobs and data sets that were removed, uploads
-// that nobody took, downloads that nobody went on with for a week. Never touches the database, its
+// that nobody took, downloads that nobody went on with for a week, kept prefixes of versions that
+// are gone. Never touches the database, its
 // backups, `imports/`, `logs/`, or anything it does not know. Backups that share blobs by hard
 // links keep those alive. Thread-safe.
 class Garbage {

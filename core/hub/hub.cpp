@@ -1,6 +1,7 @@
 #include "core/hub/hub.h"
 
 #include <cstdlib>
+#include <set>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "core/db/migrations.h"
 #include "core/hub/local_model.h"
 #include "core/hub/log_files.h"
+#include "core/hub/prefix_folder.h"
 #include "core/hub/process_info.h"
 #include "core/hub/pull_job.h"
 #include "core/hub/push_job.h"
@@ -97,6 +99,8 @@ ModelPool::Options pool_options(
       .log_folder = config.data_dir / kLogFolder,
       .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
+      .prefix_folder = config.data_dir / kPrefixFolder,
+      .prefix_disk_bytes = config.prefix_disk_bytes,
       .max_running = config.max_running,
       .speculative_tokens = config.speculative_tokens,
       .max_waiting = config.max_waiting,
@@ -227,6 +231,7 @@ Hub::Hub(Config given, const base::BuildInfo& build)
     obs::log::warning(
         "orphaned_files_set_aside", {{"folder", folder}, {"hint", "mlx-hub gc lists them"}});
   }
+  remove_stale_prefixes();
   check_settings();
   metrics.on_scrape([this](obs::MetricSnapshot& snapshot) { tell_state(*this, snapshot); });
   metrics.on_scrape([this](obs::MetricSnapshot& snapshot) { machine.tell(snapshot); });
@@ -333,6 +338,18 @@ void Hub::check_ready() {
   }
 }
 
+void Hub::remove_stale_prefixes() {
+  std::set<std::string> scopes{""};  // of requests without a key
+  for (const registry::ApiKey& key : keys.list()) {
+    if (key.is_live(clock.now_ms())) {
+      scopes.insert(key.id);
+    }
+  }
+  const fs::path root = config.data_dir / kPrefixFolder;
+  remove_prefixes(stale_prefix_folders(root, models.digests()));
+  remove_prefixes(stale_prefix_files(root, scopes));
+}
+
 void Hub::pin(const std::string& base_version_id, bool pinned) {
   pins.set(base_version_id, pinned);
   pool.pin(base_version_id, pinned);
@@ -343,9 +360,12 @@ ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {
   served.base_version_id = resolved.base.id;
   served.base_name = resolved.base.model_name;
   served.base_folder = artifacts.absolute(resolved.base.folder);
+  served.base_digest = resolved.base.digest;
   if (resolved.adapter) {
     ServedModel::Trained trained{
-        resolved.adapter->id, artifacts.absolute(resolved.adapter->folder)};
+        resolved.adapter->id,
+        artifacts.absolute(resolved.adapter->folder),
+        resolved.adapter->digest};
     if (model_config::AdapterConfig::load(trained.folder).fine_tune_type == "full") {
       served.base_name = resolved.adapter->model_name;
       served.weights = std::move(trained);

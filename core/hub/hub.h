@@ -69,6 +69,10 @@ class Hub {
   // restart.
   void pin(const std::string& base_version_id, bool pinned);
 
+  // Files of kept prefixes whose version is gone or whose key is no longer one are removed. Called
+  // at the start, and by whoever removes a version or a key, after its engine has ended.
+  void remove_stale_prefixes();
+
   // The engine and adapter of a resolved `model` value.
   // Throws kUnprocessable when the adapter's configuration cannot be read.
   [[nodiscard]] ServedModel served_model(const registry::ResolvedModel& resolved) const;

@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <limits>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/base/ids.h"
 #include "core/hub/log_files.h"
 #include "core/hub/process_info.h"
-#include "core/model_config/memory_estimate.h"
-#include "core/model_config/text_part.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -23,6 +20,11 @@ using base::Error;
 using base::ErrorCode;
 
 constexpr std::chrono::milliseconds kRoomWait{50};
+
+bool has_adapter(const EngineProcess& engine, const std::string& version_id) {
+  const auto attached = engine.adapters();
+  return std::ranges::find(attached, version_id) != attached.end();
+}
 
 }  // namespace
 
@@ -47,8 +49,7 @@ void ModelPool::check_files(const ServedModel& model) const {
   if (!model.adapter) {
     return;
   }
-  const auto attached = engine ? engine->adapters() : std::vector<std::string>();
-  if (std::find(attached.begin(), attached.end(), model.adapter->version_id) == attached.end()) {
+  if (!engine || !has_adapter(*engine, model.adapter->version_id)) {
     options_.check_files(model.adapter->version_id);
   }
 }
@@ -59,9 +60,24 @@ EngineLease ModelPool::acquire(const ServedModel& model) {
   EngineLease lease(engine);
   engine->wait_ready(options_.load_timeout_seconds);
   if (model.adapter) {
-    engine->attach(model.adapter->version_id, model.adapter->folder, options_.load_timeout_seconds);
+    engine->attach(
+        {.id = model.adapter->version_id,
+         .folder = model.adapter->folder,
+         .digest = model.adapter->digest},
+        options_.load_timeout_seconds);
   }
   return lease;
+}
+
+std::optional<EngineLease> ModelPool::lease_if_ready(const ServedModel& model) const {
+  auto engine = loaded_engine(model.engine_id());
+  if (!engine || !engine->ready()) {
+    return std::nullopt;
+  }
+  if (model.adapter && !has_adapter(*engine, model.adapter->version_id)) {
+    return std::nullopt;
+  }
+  return EngineLease(std::move(engine));
 }
 
 void ModelPool::on_memory_needed(std::function<bool()> make_jobs_yield) {
@@ -108,114 +124,6 @@ std::shared_ptr<EngineProcess> ModelPool::ready_engine(const ServedModel& model)
     }
     std::this_thread::sleep_for(kRoomWait);
   }
-}
-
-std::uint64_t ModelPool::needed_bytes(const ServedModel& model) const {
-  const auto config = model_config::ModelConfig::load(model.base_folder);
-  const std::uint64_t weight_bytes =
-      model_config::loaded_bytes(model_config::read_text_weights(model.base_folder, config));
-  const std::uint64_t kv_tokens =
-      options_.kv_budget_bytes /
-      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
-  return model_config::worker_bytes(model_config::serving_bytes(config, weight_bytes, kv_tokens));
-}
-
-std::shared_ptr<EngineProcess> ModelPool::find_or_start(
-    const ServedModel& model, std::uint64_t bytes) {
-  std::shared_ptr<EngineProcess>
-      ended;  // destroyed outside the lock: its destructor waits for a thread
-  const std::lock_guard lock(mutex_);
-  if (closed_) {
-    throw Error(ErrorCode::kUnavailable, "the hub is shutting down");
-  }
-  if (const auto found = engines_.find(model.engine_id()); found != engines_.end()) {
-    if (found->second->alive()) {
-      return found->second;
-    }
-    note_end(*found->second);
-    ended = std::move(found->second);
-    engines_.erase(found);
-  }
-  refuse_crash_loop(model);
-  auto memory = reserve_evicting("engine " + model.base_name, bytes, 0);
-  if (!memory) {
-    return nullptr;
-  }
-  auto engine = std::make_shared<EngineProcess>(engine_options(model, std::move(memory)));
-  engines_[model.engine_id()] = engine;
-  return engine;
-}
-
-void ModelPool::note_end(const EngineProcess& engine) {
-  if (const auto crash = engine.crash()) {
-    crashes_.crashed(
-        engine.base_version_id(),
-        base::steady_seconds(),
-        base::steady_seconds() - engine.started_seconds(),
-        *crash);
-  }
-}
-
-void ModelPool::refuse_crash_loop(const ServedModel& model) const {
-  const auto verdict = crashes_.may_start(model.engine_id(), base::steady_seconds());
-  if (verdict.wait_seconds > 0) {
-    throw Error(
-        ErrorCode::kUnavailable,
-        fmt::format(
-            "the engine of '{}' crashed {} times in a row (last: {}); it starts again in {:.0f} s, "
-            "or at once by POST /engines/{}/load",
-            model.base_name,
-            verdict.crashes,
-            verdict.why,
-            std::ceil(verdict.wait_seconds),
-            model.base_name),
-        "model",
-        "engine_crash_loop");
-  }
-}
-
-EngineProcess::Options ModelPool::engine_options(
-    const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const {
-  EngineProcess::Options engine;
-  engine.model = model.base_name;
-  engine.base_version_id = model.engine_id();
-  engine.socket = options_.runtime_folder / fmt::format("e-{}.sock", base::new_id().substr(28));
-  engine.log_file = log_file(model.base_name);
-  engine.log_level = obs::log::level();
-  engine.record_folder = options_.record_folder;
-  engine.memory = std::move(memory);
-  engine.metrics = options_.metrics;
-  engine.on_usage = options_.on_usage;
-  engine.command = {
-      options_.worker_executable.string(),
-      "engine",
-      "--model",
-      model.base_folder.string(),
-      "--name",
-      model.base_name,
-      "--socket",
-      engine.socket.string(),
-      "--kv-budget-bytes",
-      std::to_string(options_.kv_budget_bytes),
-      "--max-running",
-      std::to_string(options_.max_running),
-      "--speculative-tokens",
-      std::to_string(options_.speculative_tokens),
-      "--max-waiting",
-      std::to_string(options_.max_waiting),
-      "--slow-step-seconds",
-      fmt::format("{}", options_.slow_step_seconds),
-      "--log-format",
-      "json",
-      "--log-level",
-      std::string(obs::log::to_string(engine.log_level))};
-  if (model.weights) {
-    engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
-  }
-  if (options_.threads > 0) {
-    engine.command.insert(engine.command.end(), {"--threads", std::to_string(options_.threads)});
-  }
-  return engine;
 }
 
 void ModelPool::lost(const EngineLease& lease) {
@@ -302,6 +210,9 @@ std::unique_ptr<MemoryLedger::Reservation> ModelPool::reserve_evicting(
 
 void ModelPool::keep_house() {
   std::vector<std::shared_ptr<EngineProcess>> leaving;  // end outside the lock
+  const double patience = options_.idle_unload_seconds > 0
+                              ? options_.idle_unload_seconds
+                              : std::numeric_limits<double>::infinity();
   const std::lock_guard lock(mutex_);
   for (auto it = engines_.begin(); it != engines_.end();) {
     EngineProcess& engine = *it->second;
@@ -314,8 +225,8 @@ void ModelPool::keep_house() {
                                                 // starts a new engine
       ++it;
     } else if (
-        options_.idle_unload_seconds > 0 && engine.users() == 0 && !pinned_.contains(it->first) &&
-        idle >= options_.idle_unload_seconds) {
+        engine.users() == 0 && !pinned_.contains(it->first) &&
+        idle >= engine.keep_alive().value_or(patience)) {
       obs::log::info("engine_idle_unloaded", {{"model", engine.model()}, {"seconds", idle}});
       leaving.push_back(std::move(it->second));
       it = engines_.erase(it);

@@ -22,9 +22,11 @@ struct ServedModel {
   std::string base_version_id;
   std::string base_name;
   std::filesystem::path base_folder;
+  std::string base_digest{};  // registry::Version's
   struct Trained {
     std::string version_id;
     std::filesystem::path folder;
+    std::string digest{};
   };
   std::optional<Trained> adapter{};  // factors: attached to the base's engine
   std::optional<Trained> weights{};  // of a full fine-tuning: an engine of its own
@@ -32,6 +34,10 @@ struct ServedModel {
   // Of the version whose weights the engine holds.
   [[nodiscard]] const std::string& engine_id() const {
     return weights ? weights->version_id : base_version_id;
+  }
+  // Of that version; "" where nobody said.
+  [[nodiscard]] const std::string& engine_digest() const {
+    return weights ? weights->digest : base_digest;
   }
 };
 
@@ -50,6 +56,9 @@ class EngineLease {
   EngineLease(EngineLease&&) noexcept = default;
   EngineLease& operator=(EngineLease&&) = delete;
   [[nodiscard]] const std::filesystem::path& socket() const { return engine_->socket(); }
+  // Of the engine, once nobody uses it: seconds in place of Options::idle_unload_seconds; infinity:
+  // it stays, but for its memory. What the last request said counts; nullopt: as set.
+  void keep_alive(std::optional<double> seconds) { engine_->keep_alive(seconds); }
 
  private:
   friend class ModelPool;
@@ -68,6 +77,8 @@ class ModelPool {
     std::filesystem::path log_folder;
     std::filesystem::path record_folder{};  // ChildOptions
     std::uint64_t kv_budget_bytes;
+    std::filesystem::path prefix_folder{};  // of all models (core/base/prefix_files.h)
+    std::uint64_t prefix_disk_bytes = 0;    // below it; 0: engines write no prefixes
     int max_running;
     int speculative_tokens = 16;  // EngineConfig
     int max_waiting = 256;
@@ -98,6 +109,9 @@ class ModelPool {
   // kUnavailable when it takes too long, crashed again and again (reason "engine_crash_loop") or
   // the pool is closed.
   EngineLease acquire(const ServedModel& model);
+
+  // A lease where all of it is there already; nullopt: acquire() would have to load something.
+  [[nodiscard]] std::optional<EngineLease> lease_if_ready(const ServedModel& model) const;
 
   // The engine did not answer: whoever asks next gets a new one, even before its end was noticed.
   void lost(const EngineLease& lease);

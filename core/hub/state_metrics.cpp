@@ -39,6 +39,7 @@ void add_engine(EngineSums& sums, const ModelPool::EngineInfo& engine) {
   sums.figures.work.waiting += engine.figures.work.waiting;
   sums.figures.work.kv_bytes += engine.figures.work.kv_bytes;
   sums.figures.work.prefix_bytes += engine.figures.work.prefix_bytes;
+  sums.figures.work.prefix_disk_bytes += engine.figures.work.prefix_disk_bytes;
   sums.figures.work.kv_limit_bytes += engine.figures.work.kv_limit_bytes;
   sums.figures.memory.active_bytes += engine.figures.memory.active_bytes;
   sums.figures.memory.cache_bytes += engine.figures.memory.cache_bytes;
@@ -75,6 +76,11 @@ void tell_engine(MetricSnapshot& snapshot, const std::string& model, const Engin
       "mlx_hub_engine_prefix_cache_bytes",
       "Keys and values that ended requests left for the next ones",
       static_cast<double>(work.prefix_bytes),
+      labels);
+  snapshot.gauge(
+      "mlx_hub_engine_prefix_disk_bytes",
+      "Of those, and of earlier ones, on disk",
+      static_cast<double>(work.prefix_disk_bytes),
       labels);
   snapshot.gauge("mlx_hub_engine_adapters", "Attached", number(sums.adapters), labels);
   const std::string worker = "engine " + model;

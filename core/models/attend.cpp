@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <mlx/ops.h>
 
 #include "core/base/error.h"
@@ -59,6 +61,25 @@ mx::array recur_cached(
     done += sequence.rows;
   }
   return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
+}
+
+// The part of that name, of that shape.
+mx::array part_named(
+    const std::unordered_map<std::string, mx::array>& parts,
+    const std::string& name,
+    const mx::Shape& shape) {
+  const auto found = parts.find(name);
+  if (found == parts.end() || found->second.shape() != shape) {
+    const mx::Shape& got = found == parts.end() ? mx::Shape{} : found->second.shape();
+    throw base::Error(
+        base::ErrorCode::kUnprocessable,
+        fmt::format(
+            "a cache's part {} must have shape [{}], got {}",
+            name,
+            fmt::join(shape, ", "),
+            found == parts.end() ? "none" : fmt::format("[{}]", fmt::join(got, ", "))));
+  }
+  return found->second;
 }
 
 // Of a model without recurrent layers it is not asked for.
@@ -154,6 +175,44 @@ std::vector<mx::array> KvCache::arrays() const {
     all.push_back(state.delta);
   }
   return all;
+}
+
+std::vector<KvCache::Part> KvCache::parts() const {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (layers_[i].keys.size() > 0) {  // else it has no attention of its own
+      parts.push_back({fmt::format("keys.{}", i), layers_[i].keys, true});
+      parts.push_back({fmt::format("values.{}", i), layers_[i].values, true});
+    }
+  }
+  for (const auto& [layer, state] : states_) {
+    parts.push_back({fmt::format("conv.{}", layer), state.conv, false});
+    parts.push_back({fmt::format("delta.{}", layer), state.delta, false});
+  }
+  return parts;
+}
+
+KvCache KvCache::of_parts(
+    const ModelConfig& config,
+    int length,
+    const std::unordered_map<std::string, mx::array>& parts) {
+  KvCache cache(config);
+  for (std::size_t i = 0; i < cache.layers_.size(); ++i) {
+    Layer& layer = cache.layers_[i];
+    mx::Shape shape = layer.keys.shape();
+    shape[1] = length;
+    if (shape[0] > 0) {
+      layer.keys = part_named(parts, fmt::format("keys.{}", i), shape);
+      layer.values = part_named(parts, fmt::format("values.{}", i), shape);
+    }
+  }
+  for (auto& [layer, state] : cache.states_) {
+    state.conv = part_named(parts, fmt::format("conv.{}", layer), state.conv.shape());
+    state.delta = part_named(parts, fmt::format("delta.{}", layer), state.delta.shape());
+  }
+  cache.length_ = length;
+  cache.capacity_ = length;
+  return cache;
 }
 
 Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <mlx/array.h>
@@ -45,6 +47,22 @@ class KvCache {
   void advance(int rows) { length_ += rows; }
   // Every array, to be evaluated together with a step's result.
   [[nodiscard]] std::vector<mx::array> arrays() const;
+
+  // What it holds, by name: "keys.<layer>" and "values.<layer>" [kv_heads, capacity, head_dim], of
+  // which rows [0, length) count; "conv.<layer>" and "delta.<layer>" of a recurrent layer, whole.
+  struct Part {
+    std::string name;
+    mx::array array;
+    bool has_rows;
+  };
+  [[nodiscard]] std::vector<Part> parts() const;
+  // A cache of `length` > 0 rows made of such parts, keys and values with exactly so many rows.
+  // Throws kUnprocessable naming a part that is missing or has another shape than `config` gives
+  // it.
+  static KvCache of_parts(
+      const model_config::ModelConfig& config,
+      int length,
+      const std::unordered_map<std::string, mx::array>& parts);
 
  private:
   void forget_states();

@@ -35,6 +35,7 @@ struct LoraAdapter {
   float dropout = 0.0F;                  // training only; on the adapter's input
   std::optional<mx::array> dropout_key;  // [2] uint32; required when dropout > 0
   bool recompute = false;                // training only: blocks keep no activations (recompute.h)
+  std::string digest = {};               // names its contents, for what outlives it; "": not known
 };
 
 // Rows [begin, end) of a step use this adapter; rows in no span use the base alone. Spans do not

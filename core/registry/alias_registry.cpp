@@ -81,6 +81,30 @@ void check_gate(
   }
 }
 
+// The version that an alias is to point to. Throws what AliasRegistry::set() says of it.
+Version read_candidate(
+    Connection& connection,
+    const Model& model,
+    std::int64_t number,
+    const std::optional<AliasGate>& gate) {
+  const Version version = read_version(connection, model, number);
+  if (version.state != VersionState::kReady) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format(
+            "an alias needs a ready version; version {} of '{}' is {}",
+            number,
+            model.name,
+            to_string(version.state)),
+        "version",
+        "version_state");
+  }
+  if (gate) {
+    check_gate(connection, model, version, *gate);
+  }
+  return version;
+}
+
 }  // namespace
 
 void check_alias(const std::string& alias, const std::string& field) {
@@ -113,21 +137,7 @@ Alias AliasRegistry::set(
   pool_.write([&](Connection& connection) {
     const std::int64_t now_ms = clock_.now_ms();
     const Model model = read_model(connection, model_id);
-    const Version version = read_version(connection, model, number);
-    if (version.state != VersionState::kReady) {
-      throw Error(
-          ErrorCode::kConflict,
-          fmt::format(
-              "an alias needs a ready version; version {} of '{}' is {}",
-              number,
-              model.name,
-              to_string(version.state)),
-          "version",
-          "version_state");
-    }
-    if (gate) {
-      check_gate(connection, model, version, *gate);
-    }
+    const Version version = read_candidate(connection, model, number, gate);
     const auto before = find_alias(connection, model.id, alias);
     Statement(
         connection,
@@ -146,6 +156,17 @@ Alias AliasRegistry::set(
     db::record_event(connection, now_ms, "alias.set", "model", model.id, data);
   });
   return made.value();
+}
+
+void AliasRegistry::check(
+    std::string_view model_id,
+    const std::string& alias,
+    std::int64_t number,
+    const std::optional<AliasGate>& gate) {
+  check_alias(alias, "alias");
+  pool_.read([&](Connection& connection) {
+    static_cast<void>(read_candidate(connection, read_model(connection, model_id), number, gate));
+  });
 }
 
 void AliasRegistry::remove(std::string_view model_id, const std::string& alias) {

@@ -39,6 +39,12 @@ class AliasRegistry {
       const std::string& alias,
       std::int64_t number,
       const std::optional<AliasGate>& gate = std::nullopt);
+  // Throws what set() would throw now, and changes nothing.
+  void check(
+      std::string_view model_id,
+      const std::string& alias,
+      std::int64_t number,
+      const std::optional<AliasGate>& gate = std::nullopt);
   // Throws kNotFound, reason "alias_not_found".
   void remove(std::string_view model_id, const std::string& alias);
   std::optional<Alias> find(std::string_view model_id, const std::string& alias);

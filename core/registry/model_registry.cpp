@@ -339,6 +339,17 @@ std::set<std::string> ModelRegistry::stored_folders() {
   return folders;
 }
 
+std::set<std::string> ModelRegistry::digests() {
+  std::set<std::string> digests;
+  pool_.read([&](Connection& connection) {
+    Statement rows(connection, "SELECT digest FROM versions WHERE digest <> ''");
+    while (rows.step()) {
+      digests.insert(rows.text(0));
+    }
+  });
+  return digests;
+}
+
 std::vector<Version> ModelRegistry::versions_with_files() {
   std::vector<Version> versions;
   pool_.read([&](Connection& connection) {

@@ -104,6 +104,8 @@ class ModelRegistry {
   std::vector<Version> list_versions(const ListFilter& filter);
   // The folders of all versions that the artifact store holds (for ArtifactStore::set_aside()).
   std::set<std::string> stored_folders();
+  // The digests of all versions.
+  std::set<std::string> digests();
   // Every version that has files, with them.
   std::vector<Version> versions_with_files();
   // nullopt when the model has no ready version.

@@ -43,6 +43,9 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
   engine
       ->add_option("--kv-budget-bytes", arguments.kv_budget_bytes, "All key/value caches together")
       ->check(CLI::PositiveNumber);
+  engine->add_option("--prefix-folder", arguments.prefix_folder, "Kept prefixes of all models");
+  engine->add_option("--prefix-disk-bytes", arguments.prefix_disk_bytes, "All of them together");
+  engine->add_option("--model-digest", arguments.model_digest, "Names the contents of the weights");
   engine->add_option("--max-running", arguments.max_running, "Requests decoded together")
       ->check(CLI::Range(1, 4096));
   engine
@@ -101,6 +104,8 @@ int run(int argc, char** argv) {
     use_threads(*arguments.threads);
   }
   if (app.got_subcommand("engine")) {
+    const hub::base::BuildInfo build = hub::base::this_build();
+    arguments.engine.build = build.version + " " + build.commit;
     return hub::api::run_engine(arguments.engine);
   }
   if (app.got_subcommand("job")) {

@@ -121,6 +121,28 @@ TEST_F(PrefixCacheTest, ThoseUnusedForLongestGoFirst) {
   EXPECT_EQ(prefixes_.bytes(), 0U);
 }
 
+TEST_F(PrefixCacheTest, WhatGoesIsGivenToWhoeverWantsIt) {
+  std::vector<KeptPrefix> left;
+  prefixes_.on_leave([&left](KeptPrefix prefix) { left.push_back(std::move(prefix)); });
+  auto adapter = std::make_shared<nn::LoraAdapter>();
+  adapter->digest = "digest1";
+  prefixes_.keep({.adapter = adapter, .scope = "key1"}, tokens_from(0, 40), rows(40));
+  prefixes_.keep(base_, tokens_from(50, 20), rows(20));
+  prefixes_.keep(base_, tokens_from(30, 20), rows(20));
+  EXPECT_EQ(prefixes_.take_newest()->tokens, tokens_from(30, 20));
+  adapter.reset();
+  prefixes_.shrink(prefixes_.bytes());
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].adapter_digest, "digest1");
+  EXPECT_EQ(left[0].scope, "key1");
+  EXPECT_EQ(left[0].cache.length(), 40);
+  prefixes_.shrink(0);
+  ASSERT_EQ(left.size(), 2U);
+  EXPECT_TRUE(left[1].of_base);
+  EXPECT_EQ(left[1].tokens, tokens_from(50, 20));
+  EXPECT_FALSE(prefixes_.take_newest().has_value());
+}
+
 TEST_F(PrefixCacheTest, RecurrentStatesAreUsedWholeOrNotAtAll) {
   PrefixCache whole(true);
   whole.keep(base_, tokens_from(0, 40), rows(40));

@@ -80,5 +80,74 @@ TEST_F(StepLoopTest, KeptPrefixesGiveWayToRunningSequences) {
   EXPECT_LE(loop.prefixes().bytes(), small.kv_budget_bytes);
 }
 
+// 100 tokens, of which the first 60 are those of every other text.
+std::vector<int> text(int number) {
+  std::vector<int> tokens(100);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = static_cast<int>((7 * i) % 90);
+  }
+  std::fill(tokens.begin() + 60, tokens.end(), number);
+  return tokens;
+}
+
+TEST_F(StepLoopTest, TextsThatComeTogetherComputeTheirCommonBeginningOnce) {
+  StepLoop loop(model_, limits());
+  const auto first = add(loop, text(1), 5);
+  const auto same = add(loop, text(1), 5);
+  const auto other = add(loop, text(2), 5);
+  run(loop);
+  EXPECT_EQ(first->cached_tokens, 0);
+  EXPECT_EQ(same->cached_tokens, 99);
+  EXPECT_GE(other->cached_tokens, 60);
+  StepLoop cold(model_, limits(), {}, {.keeps_prefixes = false});
+  const auto alone = add(cold, text(1), 5);
+  const auto other_alone = add(cold, text(2), 5);
+  run(cold);
+  EXPECT_EQ(alone->cached_tokens + other_alone->cached_tokens, 0);
+  EXPECT_EQ(answer_of(*same), answer_of(*alone));
+  EXPECT_EQ(answer_of(*other), answer_of(*other_alone));
+}
+
+TEST_F(StepLoopTest, WhoeverLosesItsLeaderFollowsAnotherOrComputesItself) {
+  StepLoop loop(model_, limits());
+  const auto first = add(loop, text(1), 5);
+  const auto second = add(loop, text(1), 5);
+  const auto third = add(loop, text(1), 5);
+  loop.step();
+  EXPECT_EQ(loop.running(), 1);
+  first->cancelled = true;
+  run(loop);
+  // What the first one had computed stays of use.
+  EXPECT_EQ(second->cached_tokens, 32);
+  EXPECT_EQ(third->cached_tokens, 99);
+  EXPECT_EQ(second->events.back().finish, FinishReason::kLength);
+  EXPECT_EQ(answer_of(*third), answer_of(*second));
+}
+
+TEST_F(StepLoopTest, TheImportantAndThoseOfAnotherKeyFollowNobody) {
+  StepLoop loop(model_, limits());
+  add(loop, text(1), 5);
+  add(loop, text(1), 5, -1);
+  auto sequence = std::make_unique<Sequence>();
+  sequence->prompt_length = 100;
+  sequence->max_length = 105;
+  sequence->tokens = text(1);
+  sequence->owner.scope = "another key";
+  sequence->stream = std::make_shared<StreamState>();
+  loop.add(std::move(sequence));
+  loop.step();
+  EXPECT_EQ(loop.running(), 3);
+  run(loop);
+}
+
+TEST_F(StepLoopTest, ALittleInCommonIsNotWorthWaitingFor) {
+  StepLoop loop(model_, limits());
+  add(loop, std::vector<int>(31, 9), 5);
+  add(loop, std::vector<int>(32, 9), 5);
+  loop.step();
+  EXPECT_EQ(loop.running(), 2);
+  run(loop);
+}
+
 }  // namespace
 }  // namespace hub::engine

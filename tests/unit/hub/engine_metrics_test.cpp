@@ -56,6 +56,8 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
     work.steps = steps;
     work.step_sequences = 2 * steps;
     work.prompt_tokens = 10 * steps;
+    work.prefix_disk_saves = steps;
+    work.prefix_disk_tokens = 100 * steps;
     return work;
   };
   engines_.work("tiny", {}, after(3));
@@ -67,6 +69,14 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
       text,
       HasSubstr(
           "mlx_hub_engine_tokens_total{gen_ai_request_model=\"tiny\",phase=\"prefill\"} 70\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("mlx_hub_engine_prefix_disk_tokens_total{gen_ai_request_model=\"tiny\"} 700\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "mlx_hub_engine_prefix_files_total{gen_ai_request_model=\"tiny\",outcome=\"saved\"} "
+          "7\n"));
 }
 
 TEST_F(EngineMetricsTest, ModelsBeyondTheBoundAreOne) {

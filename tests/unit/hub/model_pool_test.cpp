@@ -1,20 +1,11 @@
-#include "core/hub/model_pool.h"
-
 #include <chrono>
 #include <thread>
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <signal.h>
 
-#include "core/base/error.h"
 #include "core/base/file.h"
-#include "core/hub/engine_metrics.h"
-#include "core/hub/folders.h"
-#include "core/model_config/memory_estimate.h"
 #include "core/obs/log.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/hub/model_pool_fixture.h"
 
 namespace hub::hub {
 namespace {
@@ -23,78 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-constexpr std::string_view kConfig =
-    R"({"model_type":"llama","hidden_size":64,"intermediate_size":128,
-  "num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":2,"vocab_size":100,
-  "max_position_embeddings":256,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true})";
-
-// Says ready, answers attach (refusing the folder "bad"), ends when its input closes or it is told
-// to drain.
-constexpr std::string_view kWorker = R"sh(
-echo '{"v":1,"type":"ready"}'
-while read -r line; do
-  id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/')
-  case "$line" in
-    *'"attach"'*bad*) echo "{\"v\":1,\"type\":\"attached\",\"id\":\"$id\",\"error\":{\"code\":\"unprocessable\",\"message\":\"no such tensor\"}}" ;;
-    *'"attach"'*) echo "{\"v\":1,\"type\":\"attached\",\"id\":\"$id\"}" ;;
-    *'"drain"'*) exit 0 ;;
-  esac
-done
-)sh";
-
-class ModelPoolTest : public testing::Test {
- protected:
-  ModelPoolTest() { use_worker(kWorker); }
-
-  void use_worker(std::string_view script) {
-    options_.worker_executable = folder_.write_script("worker", script);
-    pool_ = std::make_unique<ModelPool>(options_, ledger_);
-  }
-
-  // A folder whose weights have this many bytes by their header; the file has a hole instead.
-  [[nodiscard]] std::filesystem::path write_model(
-      const std::string& name, std::uint64_t bytes) const {
-    static_cast<void>(folder_.write(name + "/config.json", kConfig));
-    std::string header =
-        fmt::format(R"({{"w":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}})", bytes);
-    std::string length(8, '\0');
-    length[0] = static_cast<char>(header.size());
-    const auto file = folder_.write(name + "/model.safetensors", length + header);
-    std::filesystem::resize_file(file, length.size() + header.size() + bytes);
-    return folder_.path() / name;
-  }
-
-  [[nodiscard]] ServedModel model(const std::string& name, std::uint64_t bytes = 1000) const {
-    return {
-        .base_version_id = "id-" + name,
-        .base_name = name,
-        .base_folder = write_model(name, bytes),
-        .adapter = std::nullopt};
-  }
-
-  std::vector<std::string> checked_;
-  std::string broken_;  // the version whose files are not what was recorded
-  test::TempDir folder_;
-  ModelPool::Options options_{
-      .worker_executable = {},
-      .runtime_folder = folder_.path(),
-      .log_folder = folder_.path(),
-      .kv_budget_bytes = 1U << 20U,
-      .max_running = 4,
-      .threads = 0,
-      .load_timeout_seconds = 10,
-      .job_patience_seconds = 0,
-      .check_files = [this](const std::string& id) {
-        checked_.push_back(id);
-        if (id == broken_) {
-          throw base::Error(
-              base::ErrorCode::kUnprocessable, "bits fell over", "model", "model_corrupt");
-        }
-      }};
-  MemoryLedger ledger_{1ULL << 30U};
-  std::unique_ptr<ModelPool> pool_;
-};
 
 TEST_F(ModelPoolTest, StartsOneEngineAndSharesIt) {
   const EngineLease first = pool_->acquire(model("a"));
@@ -146,6 +65,35 @@ done
   const std::string told = R"("type":"log_level","level":"error")";
   EXPECT_THAT(text, HasSubstr(told));
   EXPECT_EQ(text.find(told), text.rfind(told)) << "told once";
+}
+
+TEST_F(ModelPoolTest, EnginesAreToldWhereKeptPrefixesGoAndWhatTheyBelongTo) {
+  options_.prefix_folder = "/data/prefixes";
+  options_.prefix_disk_bytes = 1000;
+  use_worker(R"sh(
+echo "$*" >&2
+echo '{"v":1,"type":"ready"}'
+while read -r line; do
+  echo "$line" >&2
+  case "$line" in
+    *'"attach"'*) echo '{"v":1,"type":"attached","id":"adapter-1"}' ;;
+    *'"drain"'*) exit 0 ;;
+  esac
+done
+)sh");
+  ServedModel served = model("a");
+  served.base_digest = "digest1";
+  served.adapter = ServedModel::Trained{"adapter-1", folder_.path() / "good", "digest2"};
+  static_cast<void>(pool_->acquire(served));
+  static_cast<void>(pool_->acquire(model("b")));  // nobody said what it is
+  pool_->close(5);
+  const std::string text = base::read_file(folder_.path() / "engine-a.log");
+  EXPECT_THAT(
+      text,
+      HasSubstr("--prefix-folder /data/prefixes --prefix-disk-bytes 1000 --model-digest digest1"));
+  EXPECT_THAT(text, HasSubstr(R"("digest":"digest2")"));
+  EXPECT_THAT(
+      base::read_file(folder_.path() / "engine-b.log"), testing::Not(HasSubstr("--prefix-folder")));
 }
 
 TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {
@@ -299,54 +247,6 @@ TEST_F(ModelPoolTest, ACrashLoopIsStoppedWithTheReason) {
       testing::AllOf(HasSubstr("engine_crash_loop"), HasSubstr("2 times"), HasSubstr("signal 11")));
   pool_->allow_start("id-a");
   EXPECT_THAT(reason(), testing::Not(HasSubstr("engine_crash_loop"))) << "asked for by hand";
-}
-
-TEST_F(ModelPoolTest, ASlowStepIsSeenAndItsTimeGoesOnThoughTheEngineIsSilent) {
-  options_.slow_step_seconds = 100;
-  use_worker(
-      "echo '{\"v\":1,\"type\":\"work\",\"steps\":7,\"running\":1,\"waiting\":3,\"waiting_keys\":2,"
-      "\"step_seconds\":99.9,\"slow_steps\":4}'\n"
-      "echo '{\"v\":1,\"type\":\"ready\"}'\n"
-      "sleep 60 &\nwait\n");
-  const auto lease = pool_->acquire(model("slow"));
-  EXPECT_EQ(pool_->engines()[0].figures.work.slow_steps, 4);
-  EXPECT_EQ(pool_->engines()[0].figures.work.waiting_keys, 2);
-  for (int tries = 0; tries < 1000 && !pool_->engines()[0].slow; ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_TRUE(pool_->engines()[0].slow);
-  EXPECT_GT(pool_->engines()[0].figures.work.step_seconds, 100);
-}
-
-TEST_F(ModelPoolTest, HousekeepingUnloadsTheIdleAndEndsWhatHangs) {
-  obs::Metrics metrics;
-  EngineMetrics engine_metrics(metrics);
-  options_.metrics = &engine_metrics;
-  options_.idle_unload_seconds = 0.05;
-  options_.stall_seconds = 0.05;
-  use_worker(
-      "echo '{\"v\":1,\"type\":\"ready\"}'\n"
-      "for i in 1 2 3; do echo '{\"v\":1,\"type\":\"work\",\"steps\":7,\"requests\":1}'; done\n"
-      "sleep 60 &\nwait\n");
-  auto lease = std::make_unique<EngineLease>(pool_->acquire(model("hangs")));
-  for (int tries = 0; tries < 1000 && !pool_->engines().empty(); ++tries) {
-    pool_->keep_house();
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  EXPECT_THAT(pool_->engines(), IsEmpty()) << "its requests end, the next one starts a new engine";
-  lease.reset();
-  EXPECT_THAT(metrics.text(), HasSubstr("mlx_hub_engine_ends_total{reason=\"hung\"} 1\n"));
-
-  use_worker(kWorker);
-  auto used = std::make_unique<EngineLease>(pool_->acquire(model("a")));
-  std::this_thread::sleep_for(std::chrono::milliseconds(60));
-  pool_->keep_house();
-  EXPECT_THAT(pool_->engines(), SizeIs(1)) << "it is in use";
-  used.reset();
-  std::this_thread::sleep_for(std::chrono::milliseconds(60));
-  pool_->keep_house();
-  EXPECT_THAT(pool_->engines(), IsEmpty());
-  pool_.reset();  // before the metrics that it tells
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "core/models/qwen3_5.h"
 
+#include <string>
+#include <unordered_map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <mlx/ops.h>
@@ -56,6 +59,34 @@ TEST(Qwen35, ACacheHasStatesThatCannotGoBack) {
   cache.trim(cache.length());
   cache.trim(0);
   EXPECT_TRUE(same_bits(step(*model, {tokens}, {&cache}), first));
+}
+
+TEST(Qwen35, ACacheOfItsPartsGoesOnAsTheCacheItself) {
+  const FamilyCase golden("qwen3_5");
+  const auto model = golden.load();
+  const std::vector<int> tokens = golden.sequences("inputs")[0];
+  KvCache cache(model->config());
+  static_cast<void>(step(*model, {tokens}, {&cache}));
+  std::unordered_map<std::string, mx::array> parts;
+  for (const KvCache::Part& part : cache.parts()) {
+    mx::Shape end = part.array.shape();
+    if (part.has_rows) {
+      end[1] = cache.length();
+    }
+    const mx::Shape begin(end.size(), 0);
+    parts.insert({part.name, mx::contiguous(mx::slice(part.array, begin, end))});
+  }
+  EXPECT_TRUE(parts.contains("conv.0"));
+  EXPECT_TRUE(parts.contains("delta.0"));
+  KvCache same = KvCache::of_parts(model->config(), cache.length(), parts);
+  EXPECT_EQ(same.length(), cache.length());
+  EXPECT_TRUE(same_bits(step(*model, {tokens}, {&same}), step(*model, {tokens}, {&cache})));
+
+  const mx::array delta = parts.at("delta.0");
+  parts.erase("delta.0");
+  EXPECT_THROW(KvCache::of_parts(model->config(), 3, parts), base::Error);
+  parts.insert({"delta.0", delta});
+  EXPECT_THROW(KvCache::of_parts(model->config(), 3, parts), base::Error) << "other rows";
 }
 
 }  // namespace

@@ -67,6 +67,16 @@ TEST_F(AliasRegistryTest, AGateLetsTheBetterPassAndShowsBothFigures) {
   EXPECT_EQ(aliases.find(model.id, "production")->number, 2);
 }
 
+TEST_F(AliasRegistryTest, ACheckSaysWhatAMoveWouldAndMovesNothing) {
+  aliases.set("a", "production", 2);
+  const AliasGate loss{"eval_loss", "production"};
+  EXPECT_EQ(thrown_by([&] { aliases.check("a", "production", 1, loss); }).reason, "gate_failed");
+  EXPECT_EQ(thrown_by([&] { aliases.check("a", "production", 9); }).reason, "version_not_found");
+  EXPECT_EQ(thrown_by([&] { aliases.check("a", "latest", 1); }).reason, "alias_reserved");
+  EXPECT_NO_THROW(aliases.check("a", "production", 1));
+  EXPECT_EQ(aliases.find(model.id, "production")->number, 2);
+}
+
 TEST_F(AliasRegistryTest, AGateKnowsWhichWayIsBetter) {
   aliases.set("a", "production", 1);
   const AliasGate accuracy{"accuracy", "production"};

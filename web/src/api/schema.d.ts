@@ -161,7 +161,8 @@ export interface paths {
          * Move an alias to a version, atomically
          * @description With `require` only when the version's `metric` is not worse than that of the version which the alias
          *     `not_worse_than` has now; else 409 with both figures. Lower is better for metrics that end in `loss` or
-         *     `perplexity`, higher for all others.
+         *     `perplexity`, higher for all others. Where the version that the alias means now is loaded, the new one is
+         *     loaded first (memory allowing), and refused where it does not load.
          */
         put: operations["setAlias"];
         post?: never;
@@ -1583,7 +1584,7 @@ export interface components {
         Garbage: {
             data: {
                 /** @enum {unknown} */
-                kind: "blob" | "version_folder" | "half_made" | "job_folder" | "dataset_folder" | "upload" | "download";
+                kind: "blob" | "version_folder" | "half_made" | "job_folder" | "dataset_folder" | "upload" | "download" | "prefixes";
                 /** @description Below the data folder */
                 path: string;
                 size_bytes: number;
@@ -2716,6 +2717,8 @@ export interface components {
             truncation: "auto" | "disabled" | null;
             /** @description Only so many last tokens of the prompt are taken; -1: as many as leave room for an answer */
             truncate_prompt_tokens?: number | null;
+            /** @description How long the model stays loaded without requests, in seconds or as "5m"; below 0 for good, 0 not beyond the answer; absent: as idle_unload_seconds is set */
+            keep_alive?: number | string | null;
             /** @description A text that the answer may resemble, such as the file that is to be changed; it makes the answer faster and changes nothing in it */
             prediction?: {
                 /** @constant */
@@ -2798,6 +2801,8 @@ export interface components {
              * @default true
              */
             normalize: boolean | null;
+            /** @description How long the model stays loaded without requests, in seconds or as "5m"; below 0 for good, 0 not beyond the answer; absent: as idle_unload_seconds is set */
+            keep_alive?: number | string | null;
         };
         EmbeddingAnswer: {
             /** @constant */

@@ -122,6 +122,7 @@ TEST_F(MaintenanceRoutes, GarbageIsListedFirstAndThenRemoved) {
       files.write("data/datasets/01900000-0000-7000-8000-000000000002/train.jsonl", "{}"));
   static_cast<void>(files.write("data/uploads/upload-1", "half an upload"));
   static_cast<void>(files.write("data/blobs/.tmp-1", "half a blob"));
+  static_cast<void>(files.write("data/prefixes/no-such-digest/base/a-b.safetensors", "kept"));
   static_cast<void>(files.write("data/jobs/notes.txt", "somebody's own"));
 
   const auto collect = [&](bool dry_run, int min_age) {
@@ -139,10 +140,16 @@ TEST_F(MaintenanceRoutes, GarbageIsListedFirstAndThenRemoved) {
   EXPECT_THAT(
       kinds,
       UnorderedElementsAre(
-          "blob", "version_folder", "job_folder", "dataset_folder", "upload", "half_made"));
+          "blob",
+          "version_folder",
+          "job_folder",
+          "dataset_folder",
+          "upload",
+          "half_made",
+          "prefixes"));
   EXPECT_TRUE(listed["dry_run"]);
   const std::uintmax_t weights = fs::file_size(data() / "imports/src-gone/model.safetensors");
-  EXPECT_EQ(listed["size_bytes"], weights + 3 + 2 + 14 + 11);
+  EXPECT_EQ(listed["size_bytes"], weights + 3 + 2 + 14 + 11 + 4);
 
   const Json removed = collect(false, 0);
   EXPECT_EQ(removed["data"], listed["data"]);

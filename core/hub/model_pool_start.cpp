@@ -1,0 +1,138 @@
+// How the pool starts an engine: what it needs, whether it may, with which arguments.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/ids.h"
+#include "core/hub/model_pool.h"
+#include "core/model_config/memory_estimate.h"
+#include "core/model_config/text_part.h"
+#include "core/obs/log.h"
+
+namespace hub::hub {
+
+using base::Error;
+using base::ErrorCode;
+
+std::uint64_t ModelPool::needed_bytes(const ServedModel& model) const {
+  const auto config = model_config::ModelConfig::load(model.base_folder);
+  const std::uint64_t weight_bytes =
+      model_config::loaded_bytes(model_config::read_text_weights(model.base_folder, config));
+  const std::uint64_t kv_tokens =
+      options_.kv_budget_bytes /
+      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
+  return model_config::worker_bytes(model_config::serving_bytes(config, weight_bytes, kv_tokens));
+}
+
+std::shared_ptr<EngineProcess> ModelPool::find_or_start(
+    const ServedModel& model, std::uint64_t bytes) {
+  std::shared_ptr<EngineProcess>
+      ended;  // destroyed outside the lock: its destructor waits for a thread
+  const std::lock_guard lock(mutex_);
+  if (closed_) {
+    throw Error(ErrorCode::kUnavailable, "the hub is shutting down");
+  }
+  if (const auto found = engines_.find(model.engine_id()); found != engines_.end()) {
+    if (found->second->alive()) {
+      return found->second;
+    }
+    note_end(*found->second);
+    ended = std::move(found->second);
+    engines_.erase(found);
+  }
+  refuse_crash_loop(model);
+  auto memory = reserve_evicting("engine " + model.base_name, bytes, 0);
+  if (!memory) {
+    return nullptr;
+  }
+  auto engine = std::make_shared<EngineProcess>(engine_options(model, std::move(memory)));
+  engines_[model.engine_id()] = engine;
+  return engine;
+}
+
+void ModelPool::note_end(const EngineProcess& engine) {
+  if (const auto crash = engine.crash()) {
+    crashes_.crashed(
+        engine.base_version_id(),
+        base::steady_seconds(),
+        base::steady_seconds() - engine.started_seconds(),
+        *crash);
+  }
+}
+
+void ModelPool::refuse_crash_loop(const ServedModel& model) const {
+  const auto verdict = crashes_.may_start(model.engine_id(), base::steady_seconds());
+  if (verdict.wait_seconds > 0) {
+    throw Error(
+        ErrorCode::kUnavailable,
+        fmt::format(
+            "the engine of '{}' crashed {} times in a row (last: {}); it starts again in {:.0f} s, "
+            "or at once by POST /engines/{}/load",
+            model.base_name,
+            verdict.crashes,
+            verdict.why,
+            std::ceil(verdict.wait_seconds),
+            model.base_name),
+        "model",
+        "engine_crash_loop");
+  }
+}
+
+EngineProcess::Options ModelPool::engine_options(
+    const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const {
+  EngineProcess::Options engine;
+  engine.model = model.base_name;
+  engine.base_version_id = model.engine_id();
+  engine.socket = options_.runtime_folder / fmt::format("e-{}.sock", base::new_id().substr(28));
+  engine.log_file = log_file(model.base_name);
+  engine.log_level = obs::log::level();
+  engine.record_folder = options_.record_folder;
+  engine.memory = std::move(memory);
+  engine.metrics = options_.metrics;
+  engine.on_usage = options_.on_usage;
+  engine.command = {
+      options_.worker_executable.string(),
+      "engine",
+      "--model",
+      model.base_folder.string(),
+      "--name",
+      model.base_name,
+      "--socket",
+      engine.socket.string(),
+      "--kv-budget-bytes",
+      std::to_string(options_.kv_budget_bytes),
+      "--max-running",
+      std::to_string(options_.max_running),
+      "--speculative-tokens",
+      std::to_string(options_.speculative_tokens),
+      "--max-waiting",
+      std::to_string(options_.max_waiting),
+      "--slow-step-seconds",
+      fmt::format("{}", options_.slow_step_seconds),
+      "--log-format",
+      "json",
+      "--log-level",
+      std::string(obs::log::to_string(engine.log_level))};
+  if (model.weights) {
+    engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
+  }
+  if (options_.prefix_disk_bytes > 0 && !model.engine_digest().empty()) {
+    engine.command.insert(
+        engine.command.end(),
+        {"--prefix-folder",
+         options_.prefix_folder.string(),
+         "--prefix-disk-bytes",
+         std::to_string(options_.prefix_disk_bytes),
+         "--model-digest",
+         model.engine_digest()});
+  }
+  if (options_.threads > 0) {
+    engine.command.insert(engine.command.end(), {"--threads", std::to_string(options_.threads)});
+  }
+  return engine;
+}
+
+}  // namespace hub::hub
