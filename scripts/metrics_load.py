@@ -148,8 +148,12 @@ def _end_engines(client: HubClient) -> None:
     os.kill(int(_engine(client)["pid"]), signal.SIGKILL)
     time.sleep(1.0)
     _engine(client)
+    # What was computed for a long text goes to the disk with the engine, and comes back.
+    text = " ".join(f"Line {number} and no more." for number in range(80))
+    client.chat("tiny", text, max_tokens=2)
     client.call("POST", "/engines/tiny/unload")
     _engine(client)
+    client.chat("tiny", text, max_tokens=2)
 
 
 def _engine(client: HubClient, timeout: float = 60.0) -> Json:

@@ -93,6 +93,7 @@ def test_a_restarted_hub_and_a_killed_engine_go_on_with_what_was_computed(
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 1
         file.write_bytes(content)
+        client.call("POST", "/engines/tiny/load")  # the second kill in a row: it would have to wait
         again = ask(client, TEXT)
         assert cached(again) == 0
         assert text_of(again) == text_of(cold)
