@@ -11,7 +11,8 @@ from jsonschema.protocols import Validator
 
 WORD: Json = {"type": "string", "maxLength": 16}
 DIGIT: Json = {"type": "integer", "minimum": 0, "maximum": 9}
-SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1}
+# Quarters: a number without a step has as many digits as chance will have it.
+SHARE: Json = {"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.25}
 FLAG: Json = {"type": "boolean"}
 
 
@@ -64,7 +65,9 @@ SCHEMAS: dict[str, Json] = {
         "additionalProperties": False,
     },
     "nested": record(a=record(b=record(c=record(d=items(choice(1, 2, 3)))))),
-    "fractions": record(low={"type": "number", "exclusiveMinimum": 0, "maximum": 0.5}, high=SHARE),
+    "fractions": record(
+        low={"type": "number", "exclusiveMinimum": 0, "maximum": 2, "multipleOf": 0.125}, high=SHARE
+    ),
     "rating": record(stars=choice(1, 2, 3, 4, 5), review={"type": "string", "maxLength": 60}),
 }
 
