@@ -34,7 +34,7 @@ struct GenerationOptions {
   std::optional<text::GrammarSpec> grammar;  // what an answer must look like
   int priority = 0;                          // as vLLM's: those with a lower one are answered first
   std::optional<double> keep_alive_seconds{};  // read_keep_alive()
-  bool logprobs = false;                       // each token with its own and the top_logprobs likeliest
+  bool logprobs = false;  // each token with its own and the top_logprobs likeliest
 
   // Unknown fields are ignored; known ones of a wrong type or range, and those that would change
   // the answer but are not supported, throw kInvalidArgument with the field's path (reason
