@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
+#include "core/base/system_error.h"
 
 namespace hub::artifacts {
 namespace {
@@ -27,12 +27,6 @@ constexpr std::string_view kOrphan = ".orphan-";
 constexpr std::array<std::string_view, 6> kExtensions{
     ".safetensors", ".json", ".jinja", ".txt", ".model", ".md"};
 
-[[noreturn]] void fail(std::string_view operation, const fs::path& path, int error_number) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(error_number)));
-}
-
 // The folder's usable files in name order. Throws kNotFound when there are none.
 std::vector<fs::path> usable_files(const fs::path& source) {
   std::error_code error;
@@ -42,7 +36,7 @@ std::vector<fs::path> usable_files(const fs::path& source) {
   std::vector<fs::path> files;
   fs::directory_iterator entries(source, error);
   if (error) {
-    fail("read", source, error.value());
+    base::throw_system_error("read", source, error.value());
   }
   for (const fs::directory_entry& entry : entries) {
     if (entry.is_regular_file(error) && is_version_file(entry.path().filename().string())) {
@@ -73,7 +67,7 @@ void link_file(const fs::path& blob, const fs::path& target) {
   std::error_code error;
   fs::create_hard_link(blob, target, error);
   if (error) {
-    fail("link", target, error.value());
+    base::throw_system_error("link", target, error.value());
   }
 }
 
@@ -128,7 +122,7 @@ ArtifactStore::ArtifactStore(fs::path data_folder) : root_(std::move(data_folder
     std::error_code error;
     fs::create_directories(root_ / name, error);
     if (error) {
-      fail("create", root_ / name, error.value());
+      base::throw_system_error("create", root_ / name, error.value());
     }
     remove_leftovers(root_ / name);
   }
@@ -183,7 +177,7 @@ void ArtifactStore::make_version(
     base::sync_path(parent.parent_path());
   } catch (const fs::filesystem_error& error) {
     give_up();
-    fail("store", target, error.code().value());
+    base::throw_system_error("store", target, error.code().value());
   } catch (...) {
     give_up();
     throw;
@@ -292,7 +286,7 @@ void ArtifactStore::remove(std::string_view model_id, std::string_view version_t
     if (error == std::errc::no_such_file_or_directory) {
       return;
     }
-    fail("remove", parent / version_tag, error.value());
+    base::throw_system_error("remove", parent / version_tag, error.value());
   }
   fs::remove_all(condemned, error);
   fs::remove(parent, error);  // only when empty
@@ -314,7 +308,7 @@ std::vector<std::string> ArtifactStore::set_aside(const std::set<std::string>& f
       const std::string name = fmt::format("{}{}-{}", kOrphan, tag, base::new_id());
       fs::rename(version.path(), model.path() / name, error);
       if (error) {
-        fail("move aside", version.path(), error.value());
+        base::throw_system_error("move aside", version.path(), error.value());
       }
       moved.push_back(std::move(folder));
     }

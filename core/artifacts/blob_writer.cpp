@@ -1,7 +1,6 @@
 #include "core/artifacts/blob_writer.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -12,6 +11,7 @@
 
 #include "core/artifacts/artifact_store.h"
 #include "core/base/error.h"
+#include "core/base/system_error.h"
 
 namespace hub::artifacts {
 namespace {
@@ -19,12 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
-
-[[noreturn]] void fail(std::string_view operation, const fs::path& path, int error_number) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(error_number)));
-}
 
 // True when the blob's bytes are what its name says.
 bool is_sound(const fs::path& blob, std::int64_t size_bytes) {
@@ -41,7 +35,7 @@ BlobWriter::BlobWriter(ArtifactStore& store)
       temporary_(store.temporary_blob()),
       descriptor_(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
   if (descriptor_ < 0) {
-    fail("create", temporary_, errno);
+    base::throw_system_error("create", temporary_, errno);
   }
 }
 
@@ -61,7 +55,7 @@ void BlobWriter::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno != EINTR) {
-      fail("write", temporary_, errno);
+      base::throw_system_error("write", temporary_, errno);
     }
     bytes.remove_prefix(static_cast<std::size_t>(written < 0 ? 0 : written));
   }
@@ -83,7 +77,7 @@ void BlobWriter::copy(const fs::path& source, const ReadProgress& progress) {
     }
   }
   if (in.bad()) {
-    fail("read", source, EIO);
+    base::throw_system_error("read", source, EIO);
   }
 }
 
@@ -94,7 +88,7 @@ StoredFile BlobWriter::keep(const std::string& name) {
   file.sha256 = digest_.hex();
   // Read-only: a hard link that somebody edits would change every version that shares it.
   if (::fsync(descriptor_) != 0 || ::fchmod(descriptor_, 0444) != 0) {
-    fail("write", temporary_, errno);
+    base::throw_system_error("write", temporary_, errno);
   }
   ::close(descriptor_);
   descriptor_ = -1;
@@ -102,14 +96,14 @@ StoredFile BlobWriter::keep(const std::string& name) {
   std::error_code error;
   fs::create_directories(blob.parent_path(), error);
   if (error) {
-    fail("create", blob.parent_path(), error.value());
+    base::throw_system_error("create", blob.parent_path(), error.value());
   }
   store_.pin(file.sha256);
   kept_ = file.sha256;
   if (!is_sound(blob, file.size_bytes)) {
     fs::rename(temporary_, blob, error);
     if (error) {
-      fail("store", blob, error.value());
+      base::throw_system_error("store", blob, error.value());
     }
     base::sync_path(blob.parent_path());
   }

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include <fcntl.h>
@@ -12,15 +11,10 @@
 
 #include "core/base/error.h"
 #include "core/base/ids.h"
+#include "core/base/system_error.h"
 
 namespace hub::base {
 namespace {
-
-[[noreturn]] void fail(std::string_view operation, const std::filesystem::path& path) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(errno)));
-}
 
 // A file descriptor that closes itself.
 class Descriptor {
@@ -46,7 +40,7 @@ void write_all(int descriptor, std::string_view bytes, const std::filesystem::pa
       continue;
     }
     if (written < 0) {
-      fail("write", path);
+      throw_system_error("write", path, errno);
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -76,7 +70,7 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t limit_byt
 void sync_path(const std::filesystem::path& path) {
   const Descriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (opened.number() < 0 || ::fsync(opened.number()) != 0) {
-    fail("sync", path);
+    throw_system_error("sync", path, errno);
   }
 }
 
@@ -86,14 +80,14 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view b
     const Descriptor opened(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (opened.number() < 0) {
-      fail("create", temporary);
+      throw_system_error("create", temporary, errno);
     }
     write_all(opened.number(), bytes, temporary);
     if (::fsync(opened.number()) != 0) {
-      fail("sync", temporary);
+      throw_system_error("sync", temporary, errno);
     }
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
-      fail("rename to", path);
+      throw_system_error("rename to", path, errno);
     }
   } catch (...) {
     ::unlink(temporary.c_str());

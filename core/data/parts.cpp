@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <numeric>
 #include <string>
@@ -17,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/system_error.h"
 #include "core/data/split.h"
 
 namespace hub::data {
@@ -138,10 +138,7 @@ void write_rows(
   }
   out.close();
   if (!out) {
-    throw Error(
-        ErrorCode::kUnavailable,
-        fmt::format(
-            "cannot write {}: {}", file.string(), std::strerror(errno == 0 ? ENOSPC : errno)));
+    base::throw_system_error("write", file, errno == 0 ? ENOSPC : errno);
   }
   base::sync_path(file);
 }

@@ -28,7 +28,7 @@ struct EngineConfig {
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
   double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;                           // prefix_cache.h
-  int speculative_tokens = 16;                          // StepLoop::Options
+  int speculative_tokens = 16;                          // StepLoopOptions
   std::optional<PrefixDiskConfig> prefix_disk{};        // where those go that memory cannot keep
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };

@@ -72,7 +72,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
         *model_,
         limits_,
         on_answer,
-        StepLoop::Options{
+        StepLoopOptions{
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
             .watch = &watch_});

@@ -153,9 +153,7 @@ std::optional<PrefixStore::Match> PrefixDisk::find(const Sequence& sequence) con
   if (owner.adapter != nullptr && owner.adapter->digest.empty()) {
     return std::nullopt;
   }
-  // The last token is computed in any case, for its logits.
-  const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
-  const auto match = store_.find(owner_of(owner), wanted);
+  const auto match = store_.find(owner_of(owner), sequence.beginning());
   if (!match || match->length < config_.least_saving || match->bytes > memory_bytes_) {
     return std::nullopt;
   }
@@ -219,8 +217,7 @@ void PrefixDisk::use(const Read& read, std::span<const Sequence* const> sequence
     loop_.prefixes().keep(sequences.front()->owner, tokens, cache_of(*read.loaded, model_));
     ++loads_;
     for (const Sequence* sequence : sequences) {
-      loaded_tokens_ +=
-          std::min(common_prefix(tokens, sequence->tokens), sequence->tokens.size() - 1);
+      loaded_tokens_ += common_prefix(tokens, sequence->beginning());
     }
   } catch (const base::Error& error) {  // not this model's arrays
     store_.remove(read.file, error.what());

@@ -7,8 +7,7 @@ namespace hub::engine {
 void choose_leader(Sequence& sequence, std::size_t known, SequencesAhead ahead) {
   sequence.leader.reset();
   sequence.shared_tokens = known + kLeastShared - 1;
-  // The last token is computed in any case, for its logits.
-  const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
+  const auto wanted = sequence.beginning();
   for (const Sequence* other : ahead) {
     if (other->owner != sequence.owner || other->priority > sequence.priority) {
       continue;

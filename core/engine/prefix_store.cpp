@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include "core/base/file.h"
 #include "core/base/ids.h"
 #include "core/base/prefix_files.h"
+#include "core/base/system_error.h"
 #include "core/engine/prefix_cache.h"
 #include "core/obs/log.h"
 
@@ -29,15 +29,9 @@ using base::ErrorCode;
 constexpr std::string_view kHalfWritten = ".writing-";
 constexpr const char* kEnding = ".safetensors";
 
-[[noreturn]] void fail(std::string_view operation, const fs::path& path) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(errno)));
-}
-
 void make_private_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    fail("create", folder);
+    base::throw_system_error("create", folder, errno);
   }
 }
 
@@ -103,14 +97,14 @@ class HalfWritten {
       : path_(root / (std::string(kHalfWritten) + base::new_id())),
         descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
     if (descriptor_ < 0) {
-      fail("create", path_);
+      base::throw_system_error("create", path_, errno);
     }
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 ||
         ::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) {
       const int number = errno;
       drop();
       errno = number;
-      fail("create", path_);
+      base::throw_system_error("create", path_, errno);
     }
   }
   ~HalfWritten() { drop(); }
@@ -120,7 +114,7 @@ class HalfWritten {
   [[nodiscard]] int descriptor() const { return descriptor_; }
   void become(const fs::path& file) {
     if (::rename(path_.c_str(), file.c_str()) != 0) {
-      fail("rename to", file);
+      base::throw_system_error("rename to", file, errno);
     }
     is_renamed_ = true;
     base::sync_path(file.parent_path());
@@ -147,7 +141,7 @@ class PrefixStore::Lock {
   explicit Lock(const fs::path& root)
       : descriptor_(::open((root / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
     if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX) != 0) {
-      fail("lock", root);
+      base::throw_system_error("lock", root, errno);
     }
   }
   ~Lock() { ::close(descriptor_); }

@@ -55,6 +55,11 @@ struct Sequence {
     return std::span(tokens).first(cache ? static_cast<std::size_t>(cache->length()) : 0);
   }
 
+  // What a cache can save of it: all but the last token, which is computed for its logits.
+  [[nodiscard]] std::span<const int> beginning() const {
+    return std::span(tokens).first(tokens.size() - 1);
+  }
+
   [[nodiscard]] SequenceView view() const {
     const int cached = cache ? cache->length() : 0;
     return {

@@ -53,7 +53,7 @@ StepLoop::StepLoop(
     const models::LanguageModel& model,
     StepLimits limits,
     std::function<void()> on_end,
-    Options options)
+    StepLoopOptions options)
     : model_(model),
       limits_(limits),
       kv_budget_bytes_(limits.kv_budget_bytes),
@@ -75,6 +75,10 @@ void StepLoop::add(std::unique_ptr<Sequence> sequence) {
 }
 
 void StepLoop::follow_leaders() {
+  if (std::ranges::none_of(
+          waiting_, [](const auto& sequence) { return sequence->leader != nullptr; })) {
+    return;
+  }
   auto ahead = pointers(running_);
   for (const auto& sequence : waiting_) {
     if (sequence->leader) {
@@ -266,7 +270,7 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
 
 std::pair<const Sequence*, std::size_t> StepLoop::longest_beginning(
     const Sequence& sequence) const {
-  const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
+  const auto wanted = sequence.beginning();
   const Sequence* running = nullptr;
   std::size_t longest = std::max(prefixes_.find(sequence.owner, wanted), kShortestPrefix - 1);
   for (const auto& other : running_) {
@@ -294,8 +298,7 @@ std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequen
   const auto [running, longest] = longest_beginning(sequence);
   try {
     if (running == nullptr) {
-      const auto wanted = std::span<const int>(sequence.tokens).first(sequence.tokens.size() - 1);
-      return prefixes_.begin(sequence.owner, wanted);
+      return prefixes_.begin(sequence.owner, sequence.beginning());
     }
     models::KvCache copy = running->cache->prefix(static_cast<int>(longest));
     mlx::core::eval(copy.arrays());  // before the other one's arrays are written in place again

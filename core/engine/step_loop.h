@@ -24,29 +24,29 @@
 
 namespace hub::engine {
 
+struct StepLoopOptions {
+  // The caches of sequences that ended or gave way serve the next ones, within what the running
+  // ones leave of the budget.
+  bool keeps_prefixes = true;
+  // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
+  // recurrent layers, whose state cannot go back.
+  int speculative_tokens = 16;
+  // Told of each step; outlives the loop.
+  StepWatch* watch = nullptr;
+};
+
 // The sequences of an engine and what happens to them in a step: plan, run, deliver. Those of
 // different scopes (PrefixOwner) are served fair: each scope is a key of fair_shares.h. Belongs to
 // the thread that owns MLX. Every sequence that was added ends exactly once, with an event that has
 // `finish` set.
 class StepLoop {
  public:
-  struct Options {
-    // The caches of sequences that ended or gave way serve the next ones, within what the running
-    // ones leave of the budget.
-    bool keeps_prefixes = true;
-    // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
-    // recurrent layers, whose state cannot go back.
-    int speculative_tokens = 16;
-    // Told of each step; outlives the loop.
-    StepWatch* watch = nullptr;
-  };
-
   // `on_end` is called after a sequence's last event.
   StepLoop(
       const models::LanguageModel& model,
       StepLimits limits,
       std::function<void()> on_end = {},
-      Options options = {.keeps_prefixes = true, .speculative_tokens = 16, .watch = nullptr});
+      StepLoopOptions options = {});
 
   void add(std::unique_ptr<Sequence> sequence);
 
@@ -117,7 +117,7 @@ class StepLoop {
   StepLimits limits_;
   const std::uint64_t kv_budget_bytes_;  // with what is left to others
   const std::function<void()> on_end_;
-  const Options options_;
+  const StepLoopOptions options_;
   std::function<void(const Sequence&)> on_admit_;
   BatchRunner runner_;
   Drafter drafter_;

@@ -1,7 +1,6 @@
 #include "core/hf/partial_file.h"
 
 #include <cerrno>
-#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/system_error.h"
 
 namespace hub::hf {
 namespace {
@@ -16,12 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using base::Error;
 using base::ErrorCode;
-
-[[noreturn]] void fail(const char* operation, const fs::path& path, int number) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(number)));
-}
 
 }  // namespace
 
@@ -38,7 +32,7 @@ PartialFile::PartialFile(const fs::path& folder, const RemoteFile& file)
   }
   descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
-    fail("open", path_, errno);
+    base::throw_system_error("open", path_, errno);
   }
   hash_ = std::make_unique<ContentHash>(file_.size, file_.sha256.empty());
   hash_existing();
@@ -53,7 +47,7 @@ void PartialFile::hash_existing() {
   while (true) {
     const ssize_t count = ::read(descriptor_, piece.data(), piece.size());
     if (count < 0) {
-      fail("read", path_, errno);
+      base::throw_system_error("read", path_, errno);
     }
     if (count == 0) {
       break;
@@ -94,7 +88,7 @@ void PartialFile::append(std::string_view bytes) {
           "disk_full");
     }
     if (count < 0) {
-      fail("write", path_, errno);
+      base::throw_system_error("write", path_, errno);
     }
     hash_->update(bytes.data(), static_cast<std::size_t>(count));
     size_ += count;
@@ -104,7 +98,7 @@ void PartialFile::append(std::string_view bytes) {
 
 void PartialFile::restart() {
   if (::ftruncate(descriptor_, 0) != 0 || ::lseek(descriptor_, 0, SEEK_SET) != 0) {
-    fail("truncate", path_, errno);
+    base::throw_system_error("truncate", path_, errno);
   }
   size_ = 0;
   hash_ = std::make_unique<ContentHash>(file_.size, file_.sha256.empty());
@@ -134,12 +128,12 @@ std::string PartialFile::finish() {
         "hash_mismatch");
   }
   if (::fsync(descriptor_) != 0) {
-    fail("sync", path_, errno);
+    base::throw_system_error("sync", path_, errno);
   }
   std::error_code error;
   fs::rename(path_, final_, error);
   if (error) {
-    fail("rename", path_, error.value());
+    base::throw_system_error("rename", path_, error.value());
   }
   return digests.sha256;
 }

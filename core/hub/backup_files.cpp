@@ -1,13 +1,13 @@
 #include "core/hub/backup_files.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include <fmt/format.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
+#include "core/base/system_error.h"
 
 namespace hub::hub {
 namespace {
@@ -52,10 +52,7 @@ std::optional<std::string> copy_checked(
     }
     out.close();
     if (!out) {
-      throw Error(
-          ErrorCode::kUnavailable,
-          fmt::format(
-              "cannot write {}: {}", target.string(), std::strerror(errno == 0 ? ENOSPC : errno)));
+      base::throw_system_error("write", target, errno == 0 ? ENOSPC : errno);
     }
     sha256 = digest.hex();
     if (bytes != recorded.size_bytes || (!recorded.sha256.empty() && sha256 != recorded.sha256)) {

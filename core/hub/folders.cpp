@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json_reader.h"
+#include "core/base/system_error.h"
 #include "core/hub/process_info.h"
 
 namespace hub::hub {
@@ -88,9 +88,7 @@ fs::path make_runtime_folder(const fs::path& data_folder) {
   // A folder that somebody else made in a shared /tmp is refused: they could swap the sockets.
   struct stat status{};
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    throw Error(
-        ErrorCode::kUnavailable,
-        fmt::format("cannot create {}: {}", folder.string(), std::strerror(errno)));
+    base::throw_system_error("create", folder, errno);
   }
   if (::lstat(folder.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
       status.st_uid != ::getuid() || ::chmod(folder.c_str(), 0700) != 0) {
@@ -110,9 +108,7 @@ DataFolderLock::DataFolderLock(fs::path data_folder)
   const fs::path file = folder_ / "lock";
   descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor_ < 0) {
-    throw Error(
-        ErrorCode::kUnavailable,
-        fmt::format("cannot use the data folder {}: {}", folder_.string(), std::strerror(errno)));
+    base::throw_system_error("use the data folder", folder_, errno);
   }
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor_);

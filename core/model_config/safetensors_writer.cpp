@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,20 +10,13 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/base/system_error.h"
 
 namespace hub::model_config {
 namespace {
 
 using base::Error;
 using base::ErrorCode;
-
-[[noreturn]] void fail(const char* operation, const std::filesystem::path& path, int number) {
-  throw Error(
-      ErrorCode::kUnavailable,
-      fmt::format("cannot {} {}: {}", operation, path.string(), std::strerror(number)),
-      {},
-      number == ENOSPC ? "disk_full" : "");
-}
 
 }  // namespace
 
@@ -52,7 +44,7 @@ SafetensorsWriter::SafetensorsWriter(
   }
   descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
-    fail("create", path_, errno);
+    base::throw_system_error("create", path_, errno);
   }
   try {
     put(0, &length, sizeof(length));
@@ -75,7 +67,7 @@ void SafetensorsWriter::put(std::uint64_t offset, const void* bytes, std::size_t
       continue;
     }
     if (done <= 0) {
-      fail("write", path_, done == 0 ? ENOSPC : errno);
+      base::throw_system_error("write", path_, done == 0 ? ENOSPC : errno);
     }
     from += done;
     offset += static_cast<std::uint64_t>(done);
@@ -100,7 +92,7 @@ void SafetensorsWriter::finish() {
     }
   }
   if (::fsync(descriptor_) != 0) {
-    fail("sync", path_, errno);
+    base::throw_system_error("sync", path_, errno);
   }
 }
 

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <map>
 #include <span>
@@ -17,6 +16,7 @@
 #include "core/base/file.h"
 #include "core/base/ids.h"
 #include "core/base/json.h"
+#include "core/base/system_error.h"
 #include "core/tensor/ops.h"
 
 namespace hub::tensor {
@@ -124,9 +124,7 @@ void save_safetensors(
     }
     stream.close();
     if (!stream) {
-      throw base::Error(
-          base::ErrorCode::kUnavailable,
-          fmt::format("cannot write {}: {}", temporary.string(), std::strerror(errno)));
+      base::throw_system_error("write", temporary, errno == 0 ? ENOSPC : errno);
     }
     base::sync_path(temporary);
     std::filesystem::rename(temporary, file);
