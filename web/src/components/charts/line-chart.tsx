@@ -1,7 +1,7 @@
 "use client";
 
 import dynamic from "next/dynamic";
-import { useRef, type ReactNode } from "react";
+import { memo, useRef, type ReactNode } from "react";
 import { Skeleton } from "@/components/ui/states";
 import type { Points } from "./downsample";
 import { useWasNear } from "./was-near";
@@ -36,9 +36,10 @@ const Canvas = dynamic(() => import("./uplot-canvas").then((module) => module.Up
 
 /**
  * Lines over steps. A chart is drawn once it comes near the screen, and the code for it is loaded with the first one. Drag, pinch, or Ctrl and the wheel
- * zoom; swiping sideways, or Shift and the wheel, moves; double-click goes back.
+ * zoom; swiping sideways, or Shift and the wheel, moves; double-click goes back. It is rendered anew only with other
+ * properties: of the charts beside one that grows, those with the same `series` object stay as they are.
  */
-export function LineChart(props: LineChartProps) {
+export const LineChart = memo(function LineChart(props: LineChartProps) {
   const { label, series, height = 240 } = props;
   const place = useRef<HTMLDivElement>(null);
   const isSeen = useWasNear(place);
@@ -58,7 +59,7 @@ export function LineChart(props: LineChartProps) {
       </div>
     </figure>
   );
-}
+});
 
 function Waiting({ children }: { children: ReactNode }) {
   return (

@@ -8,6 +8,7 @@ import { api } from "@/api/client";
 import { LineChart, type Series } from "@/components/charts/line-chart";
 import { LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { Later } from "@/components/ui/later";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure, plural, shortId } from "@/format";
@@ -100,18 +101,24 @@ function Comparison({ ids }: { ids: string }) {
           {...{ names, metrics, look }}
         />
         <RunsChart title="Validation loss" figure="eval_loss" {...{ names, metrics, look }} />
-        <CompareTables jobs={jobs} names={names} />
-        <div className="grid gap-4 lg:grid-cols-2">
-          <RunsChart title="Learning rate" figure="learning_rate" {...{ names, metrics }} />
-          <RunsChart title="Tokens per second" figure="tokens_per_second" {...{ names, metrics }} />
-          <RunsChart title="Gradient norm" figure="grad_norm" {...{ names, metrics }} />
-          <RunsChart
-            title="Peak memory"
-            figure="peak_memory_bytes"
-            format={formatBytes}
-            {...{ names, metrics }}
-          />
-        </div>
+        <Later height={1600}>
+          <CompareTables jobs={jobs} names={names} />
+          <div className="grid gap-4 lg:grid-cols-2">
+            <RunsChart title="Learning rate" figure="learning_rate" {...{ names, metrics }} />
+            <RunsChart
+              title="Tokens per second"
+              figure="tokens_per_second"
+              {...{ names, metrics }}
+            />
+            <RunsChart title="Gradient norm" figure="grad_norm" {...{ names, metrics }} />
+            <RunsChart
+              title="Peak memory"
+              figure="peak_memory_bytes"
+              format={formatBytes}
+              {...{ names, metrics }}
+            />
+          </div>
+        </Later>
       </div>
     </>
   );
@@ -139,21 +146,32 @@ interface RunsChartProps {
 
 const asMeasured: ChartLook = { smoothing: 0, logScale: false };
 
+/** The same list as before while it has the same members: what hangs on it is then not made anew. */
+function useSameList<T>(list: readonly T[]): readonly T[] {
+  const [kept, setKept] = useState(list);
+  const isSame = kept.length === list.length && kept.every((member, at) => member === list[at]);
+  if (isSame) return kept;
+  setKept(list);
+  return list;
+}
+
 /** One figure of all runs, over each other. */
 function RunsChart(props: RunsChartProps) {
   const { title, figure, names, metrics, look = asMeasured, format = formatFigure } = props;
-  const label = names.join("\n");
-  const series = useMemo((): Series[] => {
-    const each = label.split("\n");
-    return metrics.flatMap((run, at) =>
-      smoothedSeries(
-        // There are six colours; a second round of them is dashed.
-        { label: each[at] ?? "", color: at + 1, dashed: at >= 6 },
-        run.points(figure),
-        look.smoothing,
+  const labels = useSameList(names);
+  const courses = useSameList(metrics.map((run) => run.points(figure)));
+  const series = useMemo(
+    (): Series[] =>
+      courses.flatMap((points, at) =>
+        smoothedSeries(
+          // There are six colours; a second round of them is dashed.
+          { label: labels[at] ?? "", color: at + 1, dashed: at >= 6 },
+          points,
+          look.smoothing,
+        ),
       ),
-    );
-  }, [metrics, figure, label, look.smoothing]);
+    [courses, labels, look.smoothing],
+  );
   return (
     <Card>
       <LineChart

@@ -1,6 +1,6 @@
 "use client";
 
-import { useCallback, useEffect, useSyncExternalStore } from "react";
+import { startTransition, useEffect, useState } from "react";
 import { useConnection } from "@/api/events";
 import type { Gathering } from "./gathering";
 
@@ -15,18 +15,18 @@ export function useGatherings(gatherings: readonly Gathering[], wanted = true): 
     for (const gathering of gatherings) void gathering.load();
   }, [gatherings, wanted, connection]);
 
-  const subscribe = useCallback(
-    (watcher: () => void) => {
-      const removers = gatherings.map((gathering) => gathering.subscribe(watcher));
-      return () => {
-        for (const remove of removers) remove();
-      };
-    },
-    [gatherings],
-  );
-  return useSyncExternalStore(
-    subscribe,
-    () => gatherings.reduce((sum, gathering) => sum + gathering.version, 0),
-    () => 0,
-  );
+  const [version, setVersion] = useState(0);
+  useEffect(() => {
+    // A transition: charts of many points are rendered in short parts, and the page answers the person meanwhile.
+    const show = (): void => startTransition(() => setVersion(versionOf(gatherings)));
+    const removers = gatherings.map((gathering) => gathering.subscribe(show));
+    show(); // what came before this watched
+    return () => {
+      for (const remove of removers) remove();
+    };
+  }, [gatherings]);
+  return version;
 }
+
+const versionOf = (gatherings: readonly Gathering[]): number =>
+  gatherings.reduce((sum, gathering) => sum + gathering.version, 0);
