@@ -89,7 +89,7 @@ void refuse_further_layers(const std::filesystem::path& file) {
 }
 
 void read_encoder(ModelConfig& config, Fields& fields) {
-  auto& encoder = config.encoder.emplace();
+  auto& encoder = config.encoder.emplace(ModelConfig::Encoder{});  // clang wants one to copy
   encoder.positions = config.max_position_embeddings;
   encoder.token_types =
       fields.optional_int("type_vocab_size", 1, kMaxVocabulary).value_or(encoder.token_types);

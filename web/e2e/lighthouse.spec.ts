@@ -48,9 +48,11 @@ async function rateOnce(url: string, ...options: string[]): Promise<Ratings> {
       "--output=json",
       `--output-path=${file}`,
       "--quiet",
-      `--only-categories=${categories.join(",")}`,
       `--max-wait-for-load=${loadLimitMs}`,
       "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
+      ...(options.some((one) => one.startsWith("--only-categories"))
+        ? []
+        : [`--only-categories=${categories.join(",")}`]),
       ...options,
     ],
     { env: { ...process.env, CHROME_PATH: process.env.CHROMIUM } },
@@ -117,9 +119,13 @@ test.describe("Lighthouse", () => {
     // Above 0.90, as the plan has it; an idle engine computes nothing beside it.
     const least = { performance: 0.91, accessibility: 0.95, "best-practices": 0.95 };
     await rateAll(hub, least, async (url) => {
-      const ratings: Ratings[] = [];
-      for (let run = 0; run < mobileRuns; run += 1) ratings.push(await rate(url));
-      return combined(ratings, median);
+      const first = await rate(url);
+      const speeds = [first.performance];
+      // The other two are the same every time.
+      while (speeds.length < mobileRuns) {
+        speeds.push((await rate(url, "--only-categories=performance")).performance);
+      }
+      return { ...first, performance: median(speeds) };
     });
   });
 });

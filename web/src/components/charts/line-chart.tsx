@@ -29,7 +29,9 @@ export interface LineChartProps {
   group?: string;
 }
 
-const Canvas = dynamic(() => import("./uplot-canvas").then((module) => module.UplotCanvas), {
+const loadCanvas = () => import("./uplot-canvas");
+
+const Canvas = dynamic(() => loadCanvas().then((module) => module.UplotCanvas), {
   ssr: false,
   loading: () => <Skeleton className="h-full" />,
 });
@@ -42,8 +44,8 @@ const Canvas = dynamic(() => import("./uplot-canvas").then((module) => module.Up
 export const LineChart = memo(function LineChart(props: LineChartProps) {
   const { label, series, height = 240 } = props;
   const place = useRef<HTMLDivElement>(null);
-  const isSeen = useWasNear(place);
   const points = series.reduce((most, one) => Math.max(most, one.x.length), 0);
+  const isSeen = useWasNear(place, points > 0, loadCanvas);
   return (
     <figure className="min-w-0">
       <figcaption className="mb-2 flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
