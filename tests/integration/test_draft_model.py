@@ -44,12 +44,13 @@ def answer(client: HubClient, model: str, **more: object) -> Json:
 
 
 def test_guesses_of_a_draft_model_change_nothing_but_the_usage(drafting: HubClient) -> None:
+    # Its first step: what anything costs is not known yet, so a guess is tried whatever the machine is busy with.
+    first = answer(drafting, "large")
+    assert first["usage"]["completion_tokens_details"]["accepted_prediction_tokens"] > 0
     for more in ({}, {"temperature": 0.8, "seed": 3, "presence_penalty": 0.5, "logprobs": 2}):
         plain = answer(drafting, DEFAULT_MODEL, **more)
         guessed = answer(drafting, "large", **more)
         assert guessed["choices"] == plain["choices"]
-    drafted = answer(drafting, "large", prompt="A list of colours: green,")
-    assert drafted["usage"]["completion_tokens_details"]["accepted_prediction_tokens"] > 0
     # Nobody said that the default model has a draft model.
     lines = [
         line

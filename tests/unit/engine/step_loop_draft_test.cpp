@@ -123,12 +123,10 @@ TEST_F(StepLoopDraftTest, AWarmBeginningIsDraftedFor) {
   std::vector<int> longer = numbers(60, 1);
   std::ranges::copy(answer_of(*first), std::back_inserter(longer));
   longer.push_back(7);
-  const std::uint64_t before = loop.drafts().model.accepted;
   const auto second = add_to(loop, longer, 30, greedy());
   run(loop);
   EXPECT_GT(second->cached_tokens, 60);
   EXPECT_EQ(answer_of(*second), said(longer, 30));
-  EXPECT_GE(loop.drafts().model.accepted, before);
 }
 
 TEST_F(StepLoopDraftTest, AGrammarsAnswerIsTheSame) {
