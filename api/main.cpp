@@ -50,6 +50,9 @@ struct ServerFlags {
         {"max_running", "requests an engine decodes together (default 16)"},
         {"speculative_tokens",
          "tokens of one answer guessed and checked in a step at most (default 16, 0: none)"},
+        {"draft_model",
+         "model that guesses tokens for the others (NAME, a path) or for one (MODEL=NAME), may be "
+         "repeated"},
         {"max_waiting", "requests that may wait for an engine (default 256)"},
         {"threads", "threads of a worker (default: one a core)"},
         {"load_timeout_seconds", "for a model to load (default 300)"},

@@ -284,16 +284,17 @@ SERVING = Dashboard(
                 ),
                 Panel(
                     "Speculation",
-                    "Tokens a second that were guessed and checked, and of them those that came.",
+                    "Tokens a second that were guessed and checked, and of them those that came: by what the "
+                    "grammar forced, by what stood in the text before, by the draft model.",
                     "short",
                     (
                         Query(
-                            rate("mlx_hub_engine_drafted_tokens_total", MODEL),
-                            "{{gen_ai_request_model}} guessed",
+                            rate("mlx_hub_engine_drafted_tokens_total", f"{MODEL}, source"),
+                            "{{gen_ai_request_model}} {{source}} guessed",
                         ),
                         Query(
-                            rate("mlx_hub_engine_accepted_draft_tokens_total", MODEL),
-                            "{{gen_ai_request_model}} came",
+                            rate("mlx_hub_engine_accepted_draft_tokens_total", f"{MODEL}, source"),
+                            "{{gen_ai_request_model}} {{source}} came",
                         ),
                     ),
                 ),

@@ -47,6 +47,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.max_running = arguments.max_running.value_or(config.max_running);
   config.speculative_tokens = arguments.speculative_tokens.value_or(config.speculative_tokens);
+  config.draft_folder = arguments.draft_folder;
   config.slow_step_seconds = arguments.slow_step_seconds.value_or(config.slow_step_seconds);
   config.max_waiting = arguments.max_waiting.value_or(config.max_waiting);
   if (arguments.prefix_disk_bytes > 0 && !arguments.prefix_folder.empty() &&
@@ -90,8 +91,12 @@ void emit_work(const engine::EngineStats& stats) {
       .prompt_tokens = count(stats.prompt_tokens),
       .cached_prompt_tokens = count(stats.cached_prompt_tokens),
       .generated_tokens = count(stats.generated_tokens),
-      .drafted_tokens = count(stats.drafted_tokens),
-      .accepted_tokens = count(stats.accepted_tokens),
+      .grammar_drafted_tokens = count(stats.drafts.grammar.drafted),
+      .grammar_accepted_tokens = count(stats.drafts.grammar.accepted),
+      .text_drafted_tokens = count(stats.drafts.text.drafted),
+      .text_accepted_tokens = count(stats.drafts.text.accepted),
+      .model_drafted_tokens = count(stats.drafts.model.drafted),
+      .model_accepted_tokens = count(stats.drafts.model.accepted),
       .refused = count(stats.refused),
       .refused_for_key = count(stats.refused_for_key),
       .embedded_tokens = count(stats.embedded_tokens),
@@ -120,8 +125,10 @@ Json stats_json(const engine::EngineStats& stats) {
       {"prompt_tokens", stats.prompt_tokens},
       {"cached_prompt_tokens", stats.cached_prompt_tokens},
       {"generated_tokens", stats.generated_tokens},
-      {"drafted_tokens", stats.drafted_tokens},
-      {"accepted_tokens", stats.accepted_tokens},
+      {"drafted_tokens", stats.drafts.drafted()},
+      {"accepted_tokens", stats.drafts.accepted()},
+      {"model_drafted_tokens", stats.drafts.model.drafted},
+      {"model_accepted_tokens", stats.drafts.model.accepted},
       {"embedded_tokens", stats.embedded_tokens},
       {"steps", stats.steps},
       {"slow_steps", stats.slow_steps},

@@ -15,6 +15,7 @@ struct EngineArguments {
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
   std::optional<int> speculative_tokens = std::nullopt;
+  std::optional<std::filesystem::path> draft_folder{};  // engine::EngineConfig
   std::optional<int> max_waiting{};
   std::optional<double> slow_step_seconds{};
   // Kept prefixes go to the disk where all three are given (engine::PrefixDiskConfig).

@@ -2,19 +2,50 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
+#include <string>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/engine/prompt_lookup.h"
+#include "core/obs/log.h"
 
 namespace hub::engine {
 
 namespace {
 
+// What the draft model has missed of a sequence must pay for itself within so many steps; where it
+// is right more often than not, within as many more as the answer has tokens, since one that has
+// gone on so long is as likely to go on as long again.
+constexpr double kCatchUpSteps = 16.0;
+constexpr double kTrusted = 0.5;
+// Rows that it catches up with in a step, at least and at most; between them as many as take as
+// long as the step itself.
+constexpr int kFewestRows = 16;
+constexpr int kMostRows = 256;
+
+int catch_up_rows(double step_seconds, double per_row) {
+  return step_seconds >= per_row * kMostRows
+             ? kMostRows
+             : std::max(kFewestRows, static_cast<int>(step_seconds / per_row));
+}
+
 // Tokens that there is room for: the last one that a step yields needs none in the cache.
 int room(const Sequence& sequence) {
   const auto known = static_cast<int>(sequence.tokens.size());
   return std::min(sequence.max_length - known - 1, sequence.capacity - known);
+}
+
+DraftRecord& record_of(Sequence& sequence) {
+  switch (sequence.draft_source) {
+    case DraftSource::kGrammar:
+      return sequence.forced;
+    case DraftSource::kModel:
+      return sequence.modelled.value();
+    case DraftSource::kText:
+      break;
+  }
+  return sequence.looked_up;
 }
 
 // As much of the draft as the grammar lets come.
@@ -33,13 +64,13 @@ void keep_allowed(std::vector<int>& draft, const text::GrammarState& grammar) {
 
 }  // namespace
 
-// The whole draft, and sets the record that it counts for.
+// The whole draft that costs nothing to make, and sets where it came from.
 std::vector<int> Drafter::find(Sequence& sequence) const {
   const int limit = std::min(longest_, room(sequence));
   if (limit < 1) {
     return {};
   }
-  sequence.draft_record = &sequence.looked_up;
+  sequence.draft_source = DraftSource::kText;
   if (!sequence.grammar) {
     return look_up(sequence.tokens, sequence.hint, limit);
   }
@@ -48,27 +79,102 @@ std::vector<int> Drafter::find(Sequence& sequence) const {
     draft = look_up(sequence.tokens, sequence.hint, limit);
   } else {
     draft.resize(std::min(draft.size(), static_cast<std::size_t>(limit)));
-    sequence.draft_record = &sequence.forced;
+    sequence.draft_source = DraftSource::kGrammar;
   }
   keep_allowed(draft, *sequence.grammar);
   return draft;
+}
+
+// What the draft model could make, none where there is no room for it.
+DraftOffer Drafter::offer_of_model(Sequence& sequence) const {
+  const auto known = static_cast<int>(sequence.tokens.size());
+  const int limit = std::min({longest_, room(sequence), model_->context_length() - known});
+  if (limit < 1) {
+    return {};
+  }
+  if (!sequence.modelled) {
+    sequence.modelled.emplace(modelled_.rate());
+  }
+  const double answered = known - sequence.prompt_length;
+  const double steps = kCatchUpSteps + (sequence.modelled->rate() < kTrusted ? 0.0 : answered);
+  const double to_come = std::min(steps, sequence.max_length - known * 1.0);
+  const double missed = DraftModel::behind(sequence) - 1;
+  return {
+      .tokens = limit,
+      .rate = sequence.modelled->rate(),
+      .by_model = true,
+      .behind = missed / to_come};
+}
+
+void Drafter::ask_model(std::span<const DraftTask> tasks, int most_rows) {
+  try {
+    model_->draft(tasks, most_rows);
+  } catch (const std::exception& error) {
+    obs::log::error("draft_model_failed", {{"error", std::string(error.what())}});
+    model_ = nullptr;
+    for (const DraftTask& task : tasks) {
+      task.part->draft.clear();
+      task.part->sequence->draft_cache.reset();
+    }
+  }
+}
+
+// What to check of each part: of the drafts that are there what pays, and what the draft model is
+// to make.
+std::vector<DraftTask> Drafter::choose(
+    std::span<RunPart> parts, const StepCost& cost, const StepCost& model_cost) const {
+  const auto rows = static_cast<int>(parts.size());
+  std::vector<DraftOffer> found(parts.size());
+  std::vector<DraftOffer> offers(parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Sequence& sequence = *parts[i].sequence;
+    const std::vector<int>& draft = parts[i].draft = find(sequence);
+    const double rate = draft.empty() ? 0.0 : record_of(sequence).rate();
+    found[i] = offers[i] = {.tokens = static_cast<int>(draft.size()), .rate = rate};
+    if (model_ != nullptr) {
+      const DraftOffer modelled = offer_of_model(sequence);
+      if (draft.empty() || best_pace(modelled, rows, cost, model_cost) >
+                               best_pace(found[i], rows, cost, model_cost)) {
+        offers[i] = modelled;
+      }
+    }
+  }
+  std::vector<int> lengths = draft_lengths(offers, rows, cost, model_cost);
+  bool differs = false;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (offers[i].by_model && lengths[i] == 0) {  // not enough of them to share its forwards
+      differs = differs || found[i].tokens > 0;
+      offers[i] = found[i];
+    }
+  }
+  if (differs) {
+    lengths = draft_lengths(offers, rows, cost, model_cost);
+  }
+  std::vector<DraftTask> tasks;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (!offers[i].by_model) {
+      parts[i].draft.resize(static_cast<std::size_t>(lengths[i]));
+      continue;
+    }
+    parts[i].draft.clear();
+    if (lengths[i] > 0) {
+      parts[i].sequence->draft_source = DraftSource::kModel;
+      tasks.push_back({.part = &parts[i], .length = lengths[i]});
+    }
+  }
+  return tasks;
 }
 
 void Drafter::draft(std::span<RunPart> parts) {
   if (longest_ == 0 || !std::ranges::all_of(parts, &RunPart::decodes)) {
     return;
   }
-  std::vector<DraftOffer> offers;
-  offers.reserve(parts.size());
-  for (RunPart& part : parts) {
-    part.draft = find(*part.sequence);
-    const double rate = part.draft.empty() ? 0.0 : part.sequence->draft_record->rate();
-    offers.push_back({.tokens = static_cast<int>(part.draft.size()), .rate = rate});
-  }
-  const auto rows = static_cast<int>(parts.size());
-  const std::vector<int> lengths = draft_lengths(offers, rows, cost_.cost());
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    parts[i].draft.resize(static_cast<std::size_t>(lengths[i]));
+  const StepCost cost = cost_.cost();
+  const StepCost model_cost = model_ != nullptr ? model_->cost(cost) : StepCost{};
+  const std::vector<DraftTask> tasks = choose(parts, cost, model_cost);
+  if (!tasks.empty()) {
+    const double step_seconds = cost.fixed + cost.per_row * static_cast<double>(parts.size());
+    ask_model(tasks, catch_up_rows(step_seconds, model_cost.per_row));
   }
 }
 
@@ -77,14 +183,31 @@ void Drafter::learn(std::span<const RunPart> parts, double seconds) {
     return;
   }
   int rows = 0;
+  bool asked = false;
   for (const RunPart& part : parts) {
-    rows += part.rows + static_cast<int>(part.draft.size());
-    if (part.draft.empty()) {
-      part.sequence->looked_up.fade();
-      part.sequence->forced.fade();
-    } else {
-      part.sequence->draft_record->add(static_cast<int>(part.draft.size()), part.accepted);
+    Sequence& sequence = *part.sequence;
+    const auto drafted = static_cast<int>(part.draft.size());
+    rows += part.rows + drafted;
+    if (sequence.draft_cache) {  // what was drafted and did not come
+      sequence.draft_cache->trim(static_cast<int>(sequence.tokens.size()) - 1);
     }
+    if (part.draft.empty()) {
+      sequence.looked_up.fade();
+      sequence.forced.fade();
+      if (sequence.modelled) {
+        sequence.modelled->expect(modelled_.rate());
+        sequence.modelled->fade();
+      }
+      continue;
+    }
+    record_of(sequence).add(drafted, part.accepted);
+    if (sequence.draft_source == DraftSource::kModel) {
+      modelled_.add(drafted, part.accepted);
+      asked = true;
+    }
+  }
+  if (!asked) {
+    modelled_.fade();
   }
   cost_.add(rows, seconds);
 }

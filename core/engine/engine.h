@@ -11,6 +11,7 @@
 #include "core/engine/embedding.h"
 #include "core/engine/generation.h"
 #include "core/engine/prefix_disk_config.h"
+#include "core/engine/speculation.h"
 #include "core/engine/token_stream.h"
 #include "core/model_config/model_config.h"
 
@@ -26,9 +27,12 @@ struct EngineConfig {
                             // prompt; tokens of texts to embed likewise (embedder.h)
   // All caches together, kept prefixes included, which give way; a request waits for room.
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
-  double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
-  bool keeps_prefixes = true;                           // prefix_cache.h
-  int speculative_tokens = 16;                          // StepLoopOptions
+  double slow_step_seconds = 60.0;  // longer steps are slow (step_watch.h)
+  bool keeps_prefixes = true;       // prefix_cache.h
+  int speculative_tokens = 16;      // StepLoopOptions
+  // Of a model that guesses tokens where speculative_tokens lets it (draft_model.h). Its caches
+  // are among those of kv_budget_bytes.
+  std::optional<std::filesystem::path> draft_folder{};
   std::optional<PrefixDiskConfig> prefix_disk{};        // where those go that memory cannot keep
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
@@ -48,14 +52,13 @@ struct EngineStats {
   double step_seconds = 0.0;               // since the one that runs began; 0: none does
   std::uint64_t preemptions = 0;           // sequences that gave their cache up and waited again
   std::uint64_t cached_prompt_tokens = 0;  // of prompt_tokens those that were not computed again
-  std::uint64_t drafted_tokens = 0;        // guessed and checked
-  std::uint64_t accepted_tokens = 0;       // of them those that came
-  std::uint64_t kv_bytes = 0;              // of running sequences
-  std::uint64_t prefix_bytes = 0;          // of sequences that ended, kept for the next ones
-  std::uint64_t prefix_entries = 0;        // such sequences
+  DraftCounts drafts{};
+  std::uint64_t kv_bytes = 0;        // of running sequences, the draft model's included
+  std::uint64_t prefix_bytes = 0;    // of sequences that ended, kept for the next ones
+  std::uint64_t prefix_entries = 0;  // such sequences
   PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
-  std::uint64_t weight_bytes = 0;
+  std::uint64_t weight_bytes = 0;  // the draft model's included
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
   std::uint64_t peak_bytes = 0;    // MLX: the most active_bytes ever was
@@ -67,7 +70,7 @@ struct EngineStats {
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
-  // throws.
+  // and load_draft_model() throw.
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/engine/draft_match.h"
 #include "core/engine/engine_impl.h"
 #include "core/engine/warm_up.h"
 #include "core/model_config/memory_estimate.h"
@@ -21,6 +22,13 @@ void Engine::Impl::load() {
     load_decoder();
     return;
   }
+  if (config_.draft_folder) {
+    check_draft_fits(
+        *config_.draft_folder,
+        model_config::ModelConfig::load(*config_.draft_folder),
+        config_.model_folder,
+        model_config_);
+  }
   encoder_ = models::load_text_encoder(config_.model_folder);
   weight_bytes_ = encoder_->weight_bytes();
   warm_up(*encoder_, config_.prefill_chunk);
@@ -31,7 +39,12 @@ void Engine::Impl::load_decoder() {
                ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
                : models::load_model(config_.model_folder);
   weight_bytes_ = model_->weight_bytes();
-  const std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
+  std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
+  if (config_.draft_folder && config_.speculative_tokens > 0) {
+    draft_model_ = load_draft_model(*config_.draft_folder, *model_, config_.model_folder);
+    weight_bytes_ += draft_model_->weight_bytes();
+    token_bytes += draft_model_->kv_bytes_per_token();
+  }
   limits_ = {
       .max_running = config_.max_running,
       .prefill_chunk = config_.prefill_chunk,
@@ -49,6 +62,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
   try {
     load();
   } catch (...) {  // whatever it was goes to the constructor's caller
+    draft_model_.reset();
     model_.reset();
     encoder_.reset();
     loaded.set_exception(std::current_exception());
@@ -75,6 +89,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
         StepLoopOptions{
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
+            .draft_model = draft_model_.get(),
             .watch = &watch_});
     open_prefix_disk(*loop);
   }
@@ -96,7 +111,8 @@ void Engine::Impl::run(std::promise<void>& loaded) {
   }
   const std::lock_guard lock(mutex_);
   adapters_.clear();
-  model_.reset();  // its arrays end on the thread that made them
+  draft_model_.reset();  // arrays end on the thread that made them
+  model_.reset();
   encoder_.reset();
 }
 
@@ -195,8 +211,7 @@ void Engine::Impl::publish(const StepLoop* loop, const Embedder& embedder) {
   stats_.preemptions = loop->preemptions();
   stats_.kv_bytes += loop->kv_bytes();
   stats_.cached_prompt_tokens = loop->cached_prompt_tokens();
-  stats_.drafted_tokens = loop->drafted_tokens();
-  stats_.accepted_tokens = loop->accepted_tokens();
+  stats_.drafts = loop->drafts();
   stats_.prefix_bytes = loop->prefixes().bytes();
   stats_.prefix_entries = loop->prefixes().entries();
   stats_.prefix_disk = disk_ ? disk_->stats() : PrefixDiskStats();

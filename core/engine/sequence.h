@@ -32,10 +32,12 @@ struct Sequence {
   std::string mask_error{};  // why it lets nothing come
   int min_length = 0;        // tokens.size() before which no stop id is drawn
   std::vector<int> hint{};   // what the answer may resemble
-  // How good drafts from the text and from the grammar were, and the one that the last counts for.
+  // How good drafts from the text, from the grammar and from the draft model were (absent: it made
+  // none yet), and where the last one came from.
   DraftRecord looked_up{0.5};
   DraftRecord forced{0.95};
-  DraftRecord* draft_record = nullptr;
+  std::optional<DraftRecord> modelled{};
+  DraftSource draft_source = DraftSource::kText;
   // Its adapter is shared, so that one that is detached meanwhile lives until its last sequence
   // ends.
   PrefixOwner owner;
@@ -45,7 +47,10 @@ struct Sequence {
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
-  bool ended = false;                    // its last event was sent
+  // The draft model's, of a beginning of `tokens`; absent until that drafts for it, and while it
+  // waits.
+  std::optional<models::KvCache> draft_cache{};
+  bool ended = false;  // its last event was sent
   // While it waits: whose cache it starts from once that holds so many tokens (prefix_leader.h).
   std::shared_ptr<StreamState> leader{};
   std::size_t shared_tokens = 0;
@@ -53,6 +58,11 @@ struct Sequence {
   // The tokens whose keys and values are in the cache.
   [[nodiscard]] std::span<const int> cached_tokens() const {
     return std::span(tokens).first(cache ? static_cast<std::size_t>(cache->length()) : 0);
+  }
+
+  // Bytes of its caches.
+  [[nodiscard]] std::uint64_t kv_bytes() const {
+    return (cache ? cache->bytes() : 0) + (draft_cache ? draft_cache->bytes() : 0);
   }
 
   // What a cache can save of it: all but the last token, which is computed for its logits.

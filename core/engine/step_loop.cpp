@@ -60,7 +60,7 @@ StepLoop::StepLoop(
       on_end_(std::move(on_end)),
       options_(options),
       runner_(model),
-      drafter_(limits.bytes_per_sequence > 0 ? 0 : options.speculative_tokens),
+      drafter_(limits.bytes_per_sequence > 0 ? 0 : options.speculative_tokens, options.draft_model),
       pace_(limits.prefill_chunk),
       prefixes_(limits.bytes_per_sequence > 0) {}
 
@@ -112,12 +112,12 @@ void StepLoop::step() {
   if (parts.empty()) {
     return;
   }
-  drafter_.draft(parts);
   ++steps_;
   step_sequences_ += parts.size();
   if (options_.watch != nullptr) {
     options_.watch->begin(facts_of(parts));
   }
+  drafter_.draft(parts);
   try {
     run(parts);
   } catch (const std::exception& error) {
@@ -153,7 +153,7 @@ std::vector<RunPart> StepLoop::parts_of(const StepPlan& plan) {
 void StepLoop::run(std::span<RunPart> parts) {
   const double begun = base::steady_seconds();
   for (const RunPart& part : parts) {
-    drafted_tokens_ += part.draft.size();
+    drafts_.of(part.sequence->draft_source).drafted += part.draft.size();
     part.sequence->stream->drafted_tokens += static_cast<int>(part.draft.size());
   }
   runner_.run(parts, [this](Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
@@ -198,7 +198,7 @@ void StepLoop::cancel_all() {
 std::uint64_t StepLoop::kv_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& sequence : running_) {
-    bytes += sequence->cache ? sequence->cache->bytes() : 0;
+    bytes += sequence->kv_bytes();
   }
   return bytes;
 }
@@ -243,6 +243,7 @@ void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
     prefixes_.keep(sequence->owner, sequence->cached_tokens(), std::move(*sequence->cache));
   }
   sequence->cache.reset();
+  sequence->draft_cache.reset();
   sequence->capacity = 0;
   waiting_.push_front(std::move(sequence));
   ++preemptions_;
@@ -344,7 +345,7 @@ bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bo
   sequence.tokens.push_back(drawn->token);
   ++generated_tokens_;
   if (guessed) {
-    ++accepted_tokens_;
+    ++drafts_.of(sequence.draft_source).accepted;
     ++sequence.stream->accepted_tokens;
   }
   TokenEvent event{
@@ -376,6 +377,7 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
     prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
   }
   sequence.cache.reset();
+  sequence.draft_cache.reset();
   sequence.stream->push(std::move(last));
   if (on_end_) {
     on_end_();

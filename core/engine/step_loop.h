@@ -31,6 +31,9 @@ struct StepLoopOptions {
   // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
   // recurrent layers, whose state cannot go back.
   int speculative_tokens = 16;
+  // Guesses for what neither a grammar nor the text says (drafter.h); outlives the loop. The
+  // limits' kv_bytes_per_token count its caches, too. Null: there is none.
+  DraftModel* draft_model = nullptr;
   // Told of each step; outlives the loop.
   StepWatch* watch = nullptr;
 };
@@ -72,9 +75,8 @@ class StepLoop {
   [[nodiscard]] std::uint64_t step_sequences() const { return step_sequences_; }
   [[nodiscard]] std::uint64_t preemptions() const { return preemptions_; }
   [[nodiscard]] std::uint64_t kv_bytes() const;
-  // Tokens that were guessed and checked, and of them those that came.
-  [[nodiscard]] std::uint64_t drafted_tokens() const { return drafted_tokens_; }
-  [[nodiscard]] std::uint64_t accepted_tokens() const { return accepted_tokens_; }
+  // Tokens that were guessed and checked, and of them those that came, by who guessed.
+  [[nodiscard]] const DraftCounts& drafts() const { return drafts_; }
   // Of prompt_tokens() those that were cached.
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
@@ -132,8 +134,7 @@ class StepLoop {
   std::uint64_t steps_ = 0;
   std::uint64_t step_sequences_ = 0;
   std::uint64_t preemptions_ = 0;
-  std::uint64_t drafted_tokens_ = 0;
-  std::uint64_t accepted_tokens_ = 0;
+  DraftCounts drafts_;
 };
 
 }  // namespace hub::engine

@@ -122,6 +122,24 @@ auto path_of(fs::path Config::* field) {
   };
 }
 
+// "DRAFT" or "MODEL=DRAFT"; a draft with a slash is a path.
+DraftChoice draft_choice(const std::string& value, Source source) {
+  const std::size_t equals = value.find('=');
+  DraftChoice choice;
+  if (equals != std::string::npos) {
+    choice.model = value.substr(0, equals);
+  }
+  choice.draft = equals == std::string::npos ? value : value.substr(equals + 1);
+  const bool has_path = choice.draft.find('/') != std::string::npos;
+  if (choice.draft.empty() || equals == 0 || choice.model.find('/') != std::string::npos) {
+    refuse(source, "NAME, a path, MODEL=NAME or MODEL=path", value);
+  }
+  if (has_path) {
+    choice.draft = absolute_path(choice.draft, source).string();
+  }
+  return choice;
+}
+
 std::vector<Setting> engine_settings() {
   return {
       {"data_dir",
@@ -136,6 +154,14 @@ std::vector<Setting> engine_settings() {
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},
+      {"draft_model",
+       true,
+       [](Config& c, const Values& v, Source s) {
+         c.draft_models.clear();
+         for (const std::string& value : v) {
+           c.draft_models.push_back(draft_choice(value, s));
+         }
+       }},
       {"max_waiting", false, count_of(&Config::max_waiting, 1, 100'000)},
       {"threads", false, count_of(&Config::threads, 0, 512)},
       {"load_timeout_seconds", false, real_of(&Config::load_timeout_seconds, 1, 86400)},

@@ -10,6 +10,12 @@
 
 namespace hub::hub {
 
+// A value of the setting draft_model.
+struct DraftChoice {
+  std::string model;  // whose answers are guessed; "": those of all models
+  std::string draft;  // a `model` value, or an absolute path
+};
+
 // Everything a server can be told. Sources, later ones win: these defaults, the TOML file, the
 // environment (MLX_HUB_HOST, …), the command line. Validated once by load_config(); constant
 // afterwards.
@@ -39,8 +45,10 @@ struct Config {
   std::uint64_t prefix_disk_bytes = 4ULL << 30U;
   int max_running = 16;         // max_running: sequences an engine decodes together
   int speculative_tokens = 16;  // speculative_tokens: guessed and checked in a step, of one answer
-  int threads = 0;              // threads of a worker; 0: one a core
-  int max_waiting = 256;        // max_waiting: requests that may wait for one
+  // draft_model: NAME or MODEL=NAME; which models guess tokens for others
+  std::vector<DraftChoice> draft_models;
+  int threads = 0;                      // threads of a worker; 0: one a core
+  int max_waiting = 256;                // max_waiting: requests that may wait for one
   double load_timeout_seconds = 300.0;  // load_timeout_seconds: for an engine to become ready
   double drain_timeout_seconds = 30.0;  // drain_timeout_seconds: at shutdown
   std::string hf_endpoint;              // hf_endpoint: the Hub or a mirror; "": HF_ENDPOINT

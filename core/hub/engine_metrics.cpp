@@ -61,9 +61,11 @@ EngineMetrics::EngineMetrics(obs::Metrics& metrics)
           "mlx_hub_engine_cached_prompt_tokens_total",
           "Prompt tokens whose keys and values were there already")),
       drafted_tokens_(metrics.counter(
-          "mlx_hub_engine_drafted_tokens_total", "Tokens that were guessed and checked")),
+          "mlx_hub_engine_drafted_tokens_total",
+          "Tokens that were guessed and checked, by who guessed")),
       accepted_tokens_(metrics.counter(
-          "mlx_hub_engine_accepted_draft_tokens_total", "Guessed tokens that came")),
+          "mlx_hub_engine_accepted_draft_tokens_total",
+          "Guessed tokens that came, by who guessed")),
       prefix_files_(metrics.counter(
           "mlx_hub_engine_prefix_files_total",
           "Kept prefixes that went to the disk, by what became of them")),
@@ -104,14 +106,24 @@ void EngineMetrics::work(
   slow_steps_.add(labels, since(&base::EngineWork::slow_steps));
   preemptions_.add(labels, since(&base::EngineWork::preemptions));
   cached_tokens_.add(labels, since(&base::EngineWork::cached_prompt_tokens));
-  drafted_tokens_.add(labels, since(&base::EngineWork::drafted_tokens));
-  accepted_tokens_.add(labels, since(&base::EngineWork::accepted_tokens));
   labels["reason"] = "engine_busy";
   refused_.add(labels, since(&base::EngineWork::refused));
   labels["reason"] = "key_queue_full";
   refused_.add(labels, since(&base::EngineWork::refused_for_key));
   labels.erase("reason");
   prefix_disk_tokens_.add(labels, since(&base::EngineWork::prefix_disk_tokens));
+  const auto drafts = [&](const char* source,
+                          std::int64_t base::EngineWork::* drafted,
+                          std::int64_t base::EngineWork::* accepted) {
+    obs::Labels more = labels;
+    more["source"] = source;
+    drafted_tokens_.add(more, since(drafted));
+    accepted_tokens_.add(more, since(accepted));
+  };
+  using Work = base::EngineWork;
+  drafts("grammar", &Work::grammar_drafted_tokens, &Work::grammar_accepted_tokens);
+  drafts("text", &Work::text_drafted_tokens, &Work::text_accepted_tokens);
+  drafts("model", &Work::model_drafted_tokens, &Work::model_accepted_tokens);
   const auto files = [&](const char* outcome, std::int64_t base::EngineWork::* sum) {
     obs::Labels more = labels;
     more["outcome"] = outcome;

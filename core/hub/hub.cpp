@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/db/migrations.h"
+#include "core/hub/draft_models.h"
 #include "core/hub/local_model.h"
 #include "core/hub/log_files.h"
 #include "core/hub/prefix_folder.h"
@@ -92,7 +93,11 @@ HostJobKinds host_kinds(
 }
 
 ModelPool::Options pool_options(
-    const Config& config, Integrity& integrity, EngineMetrics& metrics, const TraceFeed& traces) {
+    const Config& config,
+    Integrity& integrity,
+    EngineMetrics& metrics,
+    const TraceFeed& traces,
+    std::function<std::optional<DraftFolder>(const ServedModel&)> draft_for) {
   return {
       .worker_executable = config.worker_executable,
       .runtime_folder = make_runtime_folder(config.data_dir),
@@ -103,6 +108,7 @@ ModelPool::Options pool_options(
       .prefix_disk_bytes = config.prefix_disk_bytes,
       .max_running = config.max_running,
       .speculative_tokens = config.speculative_tokens,
+      .draft_for = std::move(draft_for),
       .max_waiting = config.max_waiting,
       .threads = config.threads,
       .load_timeout_seconds = config.load_timeout_seconds,
@@ -177,7 +183,16 @@ Hub::Hub(Config given, const base::BuildInfo& build)
       ledger(memory_budget(config), available_memory_bytes),
       environment(build, config.settings_file),
       peaks(database, clock),
-      pool(pool_options(config, integrity, engine_metrics, traces), ledger),
+      pool(
+          pool_options(
+              config,
+              integrity,
+              engine_metrics,
+              traces,
+              [this](const ServedModel& model) {
+                return find_draft(config.draft_models, model, resolver, artifacts);
+              }),
+          ledger),
       runner(
           runner_options(
               config,

@@ -95,11 +95,12 @@ std::shared_ptr<EngineProcess> ModelPool::ready_engine(const ServedModel& model)
   if (auto engine = loaded_engine(model.engine_id())) {
     return engine;  // the usual case: no file is looked at
   }
-  const std::uint64_t bytes = needed_bytes(model);
+  const Needs needs = needs_of(model);
+  const std::uint64_t bytes = needs.bytes;
   const double end = base::steady_seconds() + options_.yield_timeout_seconds;
   bool yields = false;
   while (true) {
-    if (auto engine = find_or_start(model, bytes)) {
+    if (auto engine = find_or_start(model, needs)) {
       return engine;
     }
     // Only a job can still make room: it needs a moment to come to the end of its step.

@@ -41,6 +41,14 @@ struct ServedModel {
   }
 };
 
+// A model that guesses tokens for another one.
+struct DraftFolder {
+  std::string version_id{};  // "": a folder that is not registered
+  std::filesystem::path folder;
+  // Whoever chose it named no model: one that it cannot be for, itself among them, goes without.
+  bool is_for_all = false;
+};
+
 // The right to send requests to an engine; while any is held the engine is not unloaded to make
 // room.
 class EngineLease {
@@ -81,6 +89,8 @@ class ModelPool {
     std::uint64_t prefix_disk_bytes = 0;    // below it; 0: engines write no prefixes
     int max_running;
     int speculative_tokens = 16;  // EngineConfig
+    // Asked when a model is about to be loaded; nullopt: it has no draft model. May throw.
+    std::function<std::optional<DraftFolder>(const ServedModel& model)> draft_for{};
     int max_waiting = 256;
     int threads;
     double load_timeout_seconds;
@@ -104,7 +114,7 @@ class ModelPool {
   void on_memory_needed(std::function<bool()> make_jobs_yield);
 
   // An engine with the model loaded and the adapter attached. Throws what Options::check_files
-  // does, kInsufficientMemory with who
+  // and Options::draft_for do, kInsufficientMemory with who
   // holds what when it cannot fit, kUnprocessable with the worker's reason when it does not load,
   // kUnavailable when it takes too long, crashed again and again (reason "engine_crash_loop") or
   // the pool is closed.
@@ -168,12 +178,20 @@ class ModelPool {
   [[nodiscard]] std::shared_ptr<EngineProcess> loaded_engine(
       const std::string& base_version_id) const;
   std::shared_ptr<EngineProcess> ready_engine(const ServedModel& model);
+  // What an engine is started with, beside the model.
+  struct Needs {
+    std::uint64_t bytes = 0;
+    std::optional<DraftFolder> draft{};
+  };
+  // Reads configurations and weights' headers. May throw what Options::draft_for does.
+  [[nodiscard]] Needs needs_of(const ServedModel& model) const;
   // The model's engine, running or just started; nullptr when its memory is not there. Two requests
   // never start two engines of one model.
-  std::shared_ptr<EngineProcess> find_or_start(const ServedModel& model, std::uint64_t bytes);
+  std::shared_ptr<EngineProcess> find_or_start(const ServedModel& model, const Needs& needs);
   EngineProcess::Options engine_options(
-      const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const;
-  [[nodiscard]] std::uint64_t needed_bytes(const ServedModel& model) const;
+      const ServedModel& model,
+      const Needs& needs,
+      std::unique_ptr<MemoryLedger::Reservation> memory) const;
   // All with mutex_ held.
   void refuse_crash_loop(const ServedModel& model) const;
   void note_end(const EngineProcess& engine);

@@ -17,18 +17,52 @@ namespace hub::hub {
 using base::Error;
 using base::ErrorCode;
 
-std::uint64_t ModelPool::needed_bytes(const ServedModel& model) const {
-  const auto config = model_config::ModelConfig::load(model.base_folder);
+namespace {
+
+using model_config::ModelConfig;
+
+// Arrays of a model that keeps so many tokens.
+std::uint64_t array_bytes(
+    const std::filesystem::path& folder, const ModelConfig& config, std::uint64_t kv_tokens) {
   const std::uint64_t weight_bytes =
-      model_config::loaded_bytes(model_config::read_text_weights(model.base_folder, config));
+      model_config::loaded_bytes(model_config::read_text_weights(folder, config));
+  return model_config::serving_bytes(config, weight_bytes, kv_tokens);
+}
+
+// It generates, and its cache can go back where a guess was wrong.
+bool can_be_drafted_for(const ModelConfig& config) {
+  return !config.encoder && model_config::state_bytes_per_sequence(config) == 0;
+}
+
+}  // namespace
+
+ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
+  const auto config = ModelConfig::load(model.base_folder);
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
       std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
-  return model_config::worker_bytes(model_config::serving_bytes(config, weight_bytes, kv_tokens));
+  std::uint64_t bytes = array_bytes(model.base_folder, config, kv_tokens);
+  Needs needs;
+  if (options_.draft_for && options_.speculative_tokens > 0) {
+    needs.draft = options_.draft_for(model);
+  }
+  if (needs.draft && needs.draft->is_for_all &&
+      (!can_be_drafted_for(config) || needs.draft->version_id == model.engine_id())) {
+    needs.draft.reset();
+  }
+  if (needs.draft) {
+    if (options_.check_files && !needs.draft->version_id.empty()) {
+      options_.check_files(needs.draft->version_id);
+    }
+    // Its caches are among those of kv_budget_bytes.
+    bytes += array_bytes(needs.draft->folder, ModelConfig::load(needs.draft->folder), 0);
+  }
+  needs.bytes = model_config::worker_bytes(bytes);
+  return needs;
 }
 
 std::shared_ptr<EngineProcess> ModelPool::find_or_start(
-    const ServedModel& model, std::uint64_t bytes) {
+    const ServedModel& model, const Needs& needs) {
   std::shared_ptr<EngineProcess>
       ended;  // destroyed outside the lock: its destructor waits for a thread
   const std::lock_guard lock(mutex_);
@@ -44,11 +78,11 @@ std::shared_ptr<EngineProcess> ModelPool::find_or_start(
     engines_.erase(found);
   }
   refuse_crash_loop(model);
-  auto memory = reserve_evicting("engine " + model.base_name, bytes, 0);
+  auto memory = reserve_evicting("engine " + model.base_name, needs.bytes, 0);
   if (!memory) {
     return nullptr;
   }
-  auto engine = std::make_shared<EngineProcess>(engine_options(model, std::move(memory)));
+  auto engine = std::make_shared<EngineProcess>(engine_options(model, needs, std::move(memory)));
   engines_[model.engine_id()] = engine;
   return engine;
 }
@@ -82,7 +116,9 @@ void ModelPool::refuse_crash_loop(const ServedModel& model) const {
 }
 
 EngineProcess::Options ModelPool::engine_options(
-    const ServedModel& model, std::unique_ptr<MemoryLedger::Reservation> memory) const {
+    const ServedModel& model,
+    const Needs& needs,
+    std::unique_ptr<MemoryLedger::Reservation> memory) const {
   EngineProcess::Options engine;
   engine.model = model.base_name;
   engine.base_version_id = model.engine_id();
@@ -118,6 +154,9 @@ EngineProcess::Options ModelPool::engine_options(
       std::string(obs::log::to_string(engine.log_level))};
   if (model.weights) {
     engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
+  }
+  if (needs.draft) {
+    engine.command.insert(engine.command.end(), {"--draft-model", needs.draft->folder.string()});
   }
   if (options_.prefix_disk_bytes > 0 && !model.engine_digest().empty()) {
     engine.command.insert(

@@ -54,6 +54,8 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
           arguments.speculative_tokens,
           "Tokens of one answer that are guessed and checked in a step at most, 0: none")
       ->check(CLI::Range(0, 64));
+  engine->add_option(
+      "--draft-model", arguments.draft_folder, "Folder of a small model that guesses tokens");
   engine->add_option("--max-waiting", arguments.max_waiting, "Requests that may wait")
       ->check(CLI::Range(1, 100'000));
   engine

@@ -53,7 +53,7 @@ class Drafts : public testing::Test {
     while (!loop.idle()) {
       loop.step();
     }
-    EXPECT_EQ(loop.drafted_tokens(), 0U);
+    EXPECT_EQ(loop.drafts().drafted(), 0U);
     return tokens_of(*stream);
   }
 
@@ -140,15 +140,15 @@ TEST_F(Drafts, ABatchSaysWhatEachSaysAloneWithout) {
       EXPECT_EQ(tokens_of(*streams[i]), answer(prompts[i], params)) << i;
       EXPECT_EQ(streams[i]->events.back().finish, FinishReason::kLength);
     }
-    EXPECT_GT(loop.drafted_tokens(), 0U);
+    EXPECT_GT(loop.drafts().drafted(), 0U);
     int drafted = 0;
     int accepted = 0;
     for (const auto& stream : streams) {
       drafted += stream->drafted_tokens;
       accepted += stream->accepted_tokens;
     }
-    EXPECT_EQ(static_cast<std::uint64_t>(drafted), loop.drafted_tokens());
-    EXPECT_EQ(static_cast<std::uint64_t>(accepted), loop.accepted_tokens());
+    EXPECT_EQ(static_cast<std::uint64_t>(drafted), loop.drafts().drafted());
+    EXPECT_EQ(static_cast<std::uint64_t>(accepted), loop.drafts().accepted());
     EXPECT_LE(accepted, drafted);
   }
 }

@@ -1,5 +1,6 @@
 #include "core/engine/speculation.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -134,6 +135,140 @@ TEST(DraftLengths, NeverSlowerThanWithout) {
       }
     }
   }
+}
+
+// A draft model that is to make them.
+DraftOffer modelled(double rate, double behind = 0.0) {
+  return {.tokens = 16, .rate = rate, .by_model = true, .behind = behind};
+}
+
+int sum(const std::vector<int>& lengths) {
+  return std::accumulate(lengths.begin(), lengths.end(), 0);
+}
+
+constexpr StepCost kMemoryBound{.fixed = 1.0, .per_row = 0.02};
+
+TEST(ModelledDraftLengths, ACheapModelThatIsRightDrafts) {
+  const StepCost tenth{.fixed = 0.1, .per_row = 0.002};
+  const std::vector good{modelled(0.9)};
+  const int length = draft_lengths(good, 1, kMemoryBound, tenth).front();
+  EXPECT_GT(length, 3);
+  EXPECT_LE(length, 16);
+  const std::vector unsure{modelled(0.5)};
+  EXPECT_LT(draft_lengths(unsure, 1, kMemoryBound, tenth).front(), length);
+}
+
+TEST(ModelledDraftLengths, NoneWhereItDoesNotPay) {
+  const std::vector sure{modelled(1.0)};
+  const StepCost tenth{.fixed = 0.1, .per_row = 0.002};
+  // As slow as the model itself: it would make the tokens as fast as the model checks them.
+  EXPECT_EQ(draft_lengths(sure, 1, kMemoryBound, kMemoryBound).front(), 0);
+  // Never right.
+  EXPECT_EQ(draft_lengths(std::vector{modelled(0.0)}, 1, kMemoryBound, tenth).front(), 0);
+  EXPECT_EQ(draft_lengths(std::vector{modelled(0.05)}, 1, kMemoryBound, tenth).front(), 0);
+  // Each row costs as much as a step of its own.
+  EXPECT_EQ(draft_lengths(sure, 1, {.fixed = 0.05, .per_row = 1.0}, tenth).front(), 0);
+  // A large batch, whose rows make the step.
+  const std::vector<DraftOffer> many(128, modelled(0.8));
+  EXPECT_EQ(sum(draft_lengths(many, 128, {.fixed = 1.0, .per_row = 0.1}, tenth)), 0);
+}
+
+TEST(ModelledDraftLengths, TheDepthsForwardIsShared) {
+  const StepCost dear{.fixed = 1.2, .per_row = 0.001};
+  EXPECT_EQ(sum(draft_lengths(std::vector{modelled(0.9)}, 1, kMemoryBound, dear)), 0);
+  // Nor by eight of a batch that pays its own rows, unless these are next to free.
+  const std::vector<DraftOffer> eight(8, modelled(0.9));
+  const StepCost less{.fixed = 0.6, .per_row = 0.001};
+  EXPECT_GT(sum(draft_lengths(eight, 8, kMemoryBound, less)), 0);
+  std::vector<DraftOffer> one_of_eight(8);
+  one_of_eight[3] = modelled(0.9);
+  EXPECT_EQ(sum(draft_lengths(one_of_eight, 8, kMemoryBound, less)), 0);
+}
+
+// The first token costs most, where there is something to catch up with: it is the way to the next.
+TEST(ModelledDraftLengths, CatchingUpPaysWithEnoughTokensOrNotAtAll) {
+  const StepCost tenth{.fixed = 0.02, .per_row = 0.01};
+  const StepCost free_rows{.fixed = 1.0, .per_row = 0.0};
+  const std::vector some{modelled(0.95, 100.0)};
+  EXPECT_GT(draft_lengths(some, 1, free_rows, tenth).front(), 1);
+  const std::vector single{
+      DraftOffer{.tokens = 1, .rate = 0.95, .by_model = true, .behind = 100.0}};
+  EXPECT_EQ(draft_lengths(single, 1, free_rows, tenth).front(), 0);
+  EXPECT_EQ(draft_lengths(std::vector{modelled(0.95, 5000.0)}, 1, free_rows, tenth).front(), 0);
+}
+
+TEST(ModelledDraftLengths, TheUnlikelyOfABatchGoWithout) {
+  const StepCost tenth{.fixed = 0.1, .per_row = 0.02};
+  const std::vector<DraftOffer> offers{
+      modelled(0.02), modelled(0.97), {.tokens = 1, .rate = 0.9}, modelled(0.6)};
+  const std::vector<int> lengths = draft_lengths(offers, 4, kMemoryBound, tenth);
+  EXPECT_EQ(lengths[0], 0);
+  EXPECT_GT(lengths[1], lengths[3]);
+  EXPECT_GT(lengths[3], 0);
+  EXPECT_GT(lengths[2], 0);
+}
+
+// What is chosen yields at least as many tokens a second as no drafts, what the draft model takes
+// included.
+TEST(ModelledDraftLengths, NeverSlowerThanWithout) {
+  for (const double rate : {0.1, 0.5, 0.9, 0.99}) {
+    for (const double per_row : {0.0, 0.01, 0.1, 1.0, 10.0}) {
+      for (const double ratio : {0.0, 0.05, 0.3, 1.0}) {
+        for (const int rows : {1, 2, 8, 64}) {
+          const StepCost cost{.fixed = 1.0, .per_row = per_row};
+          const StepCost draft_cost{.fixed = ratio, .per_row = ratio * per_row};
+          const std::vector<DraftOffer> offers(static_cast<std::size_t>(rows), modelled(rate, 3.0));
+          const std::vector<int> lengths = draft_lengths(offers, rows, cost, draft_cost);
+          double tokens = rows;
+          double seconds = cost.fixed + per_row * (rows + sum(lengths));
+          for (const int length : lengths) {
+            double likely = 1.0;
+            for (int i = 0; i < length; ++i) {
+              likely *= rate;
+              tokens += likely;
+              seconds += draft_cost.per_row * (i == 0 ? 4.0 : 1.0);
+            }
+          }
+          seconds += draft_cost.fixed * *std::ranges::max_element(lengths);
+          EXPECT_GE(tokens / seconds * 1.0000001, rows / (cost.fixed + per_row * rows))
+              << rate << " " << per_row << " " << ratio << " " << rows;
+        }
+      }
+    }
+  }
+}
+
+TEST(BestPace, SaysWhichOfTwoOffersIsBetter) {
+  const StepCost tenth{.fixed = 0.1, .per_row = 0.002};
+  const auto pace = [&](const DraftOffer& offer, const StepCost& draft_cost) {
+    return best_pace(offer, 1, kMemoryBound, draft_cost);
+  };
+  const DraftOffer doubtful{.tokens = 16, .rate = 0.3};
+  EXPECT_GT(pace(modelled(0.9), tenth), pace(doubtful, tenth));
+  EXPECT_GT(pace(kGood, tenth), pace(modelled(0.9), tenth)) << "what is there costs nothing";
+  EXPECT_DOUBLE_EQ(pace(modelled(0.9), kMemoryBound), pace(DraftOffer{}, kMemoryBound));
+}
+
+TEST(DraftRecord, OneOfManySequencesForgetsMoreSlowly) {
+  DraftRecord of_one(0.5);
+  DraftRecord of_all(0.5, 0.98);
+  for (DraftRecord* record : {&of_one, &of_all}) {
+    for (int i = 0; i < 100; ++i) {
+      record->add(4, 4);
+    }
+    record->add(4, 0);
+  }
+  EXPECT_GT(of_all.rate(), of_one.rate());
+  const double before = of_all.rate();
+  for (DraftRecord* record : {&of_one, &of_all}) {
+    record->expect(0.1);
+    for (int i = 0; i < 300; ++i) {
+      record->fade();
+    }
+  }
+  EXPECT_LT(of_one.rate(), 0.5);
+  EXPECT_GT(of_all.rate(), of_one.rate());
+  EXPECT_LT(of_all.rate(), before);
 }
 
 }  // namespace

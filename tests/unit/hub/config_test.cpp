@@ -52,10 +52,28 @@ TEST(Config, ReadsTheDataFoldersOwnFile) {
       5);
 }
 
+TEST(Config, DraftModelsAreForAllOrForOne) {
+  const test::TempDir folder;
+  const auto file = folder.write(
+      "hub.toml", "draft_model = [\"small\", \"big=small:2\", \"other=/models/tiny\"]\n");
+  const Config config = load_config(file, no_environment, {});
+  ASSERT_EQ(config.draft_models.size(), 3U);
+  EXPECT_EQ(config.draft_models[0].model, "");
+  EXPECT_EQ(config.draft_models[0].draft, "small");
+  EXPECT_EQ(config.draft_models[1].model, "big");
+  EXPECT_EQ(config.draft_models[1].draft, "small:2");
+  EXPECT_EQ(config.draft_models[2].model, "other");
+  EXPECT_EQ(config.draft_models[2].draft, "/models/tiny");
+}
+
 TEST(Config, RefusesWhatCannotBe) {
   const auto with = [](const std::string& name, const std::string& value) {
     return message_of([&] { load_config(std::nullopt, no_environment, {{name, {value}}}); });
   };
+  for (const char* wrong : {"", "=small", "big=", "/models/big=small"}) {
+    EXPECT_THAT(with("draft_model", wrong), HasSubstr("NAME, a path, MODEL=NAME or MODEL=path"))
+        << wrong;
+  }
   EXPECT_THAT(
       with("port", "70000"),
       HasSubstr("port (command line) must be a whole number from 0 to 65535"));

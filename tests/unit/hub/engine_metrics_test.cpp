@@ -58,6 +58,9 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
     work.prompt_tokens = 10 * steps;
     work.prefix_disk_saves = steps;
     work.prefix_disk_tokens = 100 * steps;
+    work.text_drafted_tokens = 4 * steps;
+    work.model_drafted_tokens = 3 * steps;
+    work.model_accepted_tokens = 2 * steps;
     return work;
   };
   engines_.work("tiny", {}, after(3));
@@ -72,6 +75,14 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
   EXPECT_THAT(
       text,
       HasSubstr("mlx_hub_engine_prefix_disk_tokens_total{gen_ai_request_model=\"tiny\"} 700\n"));
+  const std::string model = "gen_ai_request_model=\"tiny\",source=\"model\"";
+  EXPECT_THAT(text, HasSubstr("mlx_hub_engine_drafted_tokens_total{" + model + "} 21\n"));
+  EXPECT_THAT(text, HasSubstr("mlx_hub_engine_accepted_draft_tokens_total{" + model + "} 14\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "mlx_hub_engine_drafted_tokens_total{gen_ai_request_model=\"tiny\",source=\"text\"} "
+          "28\n"));
   EXPECT_THAT(
       text,
       HasSubstr(

@@ -96,6 +96,60 @@ done
       base::read_file(folder_.path() / "engine-b.log"), testing::Not(HasSubstr("--prefix-folder")));
 }
 
+TEST_F(ModelPoolTest, AnEngineIsToldItsDraftModelWhoseMemoryCounts) {
+  static_cast<void>(pool_->acquire(model("plain")));
+  const std::uint64_t without = ledger_.reserved_bytes();
+  pool_->close(5);
+  const auto draft = write_model("draft", 5U << 20U);
+  options_.draft_for = [&](const ServedModel& served) -> std::optional<DraftFolder> {
+    return served.base_name == "none" ? std::nullopt
+                                      : std::optional<DraftFolder>({"id-draft", draft});
+  };
+  use_worker("echo \"$*\" >&2" + std::string(kWorker));
+  static_cast<void>(pool_->acquire(model("a")));
+  EXPECT_GT(ledger_.reserved_bytes(), without + (5U << 20U));
+  EXPECT_THAT(checked_, ElementsAre("id-plain", "id-a", "id-draft"));
+  static_cast<void>(pool_->acquire(model("none")));
+  pool_->close(5);
+  EXPECT_THAT(
+      base::read_file(folder_.path() / "engine-a.log"),
+      HasSubstr("--draft-model " + draft.string()));
+  EXPECT_THAT(
+      base::read_file(folder_.path() / "engine-none.log"),
+      testing::Not(HasSubstr("--draft-model")));
+}
+
+TEST_F(ModelPoolTest, ADraftModelForAllIsNotForThoseThatCannotHaveOne) {
+  const auto draft = write_model("draft", 1000);
+  std::string asked;
+  options_.draft_for = [&](const ServedModel& served) -> std::optional<DraftFolder> {
+    asked += served.base_name + " ";
+    return DraftFolder{.version_id = "id-draft", .folder = draft, .is_for_all = true};
+  };
+  use_worker("echo \"$*\" >&2" + std::string(kWorker));
+  static_cast<void>(pool_->acquire(model("a")));
+  static_cast<void>(pool_->acquire(model("draft")));  // itself
+  pool_->close(5);
+  EXPECT_EQ(asked, "a draft ");
+  EXPECT_THAT(base::read_file(folder_.path() / "engine-a.log"), HasSubstr("--draft-model"));
+  EXPECT_THAT(
+      base::read_file(folder_.path() / "engine-draft.log"),
+      testing::Not(HasSubstr("--draft-model")));
+}
+
+TEST_F(ModelPoolTest, ADraftModelThatIsNotThereStartsNothing) {
+  options_.draft_for = [](const ServedModel&) -> std::optional<DraftFolder> {
+    throw base::Error(base::ErrorCode::kUnprocessable, "draft_model: no such model");
+  };
+  use_worker(kWorker);
+  EXPECT_THROW(static_cast<void>(pool_->acquire(model("a"))), base::Error);
+  EXPECT_THAT(pool_->engines(), IsEmpty());
+  options_.speculative_tokens = 0;  // then it is not even asked for
+  use_worker(kWorker);
+  static_cast<void>(pool_->acquire(model("a")));
+  EXPECT_THAT(pool_->engines(), SizeIs(1));
+}
+
 TEST_F(ModelPoolTest, FilesAreCheckedBeforeTheyAreLoadedAndNotAgain) {
   ServedModel served = model("a");
   static_cast<void>(pool_->acquire(served));

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/engine/draft_model.h"
+#include "tests/unit/engine/step_loop_fixture.h"
+
+// Draft models over a tiny target, for the tests of them.
+namespace hub::engine {
+
+inline SamplingParams greedy() {
+  return {.temperature = 0.0F};
+}
+
+inline SamplingParams drawn_with_rules() {
+  SamplingParams params{.temperature = 0.8F, .top_p = 0.95F, .top_logprobs = 3};
+  params.rules.presence_penalty = 0.4F;
+  params.rules.repetition_penalty = 1.1F;
+  return params;
+}
+
+// Finds likeliest what its model finds least likely: as a draft model it is never right.
+class ContraryModel final : public models::LanguageModel {
+ public:
+  explicit ContraryModel(std::unique_ptr<LanguageModel> model) : model_(std::move(model)) {}
+
+  [[nodiscard]] const model_config::ModelConfig& config() const override {
+    return model_->config();
+  }
+  [[nodiscard]] mx::array hidden(
+      const mx::array& tokens,
+      const models::Attend& attend,
+      nn::AdapterSpans adapters) const override {
+    return model_->hidden(tokens, attend, adapters);
+  }
+  [[nodiscard]] mx::array logits(
+      const mx::array& hidden, nn::AdapterSpans adapters) const override {
+    return mx::negative(model_->logits(hidden, adapters));
+  }
+  [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
+    return model_->linears();
+  }
+  [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
+
+ private:
+  std::unique_ptr<LanguageModel> model_;
+};
+
+class DraftModelTest : public StepLoopTest {
+ protected:
+  // Keys and values of a token: 2 layers of 2 heads of 16, in float32.
+  static constexpr std::uint64_t kTokenBytes = 2ULL * 2 * 2 * 16 * 4;
+
+  [[nodiscard]] std::unique_ptr<models::LanguageModel> same_model() const {
+    return models::load_model(folder_.path());
+  }
+
+  static std::unique_ptr<Sequence> sequence(
+      std::vector<int> prompt, int answer, const SamplingParams& sampling) {
+    auto made = std::make_unique<Sequence>();
+    made->prompt_length = static_cast<int>(prompt.size());
+    made->max_length = made->prompt_length + answer;
+    made->tokens = std::move(prompt);
+    made->sampling = sampling;
+    made->seed = 5;
+    made->stream = std::make_shared<StreamState>();
+    return made;
+  }
+  static std::vector<int> numbers(int count, int first) {
+    std::vector<int> tokens(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = static_cast<int>((static_cast<std::size_t>(first) + 7 * i + i * i) % 96);
+    }
+    return tokens;
+  }
+
+  // A sequence whose prompt is computed and whose first token is drawn, outside of a loop.
+  std::unique_ptr<Sequence> begun(std::vector<int> prompt, int answer) {
+    auto made = sequence(std::move(prompt), answer, greedy());
+    made->cache.emplace(model_.config());
+    made->capacity = 512;
+    std::vector<RunPart> parts;
+    parts.push_back({.sequence = made.get(), .rows = made->prompt_length, .samples = true});
+    BatchRunner(model_).run(parts, take);
+    return made;
+  }
+  static bool take(Sequence& sequence, const std::optional<Drawn>& drawn, bool /*guessed*/) {
+    sequence.tokens.push_back(drawn.value().token);
+    return static_cast<int>(sequence.tokens.size()) < sequence.max_length;
+  }
+  // What the target says after the tokens, greedy.
+  std::vector<int> said(const std::vector<int>& tokens, int count) {
+    StepLoop loop(model_, limits(), {}, {.speculative_tokens = 0});
+    const auto stream = add(loop, tokens, count);
+    run(loop);
+    return answer_of(*stream);
+  }
+};
+
+}  // namespace hub::engine
