@@ -50,9 +50,10 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
   });
 
   await test.step("watch the loss move", async () => {
+    await expect.poll(() => shownStep(page), { timeout: 120_000 }).toBeGreaterThan(0);
+    const first = await shownStep(page);
     const chart = page.getByRole("img", { name: /^Training and validation loss/ });
     await expect(chart).toBeVisible({ timeout: 120_000 });
-    const first = await shownStep(page);
     await expect.poll(() => shownStep(page), { timeout: 120_000 }).toBeGreaterThan(first);
     await expect(page.getByText("completed", { exact: true })).toBeVisible({ timeout: 300_000 });
     expect(await page.evaluate(() => "neverReloaded" in window)).toBe(true);
@@ -80,7 +81,8 @@ test("upload, train, watch, promote, chat with both", async ({ page, hub }) => {
     await page.getByRole("button", { name: "Send" }).click();
     for (const model of [base, trained]) {
       const answer = page.getByRole("article", { name: `Answer of ${model}`, exact: true });
-      await expect(answer).toContainText("tok/s", { timeout: 120_000 });
+      // Not a speed: a short answer that is guessed right comes at once and has none.
+      await expect(answer).toContainText("finish", { timeout: 120_000 });
     }
   });
 });
