@@ -29,6 +29,7 @@ struct EngineConfig {
   double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;                           // prefix_cache.h
   int speculative_tokens = 16;                          // StepLoopOptions
+  int kv_bits = 0;                                      // of keys and values; 0: floats
   std::optional<PrefixDiskConfig> prefix_disk{};        // where those go that memory cannot keep
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
@@ -55,6 +56,7 @@ struct EngineStats {
   std::uint64_t prefix_entries = 0;        // such sequences
   PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
+  int kv_bits = 0;  // EngineConfig
   std::uint64_t weight_bytes = 0;
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
@@ -67,7 +69,7 @@ struct EngineStats {
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
-  // throws.
+  // and model_config::check_kv_bits() throw.
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 

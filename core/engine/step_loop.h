@@ -31,6 +31,7 @@ struct StepLoopOptions {
   // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
   // recurrent layers, whose state cannot go back.
   int speculative_tokens = 16;
+  models::KvCacheOptions cache{};  // of each sequence
   // Told of each step; outlives the loop.
   StepWatch* watch = nullptr;
 };
@@ -77,6 +78,7 @@ class StepLoop {
   [[nodiscard]] std::uint64_t accepted_tokens() const { return accepted_tokens_; }
   // Of prompt_tokens() those that were cached.
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
+  [[nodiscard]] const models::KvCacheOptions& cache_options() const { return options_.cache; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
   [[nodiscard]] const FairShares& shares() const { return shares_; }
   PrefixCache& prefixes() { return prefixes_; }

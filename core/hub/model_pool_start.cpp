@@ -23,8 +23,9 @@ std::uint64_t ModelPool::needed_bytes(const ServedModel& model) const {
       model_config::loaded_bytes(model_config::read_text_weights(model.base_folder, config));
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
-      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
-  return model_config::worker_bytes(model_config::serving_bytes(config, weight_bytes, kv_tokens));
+      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config, 4, options_.kv_bits));
+  return model_config::worker_bytes(
+      model_config::serving_bytes(config, weight_bytes, kv_tokens, options_.kv_bits));
 }
 
 std::shared_ptr<EngineProcess> ModelPool::find_or_start(
@@ -104,6 +105,8 @@ EngineProcess::Options ModelPool::engine_options(
       engine.socket.string(),
       "--kv-budget-bytes",
       std::to_string(options_.kv_budget_bytes),
+      "--kv-bits",
+      std::to_string(options_.kv_bits),
       "--max-running",
       std::to_string(options_.max_running),
       "--speculative-tokens",
