@@ -26,10 +26,12 @@ struct EngineConfig {
                             // prompt; tokens of texts to embed likewise (embedder.h)
   // All caches together, kept prefixes included, which give way; a request waits for room.
   std::uint64_t kv_budget_bytes = 2ULL << 30U;
-  double slow_step_seconds = 60.0;                      // longer steps are slow (step_watch.h)
-  bool keeps_prefixes = true;                           // prefix_cache.h
-  int speculative_tokens = 16;                          // StepLoopOptions
-  int kv_bits = 0;                                      // of keys and values; 0: floats
+  double slow_step_seconds = 60.0;  // longer steps are slow (step_watch.h)
+  bool keeps_prefixes = true;       // prefix_cache.h
+  int speculative_tokens = 16;      // StepLoopOptions
+  int kv_bits = 0;                  // models::KvCacheOptions
+  int kv_window = 0;
+  int kv_sinks = 4;
   std::optional<PrefixDiskConfig> prefix_disk{};        // where those go that memory cannot keep
   std::uint64_t mlx_cache_limit_bytes = 256ULL << 20U;  // freed buffers that MLX keeps for reuse
 };
@@ -57,6 +59,7 @@ struct EngineStats {
   PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
   int kv_bits = 0;  // EngineConfig
+  int kv_window = 0;
   std::uint64_t weight_bytes = 0;
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
@@ -69,14 +72,15 @@ struct EngineStats {
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
-  // and model_config::check_kv_bits() throw.
+  // and model_config::check_kv_bits() and check_kv_window() throw.
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 
-  // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
-  // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
-  // budget, kNotFound for an adapter that is not attached, kUnavailable when draining, and what
-  // QueueLimit::enter() throws when too many wait. An encoder takes no such request:
+  // With EngineConfig::kv_window a request that says how many tokens it wants may go beyond the
+  // context. Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt
+  // that does not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would
+  // exceed the budget, kNotFound for an adapter that is not attached, kUnavailable when draining,
+  // and what QueueLimit::enter() throws when too many wait. An encoder takes no such request:
   // kInvalidArgument (`model_makes_embeddings_only`).
   TokenStream submit(GenerateRequest request);
 
@@ -102,8 +106,8 @@ class Engine {
   void watch_step();
 
   [[nodiscard]] const model_config::ModelConfig& model_config() const;
-  // Tokens of prompt and answer together at most: what the model was made for, or less where the
-  // memory for keys and values holds less. A prompt must be shorter.
+  // Tokens of prompt and answer together at most, without a kv_window: what the model was made for,
+  // or less where the memory for keys and values holds less. A prompt must be shorter in any case.
   [[nodiscard]] int context_length() const;
   [[nodiscard]] EngineStats stats() const;
 
