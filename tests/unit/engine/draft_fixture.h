@@ -12,43 +12,12 @@
 // Draft models over a tiny target, for the tests of them.
 namespace hub::engine {
 
-inline SamplingParams greedy() {
-  return {.temperature = 0.0F};
-}
-
 inline SamplingParams drawn_with_rules() {
   SamplingParams params{.temperature = 0.8F, .top_p = 0.95F, .top_logprobs = 3};
   params.rules.presence_penalty = 0.4F;
   params.rules.repetition_penalty = 1.1F;
   return params;
 }
-
-// Finds likeliest what its model finds least likely: as a draft model it is never right.
-class ContraryModel final : public models::LanguageModel {
- public:
-  explicit ContraryModel(std::unique_ptr<LanguageModel> model) : model_(std::move(model)) {}
-
-  [[nodiscard]] const model_config::ModelConfig& config() const override {
-    return model_->config();
-  }
-  [[nodiscard]] mx::array hidden(
-      const mx::array& tokens,
-      const models::Attend& attend,
-      nn::AdapterSpans adapters) const override {
-    return model_->hidden(tokens, attend, adapters);
-  }
-  [[nodiscard]] mx::array logits(
-      const mx::array& hidden, nn::AdapterSpans adapters) const override {
-    return mx::negative(model_->logits(hidden, adapters));
-  }
-  [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
-    return model_->linears();
-  }
-  [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
-
- private:
-  std::unique_ptr<LanguageModel> model_;
-};
 
 class DraftModelTest : public StepLoopTest {
  protected:
@@ -57,18 +26,6 @@ class DraftModelTest : public StepLoopTest {
 
   [[nodiscard]] std::unique_ptr<models::LanguageModel> same_model() const {
     return models::load_model(folder_.path());
-  }
-
-  static std::unique_ptr<Sequence> sequence(
-      std::vector<int> prompt, int answer, const SamplingParams& sampling) {
-    auto made = std::make_unique<Sequence>();
-    made->prompt_length = static_cast<int>(prompt.size());
-    made->max_length = made->prompt_length + answer;
-    made->tokens = std::move(prompt);
-    made->sampling = sampling;
-    made->seed = 5;
-    made->stream = std::make_shared<StreamState>();
-    return made;
   }
   static std::vector<int> numbers(int count, int first) {
     std::vector<int> tokens(static_cast<std::size_t>(count));

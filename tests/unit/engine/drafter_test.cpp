@@ -5,68 +5,26 @@
 
 #include <gtest/gtest.h>
 
-#include "core/engine/step_loop.h"
-#include "tests/support/temp_dir.h"
-#include "tests/support/tiny_model.h"
+#include "tests/unit/engine/step_loop_fixture.h"
 
 namespace hub::engine {
 namespace {
 
 constexpr int kAnswer = 40;
 
-class Drafts : public testing::Test {
+class Drafts : public StepLoopTest {
  protected:
-  Drafts() { test::write_tiny_model(folder_.path()); }
-
-  static std::unique_ptr<Sequence> sequence(
-      std::vector<int> prompt, const SamplingParams& sampling) {
-    auto made = std::make_unique<Sequence>();
-    made->prompt_length = static_cast<int>(prompt.size());
-    made->max_length = made->prompt_length + kAnswer;
-    made->tokens = std::move(prompt);
-    made->sampling = sampling;
-    made->seed = 5;
-    made->stream = std::make_shared<StreamState>();
-    return made;
-  }
-  static std::vector<int> tokens_of(const StreamState& stream) {
-    std::vector<int> tokens;
-    tokens.reserve(stream.events.size());
-    for (const TokenEvent& event : stream.events) {
-      tokens.push_back(event.token);
-    }
-    return tokens;
-  }
-  static StepLimits limits() {
-    return {
-        .max_running = 8,
-        .prefill_chunk = 64,
-        .kv_budget_bytes = 1U << 30U,
-        .kv_bytes_per_token = 512};
-  }
   // What one forward a token says.
   std::vector<int> answer(const std::vector<int>& prompt, const SamplingParams& sampling) {
-    StepLoop loop(*model_, limits(), {}, {.speculative_tokens = 0});
-    auto made = sequence(prompt, sampling);
+    StepLoop loop(model_, limits(), {}, {.speculative_tokens = 0});
+    auto made = sequence(prompt, kAnswer, sampling);
     const auto stream = made->stream;
     loop.add(std::move(made));
-    while (!loop.idle()) {
-      loop.step();
-    }
+    run(loop);
     EXPECT_EQ(loop.drafts().drafted(), 0U);
-    return tokens_of(*stream);
+    return answer_of(*stream);
   }
-
-  test::TempDir folder_;
-  std::unique_ptr<models::LanguageModel> model_ = [this] {
-    test::write_tiny_model(folder_.path());
-    return models::load_model(folder_.path());
-  }();
 };
-
-SamplingParams greedy() {
-  return {.temperature = 0.0F};
-}
 
 SamplingParams drawn_with_rules() {
   SamplingParams params{.temperature = 1.2F, .top_p = 0.95F};
@@ -82,9 +40,9 @@ TEST_F(Drafts, WhatIsDrawnIsTheSameWithAnyDraft) {
   for (const SamplingParams& params : {greedy(), drawn_with_rules()}) {
     const std::vector<int> expected = answer(prompt, params);
     ASSERT_EQ(expected.size(), static_cast<std::size_t>(kAnswer));
-    BatchRunner runner(*model_);
-    auto made = sequence(prompt, params);
-    made->cache.emplace(model_->config());
+    BatchRunner runner(model_);
+    auto made = sequence(prompt, kAnswer, params);
+    made->cache.emplace(model_.config());
     const auto take = [](Sequence& one, const std::optional<Drawn>& drawn, bool /*guessed*/) {
       one.tokens.push_back(drawn.value().token);
       return static_cast<int>(one.tokens.size()) < one.max_length;
@@ -125,19 +83,17 @@ TEST_F(Drafts, ABatchSaysWhatEachSaysAloneWithout) {
     prompts.push_back(prompt);
   }
   for (const SamplingParams& params : {greedy(), drawn_with_rules()}) {
-    StepLoop loop(*model_, limits());
+    StepLoop loop(model_, limits());
     std::vector<std::shared_ptr<StreamState>> streams;
     for (const auto& prompt : prompts) {
-      auto made = sequence(prompt, params);
+      auto made = sequence(prompt, kAnswer, params);
       made->hint = answer(prompt, params);
       streams.push_back(made->stream);
       loop.add(std::move(made));
     }
-    while (!loop.idle()) {
-      loop.step();
-    }
+    run(loop);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
-      EXPECT_EQ(tokens_of(*streams[i]), answer(prompts[i], params)) << i;
+      EXPECT_EQ(answer_of(*streams[i]), answer(prompts[i], params)) << i;
       EXPECT_EQ(streams[i]->events.back().finish, FinishReason::kLength);
     }
     EXPECT_GT(loop.drafts().drafted(), 0U);
@@ -162,17 +118,15 @@ TEST_F(Drafts, AnEndWithinADraftIsAnEnd) {
     return std::find(expected.begin(), expected.begin() + 6, token) == expected.begin() + 6;
   });
   ASSERT_NE(stop, expected.end());
-  StepLoop loop(*model_, limits());
-  auto made = sequence(prompt, drawn_with_rules());
+  StepLoop loop(model_, limits());
+  auto made = sequence(prompt, kAnswer, drawn_with_rules());
   made->hint = prompt;
   made->hint.insert(made->hint.end(), expected.begin(), expected.end());
   made->stop_ids = {*stop};
   const auto stream = made->stream;
   loop.add(std::move(made));
-  while (!loop.idle()) {
-    loop.step();
-  }
-  std::vector<int> said = tokens_of(*stream);
+  run(loop);
+  std::vector<int> said = answer_of(*stream);
   EXPECT_EQ(stream->events.back().finish, FinishReason::kStop);
   EXPECT_EQ(said.back(), -1);
   said.pop_back();
@@ -181,9 +135,9 @@ TEST_F(Drafts, AnEndWithinADraftIsAnEnd) {
 }
 
 TEST_F(Drafts, NoneBesideAPromptNorWhenTurnedOff) {
-  auto first = sequence(std::vector<int>(20, 9), greedy());
-  auto second = sequence(std::vector<int>(20, 9), greedy());
-  first->cache.emplace(model_->config());
+  auto first = sequence(std::vector<int>(20, 9), kAnswer, greedy());
+  auto second = sequence(std::vector<int>(20, 9), kAnswer, greedy());
+  first->cache.emplace(model_.config());
   first->capacity = 64;
   std::vector<RunPart> parts;
   parts.push_back({.sequence = first.get(), .rows = 1, .samples = true});
@@ -200,7 +154,7 @@ TEST_F(Drafts, NoneBesideAPromptNorWhenTurnedOff) {
 }
 
 TEST_F(Drafts, NeverBeyondTheCacheOrTheAnswersEnd) {
-  auto made = sequence(std::vector<int>(20, 9), greedy());
+  auto made = sequence(std::vector<int>(20, 9), kAnswer, greedy());
   std::vector<RunPart> parts;
   parts.push_back({.sequence = made.get(), .rows = 1, .samples = true});
   Drafter drafter(16);

@@ -15,7 +15,9 @@ class StepLoopDraftTest : public DraftModelTest {
     return std::make_unique<DraftModel>(std::move(model), model_, 0.001);
   }
   std::unique_ptr<models::LanguageModel> contrary_model() const {
-    return std::make_unique<ContraryModel>(same_model());
+    auto model = std::make_unique<FaultyModel>(same_model());
+    model->contrary = true;
+    return model;
   }
   static std::unique_ptr<models::LanguageModel> other_model() {
     const test::TempDir folder;

@@ -19,7 +19,24 @@ namespace hub::engine {
 
 namespace mx = mlx::core;
 
-// A tiny model that fails when told to.
+inline SamplingParams greedy() {
+  return {.temperature = 0.0F};
+}
+
+// That asks for an answer of so many tokens.
+inline std::unique_ptr<Sequence> sequence(
+    std::vector<int> prompt, int answer, const SamplingParams& sampling) {
+  auto made = std::make_unique<Sequence>();
+  made->prompt_length = static_cast<int>(prompt.size());
+  made->max_length = made->prompt_length + answer;
+  made->tokens = std::move(prompt);
+  made->sampling = sampling;
+  made->seed = 5;
+  made->stream = std::make_shared<StreamState>();
+  return made;
+}
+
+// A tiny model that fails, or says the contrary, when told to.
 class FaultyModel final : public models::LanguageModel {
  public:
   explicit FaultyModel(std::unique_ptr<LanguageModel> model) : model_(std::move(model)) {}
@@ -42,6 +59,9 @@ class FaultyModel final : public models::LanguageModel {
   [[nodiscard]] mx::array logits(
       const mx::array& hidden, nn::AdapterSpans adapters) const override {
     mx::array good = model_->logits(hidden, adapters);
+    if (contrary) {
+      return mx::negative(good);
+    }
     if (!first_row_is_nan) {
       return good;
     }
@@ -56,6 +76,7 @@ class FaultyModel final : public models::LanguageModel {
   std::function<void()> in_forward;  // what happens while a step runs
   bool throws = false;
   bool first_row_is_nan = false;
+  bool contrary = false;  // finds likeliest what its model finds least likely
 
  private:
   std::unique_ptr<LanguageModel> model_;
@@ -68,15 +89,10 @@ class StepLoopTest : public testing::Test {
   // Adds a sequence and returns its events.
   std::shared_ptr<StreamState> add(
       StepLoop& loop, std::vector<int> prompt, int answer, int priority = 0) {
-    auto sequence = std::make_unique<Sequence>();
-    sequence->prompt_length = static_cast<int>(prompt.size());
-    sequence->max_length = sequence->prompt_length + answer;
-    sequence->tokens = std::move(prompt);
-    sequence->sampling.temperature = 0.0F;
-    sequence->priority = priority;
-    sequence->stream = std::make_shared<StreamState>();
-    auto stream = sequence->stream;
-    loop.add(std::move(sequence));
+    auto made = sequence(std::move(prompt), answer, greedy());
+    made->priority = priority;
+    auto stream = made->stream;
+    loop.add(std::move(made));
     return stream;
   }
   static StepLimits limits() {
