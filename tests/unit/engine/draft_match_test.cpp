@@ -92,17 +92,21 @@ TEST_F(DraftMatchTest, RecurrentModelsAndEncodersAreRefusedOnEitherSide) {
   const auto target = model("target", "");
   const auto draft = model("draft", "");
   using model_config::ModelConfig;
+  const auto recur = [](ModelConfig& config) {
+    config.linear_attention.emplace(ModelConfig::LinearAttention{});  // clang wants one to copy
+  };
+  const auto encode = [](ModelConfig& config) { config.encoder.emplace(ModelConfig::Encoder{}); };
   EXPECT_THAT(
-      refusal(draft, target, [](ModelConfig& config, auto&) { config.linear_attention.emplace(); }),
+      refusal(draft, target, [&](ModelConfig& config, auto&) { recur(config); }),
       HasSubstr("it has recurrent layers"));
   EXPECT_THAT(
-      refusal(draft, target, [](auto&, ModelConfig& config) { config.linear_attention.emplace(); }),
+      refusal(draft, target, [&](auto&, ModelConfig& config) { recur(config); }),
       HasSubstr("the model has recurrent layers"));
   EXPECT_THAT(
-      refusal(draft, target, [](ModelConfig& config, auto&) { config.encoder.emplace(); }),
+      refusal(draft, target, [&](ModelConfig& config, auto&) { encode(config); }),
       HasSubstr("a text encoder"));
   EXPECT_THAT(
-      refusal(draft, target, [](auto&, ModelConfig& config) { config.encoder.emplace(); }),
+      refusal(draft, target, [&](auto&, ModelConfig& config) { encode(config); }),
       HasSubstr("a text encoder"));
 }
 
