@@ -44,6 +44,7 @@ struct ServerFlags {
         {"memory_fraction", "share of the machine's memory for models and jobs (default 0.75)"},
         {"memory_budget_bytes", "the same in bytes"},
         {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
+        {"kv_bits", "bits of each key and value: 4, 8, or 0 for floats (default 0)"},
         {"prefix_disk_bytes",
          "keys and values on disk, for the next start and what memory cannot keep (default 4 GiB, "
          "0: none)"},

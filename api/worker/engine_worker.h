@@ -14,6 +14,7 @@ struct EngineArguments {
   std::filesystem::path socket;                           // a Unix socket
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
+  int kv_bits = 0;
   std::optional<int> speculative_tokens = std::nullopt;
   std::optional<std::filesystem::path> draft_folder{};  // engine::EngineConfig
   std::optional<int> max_waiting{};

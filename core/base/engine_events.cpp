@@ -118,6 +118,7 @@ Json event_fields(const EngineWork& work) {
       {"prefix_disk_loads", work.prefix_disk_loads},
       {"prefix_disk_tokens", work.prefix_disk_tokens},
       {"kv_limit_bytes", work.kv_limit_bytes},
+      {"kv_bits", work.kv_bits},
       {"adapters", work.adapters}};
 }
 
@@ -170,6 +171,7 @@ EngineWork engine_work(const Json& event) {
       .prefix_disk_loads = count_of(reader, "prefix_disk_loads"),
       .prefix_disk_tokens = count_of(reader, "prefix_disk_tokens"),
       .kv_limit_bytes = count_of(reader, "kv_limit_bytes"),
+      .kv_bits = count_of(reader, "kv_bits"),
       .adapters = count_of(reader, "adapters")};
 }
 

@@ -154,6 +154,7 @@ EngineStats Engine::Impl::stats() const {
   result.step_seconds = watch_.seconds();
   result.weight_bytes = weight_bytes_;
   result.kv_limit_bytes = config_.kv_budget_bytes;
+  result.kv_bits = config_.kv_bits;
   const tensor::Memory memory = tensor::memory();
   result.active_bytes = memory.active;
   result.cache_bytes = memory.cache;

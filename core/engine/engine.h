@@ -30,6 +30,7 @@ struct EngineConfig {
   double slow_step_seconds = 60.0;  // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;       // prefix_cache.h
   int speculative_tokens = 16;      // StepLoopOptions
+  int kv_bits = 0;                  // of keys and values; 0: floats
   // Of a model that guesses tokens where speculative_tokens lets it (draft_model.h). Its caches
   // are among those of kv_budget_bytes.
   std::optional<std::filesystem::path> draft_folder{};
@@ -58,6 +59,7 @@ struct EngineStats {
   std::uint64_t prefix_entries = 0;  // such sequences
   PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
+  int kv_bits = 0;                 // EngineConfig
   std::uint64_t weight_bytes = 0;  // the draft model's included
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
@@ -69,8 +71,8 @@ struct EngineStats {
 // all MLX work. Public functions are thread-safe.
 class Engine {
  public:
-  // Loads and warms the model on the engine's thread before it returns. Throws what load_model()
-  // and load_draft_model() throw.
+  // Loads and warms the model on the engine's thread before it returns. Throws what load_model(),
+  // load_draft_model() and model_config::check_kv_bits() throw.
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 

@@ -7,6 +7,7 @@
 #include "core/engine/draft_match.h"
 #include "core/engine/engine_impl.h"
 #include "core/engine/warm_up.h"
+#include "core/model_config/kv_bits.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/model_tensors.h"
 #include "core/obs/log.h"
@@ -14,10 +15,24 @@
 
 namespace hub::engine {
 
+namespace {
+
+models::KvCacheOptions cache_options(const EngineConfig& config) {
+  return {.bits = config.kv_bits};
+}
+
+}  // namespace
+
 void Engine::Impl::load() {
   tensor::set_cache_limit(config_.mlx_cache_limit_bytes);
   model_config_ = model_config::ModelConfig::load(config_.model_folder);
-  request_limits_ = {.tokens_by_memory = 1 << 30, .kv_budget_bytes = config_.kv_budget_bytes};
+  if (!model_config_.encoder) {
+    model_config::check_kv_bits(model_config_, config_.kv_bits);
+  }
+  request_limits_ = {
+      .tokens_by_memory = 1 << 30,
+      .text_tokens_by_memory = 1 << 30,
+      .kv_budget_bytes = config_.kv_budget_bytes};
   if (!model_config_.encoder) {
     load_decoder();
     return;
@@ -39,7 +54,8 @@ void Engine::Impl::load_decoder() {
                ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
                : models::load_model(config_.model_folder);
   weight_bytes_ = model_->weight_bytes();
-  std::uint64_t token_bytes = models::kv_bytes_per_token(*model_);
+  const models::KvCacheOptions cache = cache_options(config_);
+  std::uint64_t token_bytes = models::kv_bytes_per_token(*model_, cache);
   if (config_.draft_folder && config_.speculative_tokens > 0) {
     draft_model_ = load_draft_model(*config_.draft_folder, *model_, config_.model_folder);
     weight_bytes_ += draft_model_->weight_bytes();
@@ -53,9 +69,12 @@ void Engine::Impl::load_decoder() {
       .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_)};
   const std::uint64_t for_tokens =
       config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
-  request_limits_.tokens_by_memory =
-      static_cast<int>(std::min<std::uint64_t>(for_tokens / token_bytes, 1U << 30U));
-  warm_up(*model_, limits_);
+  const auto tokens_of = [for_tokens](std::uint64_t one_bytes) {
+    return static_cast<int>(std::min<std::uint64_t>(for_tokens / one_bytes, 1U << 30U));
+  };
+  request_limits_.tokens_by_memory = tokens_of(limits_.kv_bytes_per_token);
+  request_limits_.text_tokens_by_memory = tokens_of(models::kv_bytes_per_token(*model_));
+  warm_up(*model_, limits_, cache);
 }
 
 void Engine::Impl::run(std::promise<void>& loaded) {
@@ -90,6 +109,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
             .draft_model = draft_model_.get(),
+            .cache = cache_options(config_),
             .watch = &watch_});
     open_prefix_disk(*loop);
   }

@@ -13,6 +13,9 @@ namespace mx = mlx::core;
 namespace {
 
 std::string dtype_name(mx::Dtype dtype) {
+  if (dtype == mx::uint32) {
+    return "U32";
+  }
   return dtype == mx::float16 ? "F16" : dtype == mx::bfloat16 ? "BF16" : "F32";
 }
 
@@ -22,6 +25,9 @@ std::optional<mx::Dtype> dtype_named(const std::string& name) {
   }
   if (name == "F16") {
     return mx::float16;
+  }
+  if (name == "U32") {
+    return mx::uint32;
   }
   return name == "BF16" ? std::optional<mx::Dtype>(mx::bfloat16) : std::nullopt;
 }
@@ -65,7 +71,10 @@ std::vector<PrefixTensor> tensors_of(std::vector<models::KvCache::Part>& parts, 
   return tensors;
 }
 
-models::KvCache cache_of(const LoadedPrefix& loaded, const model_config::ModelConfig& model) {
+models::KvCache cache_of(
+    const LoadedPrefix& loaded,
+    const model_config::ModelConfig& model,
+    const models::KvCacheOptions& options) {
   std::unordered_map<std::string, mx::array> parts;
   for (const LoadedTensor& tensor : loaded.tensors) {
     if (const auto dtype = dtype_named(tensor.dtype)) {
@@ -78,7 +87,8 @@ models::KvCache cache_of(const LoadedPrefix& loaded, const model_config::ModelCo
                [memory = loaded.memory](void*) {})});
     }
   }
-  return models::KvCache::of_parts(model, static_cast<int>(loaded.head.tokens.size()), parts);
+  return models::KvCache::of_parts(
+      model, static_cast<int>(loaded.head.tokens.size()), parts, options);
 }
 
 }  // namespace hub::engine

@@ -14,7 +14,10 @@ namespace hub::engine {
 std::vector<PrefixTensor> tensors_of(std::vector<models::KvCache::Part>& parts, int length);
 
 // A cache over the memory that was read, which lives as long as its arrays do. Throws
-// kUnprocessable when the tensors are not those of a cache of `model`.
-models::KvCache cache_of(const LoadedPrefix& loaded, const model_config::ModelConfig& model);
+// kUnprocessable when the tensors are not those of a cache of `model` with these options.
+models::KvCache cache_of(
+    const LoadedPrefix& loaded,
+    const model_config::ModelConfig& model,
+    const models::KvCacheOptions& options);
 
 }  // namespace hub::engine

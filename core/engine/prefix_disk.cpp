@@ -214,7 +214,8 @@ void PrefixDisk::use(const Read& read, std::span<const Sequence* const> sequence
   }
   try {
     const std::vector<int>& tokens = read.loaded->head.tokens;
-    loop_.prefixes().keep(sequences.front()->owner, tokens, cache_of(*read.loaded, model_));
+    loop_.prefixes().keep(
+        sequences.front()->owner, tokens, cache_of(*read.loaded, model_, loop_.cache_options()));
     ++loads_;
     for (const Sequence* sequence : sequences) {
       loaded_tokens_ += common_prefix(tokens, sequence->beginning());

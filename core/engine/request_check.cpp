@@ -40,8 +40,9 @@ void check_tokens(
   }
 }
 
-void check_memory(std::int64_t length, const RequestLimits& limits) {
-  if (length >= limits.tokens_by_memory) {
+// `most`: tokens that the budget holds.
+void check_memory(std::int64_t length, int most, const RequestLimits& limits) {
+  if (length >= most) {
     throw Error(
         ErrorCode::kInsufficientMemory,
         fmt::format(
@@ -49,7 +50,7 @@ void check_memory(std::int64_t length, const RequestLimits& limits) {
             "tokens",
             length,
             limits.kv_budget_bytes,
-            limits.tokens_by_memory));
+            most));
   }
 }
 
@@ -82,7 +83,7 @@ void check_request(
         {},
         "context_length_exceeded");
   }
-  check_memory(length, limits);
+  check_memory(length, limits.tokens_by_memory, limits);
 }
 
 int context_length(const ModelConfig& config, const RequestLimits& limits) {
@@ -125,7 +126,7 @@ void check_request(
           field,
           "context_length_exceeded");
     }
-    check_memory(length, limits);
+    check_memory(length, limits.text_tokens_by_memory, limits);
   }
 }
 

@@ -10,7 +10,8 @@ namespace hub::engine {
 
 // What bounds a request to one model.
 struct RequestLimits {
-  int tokens_by_memory = 0;  // whose keys and values the caches' budget holds
+  int tokens_by_memory = 0;       // whose keys and values the caches' budget holds
+  int text_tokens_by_memory = 0;  // of a text to embed, which is always read with a cache of floats
   std::uint64_t kv_budget_bytes = 0;
 };
 

@@ -256,7 +256,7 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
   sequence->cache = cached_beginning(*sequence);
   const int cached = sequence->cache ? sequence->cache->length() : 0;
   if (!sequence->cache) {
-    sequence->cache.emplace(model_.config());
+    sequence->cache.emplace(model_.config(), options_.cache);
   }
   if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
     sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);

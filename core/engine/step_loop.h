@@ -31,6 +31,7 @@ struct StepLoopOptions {
   // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
   // recurrent layers, whose state cannot go back.
   int speculative_tokens = 16;
+  models::KvCacheOptions cache{};  // of each sequence
   // Guesses for what neither a grammar nor the text says (drafter.h); outlives the loop. The
   // limits' kv_bytes_per_token count its caches, too. Null: there is none.
   DraftModel* draft_model = nullptr;
@@ -79,6 +80,7 @@ class StepLoop {
   [[nodiscard]] const DraftCounts& drafts() const { return drafts_; }
   // Of prompt_tokens() those that were cached.
   [[nodiscard]] std::uint64_t cached_prompt_tokens() const { return cached_prompt_tokens_; }
+  [[nodiscard]] const models::KvCacheOptions& cache_options() const { return options_.cache; }
   [[nodiscard]] const PrefixCache& prefixes() const { return prefixes_; }
   [[nodiscard]] const FairShares& shares() const { return shares_; }
   PrefixCache& prefixes() { return prefixes_; }

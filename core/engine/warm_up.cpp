@@ -16,8 +16,11 @@ namespace hub::engine {
 using base::Error;
 using base::ErrorCode;
 
-void warm_up(const models::LanguageModel& model, const StepLimits& limits) {
-  StepLoop loop(model, limits);
+void warm_up(
+    const models::LanguageModel& model,
+    const StepLimits& limits,
+    const models::KvCacheOptions& cache) {
+  StepLoop loop(model, limits, {}, {.cache = cache});
   auto sequence = std::make_unique<Sequence>();
   sequence->tokens.assign(8, 0);
   sequence->prompt_length = 8;

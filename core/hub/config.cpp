@@ -151,6 +151,11 @@ std::vector<Setting> engine_settings() {
       {"memory_fraction", false, real_of(&Config::memory_fraction, 0.05, 1.0)},
       {"memory_budget_bytes", false, bytes_of(&Config::memory_budget_bytes, 0)},
       {"kv_budget_bytes", false, bytes_of(&Config::kv_budget_bytes, 1U << 20U)},
+      {"kv_bits",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.kv_bits = std::stoi(one_of(v[0], s, {"0", "4", "8"}));
+       }},
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},

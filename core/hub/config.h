@@ -41,6 +41,7 @@ struct Config {
   double memory_fraction = 0.75;            // memory_fraction: of the machine's memory, (0, 1]
   std::uint64_t memory_budget_bytes = 0;    // memory_budget_bytes: 0 means by fraction
   std::uint64_t kv_budget_bytes = 1ULL << 30U;  // kv_budget_bytes: keys and values of one engine
+  int kv_bits = 0;                              // kv_bits: of each key and value, 4 or 8; 0: floats
   // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none
   std::uint64_t prefix_disk_bytes = 4ULL << 30U;
   int max_running = 16;         // max_running: sequences an engine decodes together

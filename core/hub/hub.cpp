@@ -104,6 +104,7 @@ ModelPool::Options pool_options(
       .log_folder = config.data_dir / kLogFolder,
       .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
+      .kv_bits = config.kv_bits,
       .prefix_folder = config.data_dir / kPrefixFolder,
       .prefix_disk_bytes = config.prefix_disk_bytes,
       .max_running = config.max_running,

@@ -21,12 +21,15 @@ namespace {
 
 using model_config::ModelConfig;
 
-// Arrays of a model that keeps so many tokens.
+// Arrays of a model that keeps so many tokens, of so many bits a value (0: floats).
 std::uint64_t array_bytes(
-    const std::filesystem::path& folder, const ModelConfig& config, std::uint64_t kv_tokens) {
+    const std::filesystem::path& folder,
+    const ModelConfig& config,
+    std::uint64_t kv_tokens,
+    int kv_bits) {
   const std::uint64_t weight_bytes =
       model_config::loaded_bytes(model_config::read_text_weights(folder, config));
-  return model_config::serving_bytes(config, weight_bytes, kv_tokens);
+  return model_config::serving_bytes(config, weight_bytes, kv_tokens, kv_bits);
 }
 
 // It generates, and its cache can go back where a guess was wrong.
@@ -40,8 +43,8 @@ ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
   const auto config = ModelConfig::load(model.base_folder);
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
-      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config));
-  std::uint64_t bytes = array_bytes(model.base_folder, config, kv_tokens);
+      std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config, 4, options_.kv_bits));
+  std::uint64_t bytes = array_bytes(model.base_folder, config, kv_tokens, options_.kv_bits);
   Needs needs;
   if (options_.draft_for && options_.speculative_tokens > 0) {
     needs.draft = options_.draft_for(model);
@@ -55,7 +58,7 @@ ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
       options_.check_files(needs.draft->version_id);
     }
     // Its caches are among those of kv_budget_bytes.
-    bytes += array_bytes(needs.draft->folder, ModelConfig::load(needs.draft->folder), 0);
+    bytes += array_bytes(needs.draft->folder, ModelConfig::load(needs.draft->folder), 0, 0);
   }
   needs.bytes = model_config::worker_bytes(bytes);
   return needs;
@@ -140,6 +143,8 @@ EngineProcess::Options ModelPool::engine_options(
       engine.socket.string(),
       "--kv-budget-bytes",
       std::to_string(options_.kv_budget_bytes),
+      "--kv-bits",
+      std::to_string(options_.kv_bits),
       "--max-running",
       std::to_string(options_.max_running),
       "--speculative-tokens",

@@ -113,7 +113,7 @@ void attend_segment(
     if (in.window > 0 && in.position - in.window + 1 >= key + keys) {
       continue;  // before every row's window
     }
-    const float* tile = in.keys + key * dim;
+    const float* tile = in.keys + (key - in.first) * dim;
     dot_panel<S>(
         {in.q, dim}, in.rows, {tile, dim}, keys, in.head_dim, {scores, kAttentionTile, false});
     for (std::int64_t row = 0; row < in.rows; ++row) {
@@ -136,7 +136,7 @@ void attend_segment(
         }
       }
     }
-    const float* tile_values = in.values + key * dim;
+    const float* tile_values = in.values + (key - in.first) * dim;
     add_outer<S>(
         {scores, kAttentionTile, 1},
         in.rows,

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/quantized_rows.h"
 #include "core/kernels/thread_pool.h"
 
 namespace hub::kernels {
@@ -125,7 +126,7 @@ class StepRunner {
 
   void rotate_row(const AttentionStep::Sequence& sequence, int row) const {
     const int position = sequence.position + row;
-    float* cosines = thread_scratch(std::size_t(dim_));
+    float* cosines = thread_scratch(std::size_t(dim_) * std::size_t(1 + kv_heads_));
     float* sines = cosines + dim_ / 2;
     for (int i = 0; i < step_.rotated / 2; ++i) {
       const float angle = static_cast<float>(position) * step_.inv_freq[i];
@@ -144,32 +145,88 @@ class StepRunner {
           rotated(sequence, kv_head, row),
           dim_);
     }
-    const int stride = sequence.capacity * dim_;
-    const std::int64_t at = std::int64_t{position} * dim_;
     const float* k = step_.k + token * kv_heads_ * dim_;
     const float* v = step_.v + token * kv_heads_ * dim_;
-    ops_.rotate_heads(rotation, k, kv_heads_, 1.0F, sequence.keys + at, stride);
+    if (sequence.format.bits > 0) {
+      float* keys = cosines + dim_;
+      ops_.rotate_heads(rotation, k, kv_heads_, 1.0F, keys, dim_);
+      for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
+        const std::int64_t head = std::int64_t{kv_head} * dim_;
+        ops_.quantize_row(
+            keys + head,
+            sequence.format,
+            dim_,
+            packed_row(sequence, sequence.keys, kv_head, position));
+        ops_.quantize_row(
+            v + head,
+            sequence.format,
+            dim_,
+            packed_row(sequence, sequence.values, kv_head, position));
+      }
+      return;
+    }
+    const int stride = sequence.capacity * dim_;
+    const std::int64_t at = std::int64_t{position} * dim_;
+    ops_.rotate_heads(
+        rotation, k, kv_heads_, 1.0F, static_cast<float*>(sequence.keys) + at, stride);
     for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
       std::memcpy(
-          sequence.values + std::int64_t{kv_head} * stride + at,
+          static_cast<float*>(sequence.values) + std::int64_t{kv_head} * stride + at,
           v + std::int64_t{kv_head} * dim_,
           std::size_t(dim_) * sizeof(float));
     }
   }
 
-  [[nodiscard]] AttentionRows rows_of(const Unit& unit) const {
+  // In a cache in few bits.
+  [[nodiscard]] std::uint32_t* packed_row(
+      const AttentionStep::Sequence& sequence, void* cache, int kv_head, int position) const {
+    const std::int64_t row = std::int64_t{kv_head} * sequence.capacity + position;
+    return static_cast<std::uint32_t*>(cache) + row * row_width(sequence.format, dim_);
+  }
+
+  // The unit's rows, and the keys and values that they look at in that segment.
+  [[nodiscard]] AttentionRows rows_of(const Unit& unit, int segment) const {
     const auto& sequence = *unit.sequence;
     const std::int64_t head = std::int64_t{unit.kv_head} * sequence.capacity * dim_;
     // Without causality all rows stand where the last one does, and so see everything.
-    return {
+    AttentionRows rows{
         rotated(sequence, unit.kv_head, unit.begin),
-        sequence.keys + head,
-        sequence.values + head,
+        nullptr,
+        nullptr,
         unit.rows * group_,
         unit.causal ? group_ : unit.rows * group_,
         unit.causal ? unit.first_position() : unit.last_position(),
         dim_,
-        unit.window};
+        unit.window,
+        0};
+    if (sequence.format.bits > 0) {
+      unpack(unit, segment, rows);
+    } else {
+      rows.keys = static_cast<const float*>(sequence.keys) + head;
+      rows.values = static_cast<const float*>(sequence.values) + head;
+    }
+    return rows;
+  }
+
+  void unpack(const Unit& unit, int segment, AttentionRows& rows) const {
+    const auto& sequence = *unit.sequence;
+    const int first_tile = unit.first_key() / kAttentionTile * kAttentionTile;
+    const int begin = std::max(segment * kAttentionSegment, first_tile);
+    const int end = std::min((segment + 1) * kAttentionSegment, unit.last_position() + 1);
+    const std::int64_t size = std::int64_t{kAttentionSegment} * dim_;
+    float* keys = thread_scratch(std::size_t(2 * size), 3);
+    for (const auto& [cache, out] :
+         {std::pair(sequence.keys, keys), std::pair(sequence.values, keys + size)}) {
+      ops_.dequantize_rows(
+          packed_row(sequence, cache, unit.kv_head, begin),
+          sequence.format,
+          dim_,
+          end - begin,
+          out);
+    }
+    rows.keys = keys;
+    rows.values = keys + size;
+    rows.first = begin;
   }
 
   void finish(const Unit& unit, const PartialAttention& total) const {
@@ -185,16 +242,17 @@ class StepRunner {
   }
 
   void attend_unit(const Unit& unit) const {
-    const AttentionRows rows = rows_of(unit);
+    const int queries = unit.rows * group_;
     const auto size = std::size_t(partial_size(unit.rows));
-    float* scores = thread_scratch(std::size_t(rows.rows) * kAttentionTile + 2 * size);
-    float* memory = scores + std::int64_t{rows.rows} * kAttentionTile;
+    float* scores = thread_scratch(std::size_t(queries) * kAttentionTile + 2 * size);
+    float* memory = scores + std::int64_t{queries} * kAttentionTile;
     const auto total = partial(memory, unit.rows);
     const auto next = partial(memory + size, unit.rows);
-    ops_.attend_segment(rows, unit.first_segment(), total, scores);
-    for (int segment = unit.first_segment() + 1; segment < unit.end_segment(); ++segment) {
-      ops_.attend_segment(rows, segment, next, scores);
-      ops_.merge_attention(total, next, rows.rows, dim_);
+    const int first = unit.first_segment();
+    ops_.attend_segment(rows_of(unit, first), first, total, scores);
+    for (int segment = first + 1; segment < unit.end_segment(); ++segment) {
+      ops_.attend_segment(rows_of(unit, segment), segment, next, scores);
+      ops_.merge_attention(total, next, queries, dim_);
     }
     finish(unit, total);
   }
@@ -216,7 +274,7 @@ class StepRunner {
     }
     ThreadPool::shared().for_each(static_cast<int>(pieces.size()), [&](int i) {
       const auto& piece = pieces[std::size_t(i)];
-      const AttentionRows rows = rows_of(*piece.unit);
+      const AttentionRows rows = rows_of(*piece.unit, piece.segment);
       float* scores = thread_scratch(std::size_t(rows.rows) * kAttentionTile);
       ops_.attend_segment(rows, piece.segment, partial(piece.memory, piece.unit->rows), scores);
     });

@@ -4,18 +4,22 @@
 
 #include "core/kernels/cached_attention.h"
 #include "core/kernels/cpu_ops.h"
+#include "core/kernels/row_format.h"
 
 namespace hub::kernels {
 
 // cached_attention in plain pointers: the CPU computation of one step of one layer.
 struct AttentionStep {
   struct Sequence {
-    float* keys;    // [Kv, capacity, D]; rows [position, position + rows) are written
-    float* values;  // [Kv, capacity, D]
+    // [Kv, capacity] rows of `format`, those of floats [Kv, capacity, D]; [position, position +
+    // rows) are written.
+    void* keys;
+    void* values;
     int capacity;
     int rows;
     int position;
     int first_row;  // of q, k, v and out
+    RowFormat format{};
   };
 
   AttentionShape shape;
@@ -29,7 +33,8 @@ struct AttentionStep {
   std::vector<Sequence> sequences;
 };
 
-// Rotates, writes the new rows into the caches, attends. On the shared thread pool.
+// Rotates, writes the new rows into the caches, attends to what the caches then hold: of a cache in
+// few bits to what was rounded, for the new rows, too. On the shared thread pool.
 void run_attention_step(const CpuOps& ops, const AttentionStep& step);
 
 }  // namespace hub::kernels

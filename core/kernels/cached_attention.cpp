@@ -13,6 +13,7 @@
 #include "core/kernels/attention_step.h"
 #include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/quantized_rows.h"
 #include "core/tensor/ops.h"
 
 namespace hub::kernels {
@@ -31,6 +32,7 @@ constexpr std::size_t kFirstCacheOutput = 1;
 struct Part {
   int rows;
   int position;
+  RowFormat format;
 };
 
 class CachedAttentionStep : public CpuPrimitive {
@@ -84,17 +86,18 @@ class CachedAttentionStep : public CpuPrimitive {
           {}};
       int first_row = 0;
       for (std::size_t i = 0; i < parts.size(); ++i) {
-        const auto keys = [&](std::size_t offset) {
+        const auto keys = [&](std::size_t offset) -> void* {
           const auto& from = in[kFirstCacheInput + 2 * i + offset];
           auto& to = out[kFirstCacheOutput + 2 * i + offset];
-          if (to.data<float>() != from.data<float>()) {
-            std::memcpy(to.data<float>(), from.data<float>(), from.nbytes());
+          if (to.data<char>() != from.data<char>()) {
+            std::memcpy(to.data<char>(), from.data<char>(), from.nbytes());
           }
-          return to.data<float>();
+          return to.data<char>();
         };
         const int capacity = in[kFirstCacheInput + 2 * i].shape(1);
+        const Part& part = parts[i];
         step.sequences.push_back(
-            {keys(0), keys(1), capacity, parts[i].rows, parts[i].position, first_row});
+            {keys(0), keys(1), capacity, part.rows, part.position, first_row, part.format});
         first_row += parts[i].rows;
       }
       run_attention_step(cpu_ops(level), step);
@@ -126,13 +129,25 @@ void check(
   int rows = 0;
   for (const auto& sequence : sequences) {
     const mx::Shape& keys = sequence.keys.shape();
-    if (keys.size() != 3 || keys[0] != shape.kv_heads || keys[2] != shape.head_dim ||
-        sequence.values.shape() != keys || sequence.keys.dtype() != sequence.values.dtype()) {
+    const RowFormat& format = sequence.format;
+    if (!format_fits(format, shape.head_dim)) {
       refuse(
           fmt::format(
-              "cache arrays must be [{}, capacity, {}], got {} and {}",
-              shape.kv_heads,
+              "{} elements cannot be kept in {} bits by groups of {}",
               shape.head_dim,
+              format.bits,
+              format.group_size));
+    }
+    const bool holds_words = sequence.keys.dtype() == mx::uint32;
+    if (keys.size() != 3 || keys[0] != shape.kv_heads ||
+        keys[2] != row_width(format, shape.head_dim) || sequence.values.shape() != keys ||
+        sequence.keys.dtype() != sequence.values.dtype() || holds_words != (format.bits > 0)) {
+      refuse(
+          fmt::format(
+              "cache arrays must be [{}, capacity, {}]{}, got {} and {}",
+              shape.kv_heads,
+              row_width(format, shape.head_dim),
+              format.bits > 0 ? " uint32" : "",
               describe(sequence.keys),
               describe(sequence.values)));
     }
@@ -190,22 +205,25 @@ CachedAttention composed_cached_attention(
   std::vector<mx::array> rows_out;
   std::vector<CachedAttention::Layer> caches;
   int begin = 0;
-  for (const auto& [keys, values, rows, position] : sequences) {
+  for (const auto& [keys, values, rows, position, format] : sequences) {
     const int end = position + rows;
     const auto part = [&](const mx::array& x, int heads) {
       return by_head(x, begin, rows, heads, shape.head_dim);
     };
+    const int width = row_width(format, shape.head_dim);
     const auto write = [&](const mx::array& cache, const mx::array& update) {
+      const mx::array rows_in = mx::squeeze(update, 0);
       return mx::slice_update(
           cache,
-          tensor::astype(mx::squeeze(update, 0), cache.dtype()),
+          format.bits > 0 ? quantize_rows(rows_in, format) : tensor::astype(rows_in, cache.dtype()),
           mx::Shape{0, position, 0},
-          mx::Shape{shape.kv_heads, end, shape.head_dim});
+          mx::Shape{shape.kv_heads, end, width});
     };
     const int first = shape.window > 0 ? std::max(0, position + 1 - shape.window) : 0;
     const auto seen = [&](const mx::array& cache) {
+      const mx::array kept = mx::slice(cache, {0, first, 0}, {shape.kv_heads, end, width});
       return mx::expand_dims(
-          mx::slice(cache, {0, first, 0}, {shape.kv_heads, end, shape.head_dim}), 0);
+          format.bits > 0 ? dequantize_rows(kept, format, shape.head_dim, q.dtype()) : kept, 0);
     };
     caches.push_back(
         {write(keys, rotary(part(k, shape.kv_heads), rotation, shape, position)),
@@ -237,18 +255,21 @@ CachedAttention cached_attention(
   check(q, k, v, rotation, sequences, shape, sinks);
   std::vector<mx::array> inputs{q, k, v, rotation.inv_freq, sinks.value_or(mx::zeros({0}))};
   std::vector<mx::Shape> shapes{q.shape()};
+  std::vector<mx::Dtype> types{mx::float32};
   std::vector<Part> parts;
-  for (auto& sequence : sequences) {
-    parts.push_back({sequence.rows, sequence.position});
-    for (mx::array* cache : {&sequence.keys, &sequence.values}) {
-      shapes.push_back(cache->shape());
-      inputs.push_back(std::move(*cache));
-    }
-  }
   for (const auto& input : inputs) {
     require(input, mx::float32, input.ndim(), "cached_attention");
   }
-  const std::vector<mx::Dtype> types(shapes.size(), mx::float32);
+  for (auto& sequence : sequences) {
+    const mx::Dtype type = sequence.format.bits > 0 ? mx::uint32 : mx::float32;
+    parts.push_back({sequence.rows, sequence.position, sequence.format});
+    for (mx::array* cache : {&sequence.keys, &sequence.values}) {
+      require(*cache, type, 3, "cached_attention");
+      shapes.push_back(cache->shape());
+      types.push_back(type);
+      inputs.push_back(std::move(*cache));
+    }
+  }
   auto outputs = mx::array::make_arrays(
       std::move(shapes),
       types,

@@ -5,6 +5,8 @@
 
 #include <mlx/array.h>
 
+#include "core/kernels/row_format.h"
+
 namespace hub::kernels {
 
 namespace mx = mlx::core;
@@ -42,6 +44,9 @@ struct CachedSequence {
   mx::array values;  // [Kv, capacity, D] float32
   int rows;
   int position;
+  // With bits the arrays are [Kv, capacity, row_width] uint32 (quantized_rows.h), and what is
+  // attended to is what they hold: the step's own rows are rounded, too.
+  RowFormat format{};
 };
 
 struct CachedAttention {
@@ -61,8 +66,8 @@ struct CachedAttention {
 // A cache array that nobody else refers to when the step is evaluated is updated in place,
 // otherwise copied: move it in (std::move(layer.keys)) and keep the returned one. CPU: an output
 // row has the same bits whatever the other sequences, how its prompt was cut into steps, and the
-// number of threads. Elsewhere MLX's rope and attention compute. Not differentiable. Shapes or
-// dtypes that do not fit throw base::Error kInvalidArgument.
+// number of threads. Elsewhere MLX's rope and attention compute. Not differentiable. Shapes, dtypes
+// or formats that do not fit throw base::Error kInvalidArgument.
 CachedAttention cached_attention(
     const mx::array& q,
     const mx::array& k,

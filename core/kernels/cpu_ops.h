@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/kernels/cpu_level.h"
+#include "core/kernels/row_format.h"
 
 namespace hub::kernels {
 
@@ -76,6 +77,7 @@ struct AttentionRows {
   int position;
   int head_dim;
   int window;  // positions that a row sees, its own included; 0: all
+  int first;   // the position whose key and value come first
 };
 
 // A softmax under way: the largest score, the sum of e^(score - largest), and the sum of the values
@@ -152,6 +154,11 @@ struct CpuOps {
       float scale,
       float* out,
       int out_stride);
+  // One key or value of `columns` elements as the cache keeps it, with format.bits > 0.
+  void (*quantize_row)(const float* x, const RowFormat& format, int columns, std::uint32_t* row);
+  // `count` such rows, one after another, as floats [count, columns].
+  void (*dequantize_rows)(
+      const std::uint32_t* rows, const RowFormat& format, int columns, int count, float* out);
   // The rows' attention to the keys of one segment alone. scores: [rows, kAttentionTile] scratch.
   void (*attend_segment)(
       const AttentionRows& in, int segment, const PartialAttention& out, float* scores);

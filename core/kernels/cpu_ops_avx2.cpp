@@ -8,6 +8,7 @@
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/quantize_kernels.h"
 #include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
@@ -24,6 +25,8 @@ const CpuOps& avx2_ops() {
       rms_norm<Avx2>,
       rms_norm_gradient<Avx2>,
       rotate_heads<Avx2>,
+      quantize_row<Avx2>,
+      dequantize_rows<Avx2>,
       attend_segment<Avx2>,
       merge_attention<Avx2>,
       add_sink<Avx2>,

@@ -14,6 +14,7 @@
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/quantize_kernels.h"
 #include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
@@ -30,6 +31,8 @@ const CpuOps& avx512_ops() {
       rms_norm<Avx512>,
       rms_norm_gradient<Avx512>,
       rotate_heads<Avx512>,
+      quantize_row<Avx512>,
+      dequantize_rows<Avx512>,
       attend_segment<Avx512>,
       merge_attention<Avx512>,
       add_sink<Avx512>,

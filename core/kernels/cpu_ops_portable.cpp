@@ -6,6 +6,7 @@
 #include "core/kernels/attention_kernels.h"
 #include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
+#include "core/kernels/quantize_kernels.h"
 #include "core/kernels/row_kernels.h"
 
 namespace hub::kernels {
@@ -22,6 +23,8 @@ const CpuOps& portable_ops() {
       rms_norm<Portable>,
       rms_norm_gradient<Portable>,
       rotate_heads<Portable>,
+      quantize_row<Portable>,
+      dequantize_rows<Portable>,
       attend_segment<Portable>,
       merge_attention<Portable>,
       add_sink<Portable>,

@@ -137,7 +137,7 @@ struct Scratch {
 }  // namespace
 
 float* thread_scratch(std::size_t count, int slot) {
-  static thread_local std::array<Scratch, 3> scratches;
+  static thread_local std::array<Scratch, 4> scratches;
   Scratch& scratch = scratches.at(static_cast<std::size_t>(slot));
   if (scratch.size < count) {
     const std::size_t bytes = (count * sizeof(float) + kAlignment - 1) / kAlignment * kAlignment;

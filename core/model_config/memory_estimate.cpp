@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/model_config/kv_bits.h"
 #include "core/model_config/layer_shape.h"
 
 namespace hub::model_config {
@@ -177,12 +178,15 @@ std::uint64_t padding(Activations activations) {
   return activations == Activations::kHalf ? 128 : 8;
 }
 
-std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element) {
-  std::uint64_t elements = 0;
+std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element, int kv_bits) {
+  std::uint64_t bytes = 0;
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
-    elements += static_cast<std::uint64_t>(layer_shape(config, layer).cached);
+    const auto elements = static_cast<std::uint64_t>(layer_shape(config, layer).cached);
+    const int head_dim = config.head_dim_of(layer);
+    bytes += kv_bits == 0 ? elements * u64(bytes_per_element)
+                          : elements / u64(head_dim) * quantized_row_bytes(head_dim, kv_bits);
   }
-  return elements * u64(bytes_per_element);
+  return bytes;
 }
 
 std::uint64_t state_bytes_per_sequence(const ModelConfig& config) {
@@ -196,10 +200,11 @@ std::uint64_t state_bytes_per_sequence(const ModelConfig& config) {
 // Transient: a chunk's activations, of which about 16 of the widths H and I are alive at once (MLX
 // builds ahead of the CPU's worker), and the logits of the sequences that get a token.
 std::uint64_t serving_bytes(
-    const ModelConfig& config, std::uint64_t weight_bytes, std::uint64_t kv_tokens) {
+    const ModelConfig& config, std::uint64_t weight_bytes, std::uint64_t kv_tokens, int kv_bits) {
   const Widths w(config);
   const std::uint64_t transient = kPrefillChunk * 16 * (w.H + w.I) + kLogitRows * w.V;
-  return weight_bytes + kv_tokens * kv_bytes_per_token(config) + transient * kFloat;
+  return weight_bytes + kv_tokens * kv_bytes_per_token(config, static_cast<int>(kFloat), kv_bits) +
+         transient * kFloat;
 }
 
 std::uint64_t trained_parameters(const ModelConfig& config, const FinetuneParams& params) {

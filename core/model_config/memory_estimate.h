@@ -10,16 +10,20 @@
 namespace hub::model_config {
 
 // Bytes of one token's keys and values over all layers, in float32 (`bytes_per_element` 4) or half
-// types (2).
-std::uint64_t kv_bytes_per_token(const ModelConfig& config, int bytes_per_element = 4);
+// types (2); with `kv_bits` in so many (kv_bits.h), whatever the element.
+std::uint64_t kv_bytes_per_token(
+    const ModelConfig& config, int bytes_per_element = 4, int kv_bits = 0);
 
 // Bytes of what a sequence keeps whatever its length: the states of recurrent layers, in float32.
 std::uint64_t state_bytes_per_sequence(const ModelConfig& config);
 
-// What an engine needs: the weights as loaded plus `kv_tokens` of cache plus the transient
-// activations of a prefill chunk.
+// What an engine needs: the weights as loaded plus `kv_tokens` of cache, in float32 or `kv_bits`,
+// plus the transient activations of a prefill chunk.
 std::uint64_t serving_bytes(
-    const ModelConfig& config, std::uint64_t weight_bytes, std::uint64_t kv_tokens);
+    const ModelConfig& config,
+    std::uint64_t weight_bytes,
+    std::uint64_t kv_tokens,
+    int kv_bits = 0);
 
 // With an automatic batch size a training takes at most so many rows at once.
 inline constexpr int kLargestAutomaticBatch = 8;

@@ -6,6 +6,7 @@
 #include <mlx/array.h>
 
 #include "core/kernels/cached_attention.h"
+#include "core/kernels/quantized_rows.h"
 
 namespace hub::nn {
 
@@ -13,6 +14,8 @@ namespace mx = mlx::core;
 
 using kernels::AttentionShape;
 using kernels::RotaryEmbedding;
+using kernels::row_width;
+using kernels::RowFormat;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 

@@ -43,6 +43,8 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
   engine
       ->add_option("--kv-budget-bytes", arguments.kv_budget_bytes, "All key/value caches together")
       ->check(CLI::PositiveNumber);
+  engine->add_option("--kv-bits", arguments.kv_bits, "Bits of each key and value, 0: floats")
+      ->check(CLI::IsMember({0, 4, 8}));
   engine->add_option("--prefix-folder", arguments.prefix_folder, "Kept prefixes of all models");
   engine->add_option("--prefix-disk-bytes", arguments.prefix_disk_bytes, "All of them together");
   engine->add_option("--model-digest", arguments.model_digest, "Names the contents of the weights");

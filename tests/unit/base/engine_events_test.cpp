@@ -74,6 +74,7 @@ TEST(EngineEvents, WorkReadsBackAsItWas) {
       .waiting_keys = 3,
       .kv_bytes = 8,
       .kv_limit_bytes = 9,
+      .kv_bits = 8,
       .adapters = 10};
   const Json fields = event_fields(work);
   EXPECT_EQ(fields.at("requests"), 13);

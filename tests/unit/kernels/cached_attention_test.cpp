@@ -13,48 +13,11 @@
 #include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_level.h"
 #include "core/kernels/thread_pool.h"
+#include "tests/unit/kernels/attention_inputs.h"
 #include "tests/unit/kernels/kernel_inputs.h"
 
 namespace hub::kernels {
 namespace {
-
-constexpr int kCapacity = 700;
-
-AttentionShape shape_of(int heads, int kv_heads, int head_dim, bool traditional = false) {
-  return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim)), traditional};
-}
-
-RotaryEmbedding rotation_of(int head_dim) {
-  std::vector<float> result;
-  result.reserve(static_cast<std::size_t>(head_dim / 2));
-  for (int i = 0; i < head_dim / 2; ++i) {
-    result.push_back(
-        std::pow(10000.0F, -2.0F * static_cast<float>(i) / static_cast<float>(head_dim)));
-  }
-  return {mx::array(result.begin(), {head_dim / 2})};
-}
-
-// One sequence's tokens before the rotary embedding.
-struct Tokens {
-  mx::array q, k, v;
-
-  Tokens(int rows, const AttentionShape& shape, std::uint32_t seed)
-      : q(random_array({rows, shape.heads * shape.head_dim}, seed)),
-        k(random_array({rows, shape.kv_heads * shape.head_dim}, seed + 1)),
-        v(random_array({rows, shape.kv_heads * shape.head_dim}, seed + 2)) {}
-};
-
-struct Cache {
-  mx::array keys;
-  mx::array values;
-  int length = 0;
-
-  explicit Cache(const AttentionShape& shape, int capacity = kCapacity)
-      : keys(mx::zeros({shape.kv_heads, capacity, shape.head_dim})), values(keys) {
-    values = mx::zeros_like(keys);
-    mx::eval({keys, values});
-  }
-};
 
 // What a layer may have beyond full attention over rotated heads.
 struct Variant {
@@ -90,34 +53,10 @@ std::vector<Variant> variants() {
   return all;
 }
 
-// Feeds rows [begin, end) of the tokens in pieces of `chunk`; the outputs of all rows.
-std::vector<float> feed(
-    const Tokens& tokens,
-    Cache& cache,
-    int begin,
-    int end,
-    int chunk,
-    const AttentionShape& shape,
-    const std::optional<Variant>& variant = std::nullopt) {
-  std::vector<float> all;
-  for (int at = begin; at < end; at += chunk) {
-    const int stop = std::min(end, at + chunk);
-    auto step = cached_attention(
-        rows_of(tokens.q, at, stop),
-        rows_of(tokens.k, at, stop),
-        rows_of(tokens.v, at, stop),
-        variant ? variant->rotation() : rotation_of(shape.head_dim),
-        {{std::move(cache.keys), std::move(cache.values), stop - at, cache.length}},
-        shape,
-        variant ? variant->sink_scores() : std::nullopt);
-    cache.keys = step.caches[0].keys;
-    cache.values = step.caches[0].values;
-    cache.length += stop - at;
-    mx::eval({step.out, cache.keys, cache.values});
-    const auto part = values(step.out);
-    all.insert(all.end(), part.begin(), part.end());
-  }
-  return all;
+std::vector<float> feed_variant(
+    const Tokens& tokens, Cache& cache, int begin, int end, int chunk, const Variant& variant) {
+  return feed(
+      tokens, cache, begin, end, chunk, variant.shape, variant.rotation(), variant.sink_scores());
 }
 
 class CachedAttentionTest : public LevelTest {};
@@ -167,7 +106,7 @@ TEST_P(CachedAttentionTest, VariantsEqualMlxOperations) {
     const AttentionShape& shape = variant.shape;
     const Tokens tokens(450, shape, 3);
     Cache cache(shape);
-    feed(tokens, cache, 0, 400, 400, shape, variant);
+    feed_variant(tokens, cache, 0, 400, 400, variant);
     for (const int rows : {1, 50}) {
       const auto run = [&](auto operation) {
         const std::vector<CachedSequence> sequences{{cache.keys, cache.values, rows, 400}};
@@ -216,17 +155,17 @@ TEST_P(CachedAttentionTest, ChunksDoNotMatterToVariants) {
     const AttentionShape& shape = variant.shape;
     const Tokens tokens(600, shape, 4);
     Cache whole(shape);
-    const auto wanted = feed(tokens, whole, 0, 600, 600, shape, variant);
+    const auto wanted = feed_variant(tokens, whole, 0, 600, 600, variant);
     for (const int threads : {1, 3}) {
       ThreadPool::shared().set_threads(threads);
       for (const int chunk : {7, 100}) {
         Cache cache(shape);
-        EXPECT_TRUE(same_bits(feed(tokens, cache, 0, 600, chunk, shape, variant), wanted))
+        EXPECT_TRUE(same_bits(feed_variant(tokens, cache, 0, 600, chunk, variant), wanted))
             << variant.name << ", chunks of " << chunk << ", " << threads << " threads";
       }
       Cache cache(shape);
-      feed(tokens, cache, 0, 590, 590, shape, variant);
-      const auto rows = feed(tokens, cache, 590, 600, 1, shape, variant);
+      feed_variant(tokens, cache, 0, 590, 590, variant);
+      const auto rows = feed_variant(tokens, cache, 590, 600, 1, variant);
       EXPECT_TRUE(same_bits(rows, {wanted.end() - std::ptrdiff_t{10} * 6 * 32, wanted.end()}))
           << variant.name;
     }

@@ -2879,6 +2879,8 @@ export interface components {
             slow_steps: number;
             /** @description Calls that were refused since too many waited */
             refused: number;
+            /** @description Of each key and value that it keeps; 0: floats, or it is still loading */
+            kv_bits: number;
             pinned: boolean;
             idle_seconds: number;
             resident_bytes: number;

@@ -105,6 +105,7 @@ describe("an engine", () => {
     slow: false,
     slow_steps: 0,
     refused: 0,
+    kv_bits: 0,
     pinned: false,
     idle_seconds: 0,
     resident_bytes: 0,

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <mlx/array.h>
+
+#include "core/model_config/model_config.h"
+#include "core/nn/attention.h"
+#include "core/nn/gated_delta.h"
+
+namespace hub::models {
+
+namespace mx = mlx::core;
+
+struct KvCacheOptions {
+  int bits = 0;  // of keys and values (model_config/kv_bits.h); 0: floats
+};
+
+// Of the recurrent layers' states.
+nn::DeltaHeads delta_heads(const model_config::ModelConfig::LinearAttention& shape);
+
+// What a model keeps of one sequence: keys and values of the layers with attention, the state of
+// those with a recurrence. Keys and values grow geometrically; a row is written once and never
+// moves until growth. A state has one size whatever the length, is float32, and cannot go back.
+// Belongs to the thread that owns MLX.
+class KvCache {
+ public:
+  // The options must be possible (model_config::check_kv_bits).
+  explicit KvCache(const model_config::ModelConfig& config, KvCacheOptions options = {});
+
+  // [kv_heads, capacity, head_dim], rows [0, length) valid; with KvCacheOptions::bits words in
+  // place of elements (kernels/row_format.h).
+  struct Layer {
+    mx::array keys;  // after the rotary embedding
+    mx::array values;
+  };
+
+  // Makes room for `rows` more tokens, of which a layer's arrays come with its next step.
+  void reserve(int rows);
+  // Forgets rows from `length` on. With recurrent layers: all rows or none, else throws kInternal.
+  void trim(int length);
+  // A cache of its own that holds the first `length` rows, 0 < length <= length(); with recurrent
+  // layers all of them, else throws kInternal. Its arrays are yet to be evaluated.
+  [[nodiscard]] KvCache prefix(int length) const;
+  [[nodiscard]] int length() const { return length_; }
+  // Rows that there is room for, those reserved and yet to come included.
+  [[nodiscard]] int capacity() const { return capacity_; }
+  [[nodiscard]] std::uint64_t bytes() const;
+
+  // For the attend functions: the arrays of a layer with the reserved room, replaced after each
+  // step, how they are kept, and the step's commit. While the cache is empty floats get type
+  // `dtype`.
+  [[nodiscard]] Layer& layer(int index, mx::Dtype dtype);
+  [[nodiscard]] const nn::RowFormat& format(int index) const {
+    return formats_[static_cast<std::size_t>(index)];
+  }
+  [[nodiscard]] nn::DeltaState& state(int index) { return states_.at(index); }
+  void advance(int rows) { length_ += rows; }
+  // Every array, to be evaluated together with a step's result.
+  [[nodiscard]] std::vector<mx::array> arrays() const;
+
+  // What it holds, by name: "keys.<layer>" and "values.<layer>" as in Layer, of which rows [0,
+  // length) count; "conv.<layer>" and "delta.<layer>" of a recurrent layer, whole.
+  struct Part {
+    std::string name;
+    mx::array array;
+    bool has_rows;
+  };
+  [[nodiscard]] std::vector<Part> parts() const;
+  // A cache of `length` > 0 rows made of such parts, keys and values with exactly so many rows.
+  // Throws kUnprocessable naming a part that is missing or is not what `config` and `options` make
+  // of it.
+  static KvCache of_parts(
+      const model_config::ModelConfig& config,
+      int length,
+      const std::unordered_map<std::string, mx::array>& parts,
+      KvCacheOptions options = {});
+
+ private:
+  void forget_states();
+
+  std::vector<Layer> layers_;
+  std::vector<nn::RowFormat> formats_;    // of each layer
+  std::map<int, nn::DeltaState> states_;  // of the recurrent layers
+  std::optional<model_config::ModelConfig::LinearAttention> linear_attention_;
+  int length_ = 0;
+  int capacity_ = 0;
+};
+
+}  // namespace hub::models
