@@ -45,6 +45,8 @@ struct ServerFlags {
         {"memory_budget_bytes", "the same in bytes"},
         {"kv_budget_bytes", "keys and values of one engine (default 1 GiB)"},
         {"kv_bits", "bits of each key and value: 4, 8, or 0 for floats (default 0)"},
+        {"kv_window", "tokens of a sequence whose keys and values stay (default 0: all)"},
+        {"kv_sinks", "of them the first ones (default 4)"},
         {"prefix_disk_bytes",
          "keys and values on disk, for the next start and what memory cannot keep (default 4 GiB, "
          "0: none)"},

@@ -2,8 +2,9 @@
 
 Written to tests/golden/models: forward.json (prompts, greedy continuations, sampled logits),
 logits_<n>.safetensors (for prompt n the logits of the last position: "last" whole, and
-"adapter_last" with the adapter, every ADAPTER_STRIDE-th), and adapter/ (a LoRA adapter with random
-factors in mlx-lm's format).
+"adapter_last" with the adapter, every ADAPTER_STRIDE-th), adapter/ (a LoRA adapter with random
+factors in mlx-lm's format), and window.json (greedy continuations over a RotatingKVCache that goes
+round several times).
 
     uv run python scripts/make_goldens.py [MODEL_FOLDER]
 
@@ -19,6 +20,7 @@ from typing import Any
 
 import mlx.core
 import mlx.utils
+import mlx_lm.models.cache
 import mlx_lm.tuner.utils
 import mlx_lm.utils
 import numpy as np
@@ -27,6 +29,7 @@ import numpy as np
 mx: Any = mlx.core
 tuner: Any = mlx_lm.tuner.utils
 load: Any = mlx_lm.utils.load
+rotating_cache: Any = mlx_lm.models.cache.RotatingKVCache
 tree: Any = mlx.utils
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden" / "models"
@@ -37,6 +40,7 @@ PROMPTS = [
     "Naïve café: 東京 costs €42 — why? 🙂",
 ]
 GREEDY_TOKENS = 64
+WINDOW, SINKS, WINDOW_TOKENS = 64, 4, 192
 # Positions and ids of which every logit is recorded, beside the whole last position.
 SAMPLED_IDS = [0, 1, 2, 17, 504, 3575, 7042, 24576, 49151]
 RANK, SCALE, NUM_LAYERS, SEED = 4, 10.0, 2, 11
@@ -63,14 +67,13 @@ def logits_of(model: Any, ids: list[int]) -> np.ndarray[Any, np.dtype[np.float32
     return np.array(model(mx.array([ids]))[0], dtype=np.float32)
 
 
-def greedy(model: Any, ids: list[int]) -> tuple[list[int], float]:
+def greedy(model: Any, ids: list[int], cache: Any, count: int) -> tuple[list[int], float]:
     """The continuation, and the smallest margin between the best and second-best logit of a step:
     how far rounding is from changing a token."""
-    cache = model.make_cache()
     tokens: list[int] = []
     margin = float("inf")
     step = mx.array([ids])
-    for _ in range(GREEDY_TOKENS):
+    for _ in range(count):
         last = np.array(model(step, cache=cache)[0, -1], dtype=np.float32)
         best, second = np.argsort(last)[::-1][:2]
         margin = min(margin, float(last[best] - last[second]))
@@ -101,18 +104,46 @@ def write_adapter(model: Any, folder: Path) -> None:
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
+def versions() -> dict[str, str]:
+    return {"mlx": mx.__version__, "mlx_lm": mlx_lm.__version__}
+
+
+def write_window(model: Any, tokenizer: Any) -> None:
+    """Prompts within the window: of longer ones mlx-lm's rows lose sight of the sinks."""
+    cases: list[dict[str, Any]] = []
+    for text in PROMPTS:
+        ids = prompt_ids(tokenizer, text)
+        if len(ids) > WINDOW:
+            raise SystemExit(f"{text!r} has {len(ids)} tokens, more than the window")
+        cache = [rotating_cache(max_size=WINDOW, keep=SINKS) for _ in model.layers]
+        tokens, margin = greedy(model, ids, cache, WINDOW_TOKENS)
+        cases.append({"prompt": ids, "greedy": tokens, "smallest_margin": round(margin, 5)})
+        print(f"window of {WINDOW}: {len(ids)} tokens, margin {margin:.4f}")
+    record = {
+        "made_by": "scripts/make_goldens.py",
+        "versions": versions(),
+        "model": MODEL,
+        "dtype": "float32",
+        "window": WINDOW,
+        "sinks": SINKS,
+        "cases": cases,
+    }
+    (GOLDEN / "window.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model_folder", nargs="?", type=Path, default=default_folder())
     folder: Path = parser.parse_args().model_folder
     mx.set_default_device(mx.cpu)
     model, tokenizer = load(str(folder))
+    write_window(model, tokenizer)
     last: list[Any] = []
     cases: list[dict[str, Any]] = []
     for index, text in enumerate(PROMPTS):
         ids = prompt_ids(tokenizer, text)
         logits = logits_of(model, ids)
-        tokens, margin = greedy(model, ids)
+        tokens, margin = greedy(model, ids, model.make_cache(), GREEDY_TOKENS)
         last.append(mx.array(logits[-1]))
         cases.append(
             {
@@ -131,7 +162,7 @@ def main() -> None:
         mx.save_safetensors(str(GOLDEN / f"logits_{index}.safetensors"), tensors)
     record = {
         "made_by": "scripts/make_goldens.py",
-        "versions": {"mlx": mx.__version__, "mlx_lm": mlx_lm.__version__},
+        "versions": versions(),
         "model": MODEL,
         "dtype": "float32",
         "tolerance": TOLERANCE,

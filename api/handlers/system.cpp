@@ -33,6 +33,7 @@ Json engine_json(const hub::ModelPool::EngineInfo& engine) {
       {"slow_steps", engine.figures.work.slow_steps},
       {"refused", engine.figures.work.refused + engine.figures.work.refused_for_key},
       {"kv_bits", engine.figures.work.kv_bits},
+      {"kv_window", engine.figures.work.kv_window},
       {"pinned", engine.pinned},
       {"idle_seconds", engine.idle_seconds},
       {"resident_bytes", engine.resident_bytes},

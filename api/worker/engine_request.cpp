@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -46,7 +45,7 @@ engine::GenerateRequest engine_request(
   engine::GenerateRequest request{
       .request_id = {},
       .prompt = prompt,
-      .max_tokens = options.max_tokens.value_or(std::numeric_limits<int>::max()),
+      .max_tokens = options.max_tokens.value_or(engine::kToTheContextsEnd),
       .sampling = options.sampling,
       .stop_ids = options.ignore_eos && !options.grammar ? std::vector<int>{} : model.stop_ids,
       .min_tokens = options.min_tokens,

@@ -46,6 +46,8 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.weights_folder = arguments.weights_folder;
   config.kv_budget_bytes = arguments.kv_budget_bytes.value_or(config.kv_budget_bytes);
   config.kv_bits = arguments.kv_bits;
+  config.kv_window = arguments.kv_window;
+  config.kv_sinks = arguments.kv_sinks;
   config.max_running = arguments.max_running.value_or(config.max_running);
   config.speculative_tokens = arguments.speculative_tokens.value_or(config.speculative_tokens);
   config.draft_folder = arguments.draft_folder;
@@ -58,12 +60,14 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
     config.prefix_disk->model_digest = arguments.model_digest;
     config.prefix_disk->budget_bytes = arguments.prefix_disk_bytes;
     config.prefix_disk->computed_by = fmt::format(
-        "mlx-hub {}, mlx {}, {}, {}, kv_bits {}",
+        "mlx-hub {}, mlx {}, {}, {}, kv_bits {}, kv_window {} {}",
         arguments.build,
         tensor::mlx_version(),
         tensor::device_name(),
         kernels::to_string(kernels::cpu_level()),
-        arguments.kv_bits);
+        arguments.kv_bits,
+        arguments.kv_window,
+        arguments.kv_window > 0 ? arguments.kv_sinks : 0);
   }
   return config;
 }
@@ -114,6 +118,7 @@ void emit_work(const engine::EngineStats& stats) {
       .prefix_disk_tokens = count(stats.prefix_disk.loaded_tokens),
       .kv_limit_bytes = count(stats.kv_limit_bytes),
       .kv_bits = stats.kv_bits,
+      .kv_window = stats.kv_window,
       .adapters = count(stats.adapters.size())};
   base::emit_event("work", base::event_fields(work));
 }
@@ -149,6 +154,7 @@ Json stats_json(const engine::EngineStats& stats) {
       {"prefix_disk_tokens", stats.prefix_disk.loaded_tokens},
       {"kv_limit_bytes", stats.kv_limit_bytes},
       {"kv_bits", stats.kv_bits},
+      {"kv_window", stats.kv_window},
       {"weight_bytes", stats.weight_bytes},
       {"active_bytes", stats.active_bytes},
       {"cache_bytes", stats.cache_bytes},

@@ -14,7 +14,9 @@ struct EngineArguments {
   std::filesystem::path socket;                           // a Unix socket
   std::optional<std::uint64_t> kv_budget_bytes;           // absent: engine::EngineConfig's defaults
   std::optional<int> max_running;
-  int kv_bits = 0;
+  int kv_bits = 0;  // engine::EngineConfig
+  int kv_window = 0;
+  int kv_sinks = 4;
   std::optional<int> speculative_tokens = std::nullopt;
   std::optional<std::filesystem::path> draft_folder{};  // engine::EngineConfig
   std::optional<int> max_waiting{};

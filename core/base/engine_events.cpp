@@ -119,6 +119,7 @@ Json event_fields(const EngineWork& work) {
       {"prefix_disk_tokens", work.prefix_disk_tokens},
       {"kv_limit_bytes", work.kv_limit_bytes},
       {"kv_bits", work.kv_bits},
+      {"kv_window", work.kv_window},
       {"adapters", work.adapters}};
 }
 
@@ -172,6 +173,7 @@ EngineWork engine_work(const Json& event) {
       .prefix_disk_tokens = count_of(reader, "prefix_disk_tokens"),
       .kv_limit_bytes = count_of(reader, "kv_limit_bytes"),
       .kv_bits = count_of(reader, "kv_bits"),
+      .kv_window = count_of(reader, "kv_window"),
       .adapters = count_of(reader, "adapters")};
 }
 

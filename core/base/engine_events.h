@@ -76,8 +76,9 @@ struct EngineWork {
   std::int64_t prefix_disk_loads = 0;    // read and used
   std::int64_t prefix_disk_tokens = 0;   // that these saved
   std::int64_t kv_limit_bytes = 0;
-  std::int64_t kv_bits = 0;   // of each key and value; 0: floats
-  std::int64_t adapters = 0;  // attached
+  std::int64_t kv_bits = 0;    // of each key and value; 0: floats
+  std::int64_t kv_window = 0;  // tokens of a sequence whose rows stay; 0: all
+  std::int64_t adapters = 0;   // attached
 };
 
 // The events' fields.

@@ -186,7 +186,7 @@ std::unique_ptr<DraftModel> load_draft_model(
   check_draft_fits(folder, config, target_folder, target.config());
   auto model = std::make_unique<DraftModel>(models::load_model(folder), target);
   const std::uint64_t token_bytes = model->kv_bytes_per_token();
-  warm_up(model->model(), {.kv_budget_bytes = 1ULL << 30U, .kv_bytes_per_token = token_bytes});
+  warm_up(model->model(), {.kv_budget_bytes = 1ULL << 30U, .kv_bytes_per_token = token_bytes}, {});
   return model;
 }
 

@@ -155,6 +155,7 @@ EngineStats Engine::Impl::stats() const {
   result.weight_bytes = weight_bytes_;
   result.kv_limit_bytes = config_.kv_budget_bytes;
   result.kv_bits = config_.kv_bits;
+  result.kv_window = config_.kv_window;
   const tensor::Memory memory = tensor::memory();
   result.active_bytes = memory.active;
   result.cache_bytes = memory.cache;

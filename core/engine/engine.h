@@ -30,7 +30,9 @@ struct EngineConfig {
   double slow_step_seconds = 60.0;  // longer steps are slow (step_watch.h)
   bool keeps_prefixes = true;       // prefix_cache.h
   int speculative_tokens = 16;      // StepLoopOptions
-  int kv_bits = 0;                  // of keys and values; 0: floats
+  int kv_bits = 0;                  // models::KvCacheOptions
+  int kv_window = 0;
+  int kv_sinks = 4;
   // Of a model that guesses tokens where speculative_tokens lets it (draft_model.h). Its caches
   // are among those of kv_budget_bytes.
   std::optional<std::filesystem::path> draft_folder{};
@@ -59,7 +61,8 @@ struct EngineStats {
   std::uint64_t prefix_entries = 0;  // such sequences
   PrefixDiskStats prefix_disk{};
   std::uint64_t kv_limit_bytes = 0;
-  int kv_bits = 0;                 // EngineConfig
+  int kv_bits = 0;  // EngineConfig
+  int kv_window = 0;
   std::uint64_t weight_bytes = 0;  // the draft model's included
   std::uint64_t active_bytes = 0;  // MLX: in arrays
   std::uint64_t cache_bytes = 0;   // MLX: freed, kept for reuse
@@ -72,14 +75,15 @@ struct EngineStats {
 class Engine {
  public:
   // Loads and warms the model on the engine's thread before it returns. Throws what load_model(),
-  // load_draft_model() and model_config::check_kv_bits() throw.
+  // load_draft_model(), model_config::check_kv_bits() and check_kv_window() throw.
   explicit Engine(EngineConfig config);
   ~Engine();  // cancels what runs
 
-  // Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt that does
-  // not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would exceed the
-  // budget, kNotFound for an adapter that is not attached, kUnavailable when draining, and what
-  // QueueLimit::enter() throws when too many wait. An encoder takes no such request:
+  // With EngineConfig::kv_window a request that says how many tokens it wants may go beyond the
+  // context. Throws kInvalidArgument for an empty prompt, an id outside the vocabulary or a prompt
+  // that does not fit (`context_length_exceeded`), kInsufficientMemory when its cache alone would
+  // exceed the budget, kNotFound for an adapter that is not attached, kUnavailable when draining,
+  // and what QueueLimit::enter() throws when too many wait. An encoder takes no such request:
   // kInvalidArgument (`model_makes_embeddings_only`).
   TokenStream submit(GenerateRequest request);
 
@@ -105,8 +109,8 @@ class Engine {
   void watch_step();
 
   [[nodiscard]] const model_config::ModelConfig& model_config() const;
-  // Tokens of prompt and answer together at most: what the model was made for, or less where the
-  // memory for keys and values holds less. A prompt must be shorter.
+  // Tokens of prompt and answer together at most, without a kv_window: what the model was made for,
+  // or less where the memory for keys and values holds less. A prompt must be shorter in any case.
   [[nodiscard]] int context_length() const;
   [[nodiscard]] EngineStats stats() const;
 

@@ -8,6 +8,7 @@
 #include "core/engine/engine_impl.h"
 #include "core/engine/warm_up.h"
 #include "core/model_config/kv_bits.h"
+#include "core/model_config/kv_window.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/model_tensors.h"
 #include "core/obs/log.h"
@@ -17,8 +18,10 @@ namespace hub::engine {
 
 namespace {
 
+constexpr int kMostTokens = 1 << 30;
+
 models::KvCacheOptions cache_options(const EngineConfig& config) {
-  return {.bits = config.kv_bits};
+  return {.bits = config.kv_bits, .window = config.kv_window, .sinks = config.kv_sinks};
 }
 
 }  // namespace
@@ -28,10 +31,11 @@ void Engine::Impl::load() {
   model_config_ = model_config::ModelConfig::load(config_.model_folder);
   if (!model_config_.encoder) {
     model_config::check_kv_bits(model_config_, config_.kv_bits);
+    model_config::check_kv_window(config_.kv_window, config_.kv_sinks);
   }
   request_limits_ = {
-      .tokens_by_memory = 1 << 30,
-      .text_tokens_by_memory = 1 << 30,
+      .tokens_by_memory = kMostTokens,
+      .text_tokens_by_memory = kMostTokens,
       .kv_budget_bytes = config_.kv_budget_bytes};
   if (!model_config_.encoder) {
     load_decoder();
@@ -66,13 +70,17 @@ void Engine::Impl::load_decoder() {
       .prefill_chunk = config_.prefill_chunk,
       .kv_budget_bytes = config_.kv_budget_bytes,
       .kv_bytes_per_token = token_bytes,
-      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_)};
+      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_),
+      .most_rows = model_config::most_kv_rows(config_.kv_window, config_.prefill_chunk)};
   const std::uint64_t for_tokens =
       config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
   const auto tokens_of = [for_tokens](std::uint64_t one_bytes) {
-    return static_cast<int>(std::min<std::uint64_t>(for_tokens / one_bytes, 1U << 30U));
+    return static_cast<int>(std::min<std::uint64_t>(for_tokens / one_bytes, kMostTokens));
   };
-  request_limits_.tokens_by_memory = tokens_of(limits_.kv_bytes_per_token);
+  const int rows = tokens_of(limits_.kv_bytes_per_token);
+  const bool rolls = limits_.most_rows > 0 && limits_.most_rows <= rows;
+  request_limits_.tokens_by_memory = rolls ? kMostTokens : rows;
+  request_limits_.rolls = rolls;
   request_limits_.text_tokens_by_memory = tokens_of(models::kv_bytes_per_token(*model_));
   warm_up(*model_, limits_, cache);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -68,10 +69,14 @@ enum class FinishReason : std::uint8_t { kStop, kLength, kCancelled, kError };
 // "stop", "length", "cancelled", "error"
 std::string_view to_string(FinishReason reason);
 
+// GenerateRequest::max_tokens of a request that names none.
+inline constexpr int kToTheContextsEnd = std::numeric_limits<int>::max();
+
 struct GenerateRequest {
   std::string request_id;
   std::vector<int> prompt;  // not empty
-  int max_tokens = 0;       // >= 1; prompt + max_tokens is cut to the context length
+  // >= 1; prompt + max_tokens is cut to the context length, but where caches roll (RequestLimits).
+  int max_tokens = 0;
   SamplingParams sampling = {};
   std::vector<int> stop_ids = {};  // end the answer and are not part of it
   int min_tokens = 0;              // no stop id is drawn before the answer has as many

@@ -94,7 +94,9 @@ int context_length(const ModelConfig& config, const RequestLimits& limits) {
 int max_length(
     const GenerateRequest& request, const ModelConfig& config, const RequestLimits& limits) {
   const auto wanted = static_cast<std::int64_t>(request.prompt.size()) + request.max_tokens;
-  return static_cast<int>(std::min<std::int64_t>(wanted, context_length(config, limits)));
+  const bool goes_beyond = limits.rolls && request.max_tokens != kToTheContextsEnd;
+  const int most = goes_beyond ? limits.tokens_by_memory : context_length(config, limits);
+  return static_cast<int>(std::min<std::int64_t>(wanted, most));
 }
 
 void check_request(

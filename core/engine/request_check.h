@@ -13,6 +13,7 @@ struct RequestLimits {
   int tokens_by_memory = 0;       // whose keys and values the caches' budget holds
   int text_tokens_by_memory = 0;  // of a text to embed, which is always read with a cache of floats
   std::uint64_t kv_budget_bytes = 0;
+  bool rolls = false;  // what a sequence keeps has a bound: answers may go beyond the context
 };
 
 // Throws as Engine::submit() does for a request that can never work.

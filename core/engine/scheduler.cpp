@@ -18,7 +18,8 @@ constexpr int kSmallestCapacity = 64;
 
 std::uint64_t kv_bytes(const SequenceView& sequence, const StepLimits& limits) {
   return limits.bytes_per_sequence +
-         static_cast<std::uint64_t>(grown_capacity(sequence)) * limits.kv_bytes_per_token;
+         static_cast<std::uint64_t>(grown_capacity(sequence, limits.most_rows)) *
+             limits.kv_bytes_per_token;
 }
 
 class Planner {
@@ -163,10 +164,13 @@ class Planner {
 
 }  // namespace
 
-int grown_capacity(const SequenceView& sequence) {
+int grown_capacity(const SequenceView& sequence, int most_rows) {
   const int tokens = sequence.cached + sequence.pending;
-  return tokens <= sequence.capacity ? sequence.capacity
-                                     : std::max({tokens, 2 * sequence.capacity, kSmallestCapacity});
+  if (tokens <= sequence.capacity) {
+    return sequence.capacity;
+  }
+  const int grown = std::max({tokens, 2 * sequence.capacity, kSmallestCapacity});
+  return most_rows == 0 ? grown : std::min(grown, most_rows);
 }
 
 std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const StepLimits& limits) {

@@ -15,7 +15,7 @@ inline constexpr int kHeadroomTokens = 128;
 struct SequenceView {
   int cached = 0;      // tokens whose keys and values are in its cache
   int pending = 1;     // known tokens that are not: >= 1; exactly 1 while it decodes
-  int capacity = 0;    // tokens its cache has room for
+  int capacity = 0;    // rows, a token each, that its cache has room for
   int key = 0;         // who asked for it: index into what each key was served
   int priority = 0;    // those with a lower one go first
   bool began = false;  // it was in a step already: where it waits, it gave way
@@ -28,6 +28,7 @@ struct StepLimits {
   std::uint64_t kv_budget_bytes = 0;
   std::uint64_t kv_bytes_per_token = 0;
   std::uint64_t bytes_per_sequence = 0;  // beside its tokens': the states of recurrent layers
+  int most_rows = 0;  // of a cache, which drops the others (kv_window.h); 0: a row for each token
 };
 
 // The rows of one sequence in a step: its next `rows` pending tokens.
@@ -45,9 +46,9 @@ struct StepPlan {
   std::vector<StepPart> parts;  // in sequence order; empty when there is nothing to do
 };
 
-// Tokens that a cache has room for once it holds all known tokens of the sequence; it grows as
+// Rows that a cache has room for once it has read all known tokens of the sequence; it grows as
 // models::KvCache does.
-int grown_capacity(const SequenceView& sequence);
+int grown_capacity(const SequenceView& sequence, int most_rows = 0);
 
 // What the caches of these sequences take once they hold all known tokens.
 std::uint64_t planned_kv_bytes(std::span<const SequenceView> sequences, const StepLimits& limits);

@@ -66,7 +66,7 @@ StepLoop::StepLoop(
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   sequence->key = shares_.join(sequence->owner.scope);
-  if (shares_beginnings()) {
+  if (shares_beginnings() && is_lent_whole(*sequence)) {
     auto ahead = pointers(running_);
     std::ranges::copy(pointers(waiting_), std::back_inserter(ahead));
     choose_leader(*sequence, known_beginning(*sequence), ahead);
@@ -138,7 +138,7 @@ std::vector<RunPart> StepLoop::parts_of(const StepPlan& plan) {
   const double begun = base::steady_seconds();
   for (const StepPart& part : plan.parts) {
     Sequence& sequence = *running_[static_cast<std::size_t>(part.sequence)];
-    sequence.capacity = grown_capacity(sequence.view());
+    sequence.capacity = grown_capacity(sequence.view(), limits_.most_rows);
     if (sequence.stream->began.load(std::memory_order_relaxed) == 0.0) {
       sequence.stream->began.store(begun, std::memory_order_relaxed);
     }
@@ -239,7 +239,7 @@ void StepLoop::apply(const StepPlan& plan) {
 
 // Its cache stays for its return as long as nobody needs the room.
 void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
-  if (options_.keeps_prefixes) {
+  if (options_.keeps_prefixes && sequence->cache->is_whole()) {
     prefixes_.keep(sequence->owner, sequence->cached_tokens(), std::move(*sequence->cache));
   }
   sequence->cache.reset();
@@ -264,6 +264,9 @@ void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
   sequence->charged = std::max(sequence->charged, cached);
   const int known = static_cast<int>(sequence->tokens.size());
   sequence->capacity = std::min(known + kHeadroomTokens, sequence->max_length);
+  if (limits_.most_rows > 0) {
+    sequence->capacity = std::min(sequence->capacity, limits_.most_rows);
+  }
   sequence->cache->reserve(sequence->capacity - cached);
   sequence->capacity = sequence->cache->capacity();
   running_.push_back(std::move(sequence));
@@ -278,7 +281,7 @@ std::pair<const Sequence*, std::size_t> StepLoop::longest_beginning(
     const auto cached = other->cached_tokens();
     const std::size_t common = other->owner == sequence.owner ? common_prefix(cached, wanted) : 0;
     const bool is_usable = limits_.bytes_per_sequence == 0 || common == cached.size();
-    if (is_usable && common > longest) {
+    if (is_usable && common > longest && other->cache->is_whole()) {
       longest = common;
       running = other.get();
     }
@@ -373,7 +376,8 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
   charge(sequence);
   shares_.leave(sequence.key);
   // After an error nobody knows what the cache holds.
-  if (options_.keeps_prefixes && sequence.cache && last.finish != FinishReason::kError) {
+  if (options_.keeps_prefixes && sequence.cache && sequence.cache->is_whole() &&
+      last.finish != FinishReason::kError) {
     prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
   }
   sequence.cache.reset();

@@ -97,6 +97,11 @@ class StepLoop {
   [[nodiscard]] bool shares_beginnings() const {
     return options_.keeps_prefixes && limits_.bytes_per_sequence == 0;
   }
+  // Whether another one that reads its beginning still holds all of it then.
+  [[nodiscard]] bool is_lent_whole(const Sequence& sequence) const {
+    const auto window = static_cast<std::size_t>(options_.cache.window);
+    return window == 0 || sequence.beginning().size() <= window;
+  }
   // Lets those go on whose leaders (prefix_leader.h) are done or gone.
   void follow_leaders();
   void apply(const StepPlan& plan);

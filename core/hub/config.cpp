@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/hub/config_values.h"
 #include "core/hub/folders.h"
+#include "core/model_config/kv_window.h"
 
 namespace hub::hub {
 namespace {
@@ -156,6 +157,8 @@ std::vector<Setting> engine_settings() {
        [](Config& c, const Values& v, Source s) {
          c.kv_bits = std::stoi(one_of(v[0], s, {"0", "4", "8"}));
        }},
+      {"kv_window", false, count_of(&Config::kv_window, 0, 1U << 30U)},
+      {"kv_sinks", false, count_of(&Config::kv_sinks, 0, model_config::kMostKvSinks)},
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},
@@ -372,7 +375,7 @@ Config load_config(
   }
   apply(config, from_environment, "environment");
   apply(config, flags, "command line");
-
+  model_config::check_kv_window(config.kv_window, config.kv_sinks);
   return config;
 }
 

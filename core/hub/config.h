@@ -42,6 +42,9 @@ struct Config {
   std::uint64_t memory_budget_bytes = 0;    // memory_budget_bytes: 0 means by fraction
   std::uint64_t kv_budget_bytes = 1ULL << 30U;  // kv_budget_bytes: keys and values of one engine
   int kv_bits = 0;                              // kv_bits: of each key and value, 4 or 8; 0: floats
+  // kv_window: tokens of a sequence whose keys and values stay; 0: all
+  int kv_window = 0;
+  int kv_sinks = 4;  // kv_sinks: of them the first ones, the others are the last ones
   // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none
   std::uint64_t prefix_disk_bytes = 4ULL << 30U;
   int max_running = 16;         // max_running: sequences an engine decodes together

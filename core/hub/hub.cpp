@@ -105,6 +105,8 @@ ModelPool::Options pool_options(
       .record_folder = config.data_dir / "workers",
       .kv_budget_bytes = config.kv_budget_bytes,
       .kv_bits = config.kv_bits,
+      .kv_window = config.kv_window,
+      .kv_sinks = config.kv_sinks,
       .prefix_folder = config.data_dir / kPrefixFolder,
       .prefix_disk_bytes = config.prefix_disk_bytes,
       .max_running = config.max_running,

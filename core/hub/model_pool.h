@@ -85,7 +85,9 @@ class ModelPool {
     std::filesystem::path log_folder;
     std::filesystem::path record_folder{};  // ChildOptions
     std::uint64_t kv_budget_bytes;
-    int kv_bits = 0;                        // EngineConfig
+    int kv_bits = 0;  // EngineConfig
+    int kv_window = 0;
+    int kv_sinks = 4;
     std::filesystem::path prefix_folder{};  // of all models (core/base/prefix_files.h)
     std::uint64_t prefix_disk_bytes = 0;    // below it; 0: engines write no prefixes
     int max_running;

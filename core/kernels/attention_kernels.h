@@ -47,11 +47,12 @@ void rotate_heads(
   }
 }
 
-// One row of a tile: scores -> e^(score - maximum) in place, 0 before `hidden` and from `visible`
-// on; brings the row's maximum, sum and weighted values up to date. hidden < visible.
+// One row of a tile: scores -> e^(score - maximum) in place, 0 within [sinks, hidden) and from
+// `visible` on; brings the row's maximum, sum and weighted values up to date. Something is seen.
 template <class S>
 HUB_INLINE void soften_row(
     float* scores,
+    int sinks,
     int hidden,
     int visible,
     float* maximum,
@@ -59,7 +60,7 @@ HUB_INLINE void soften_row(
     float* values,
     int head_dim) {
   const float nothing = -__builtin_inff();
-  for (int i = 0; i < hidden; ++i) {
+  for (int i = sinks; i < hidden; ++i) {
     scores[i] = nothing;
   }
   auto top = S::set(nothing);
@@ -109,21 +110,26 @@ void attend_segment(
   const int begin = segment * kAttentionSegment;
   const int end = begin + kAttentionSegment <= last ? begin + kAttentionSegment : last + 1;
   for (int key = begin; key < end; key += kAttentionTile) {
-    const int keys = end - key < kAttentionTile ? end - key : kAttentionTile;
-    if (in.window > 0 && in.position - in.window + 1 >= key + keys) {
+    const int all = end - key < kAttentionTile ? end - key : kAttentionTile;
+    const int sinks = in.sinks < key ? 0 : in.sinks - key < all ? in.sinks - key : all;
+    if (in.window > 0 && in.position - in.window + 1 >= key + all && sinks == 0) {
       continue;  // before every row's window
     }
-    const float* tile = in.keys + (key - in.first) * dim;
+    const bool is_kept_apart = key < in.first;
+    const int keys = is_kept_apart ? sinks : all;  // nothing lies behind them
+    const float* tile = is_kept_apart ? in.sink_keys + key * dim : in.keys + (key - in.first) * dim;
     dot_panel<S>(
         {in.q, dim}, in.rows, {tile, dim}, keys, in.head_dim, {scores, kAttentionTile, false});
     for (std::int64_t row = 0; row < in.rows; ++row) {
       const int reach = in.position + static_cast<int>(row) / in.rows_per_position - key + 1;
       const int visible = reach < keys ? reach : keys;
-      const int hidden = in.window > 0 && reach > in.window ? reach - in.window : 0;
+      const int before = in.window > 0 && reach > in.window ? reach - in.window : 0;
+      const int hidden = before < visible ? before : visible;
       float* row_scores = scores + row * kAttentionTile;
-      if (visible > hidden) {
+      if (visible > hidden || (visible > 0 && sinks > 0)) {
         soften_row<S>(
             row_scores,
+            sinks,
             hidden,
             visible,
             out.maxima + row,
@@ -136,7 +142,8 @@ void attend_segment(
         }
       }
     }
-    const float* tile_values = in.values + (key - in.first) * dim;
+    const float* tile_values =
+        is_kept_apart ? in.sink_values + key * dim : in.values + (key - in.first) * dim;
     add_outer<S>(
         {scores, kAttentionTile, 1},
         in.rows,

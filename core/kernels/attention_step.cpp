@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/kernels/attention_unit.h"
 #include "core/kernels/cpu_primitive.h"
 #include "core/kernels/quantized_rows.h"
 #include "core/kernels/thread_pool.h"
@@ -20,29 +21,6 @@ constexpr std::int64_t kWorthThreads = 100'000;
 // Floats of partial results up to which few long units are cut at segments.
 constexpr std::int64_t kMostPartialFloats = 1 << 20;
 
-// Some rows of one sequence for one key/value head: what one attend_segment call covers.
-struct Unit {
-  const AttentionStep::Sequence* sequence;
-  int kv_head;
-  int begin;  // row within the sequence
-  int rows;
-  int window;
-  bool causal;
-
-  [[nodiscard]] int first_position() const { return sequence->position + begin; }
-  // The last position that its last row sees.
-  [[nodiscard]] int last_position() const {
-    return sequence->position + (causal ? begin + rows : sequence->rows) - 1;
-  }
-  [[nodiscard]] int first_key() const {
-    return window > 0 ? std::max(0, first_position() - window + 1) : 0;
-  }
-  // Segments [first_segment(), end_segment()) are looked into. A unit spans fewer positions than a
-  // segment, so that each of its rows sees something of the first two.
-  [[nodiscard]] int first_segment() const { return first_key() / kAttentionSegment; }
-  [[nodiscard]] int end_segment() const { return last_position() / kAttentionSegment + 1; }
-  [[nodiscard]] int segments() const { return end_segment() - first_segment(); }
-};
 static_assert(kQueriesPerUnit <= kAttentionSegment);
 
 class StepRunner {
@@ -77,18 +55,18 @@ class StepRunner {
   }
 
   void attend_all() {
-    std::vector<Unit> units;
+    std::vector<AttentionUnit> units;
     std::int64_t work = 0;
     std::int64_t partial_floats = 0;
     const int rows_per_unit = std::max(1, kQueriesPerUnit / group_);
     for (const auto& sequence : step_.sequences) {
+      const SeenRows seen = seen_rows(step_.shape.window, sequence.window);
       for (int begin = 0; begin < sequence.rows; begin += rows_per_unit) {
         const int rows = std::min(rows_per_unit, sequence.rows - begin);
         for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
           units.push_back(
-              {&sequence, kv_head, begin, rows, step_.shape.window, step_.shape.causal});
-          const int keys = units.back().last_position() + 1 - units.back().first_key();
-          work += std::int64_t{2} * rows * group_ * dim_ * keys;
+              {&sequence, kv_head, begin, rows, seen.window, seen.sinks, step_.shape.causal});
+          work += std::int64_t{2} * rows * group_ * dim_ * units.back().keys();
           partial_floats += std::int64_t{units.back().segments()} * partial_size(rows);
         }
       }
@@ -150,23 +128,21 @@ class StepRunner {
     if (sequence.format.bits > 0) {
       float* keys = cosines + dim_;
       ops_.rotate_heads(rotation, k, kv_heads_, 1.0F, keys, dim_);
+      const int width = row_width(sequence.format, dim_);
       for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
         const std::int64_t head = std::int64_t{kv_head} * dim_;
-        ops_.quantize_row(
-            keys + head,
-            sequence.format,
-            dim_,
-            packed_row(sequence, sequence.keys, kv_head, position));
-        ops_.quantize_row(
-            v + head,
-            sequence.format,
-            dim_,
-            packed_row(sequence, sequence.values, kv_head, position));
+        const std::int64_t at = cache_row(sequence, kv_head, position) * width;
+        const auto pack = [&](const float* heads, void* cache) {
+          ops_.quantize_row(
+              heads + head, sequence.format, dim_, static_cast<std::uint32_t*>(cache) + at);
+        };
+        pack(keys, sequence.keys);
+        pack(v, sequence.values);
       }
       return;
     }
+    const std::int64_t at = cache_row(sequence, 0, position) * dim_;
     const int stride = sequence.capacity * dim_;
-    const std::int64_t at = std::int64_t{position} * dim_;
     ops_.rotate_heads(
         rotation, k, kv_heads_, 1.0F, static_cast<float*>(sequence.keys) + at, stride);
     for (int kv_head = 0; kv_head < kv_heads_; ++kv_head) {
@@ -177,20 +153,11 @@ class StepRunner {
     }
   }
 
-  // In a cache in few bits.
-  [[nodiscard]] std::uint32_t* packed_row(
-      const AttentionStep::Sequence& sequence, void* cache, int kv_head, int position) const {
-    const std::int64_t row = std::int64_t{kv_head} * sequence.capacity + position;
-    return static_cast<std::uint32_t*>(cache) + row * row_width(sequence.format, dim_);
-  }
-
   // The unit's rows, and the keys and values that they look at in that segment.
-  [[nodiscard]] AttentionRows rows_of(const Unit& unit, int segment) const {
-    const auto& sequence = *unit.sequence;
-    const std::int64_t head = std::int64_t{unit.kv_head} * sequence.capacity * dim_;
+  [[nodiscard]] AttentionRows rows_of(const AttentionUnit& unit, int segment) const {
     // Without causality all rows stand where the last one does, and so see everything.
     AttentionRows rows{
-        rotated(sequence, unit.kv_head, unit.begin),
+        rotated(*unit.sequence, unit.kv_head, unit.begin),
         nullptr,
         nullptr,
         unit.rows * group_,
@@ -198,38 +165,15 @@ class StepRunner {
         unit.causal ? unit.first_position() : unit.last_position(),
         dim_,
         unit.window,
-        0};
-    if (sequence.format.bits > 0) {
-      unpack(unit, segment, rows);
-    } else {
-      rows.keys = static_cast<const float*>(sequence.keys) + head;
-      rows.values = static_cast<const float*>(sequence.values) + head;
-    }
+        0,
+        unit.sinks,
+        nullptr,
+        nullptr};
+    unit.find_keys(ops_, segment, dim_, rows);
     return rows;
   }
 
-  void unpack(const Unit& unit, int segment, AttentionRows& rows) const {
-    const auto& sequence = *unit.sequence;
-    const int first_tile = unit.first_key() / kAttentionTile * kAttentionTile;
-    const int begin = std::max(segment * kAttentionSegment, first_tile);
-    const int end = std::min((segment + 1) * kAttentionSegment, unit.last_position() + 1);
-    const std::int64_t size = std::int64_t{kAttentionSegment} * dim_;
-    float* keys = thread_scratch(std::size_t(2 * size), 3);
-    for (const auto& [cache, out] :
-         {std::pair(sequence.keys, keys), std::pair(sequence.values, keys + size)}) {
-      ops_.dequantize_rows(
-          packed_row(sequence, cache, unit.kv_head, begin),
-          sequence.format,
-          dim_,
-          end - begin,
-          out);
-    }
-    rows.keys = keys;
-    rows.values = keys + size;
-    rows.first = begin;
-  }
-
-  void finish(const Unit& unit, const PartialAttention& total) const {
+  void finish(const AttentionUnit& unit, const PartialAttention& total) const {
     for (int query = 0; query < unit.rows * group_; ++query) {
       const std::int64_t token = unit.sequence->first_row + unit.begin + query / group_;
       const std::int64_t head = unit.kv_head * group_ + query % group_;
@@ -241,34 +185,36 @@ class StepRunner {
     }
   }
 
-  void attend_unit(const Unit& unit) const {
+  void attend_unit(const AttentionUnit& unit) const {
     const int queries = unit.rows * group_;
     const auto size = std::size_t(partial_size(unit.rows));
     float* scores = thread_scratch(std::size_t(queries) * kAttentionTile + 2 * size);
     float* memory = scores + std::int64_t{queries} * kAttentionTile;
     const auto total = partial(memory, unit.rows);
     const auto next = partial(memory + size, unit.rows);
-    const int first = unit.first_segment();
-    ops_.attend_segment(rows_of(unit, first), first, total, scores);
-    for (int segment = first + 1; segment < unit.end_segment(); ++segment) {
-      ops_.attend_segment(rows_of(unit, segment), segment, next, scores);
-      ops_.merge_attention(total, next, queries, dim_);
+    for (int i = 0; i < unit.segments(); ++i) {
+      const int segment = unit.segment(i);
+      ops_.attend_segment(rows_of(unit, segment), segment, i == 0 ? total : next, scores);
+      if (i > 0) {
+        ops_.merge_attention(total, next, queries, dim_);
+      }
     }
     finish(unit, total);
   }
 
   // Few long units (decoding): all segments at once, merged afterwards in order.
-  void attend_by_segments(const std::vector<Unit>& units, std::int64_t partial_floats) const {
+  void attend_by_segments(
+      const std::vector<AttentionUnit>& units, std::int64_t partial_floats) const {
     struct Piece {
-      const Unit* unit;
+      const AttentionUnit* unit;
       int segment;
       float* memory;
     };
     std::vector<Piece> pieces;
     float* memory = thread_scratch(std::size_t(partial_floats), 2);
     for (const auto& unit : units) {
-      for (int segment = unit.first_segment(); segment < unit.end_segment(); ++segment) {
-        pieces.push_back({&unit, segment, memory});
+      for (int i = 0; i < unit.segments(); ++i) {
+        pieces.push_back({&unit, unit.segment(i), memory});
         memory += partial_size(unit.rows);
       }
     }
@@ -279,7 +225,7 @@ class StepRunner {
       ops_.attend_segment(rows, piece.segment, partial(piece.memory, piece.unit->rows), scores);
     });
     for (std::size_t i = 0; i < pieces.size();) {
-      const Unit& unit = *pieces[i].unit;
+      const AttentionUnit& unit = *pieces[i].unit;
       const auto total = partial(pieces[i].memory, unit.rows);
       for (++i; i < pieces.size() && pieces[i].unit == &unit; ++i) {
         ops_.merge_attention(total, partial(pieces[i].memory, unit.rows), unit.rows * group_, dim_);

@@ -5,6 +5,7 @@
 #include "core/kernels/cached_attention.h"
 #include "core/kernels/cpu_ops.h"
 #include "core/kernels/row_format.h"
+#include "core/kernels/row_window.h"
 
 namespace hub::kernels {
 
@@ -20,6 +21,7 @@ struct AttentionStep {
     int position;
     int first_row;  // of q, k, v and out
     RowFormat format{};
+    RowWindow window{};
   };
 
   AttentionShape shape;

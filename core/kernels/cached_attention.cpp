@@ -33,6 +33,7 @@ struct Part {
   int rows;
   int position;
   RowFormat format;
+  RowWindow window;
 };
 
 class CachedAttentionStep : public CpuPrimitive {
@@ -97,7 +98,14 @@ class CachedAttentionStep : public CpuPrimitive {
         const int capacity = in[kFirstCacheInput + 2 * i].shape(1);
         const Part& part = parts[i];
         step.sequences.push_back(
-            {keys(0), keys(1), capacity, part.rows, part.position, first_row, part.format});
+            {keys(0),
+             keys(1),
+             capacity,
+             part.rows,
+             part.position,
+             first_row,
+             part.format,
+             part.window});
         first_row += parts[i].rows;
       }
       run_attention_step(cpu_ops(level), step);
@@ -108,6 +116,28 @@ class CachedAttentionStep : public CpuPrimitive {
   AttentionShape shape_;
   std::vector<Part> parts_;
 };
+
+// Of its window: what the rows see must be there.
+void check(const CachedSequence& sequence, const AttentionShape& shape) {
+  const RowWindow& window = sequence.window;
+  const SeenRows seen = seen_rows(shape.window, window);
+  const int oldest = std::max(0, sequence.position + 1 - seen.window) / kMostSinks * kMostSinks;
+  const int kept_from = window.sinks + window.dropped;
+  const bool is_cut_well =
+      window.dropped == 0 ||
+      (window.dropped > 0 && seen.window > 0 && kept_from % kMostSinks == 0 && kept_from <= oldest);
+  if (window.rows < 0 || window.sinks < 0 || window.sinks > kMostSinks || !is_cut_well ||
+      (window.sinks > 0 && window.rows == 0)) {
+    refuse(
+        fmt::format(
+            "a window of {} rows and {} sinks with {} rows dropped does not hold what position {} "
+            "sees",
+            window.rows,
+            window.sinks,
+            window.dropped,
+            sequence.position));
+  }
+}
 
 void check(
     const mx::array& q,
@@ -151,13 +181,10 @@ void check(
               describe(sequence.keys),
               describe(sequence.values)));
     }
-    if (sequence.rows < 1 || sequence.position < 0 || keys[1] - sequence.position < sequence.rows) {
-      refuse(
-          fmt::format(
-              "{} rows at position {} do not fit a cache of {}",
-              sequence.rows,
-              sequence.position,
-              keys[1]));
+    check(sequence, shape);
+    const int at = sequence.position - sequence.window.dropped;
+    if (sequence.rows < 1 || sequence.position < 0 || keys[1] - at < sequence.rows) {
+      refuse(fmt::format("{} rows at {} do not fit a cache of {}", sequence.rows, at, keys[1]));
     }
     rows += sequence.rows;
   }
@@ -205,8 +232,9 @@ CachedAttention composed_cached_attention(
   std::vector<mx::array> rows_out;
   std::vector<CachedAttention::Layer> caches;
   int begin = 0;
-  for (const auto& [keys, values, rows, position, format] : sequences) {
-    const int end = position + rows;
+  for (const auto& [keys, values, rows, position, format, window] : sequences) {
+    const int at = position - window.dropped;
+    const int end = at + rows;
     const auto part = [&](const mx::array& x, int heads) {
       return by_head(x, begin, rows, heads, shape.head_dim);
     };
@@ -216,23 +244,33 @@ CachedAttention composed_cached_attention(
       return mx::slice_update(
           cache,
           format.bits > 0 ? quantize_rows(rows_in, format) : tensor::astype(rows_in, cache.dtype()),
-          mx::Shape{0, position, 0},
+          mx::Shape{0, at, 0},
           mx::Shape{shape.kv_heads, end, width});
     };
-    const int first = shape.window > 0 ? std::max(0, position + 1 - shape.window) : 0;
-    const auto seen = [&](const mx::array& cache) {
-      const mx::array kept = mx::slice(cache, {0, first, 0}, {shape.kv_heads, end, width});
+    const SeenRows seen = seen_rows(shape.window, window);
+    // The oldest position that the first row sees, beside the sinks.
+    const int first = seen.window > 0 ? std::max(0, position + 1 - seen.window) : 0;
+    const int gap = std::max(0, first - seen.sinks);
+    const auto kept = [&](const mx::array& cache) {
+      const auto part_of = [&](int from, int to) {
+        return mx::slice(cache, {0, from, 0}, {shape.kv_heads, to, width});
+      };
+      const mx::array near = part_of(gap > 0 ? first - window.dropped : 0, end);
+      const mx::array all =
+          gap > 0 && seen.sinks > 0 ? mx::concatenate({part_of(0, seen.sinks), near}, 1) : near;
       return mx::expand_dims(
-          format.bits > 0 ? dequantize_rows(kept, format, shape.head_dim, q.dtype()) : kept, 0);
+          format.bits > 0 ? dequantize_rows(all, format, shape.head_dim, q.dtype()) : all, 0);
     };
     caches.push_back(
         {write(keys, rotary(part(k, shape.kv_heads), rotation, shape, position)),
          write(values, part(v, shape.kv_heads))});
     const auto out = composed_attention(
         rotary(part(q, shape.heads), rotation, shape, position),
-        seen(caches.back().keys),
-        seen(caches.back().values),
+        kept(caches.back().keys),
+        kept(caches.back().values),
         shape,
+        seen,
+        gap,
         sinks);
     rows_out.push_back(
         mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {rows, shape.heads * shape.head_dim}));
@@ -262,7 +300,7 @@ CachedAttention cached_attention(
   }
   for (auto& sequence : sequences) {
     const mx::Dtype type = sequence.format.bits > 0 ? mx::uint32 : mx::float32;
-    parts.push_back({sequence.rows, sequence.position, sequence.format});
+    parts.push_back({sequence.rows, sequence.position, sequence.format, sequence.window});
     for (mx::array* cache : {&sequence.keys, &sequence.values}) {
       require(*cache, type, 3, "cached_attention");
       shapes.push_back(cache->shape());

@@ -6,6 +6,7 @@
 #include <mlx/array.h>
 
 #include "core/kernels/row_format.h"
+#include "core/kernels/row_window.h"
 
 namespace hub::kernels {
 
@@ -47,6 +48,8 @@ struct CachedSequence {
   // With bits the arrays are [Kv, capacity, row_width] uint32 (quantized_rows.h), and what is
   // attended to is what they hold: the step's own rows are rounded, too.
   RowFormat format{};
+  // Rows [position - window.dropped, …) of the arrays are then those of the step.
+  RowWindow window{};
 };
 
 struct CachedAttention {
@@ -60,8 +63,9 @@ struct CachedAttention {
 
 // One layer's attention in a serving step. q [T, H * D], k and v [T, Kv * D], all float32 and
 // before the rotary embedding; T is the sum of all `rows`, sequence after sequence. Each row
-// attends to its own sequence's positions <= its own, within the window. sinks [H] float32: a score
-// for each query head that takes part in the softmax and adds no value (arXiv:2309.17453, learned).
+// attends to its own sequence's positions <= its own, within the windows. sinks [H] float32: a
+// score for each query head that takes part in the softmax and adds no value (arXiv:2309.17453,
+// learned).
 //
 // A cache array that nobody else refers to when the step is evaluated is updated in place,
 // otherwise copied: move it in (std::move(layer.keys)) and keep the returned one. CPU: an output

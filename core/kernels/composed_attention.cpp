@@ -8,12 +8,17 @@ namespace hub::kernels {
 
 namespace {
 
-// [L, S] boolean: row l stands at position S - L + l.
-mx::array window_mask(int length, int positions, int window) {
-  const mx::array rows = mx::expand_dims(mx::arange(positions - length, positions), 1);
-  const mx::array keys = mx::expand_dims(mx::arange(positions), 0);
-  const mx::array earliest = mx::subtract(rows, mx::array(window));
-  return mx::logical_and(mx::less_equal(keys, rows), mx::greater(keys, earliest));
+// [L, S] boolean: row l stands at position gap + S - L + l.
+mx::array window_mask(int length, int keys, const SeenRows& seen, int gap) {
+  const int end = gap + keys;
+  const mx::array rows = mx::expand_dims(mx::arange(end - length, end), 1);
+  const int apart = gap > 0 ? seen.sinks : 0;
+  const mx::array at =
+      mx::expand_dims(mx::concatenate({mx::arange(apart), mx::arange(apart + gap, end)}, 0), 0);
+  const mx::array earliest = mx::subtract(rows, mx::array(seen.window));
+  const mx::array is_near =
+      mx::logical_or(mx::greater(at, earliest), mx::less(at, mx::array(seen.sinks)));
+  return mx::logical_and(mx::less_equal(at, rows), is_near);
 }
 
 }  // namespace
@@ -49,14 +54,25 @@ mx::array composed_attention(
     const mx::array& k,
     const mx::array& v,
     const AttentionShape& shape,
+    const SeenRows& seen,
+    int gap,
     const std::optional<mx::array>& sinks) {
   const int length = q.shape(2);
-  const int positions = k.shape(2);
-  if (shape.window > 0 && positions > shape.window) {
-    const mx::array mask = window_mask(length, positions, shape.window);
+  const int keys = k.shape(2);
+  if (seen.window > 0 && keys > seen.window + seen.sinks) {
+    const mx::array mask = window_mask(length, keys, seen, gap);
     return tensor::sdpa(q, k, v, shape.scale, false, mask, sinks);
   }
   return tensor::sdpa(q, k, v, shape.scale, shape.causal && length > 1, std::nullopt, sinks);
+}
+
+mx::array composed_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const AttentionShape& shape,
+    const std::optional<mx::array>& sinks) {
+  return composed_attention(q, k, v, shape, {shape.window, 0}, 0, sinks);
 }
 
 bool rotation_fits(const RotaryEmbedding& rotation, const AttentionShape& shape) {

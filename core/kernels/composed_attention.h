@@ -23,6 +23,17 @@ mx::array composed_attention(
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks);
 
+// The same, each row looking at what `seen` says. With gap > 0 keys and values are those of
+// positions [0, seen.sinks) and [seen.sinks + gap, …), of which a single row sees all.
+mx::array composed_attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const AttentionShape& shape,
+    const SeenRows& seen,
+    int gap,
+    const std::optional<mx::array>& sinks);
+
 // inv_freq and periods are [R / 2] with R <= D; sinks are [H] or absent.
 bool rotation_fits(const RotaryEmbedding& rotation, const AttentionShape& shape);
 bool sinks_fit(const std::optional<mx::array>& sinks, const AttentionShape& shape);

@@ -78,6 +78,10 @@ struct AttentionRows {
   int head_dim;
   int window;  // positions that a row sees, its own included; 0: all
   int first;   // the position whose key and value come first
+  // Every row sees positions [0, sinks), too; where `first` is beyond them they lie here.
+  int sinks;
+  const float* sink_keys;
+  const float* sink_values;
 };
 
 // A softmax under way: the largest score, the sum of e^(score - largest), and the sum of the values

@@ -61,7 +61,8 @@ Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> s
            std::move(kept.back()->values),
            sequence.rows,
            sequence.cache->length(),
-           sequence.cache->format(layer)});
+           sequence.cache->format(layer),
+           sequence.cache->window()});
     }
     const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
     auto step = nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks);

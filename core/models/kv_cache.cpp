@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/model_config/kv_bits.h"
+#include "core/model_config/kv_window.h"
 
 namespace hub::models {
 namespace {
@@ -17,17 +18,29 @@ using model_config::ModelConfig;
 
 constexpr int kSmallestCapacity = 64;  // tokens
 
-// The first `length` rows of `rows`, with zeros up to `capacity`; none: all zeros, of `dtype`.
-mx::array grown(const mx::array& rows, int length, int capacity, mx::Dtype dtype) {
+// Of the first `length` rows those up to `sinks` and from `sinks` + `dropped` on.
+struct Kept {
+  int length;
+  int sinks = 0;
+  int dropped = 0;
+};
+
+// Those rows, with zeros up to `capacity`; none: all zeros, of `dtype`.
+mx::array grown(const mx::array& rows, const Kept& kept, int capacity, mx::Dtype dtype) {
   mx::Shape rest = rows.shape();
-  rest[1] = capacity - length;
-  if (length == 0) {
+  rest[1] = capacity - (kept.length - kept.dropped);
+  if (kept.length == 0) {
     return mx::zeros(rest, dtype);
   }
-  mx::Shape end = rows.shape();
-  end[1] = length;
+  const auto part = [&rows](int begin, int end) {
+    return mx::slice(rows, {0, begin, 0}, {rows.shape(0), end, rows.shape(2)});
+  };
+  const mx::array zeros = mx::zeros(rest, rows.dtype());
+  if (kept.dropped == 0) {
+    return mx::concatenate({part(0, kept.length), zeros}, 1);
+  }
   return mx::concatenate(
-      {mx::slice(rows, mx::Shape{0, 0, 0}, end), mx::zeros(rest, rows.dtype())}, 1);
+      {part(0, kept.sinks), part(kept.sinks + kept.dropped, kept.length), zeros}, 1);
 }
 
 nn::DeltaState empty_state(const ModelConfig::LinearAttention& shape) {
@@ -68,7 +81,9 @@ nn::DeltaHeads delta_heads(const ModelConfig::LinearAttention& shape) {
 }
 
 KvCache::KvCache(const ModelConfig& config, KvCacheOptions options)
-    : linear_attention_(config.linear_attention) {
+    : options_(options),
+      layers_dropped_(static_cast<std::size_t>(config.num_hidden_layers), 0),
+      linear_attention_(config.linear_attention) {
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
     const bool keeps_keys =
         config.key_value_layer_of(layer) == layer && !config.is_recurrent(layer);
@@ -92,20 +107,42 @@ void KvCache::forget_states() {
 }
 
 void KvCache::reserve(int rows) {
-  const int wanted = length_ + rows;
+  const int most = model_config::most_kv_rows(options_.window, rows);
+  if (most > 0 && length_ - dropped_ + rows > std::max(most, capacity_)) {
+    drop_rows();
+  }
+  const int wanted = length_ - dropped_ + rows;
   if (wanted <= capacity_) {
     return;
   }
   capacity_ = std::max({wanted, 2 * capacity_, kSmallestCapacity});
+  if (most > 0) {
+    capacity_ = std::min(capacity_, std::max(wanted, most));
+  }
+}
+
+// What the next token does not see, in whole tiles of the attention kernel.
+void KvCache::drop_rows() {
+  const int oldest = std::max(0, length_ + 1 - (options_.window - options_.sinks));
+  dropped_ = std::max(dropped_, oldest / nn::kMostSinks * nn::kMostSinks - options_.sinks);
+}
+
+nn::RowWindow KvCache::window() const {
+  return options_.window == 0
+             ? nn::RowWindow{}
+             : nn::RowWindow{options_.window - options_.sinks, options_.sinks, dropped_};
 }
 
 KvCache::Layer& KvCache::layer(int index, mx::Dtype dtype) {
   Layer& layer = layers_[static_cast<std::size_t>(index)];
-  const mx::Dtype kept = format(index).bits > 0 ? mx::uint32 : dtype;
-  const bool is_empty = length_ == 0 && layer.keys.dtype() != kept;
-  if (layer.keys.shape(1) < capacity_ || is_empty) {
-    layer.keys = grown(layer.keys, length_, capacity_, kept);
-    layer.values = grown(layer.values, length_, capacity_, kept);
+  int& dropped = layers_dropped_[static_cast<std::size_t>(index)];
+  const mx::Dtype type = format(index).bits > 0 ? mx::uint32 : dtype;
+  const bool is_empty = length_ == 0 && layer.keys.dtype() != type;
+  if (layer.keys.shape(1) < capacity_ || is_empty || dropped != dropped_) {
+    const Kept kept{length_ - dropped, options_.sinks, dropped_ - dropped};
+    layer.keys = grown(layer.keys, kept, capacity_, type);
+    layer.values = grown(layer.values, kept, capacity_, type);
+    dropped = dropped_;
   }
   return layer;
 }
@@ -118,20 +155,31 @@ void KvCache::trim(int length) {
     }
     forget_states();
   }
+  // The token at `length` must still see what its window holds.
+  if (!is_whole() && length > 0 && length < std::min(length_, dropped_ + options_.window - 1)) {
+    throw base::Error(base::ErrorCode::kInternal, "rows that were dropped cannot come back");
+  }
   length_ = std::clamp(length, 0, length_);
+  if (length_ == 0) {
+    dropped_ = 0;
+    std::ranges::fill(layers_dropped_, 0);
+  }
 }
 
 KvCache KvCache::prefix(int length) const {
   if (!states_.empty() && length != length_) {
     throw base::Error(base::ErrorCode::kInternal, "the state of a recurrent layer cannot go back");
   }
+  if (!is_whole()) {
+    throw base::Error(base::ErrorCode::kInternal, "rows that were dropped cannot be lent");
+  }
   KvCache copy = *this;
   copy.length_ = length;
   copy.capacity_ = std::max(length, kSmallestCapacity);
   for (Layer& layer : copy.layers_) {
     if (layer.keys.size() > 0) {  // else it has no attention of its own
-      layer.keys = grown(layer.keys, length, copy.capacity_, layer.keys.dtype());
-      layer.values = grown(layer.values, length, copy.capacity_, layer.values.dtype());
+      layer.keys = grown(layer.keys, {length}, copy.capacity_, layer.keys.dtype());
+      layer.values = grown(layer.values, {length}, copy.capacity_, layer.values.dtype());
     }
   }
   return copy;

@@ -18,7 +18,9 @@ namespace hub::models {
 namespace mx = mlx::core;
 
 struct KvCacheOptions {
-  int bits = 0;  // of keys and values (model_config/kv_bits.h); 0: floats
+  int bits = 0;    // of keys and values (model_config/kv_bits.h); 0: floats
+  int window = 0;  // tokens whose rows stay (model_config/kv_window.h); 0: all
+  int sinks = 4;   // of them the first ones
 };
 
 // Of the recurrent layers' states.
@@ -26,26 +28,32 @@ nn::DeltaHeads delta_heads(const model_config::ModelConfig::LinearAttention& sha
 
 // What a model keeps of one sequence: keys and values of the layers with attention, the state of
 // those with a recurrence. Keys and values grow geometrically; a row is written once and never
-// moves until growth. A state has one size whatever the length, is float32, and cannot go back.
-// Belongs to the thread that owns MLX.
+// moves until growth. With a window the oldest rows behind the sinks are dropped when there is no
+// room for more, never one that a later token sees. A state has one size whatever the length, is
+// float32, and cannot go back. Belongs to the thread that owns MLX.
 class KvCache {
  public:
-  // The options must be possible (model_config::check_kv_bits).
+  // The options must be possible (model_config::check_kv_bits, check_kv_window).
   explicit KvCache(const model_config::ModelConfig& config, KvCacheOptions options = {});
 
-  // [kv_heads, capacity, head_dim], rows [0, length) valid; with KvCacheOptions::bits words in
-  // place of elements (kernels/row_format.h).
+  // [kv_heads, capacity, head_dim], rows [0, length - dropped) valid; with KvCacheOptions::bits
+  // words in place of elements (kernels/row_format.h).
   struct Layer {
     mx::array keys;  // after the rotary embedding
     mx::array values;
   };
 
-  // Makes room for `rows` more tokens, of which a layer's arrays come with its next step.
+  // Makes room for `rows` more tokens, of which a layer's arrays come with its next step. With a
+  // window: of one step, or no more than model_config::most_kv_rows() with those that it holds.
   void reserve(int rows);
-  // Forgets rows from `length` on. With recurrent layers: all rows or none, else throws kInternal.
+  // Forgets tokens from `length` on. With recurrent layers: all or none; where rows were dropped:
+  // no further than to where the last reserve() was called, or all. Else throws kInternal.
   void trim(int length);
+  // Whether it holds the rows of all its tokens: what was dropped serves no other sequence.
+  [[nodiscard]] bool is_whole() const { return dropped_ == 0; }
   // A cache of its own that holds the first `length` rows, 0 < length <= length(); with recurrent
-  // layers all of them, else throws kInternal. Its arrays are yet to be evaluated.
+  // layers all of them. Throws kInternal for others, and where rows were dropped. Its arrays are
+  // yet to be evaluated.
   [[nodiscard]] KvCache prefix(int length) const;
   [[nodiscard]] int length() const { return length_; }
   // Rows that there is room for, those reserved and yet to come included.
@@ -59,13 +67,15 @@ class KvCache {
   [[nodiscard]] const nn::RowFormat& format(int index) const {
     return formats_[static_cast<std::size_t>(index)];
   }
+  [[nodiscard]] nn::RowWindow window() const;
   [[nodiscard]] nn::DeltaState& state(int index) { return states_.at(index); }
   void advance(int rows) { length_ += rows; }
   // Every array, to be evaluated together with a step's result.
   [[nodiscard]] std::vector<mx::array> arrays() const;
 
   // What it holds, by name: "keys.<layer>" and "values.<layer>" as in Layer, of which rows [0,
-  // length) count; "conv.<layer>" and "delta.<layer>" of a recurrent layer, whole.
+  // length) count; "conv.<layer>" and "delta.<layer>" of a recurrent layer, whole. Of a cache that
+  // is whole.
   struct Part {
     std::string name;
     mx::array array;
@@ -83,13 +93,18 @@ class KvCache {
 
  private:
   void forget_states();
+  void drop_rows();
 
+  KvCacheOptions options_;
   std::vector<Layer> layers_;
+  std::vector<int>
+      layers_dropped_;  // as dropped_, of each layer's arrays: they follow with its step
   std::vector<nn::RowFormat> formats_;    // of each layer
   std::map<int, nn::DeltaState> states_;  // of the recurrent layers
   std::optional<model_config::ModelConfig::LinearAttention> linear_attention_;
-  int length_ = 0;
-  int capacity_ = 0;
+  int length_ = 0;    // tokens
+  int dropped_ = 0;   // rows, of the tokens behind the sinks
+  int capacity_ = 0;  // rows
 };
 
 }  // namespace hub::models

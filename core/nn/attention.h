@@ -13,9 +13,11 @@ namespace hub::nn {
 namespace mx = mlx::core;
 
 using kernels::AttentionShape;
+using kernels::kMostSinks;
 using kernels::RotaryEmbedding;
 using kernels::row_width;
 using kernels::RowFormat;
+using kernels::RowWindow;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 

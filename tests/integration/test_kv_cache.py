@@ -1,4 +1,4 @@
-"""How engines keep keys and values (`kv_bits`), over HTTP."""
+"""How engines keep keys and values (`kv_bits`, `kv_window`), over HTTP."""
 
 from __future__ import annotations
 
@@ -94,9 +94,32 @@ def test_a_model_that_cannot_be_kept_so_says_why(build_dir: Path, tmp_path: Path
         ask(client)
 
 
-def test_other_bits_are_no_setting(build_dir: Path, tmp_path: Path) -> None:
+def test_what_rolls_is_not_kept(build_dir: Path, tmp_path: Path) -> None:
+    model = make_tiny_model(tmp_path / "tiny")
+    hub = hub_with(build_dir, tmp_path, kv_window="64", kv_sinks="4")
+    with served(hub, model) as client:
+        first, usage = ask(client)
+        assert int(usage["prompt_tokens"]) > 512
+        wait_for(lambda: engine(client)["kv_window"] == 64, 10)
+        again, usage = ask(client)
+        assert again == first
+        assert cached(usage) == 0
+    assert not list((hub.data_dir / "prefixes").glob("*/*/*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"kv_bits": "5"}, r"kv_bits .* must be one of 0, 4, 8"),
+        ({"kv_window": "4"}, "kv_window: 0, or more than the 4 sinks, was wanted, got 4"),
+        ({"kv_sinks": "65"}, r"kv_sinks .* from 0 to 64"),
+    ],
+)
+def test_what_cannot_be_is_no_setting(
+    build_dir: Path, tmp_path: Path, settings: dict[str, str], message: str
+) -> None:
     with (
-        pytest.raises(HubError, match=r"kv_bits .* must be one of 0, 4, 8"),
-        hub_with(build_dir, tmp_path, kv_bits="5"),
+        pytest.raises(HubError, match=message),
+        hub_with(build_dir, tmp_path, **settings),
     ):
         pass

@@ -75,6 +75,7 @@ TEST(EngineEvents, WorkReadsBackAsItWas) {
       .kv_bytes = 8,
       .kv_limit_bytes = 9,
       .kv_bits = 8,
+      .kv_window = 100,
       .adapters = 10};
   const Json fields = event_fields(work);
   EXPECT_EQ(fields.at("requests"), 13);

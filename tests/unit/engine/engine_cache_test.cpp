@@ -1,4 +1,4 @@
-// How an engine keeps keys and values: EngineConfig::kv_bits.
+// How an engine keeps keys and values: EngineConfig::kv_bits, kv_window.
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,9 +72,9 @@ class EngineCacheTest : public testing::TestWithParam<int> {
     config.kv_bits = GetParam();
     return config;
   }
-  // 2 layers of keys and values, 2 heads of 32 elements with a scale and a bias.
+  // 2 layers of keys and values, 2 heads of 32 elements with a scale and a bias, or in float32.
   static std::uint64_t token_bytes() {
-    return 8 * (4 * static_cast<std::uint64_t>(GetParam()) + 8);
+    return GetParam() == 0 ? 8 * 32 * 4 : 8 * (4 * static_cast<std::uint64_t>(GetParam()) + 8);
   }
 
   test::TempDir folder_;
@@ -181,6 +181,103 @@ TEST_P(EngineCacheTest, KeptPrefixesComeBackFromTheDisk) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bits, EngineCacheTest, testing::Values(4, 8));
+
+// The parameter: bits.
+class RollingEngineTest : public EngineCacheTest {
+ protected:
+  [[nodiscard]] EngineConfig rolling(int prefill_chunk = 16) const {
+    EngineConfig rolls = config(prefill_chunk);
+    rolls.kv_window = 100;
+    return rolls;
+  }
+};
+
+// Beyond the context of 512, alone and beside others that guess, that share its beginning, and that
+// take its room away; nothing of it is lent.
+TEST_P(RollingEngineTest, AnswersGoOnAndAreTheSameHoweverTheyCame) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
+  const GenerateRequest wanted = request(numbers(150, 3), 700);
+  Engine alone(rolling());
+  EXPECT_EQ(alone.stats().kv_window, 100);
+  const Answered first = collect(alone.submit(wanted));
+  ASSERT_EQ(first.tokens.size(), 700U);
+  const Answered again = collect(alone.submit(wanted));
+  EXPECT_EQ(again.cached, 0);
+  EXPECT_TRUE(again == first);
+  EXPECT_EQ(alone.stats().prefix_entries, 0U);
+
+  EngineConfig small = rolling(64);
+  small.kv_budget_bytes = 900 * token_bytes();
+  small.speculative_tokens = 0;
+  Engine engine(small);
+  std::vector<TokenStream> streams;
+  streams.reserve(5);
+  for (int i = 0; i < 3; ++i) {
+    GenerateRequest other = request(numbers(150, 40 + i), 700);
+    streams.push_back(engine.submit(std::move(other)));
+  }
+  streams.push_back(engine.submit(wanted));
+  EXPECT_TRUE(collect(std::move(streams.back())) == first);
+  EXPECT_GT(engine.stats().preemptions, 0U);
+}
+
+// Guesses are taken back beyond where rows were dropped.
+TEST_P(RollingEngineTest, GuessesChangeNothing) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
+  GenerateRequest wanted = request(numbers(60, 3), 600);
+  wanted.sampling.temperature = 0.0F;  // repeats itself: there is something to guess
+  EngineConfig without = rolling();
+  without.speculative_tokens = 0;
+  const Answered plain = collect(Engine(without).submit(wanted));
+  Engine guessing(rolling());
+  EXPECT_EQ(collect(guessing.submit(wanted)).tokens, plain.tokens);
+  EXPECT_GT(guessing.stats().drafted_tokens, 0U);
+}
+
+TEST_P(RollingEngineTest, BoundsAreThoseOfTheWindow) {
+  Engine engine(rolling());
+  EXPECT_EQ(engine.context_length(), 512);
+  // Who names no length gets the context's; a prompt has to fit there in any case.
+  EXPECT_EQ(collect(engine.submit(request(numbers(500, 3), kToTheContextsEnd))).tokens.size(), 12U);
+  try {
+    static_cast<void>(engine.submit(request(numbers(512, 3), 5)));
+    ADD_FAILURE() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), "context_length_exceeded");
+  }
+  // A short beginning is whole and serves the next one.
+  const GenerateRequest brief = request(numbers(60, 3), 5);
+  const Answered cold = collect(engine.submit(brief));
+  const Answered warm = collect(engine.submit(brief));
+  EXPECT_EQ(warm.cached, 59);
+  EXPECT_TRUE(warm == cold);
+  // A budget that cannot hold the window is a bound as ever.
+  EngineConfig small = rolling();
+  small.kv_budget_bytes = 200 * token_bytes();
+  Engine tight(small);
+  EXPECT_EQ(collect(tight.submit(request(numbers(150, 3), 300))).tokens.size(), 50U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, RollingEngineTest, testing::Values(0, 8));
+
+TEST(EngineCache, WindowsThatAreNoneAreRefused) {
+  const test::TempDir folder;
+  test::write_tiny_model(folder.path());
+  EngineConfig config;
+  config.model_folder = folder.path();
+  config.kv_window = 4;
+  try {
+    const Engine engine(config);
+    ADD_FAILURE() << "it was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(error.param(), "kv_window");
+  }
+}
 
 TEST(EngineCache, BitsThatAreNoneAreRefused) {
   const test::TempDir folder;

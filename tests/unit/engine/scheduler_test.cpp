@@ -253,6 +253,8 @@ TEST(PlanStep, CachesAreCountedWithTheRoomTheyKeep) {
   EXPECT_EQ(grown_capacity({.cached = 0, .pending = 500, .capacity = 0}), 500);
   EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 501}), 501);
   EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 500}), 1000);
+  EXPECT_EQ(grown_capacity({.cached = 500, .pending = 1, .capacity = 500}, 700), 700);
+  EXPECT_EQ(grown_capacity({.cached = 5000, .pending = 9, .capacity = 700}, 700), 700);
 }
 
 }  // namespace

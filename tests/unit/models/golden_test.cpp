@@ -36,6 +36,17 @@ class Golden : public ::testing::TestWithParam<int> {
         tensor::load_safetensors(golden_folder() / fmt::format("logits_{}.safetensors", index));
   }
 
+  static std::vector<int> greedy(KvCache& cache, std::vector<int> next, std::size_t count) {
+    std::vector<int> tokens;
+    while (tokens.size() < count) {
+      const mx::array logits = step(*model_, {next}, {&cache});
+      const mx::array last = rows(logits, logits.shape(0) - 1, logits.shape(0));
+      tokens.push_back(static_cast<int>(mx::argmax(last).item<std::uint32_t>()));
+      next = {tokens.back()};
+    }
+    return tokens;
+  }
+
   static std::unique_ptr<LanguageModel> model_;  // NOLINT: loaded once for all cases
   base::Json record_;
   base::Json case_;
@@ -68,15 +79,17 @@ TEST_P(Golden, LogitsAreMlxLms) {
 TEST_P(Golden, GreedyTokensAreMlxLms) {
   const auto expected = case_.at("greedy").get<std::vector<int>>();
   KvCache cache(model_->config());
-  std::vector<int> tokens;
-  std::vector<int> next = prompt_;
-  while (tokens.size() < expected.size()) {
-    const mx::array logits = step(*model_, {next}, {&cache});
-    const mx::array last = rows(logits, logits.shape(0) - 1, logits.shape(0));
-    tokens.push_back(static_cast<int>(mx::argmax(last).item<std::uint32_t>()));
-    next = {tokens.back()};
-  }
-  EXPECT_EQ(tokens, expected);
+  EXPECT_EQ(greedy(cache, prompt_, expected.size()), expected);
+}
+
+TEST_P(Golden, GreedyTokensOfARollingCacheAreMlxLms) {
+  const auto record = base::parse_json(base::read_file(golden_folder() / "window.json"), "window");
+  const base::Json& wanted = record.at("cases").at(static_cast<std::size_t>(GetParam()));
+  const auto expected = wanted.at("greedy").get<std::vector<int>>();
+  KvCache cache(
+      model_->config(),
+      {.window = record.at("window").get<int>(), .sinks = record.at("sinks").get<int>()});
+  EXPECT_EQ(greedy(cache, wanted.at("prompt").get<std::vector<int>>(), expected.size()), expected);
 }
 
 TEST_P(Golden, LogitsWithAnAdapterAreMlxLms) {

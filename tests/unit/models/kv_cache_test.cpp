@@ -1,5 +1,6 @@
 #include "core/models/kv_cache.h"
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <mlx/ops.h>
 
 #include "core/base/error.h"
+#include "core/model_config/kv_window.h"
 #include "core/tensor/ops.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
@@ -91,9 +93,10 @@ base::Json with_wider_heads() {
   return config;
 }
 
-class QuantizedCache : public ::testing::TestWithParam<int> {
+// The parameter: bits.
+class WideModel : public ::testing::TestWithParam<int> {
  protected:
-  QuantizedCache() {
+  WideModel() {
     const test::TempDir folder;
     test::write_tiny_model(folder.path(), with_wider_heads());
     model_ = load_model(folder.path());
@@ -103,6 +106,8 @@ class QuantizedCache : public ::testing::TestWithParam<int> {
   std::unique_ptr<LanguageModel> model_;
   const KvCacheOptions options_{.bits = GetParam()};
 };
+
+class QuantizedCache : public WideModel {};
 
 TEST_P(QuantizedCache, GrowsGeometricallyAndSaysTheSameHoweverItIsFed) {
   if (tensor::default_device_is_gpu()) {
@@ -187,6 +192,67 @@ TEST_P(QuantizedCache, IsMadeOfItsPartsAndOfNoOthers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Bits, QuantizedCache, ::testing::Values(4, 8));
+
+class RollingCache : public WideModel {
+ protected:
+  const KvCacheOptions rolls_{.bits = GetParam(), .window = 100, .sinks = 4};
+};
+
+TEST_P(RollingCache, DropsRowsAndSaysTheSameHoweverItIsFed) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
+  const std::vector<int> ids = counting(1200);
+  KvCache whole(model_->config(), rolls_);
+  const mx::array wanted = step(*model_, {ids}, {&whole});
+  EXPECT_TRUE(whole.is_whole());
+  const auto most = static_cast<std::uint64_t>(model_config::most_kv_rows(100, 256));
+  const std::uint64_t token = kv_bytes_per_token(*model_, rolls_);
+  for (const int chunk : {1, 100, 256}) {
+    KvCache cache(model_->config(), rolls_);
+    std::vector<mx::array> pieces;
+    for (int begin = 0; begin < 1200; begin += chunk) {
+      const int end = std::min(1200, begin + chunk);
+      pieces.push_back(step(*model_, {{ids.begin() + begin, ids.begin() + end}}, {&cache}));
+      EXPECT_LE(cache.bytes(), most * token);
+    }
+    EXPECT_TRUE(same_bits(mx::concatenate(pieces, 0), wanted)) << "chunks of " << chunk;
+    EXPECT_EQ(cache.length(), 1200);
+    EXPECT_FALSE(cache.is_whole());
+  }
+  // Within the window it says what a cache of all rows says, and nowhere else.
+  KvCache all = cache();
+  const mx::array others = step(*model_, {ids}, {&all});
+  EXPECT_TRUE(same_bits(rows(others, 0, 100), rows(wanted, 0, 100)));
+  EXPECT_FALSE(same_bits(rows(others, 100, 101), rows(wanted, 100, 101)));
+}
+
+TEST_P(RollingCache, GoesBackAsFarAsItsRowsGo) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "the CPU kernels' promise";
+  }
+  const std::vector<int> ids = counting(800);
+  KvCache cache(model_->config(), rolls_);
+  for (int begin = 0; begin < 800; begin += 200) {
+    step(*model_, {{ids.begin() + begin, ids.begin() + begin + 200}}, {&cache});
+  }
+  ASSERT_FALSE(cache.is_whole());
+  EXPECT_THROW(static_cast<void>(cache.prefix(100)), base::Error);
+  EXPECT_THROW(cache.trim(150), base::Error);
+  EXPECT_EQ(cache.length(), 800);
+  cache.trim(650);  // after the last step began
+  const mx::array after = step(*model_, {{9, 61}}, {&cache});
+  std::vector<int> other(ids.begin(), ids.begin() + 650);
+  other.insert(other.end(), {9, 61});
+  KvCache fresh(model_->config(), rolls_);
+  EXPECT_TRUE(same_bits(after, rows(step(*model_, {other}, {&fresh}), 650, 652)));
+  cache.trim(0);
+  EXPECT_TRUE(cache.is_whole());
+  KvCache first(model_->config(), rolls_);
+  EXPECT_TRUE(same_bits(step(*model_, {ids}, {&cache}), step(*model_, {ids}, {&first})));
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, RollingCache, ::testing::Values(0, 8));
 
 }  // namespace
 }  // namespace hub::models

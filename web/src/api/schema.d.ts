@@ -2881,6 +2881,8 @@ export interface components {
             refused: number;
             /** @description Of each key and value that it keeps; 0: floats, or it is still loading */
             kv_bits: number;
+            /** @description Tokens of a sequence whose keys and values stay; 0: all */
+            kv_window: number;
             pinned: boolean;
             idle_seconds: number;
             resident_bytes: number;

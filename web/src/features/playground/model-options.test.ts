@@ -106,6 +106,7 @@ describe("an engine", () => {
     slow_steps: 0,
     refused: 0,
     kv_bits: 0,
+    kv_window: 0,
     pinned: false,
     idle_seconds: 0,
     resident_bytes: 0,
