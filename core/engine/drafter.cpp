@@ -33,7 +33,8 @@ int catch_up_rows(double step_seconds, double per_row) {
 // Tokens that there is room for: the last one that a step yields needs none in the cache.
 int room(const Sequence& sequence) {
   const auto known = static_cast<int>(sequence.tokens.size());
-  return std::min(sequence.max_length - known - 1, sequence.capacity - known);
+  const int dropped = sequence.cache ? sequence.cache->dropped() : 0;
+  return std::min(sequence.max_length - known - 1, sequence.capacity + dropped - known);
 }
 
 DraftRecord& record_of(Sequence& sequence) {
@@ -88,7 +89,11 @@ std::vector<int> Drafter::find(Sequence& sequence) const {
 // What the draft model could make, none where there is no room for it.
 DraftOffer Drafter::offer_of_model(Sequence& sequence) const {
   const auto known = static_cast<int>(sequence.tokens.size());
-  const int limit = std::min({longest_, room(sequence), model_->context_length() - known});
+  const int limit = std::min(
+      {longest_,
+       room(sequence),
+       sequence.capacity - known,  // the cache that it has of the sequence does not roll
+       model_->context_length() - known});
   if (limit < 1) {
     return {};
   }

@@ -116,8 +116,8 @@ void Engine::Impl::run(std::promise<void>& loaded) {
         StepLoopOptions{
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
-            .draft_model = draft_model_.get(),
             .cache = cache_options(config_),
+            .draft_model = draft_model_.get(),
             .watch = &watch_});
     open_prefix_disk(*loop);
   }

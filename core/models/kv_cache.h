@@ -51,6 +51,8 @@ class KvCache {
   void trim(int length);
   // Whether it holds the rows of all its tokens: what was dropped serves no other sequence.
   [[nodiscard]] bool is_whole() const { return dropped_ == 0; }
+  // Tokens whose rows are gone.
+  [[nodiscard]] int dropped() const { return dropped_; }
   // A cache of its own that holds the first `length` rows, 0 < length <= length(); with recurrent
   // layers all of them. Throws kInternal for others, and where rows were dropped. Its arrays are
   // yet to be evaluated.

@@ -161,6 +161,20 @@ TEST_F(Drafts, NeverBeyondTheCacheOrTheAnswersEnd) {
   made->capacity = 22;
   drafter.draft(parts);
   EXPECT_LE(parts[0].draft.size(), 2U);
+  // One that dropped rows has room for as many.
+  made->cache.emplace(model_.config(), models::KvCacheOptions{.window = 16});
+  while (made->cache->dropped() < 10) {
+    made->cache->reserve(1);
+    made->cache->advance(1);
+  }
+  made->tokens.resize(static_cast<std::size_t>(made->cache->length()) + 1, 9);
+  made->capacity = static_cast<int>(made->tokens.size()) - made->cache->dropped() + 2;
+  made->max_length = 10'000;
+  drafter.draft(parts);
+  EXPECT_FALSE(parts[0].draft.empty());
+  EXPECT_LE(parts[0].draft.size(), 2U);
+  made->cache.reset();
+  made->tokens.resize(20);
   made->capacity = 64;
   made->max_length = 21;  // the step's own token is the last
   drafter.draft(parts);

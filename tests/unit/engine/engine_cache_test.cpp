@@ -235,7 +235,7 @@ TEST_P(RollingEngineTest, GuessesChangeNothing) {
   const Answered plain = collect(Engine(without).submit(wanted));
   Engine guessing(rolling());
   EXPECT_EQ(collect(guessing.submit(wanted)).tokens, plain.tokens);
-  EXPECT_GT(guessing.stats().drafted_tokens, 0U);
+  EXPECT_GT(guessing.stats().drafts.drafted(), 0U);
 }
 
 TEST_P(RollingEngineTest, BoundsAreThoseOfTheWindow) {
