@@ -1,6 +1,7 @@
 // Answers with a draft model beside the loop: other steps, the same tokens.
 #include <iterator>
 
+#include "core/model_config/kv_window.h"
 #include "core/text/grammar_compiler.h"
 #include "tests/unit/engine/draft_fixture.h"
 #include "tests/unit/text/golden.h"
@@ -115,6 +116,29 @@ TEST_F(StepLoopDraftTest, GivingWayChangesNothingAndTheBudgetHoldsBothCaches) {
     run(plain);
     expect_same(*streams[static_cast<std::size_t>(i)], *alone);
   }
+}
+
+// The target's cache rolls and has few bits, the draft model's neither: past the window only the
+// text is guessed from.
+TEST_F(StepLoopDraftTest, ATargetThatRollsSaysTheSame) {
+  const models::KvCacheOptions cache{.bits = 8, .window = 100};
+  StepLimits rolling = limits();
+  rolling.most_rows = model_config::most_kv_rows(cache.window, rolling.prefill_chunk);
+  const auto answer = [&](DraftModel* draft_model, int speculative_tokens) {
+    StepLoop loop(
+        model_,
+        rolling,
+        {},
+        {.speculative_tokens = speculative_tokens, .cache = cache, .draft_model = draft_model});
+    const auto stream = add_to(loop, numbers(40, 1), 700, greedy());
+    while (!loop.idle()) {
+      loop.step();
+      EXPECT_LE(loop.kv_bytes(), rolling.kv_budget_bytes);
+    }
+    EXPECT_EQ(loop.drafts().model.drafted > 0, draft_model != nullptr);
+    return answer_of(*stream);
+  };
+  EXPECT_EQ(answer(cheap(same_model()).get(), 16), answer(nullptr, 0));
 }
 
 TEST_F(StepLoopDraftTest, AWarmBeginningIsDraftedFor) {
