@@ -118,10 +118,9 @@ TEST_F(StepLoopDraftTest, GivingWayChangesNothingAndTheBudgetHoldsBothCaches) {
   }
 }
 
-// The target's cache rolls and has few bits, the draft model's neither: past the window only the
-// text is guessed from.
+// The draft model's cache does not roll: past the window only the text is guessed from.
 TEST_F(StepLoopDraftTest, ATargetThatRollsSaysTheSame) {
-  const models::KvCacheOptions cache{.bits = 8, .window = 100};
+  const models::KvCacheOptions cache{.window = 100};
   StepLimits rolling = limits();
   rolling.most_rows = model_config::most_kv_rows(cache.window, rolling.prefill_chunk);
   const auto answer = [&](DraftModel* draft_model, int speculative_tokens) {
@@ -136,6 +135,7 @@ TEST_F(StepLoopDraftTest, ATargetThatRollsSaysTheSame) {
       EXPECT_LE(loop.kv_bytes(), rolling.kv_budget_bytes);
     }
     EXPECT_EQ(loop.drafts().model.drafted > 0, draft_model != nullptr);
+    EXPECT_EQ(stream->events.size(), 700U);
     return answer_of(*stream);
   };
   EXPECT_EQ(answer(cheap(same_model()).get(), 16), answer(nullptr, 0));
