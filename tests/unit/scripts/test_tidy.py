@@ -41,3 +41,16 @@ def test_a_header_that_is_not_reached_does_not(tree: Path) -> None:
 
 def test_command_and_tool_count(tree: Path) -> None:
     assert len({key(tree), key(tree, command="g++ -O2"), key(tree, tool=b"2")}) == 3
+
+
+def test_of_the_locked_packages_only_mlx_counts(tree: Path) -> None:
+    def locked(mlx: str, pytest: str) -> bytes:
+        (tree.parent.parent / "uv.lock").write_text(
+            f'[[package]]\nname = "mlx"\nversion = "{mlx}"\n'
+            f'[[package]]\nname = "pytest"\nversion = "{pytest}"\n'
+        )
+        return tidy.locked_mlx()
+
+    before = locked("1", "1")
+    assert locked("1", "2") == before
+    assert locked("2", "1") != before
