@@ -14,12 +14,12 @@ struct AttentionStep {
   struct Sequence {
     // [Kv, capacity] rows of `format`, those of floats [Kv, capacity, D]; [position, position +
     // rows) are written.
-    void* keys;
-    void* values;
-    int capacity;
-    int rows;
-    int position;
-    int first_row;  // of q, k, v and out
+    void* keys = nullptr;
+    void* values = nullptr;
+    int capacity = 0;
+    int rows = 0;
+    int position = 0;
+    int first_row = 0;  // of q, k, v and out
     RowFormat format{};
     RowWindow window{};
   };

@@ -20,7 +20,7 @@ constexpr int kSmallestCapacity = 64;  // tokens
 
 // Of the first `length` rows those up to `sinks` and from `sinks` + `dropped` on.
 struct Kept {
-  int length;
+  int length = 0;
   int sinks = 0;
   int dropped = 0;
 };
