@@ -1,6 +1,7 @@
 #include "core/kernels/row_window.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,21 +72,21 @@ class RollingCache {
   Cache cache_;
 };
 
-using Operation = CachedAttention (*)(
+using Operation = std::function<CachedAttention(
     const mx::array&,
     const mx::array&,
     const mx::array&,
     const RotaryEmbedding&,
     std::vector<CachedSequence>,
     const AttentionShape&,
-    const std::optional<mx::array>&);
+    const std::optional<mx::array>&)>;
 
 CachedAttention composed(
     const mx::array& q,
     const mx::array& k,
     const mx::array& v,
     const RotaryEmbedding& rotation,
-    std::vector<CachedSequence> sequences,
+    const std::vector<CachedSequence>& sequences,
     const AttentionShape& shape,
     const std::optional<mx::array>& sinks) {
   return composed_cached_attention(q, k, v, rotation, sequences, shape, sinks);
@@ -93,7 +94,7 @@ CachedAttention composed(
 
 // All rows of the tokens in pieces of `chunk`, from `begin` on one at a time; the outputs of all.
 std::vector<float> roll(
-    Operation operation,
+    const Operation& operation,
     const Tokens& tokens,
     RollingCache& cache,
     int chunk,
@@ -136,11 +137,12 @@ std::vector<double> written_out(const Tokens& tokens, const SeenRows& seen) {
   const mx::array q = rotary(by_head(tokens.q, 6), rotation, kShape, 0);
   const mx::array k = repeated(rotary(by_head(tokens.k, 2), rotation, kShape, 0));
   const mx::array v = repeated(by_head(tokens.v, 2));
-  std::vector<float> hidden(static_cast<std::size_t>(rows * rows));
+  std::vector<float> hidden;
+  hidden.reserve(static_cast<std::size_t>(rows) * static_cast<std::size_t>(rows));
   for (int row = 0; row < rows; ++row) {
     for (int key = 0; key < rows; ++key) {
       const bool is_seen = key <= row && (key < seen.sinks || key > row - seen.window);
-      hidden[static_cast<std::size_t>(row * rows + key)] = is_seen ? 0.0F : -1e30F;
+      hidden.push_back(is_seen ? 0.0F : -1e30F);
     }
   }
   const mx::array mask(hidden.begin(), {rows, rows});
@@ -161,7 +163,7 @@ TEST_P(RowWindowTest, RowsSeeTheSinksAndTheWindow) {
     for (const int layer : {0, 50}) {
       const auto wanted = written_out(tokens, seen_rows(layer, window));
       for (const bool drops : {false, true}) {
-        for (const Operation operation : {Operation(cached_attention), Operation(composed)}) {
+        for (const Operation& operation : {Operation(cached_attention), Operation(composed)}) {
           RollingCache cache(window, {});
           const auto got = roll(operation, tokens, cache, 100, 470, drops, layer);
           EXPECT_LE(relative_error(got, wanted), 1e-5)
