@@ -72,14 +72,7 @@ class RollingCache {
   Cache cache_;
 };
 
-using Operation = std::function<CachedAttention(
-    const mx::array&,
-    const mx::array&,
-    const mx::array&,
-    const RotaryEmbedding&,
-    std::vector<CachedSequence>,
-    const AttentionShape&,
-    const std::optional<mx::array>&)>;
+using Operation = std::function<decltype(cached_attention)>;
 
 CachedAttention composed(
     const mx::array& q,
