@@ -10,6 +10,7 @@
 #include "core/tensor/ops.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
+#include "tests/unit/engine/prefix_disk_config.h"
 
 namespace hub::engine {
 namespace {
@@ -152,14 +153,7 @@ TEST_P(EngineCacheTest, TheBudgetHoldsMoreTokens) {
 TEST_P(EngineCacheTest, KeptPrefixesComeBackFromTheDisk) {
   const test::TempDir disk;
   EngineConfig kept = config();
-  kept.prefix_disk = PrefixDiskConfig{
-      .root = disk.path() / "prefixes",
-      .model_digest = "model1",
-      .computed_by = "this program",
-      .budget_bytes = 1U << 30U,
-      .least_tokens = 64,
-      .least_saving = 16,
-      .save_seconds = 30.0};
+  kept.prefix_disk = prefix_disk_config(disk.path());
   const GenerateRequest wanted = request(numbers(200, 3), 12);
   Answered cold;
   {

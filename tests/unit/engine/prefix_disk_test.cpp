@@ -9,6 +9,7 @@
 #include "core/models/language_model.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
+#include "tests/unit/engine/prefix_disk_config.h"
 
 namespace hub::engine {
 namespace {
@@ -37,14 +38,7 @@ class PrefixDiskTest : public testing::Test {
     EngineConfig config;
     config.model_folder = model_.path();
     config.prefill_chunk = 64;
-    config.prefix_disk = PrefixDiskConfig{
-        .root = disk_.path() / "prefixes",
-        .model_digest = "model1",
-        .computed_by = "this program",
-        .budget_bytes = 1U << 30U,
-        .least_tokens = 64,
-        .least_saving = 16,
-        .save_seconds = 30.0};
+    config.prefix_disk = prefix_disk_config(disk_.path());
     return config;
   }
   static GenerateRequest request(std::vector<int> prompt, std::string scope = {}) {
