@@ -47,6 +47,8 @@ struct ServerFlags {
         {"kv_bits", "bits of each key and value: 4, 8, or 0 for floats (default 0)"},
         {"kv_window", "tokens of a sequence whose keys and values stay (default 0: all)"},
         {"kv_sinks", "of them the first ones (default 4)"},
+        {"batch_invariant",
+         "on: answers do not depend on the batch on a GPU, either (default off)"},
         {"prefix_disk_bytes",
          "keys and values on disk, for the next start and what memory cannot keep (default 4 GiB, "
          "0: none)"},

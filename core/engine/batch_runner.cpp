@@ -1,20 +1,20 @@
 #include "core/engine/batch_runner.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <exception>
 #include <future>
-#include <limits>
 #include <numeric>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
-#include "core/engine/logit_rules.h"
+#include "core/engine/greedy_rows.h"
 #include "core/models/attend.h"
 #include "core/nn/adapter_spans.h"
+#include "core/tensor/ops.h"
 
 namespace hub::engine {
 
@@ -63,18 +63,9 @@ Layout lay_out(std::span<const RunPart> parts) {
   return layout;
 }
 
-// Leaves no chance to what the mask does not let come.
-void keep_allowed(std::span<float> logits, std::span<const std::uint32_t> mask) {
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if ((mask[i / 32] >> (i % 32) & 1U) == 0U) {
-      logits[i] = -std::numeric_limits<float>::infinity();
-    }
-  }
-}
-
-std::size_t mask_words(const models::LanguageModel& model) {
-  return static_cast<std::size_t>((model.config().vocab_size + 31) / 32);
-}
+// Fewer are drawn from sooner than a thread starts.
+constexpr std::size_t kLogitsOfThread = 256UL << 10U;
+constexpr unsigned kMostThreads = 16;
 
 mx::array row_indices(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
@@ -82,38 +73,13 @@ mx::array row_indices(const std::vector<int>& values) {
 
 }  // namespace
 
-// The logits after the sequence's rules; they themselves where it has none. `drafted`: tokens of
-// the step's draft among the sequence's.
-std::span<const float> BatchRunner::changed(
-    std::span<const float> logits, const Sequence& sequence, std::size_t drafted) {
-  const bool holds_on = static_cast<int>(sequence.tokens.size()) < sequence.min_length &&
-                        !(sequence.grammar && sequence.grammar->must_end());
-  if (!holds_on && !sequence.grammar && !changes_logits(sequence.sampling.rules)) {
-    return logits;
-  }
-  row_.assign(logits.begin(), logits.end());
-  change_logits(
-      row_,
-      sequence.sampling.rules,
-      {.all = sequence.tokens, .prompt_length = static_cast<std::size_t>(sequence.prompt_length)});
-  if (holds_on) {
-    for (const int id : sequence.stop_ids) {
-      if (static_cast<std::size_t>(id) < row_.size()) {
-        row_[static_cast<std::size_t>(id)] = -std::numeric_limits<float>::infinity();
-      }
-    }
-  }
-  if (sequence.grammar) {
-    const std::size_t words = mask_words(model_);
-    keep_allowed(row_, std::span(sequence.mask).subspan(drafted * words, words));
-  }
-  return row_;
-}
+BatchRunner::BatchRunner(const models::LanguageModel& model)
+    : model_(model), drawers_(std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads)) {}
 
 // Fills the masks of the parts that sample under a grammar. Touches their sequences' grammar and
 // mask alone, so that it can go on beside the forward.
 void BatchRunner::fill_masks(std::span<const RunPart> parts) const {
-  const std::size_t words = mask_words(model_);
+  const std::size_t words = mask_words(model_.config().vocab_size);
   for (const RunPart& part : parts) {
     Sequence& sequence = *part.sequence;
     if (!part.samples || !sequence.grammar) {
@@ -143,24 +109,18 @@ void BatchRunner::fill_masks(std::span<const RunPart> parts) const {
   }
 }
 
-// Draws from the rows [1 + draft, vocab] of a part for as long as the draft is what comes.
-void BatchRunner::draw(RunPart& part, std::span<const float> logits, const TakeDrawn& take) {
+// Draws from the rows of a part, that of its last token and those of its draft, for as long as the
+// draft is what comes.
+void BatchRunner::draw(RunPart& part, const DrawRow& draw_row, const TakeDrawn& take) const {
   Sequence& sequence = *part.sequence;
-  const std::size_t vocabulary = logits.size() / (part.draft.size() + 1);
   for (std::size_t i = 0; i <= part.draft.size(); ++i) {
     const std::size_t known = sequence.tokens.size();
-    if (i > 0 && sequence.grammar && sequence.mask.size() < (i + 1) * mask_words(model_)) {
+    if (i > 0 && sequence.grammar &&
+        sequence.mask.size() < (i + 1) * mask_words(model_.config().vocab_size)) {
       sequence.cache->trim(static_cast<int>(known) - 1);  // the last token is computed again
       return;
     }
-    std::optional<Drawn> drawn;
-    if (sequence.mask_error.empty()) {
-      drawn = sampler_.draw(
-          changed(logits.subspan(i * vocabulary, vocabulary), sequence, i),
-          sequence.sampling,
-          sequence.seed,
-          known);
-    }
+    const std::optional<Drawn> drawn = draw_row(i);
     const bool agrees = drawn && i < part.draft.size() && drawn->token == part.draft[i];
     if (!agrees) {
       sequence.cache->trim(static_cast<int>(known));
@@ -186,16 +146,29 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
   const mx::array hidden =
       model_.hidden(row_indices(layout.tokens), attend, layout.spans);  // [rows, hidden]
 
+  std::optional<GreedyRows> greedy;
   std::vector<mx::array> wanted;
   if (!layout.sampling.empty()) {
     const bool all_rows = layout.sampled_rows.size() == layout.tokens.size();
     const mx::array sampled =
         all_rows ? hidden : mx::take(hidden, row_indices(layout.sampled_rows), 0);  // [S, hidden]
-    wanted.push_back(
-        mx::contiguous(model_.logits(sampled, layout.sampling_spans)));  // [S, vocab] float32
+    const mx::array logits = model_.logits(sampled, layout.sampling_spans);  // [S, vocab] float32
+    const bool likeliest = std::ranges::all_of(layout.sampling, [&](std::size_t index) {
+      return takes_likeliest(*parts[index].sequence);
+    });
+    if (likeliest && tensor::default_device_is_gpu()) {
+      wanted = greedy.emplace(logits).arrays();
+    } else {
+      wanted.push_back(mx::contiguous(logits));
+    }
+  } else if (tensor::default_device_is_gpu()) {
+    wanted.push_back(hidden);  // by which caches are written in place (kernels/gpu_attention.h)
   }
   for (const models::SequenceRows& sequence : layout.sequences) {
-    std::ranges::copy(sequence.cache->arrays(), std::back_inserter(wanted));
+    std::ranges::copy_if(
+        sequence.cache->arrays(), std::back_inserter(wanted), [](const mx::array& x) {
+          return !x.is_available();  // of a large batch on a GPU thousands are, written in place
+        });
   }
   mx::eval(wanted);
   for (const models::SequenceRows& sequence : layout.sequences) {
@@ -205,13 +178,55 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
   if (masks.valid()) {
     masks.get();
   }
-  std::size_t row = 0;
+  if (layout.sampling.empty()) {
+    return;
+  }
+  if (greedy) {
+    std::size_t row = 0;
+    for (const std::size_t index : layout.sampling) {
+      RunPart& part = parts[index];
+      draw(part, [&](std::size_t i) { return greedy->row(row + i); }, take);
+      row += part.draft.size() + 1;
+    }
+    return;
+  }
+  std::vector<SampledPart> sampled;
+  const auto vocabulary = static_cast<std::size_t>(wanted.front().shape(1));
+  const float* logits = wanted.front().data<float>();
   for (const std::size_t index : layout.sampling) {
-    RunPart& part = parts[index];
-    const auto vocabulary = static_cast<std::size_t>(wanted.front().shape(1));
-    const std::size_t rows = part.draft.size() + 1;
-    draw(part, {wanted.front().data<float>() + row * vocabulary, rows * vocabulary}, take);
-    row += rows;
+    const std::size_t count = (parts[index].draft.size() + 1) * vocabulary;
+    sampled.push_back({&parts[index], {logits, count}});
+    logits += count;
+  }
+  draw_first(sampled, vocabulary);
+  for (auto& [part, rows, first] : sampled) {
+    const auto draw_row = [&](std::size_t i) {
+      return i == 0 ? std::move(first)
+                    : drawers_.front().draw(
+                          rows.subspan(i * vocabulary, vocabulary), *part->sequence, i);
+    };
+    draw(*part, draw_row, take);
+  }
+}
+
+// Each part's first token, several at a time: the rows of a large batch take as long as a GPU's
+// forward otherwise.
+void BatchRunner::draw_first(std::span<SampledPart> sampled, std::size_t vocabulary) {
+  const std::size_t worth = sampled.size() * vocabulary / kLogitsOfThread;
+  const std::size_t threads = std::clamp<std::size_t>(worth, 1, drawers_.size());
+  const auto draw_some = [&](std::size_t thread) {
+    for (std::size_t i = thread; i < sampled.size(); i += threads) {
+      auto& [part, rows, first] = sampled[i];
+      first = drawers_[thread].draw(rows.first(vocabulary), *part->sequence, 0);
+    }
+  };
+  std::vector<std::future<void>> others;
+  for (std::size_t thread = 1; thread < threads; ++thread) {
+    others.push_back(std::async(std::launch::async, draw_some, thread));
+  }
+  draw_some(0);
+  for (auto& other : others) {
+    other.get();
   }
 }
 

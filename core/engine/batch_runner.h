@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "core/engine/sampler.h"
+#include "core/engine/row_drawer.h"
 #include "core/engine/sequence.h"
 #include "core/models/language_model.h"
 
@@ -36,7 +36,7 @@ using TakeDrawn =
 // Belongs to the thread that owns MLX.
 class BatchRunner {
  public:
-  explicit BatchRunner(const models::LanguageModel& model) : model_(model) {}
+  explicit BatchRunner(const models::LanguageModel& model);
 
   // Calls `take` for each part that samples, once and again for each token of its draft that was
   // drawn. What is drawn is the same with any draft. The caches hold afterwards what they held and
@@ -46,13 +46,17 @@ class BatchRunner {
 
  private:
   void fill_masks(std::span<const RunPart> parts) const;
-  void draw(RunPart& part, std::span<const float> logits, const TakeDrawn& take);
-  std::span<const float> changed(
-      std::span<const float> logits, const Sequence& sequence, std::size_t drafted);
+  struct SampledPart {
+    RunPart* part;
+    std::span<const float> logits;  // [1 + draft, vocab]
+    std::optional<Drawn> first = std::nullopt;
+  };
+  void draw_first(std::span<SampledPart> sampled, std::size_t vocabulary);
+  using DrawRow = std::function<std::optional<Drawn>(std::size_t row)>;
+  void draw(RunPart& part, const DrawRow& draw_row, const TakeDrawn& take) const;
 
   const models::LanguageModel& model_;
-  Sampler sampler_;
-  std::vector<float> row_;  // working memory of changed()
+  std::vector<RowDrawer> drawers_;  // one a thread
 };
 
 }  // namespace hub::engine

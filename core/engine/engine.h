@@ -33,6 +33,9 @@ struct EngineConfig {
   int kv_bits = 0;                  // models::KvCacheOptions
   int kv_window = 0;
   int kv_sinks = 4;
+  // Results do not depend on the batch on a GPU, either (nn::set_batch_invariant(), for the whole
+  // process).
+  bool batch_invariant = false;
   // Of a model that guesses tokens where speculative_tokens lets it (draft_model.h). Its caches
   // are among those of kv_budget_bytes.
   std::optional<std::filesystem::path> draft_folder{};

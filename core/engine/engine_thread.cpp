@@ -11,6 +11,7 @@
 #include "core/model_config/kv_window.h"
 #include "core/model_config/memory_estimate.h"
 #include "core/models/model_tensors.h"
+#include "core/nn/linear.h"
 #include "core/obs/log.h"
 #include "core/tensor/ops.h"
 
@@ -28,6 +29,8 @@ models::KvCacheOptions cache_options(const EngineConfig& config) {
 
 void Engine::Impl::load() {
   tensor::set_cache_limit(config_.mlx_cache_limit_bytes);
+  nn::set_batch_invariant(config_.batch_invariant);
+  tensor::avoid_planned_attention();
   model_config_ = model_config::ModelConfig::load(config_.model_folder);
   if (!model_config_.encoder) {
     model_config::check_kv_bits(model_config_, config_.kv_bits);

@@ -1,7 +1,9 @@
 #include "core/engine/warm_up.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -10,32 +12,66 @@
 #include "core/engine/sequence.h"
 #include "core/engine/step_loop.h"
 #include "core/engine/stream_state.h"
+#include "core/tensor/ops.h"
 
 namespace hub::engine {
 
 using base::Error;
 using base::ErrorCode;
 
+namespace {
+
+constexpr int kPromptTokens = 8;
+constexpr int kLongPrompt = 600;  // tokens, for attention in parts
+
+void run_together(
+    int sequences,
+    const models::LanguageModel& model,
+    const StepLimits& limits,
+    const models::KvCacheOptions& cache,
+    int first_prompt) {
+  StepLoop loop(model, limits, {}, {.keeps_prefixes = false, .cache = cache});
+  std::vector<std::shared_ptr<StreamState>> streams;
+  for (int i = 0; i < sequences; ++i) {
+    auto sequence = std::make_unique<Sequence>();
+    const int length = i == 0 ? first_prompt : kPromptTokens;
+    sequence->tokens.assign(static_cast<std::size_t>(length), i % model.config().vocab_size);
+    sequence->prompt_length = length;
+    sequence->max_length = length + 2;
+    sequence->sampling.temperature = 0.0F;
+    sequence->stream = std::make_shared<StreamState>();
+    streams.push_back(sequence->stream);
+    loop.add(std::move(sequence));
+  }
+  while (!loop.idle()) {
+    loop.step();
+  }
+  for (const auto& stream : streams) {
+    if (stream->events.back().finish == FinishReason::kError) {
+      throw Error(
+          ErrorCode::kUnprocessable,
+          fmt::format("model: a first forward failed: {}", stream->events.back().error));
+    }
+  }
+}
+
+}  // namespace
+
+// On a GPU also batches and longer prompts: kernels are compiled when they are first used.
 void warm_up(
     const models::LanguageModel& model,
     const StepLimits& limits,
     const models::KvCacheOptions& cache) {
-  StepLoop loop(model, limits, {}, {.cache = cache});
-  auto sequence = std::make_unique<Sequence>();
-  sequence->tokens.assign(8, 0);
-  sequence->prompt_length = 8;
-  sequence->max_length = 10;
-  sequence->sampling.temperature = 0.0F;
-  sequence->stream = std::make_shared<StreamState>();
-  const std::shared_ptr<StreamState> stream = sequence->stream;
-  loop.add(std::move(sequence));
-  while (!loop.idle()) {
-    loop.step();
+  run_together(1, model, limits, cache, kPromptTokens);
+  if (!tensor::default_device_is_gpu()) {
+    return;
   }
-  if (stream->events.back().finish == FinishReason::kError) {
-    throw Error(
-        ErrorCode::kUnprocessable,
-        fmt::format("model: a first forward failed: {}", stream->events.back().error));
+  const int longest = std::min(kLongPrompt, model.config().max_position_embeddings - 2);
+  for (const int sequences : {1, 9, 33}) {
+    if (sequences <= limits.max_running) {
+      run_together(sequences, model, limits, cache, kPromptTokens);
+      run_together(sequences, model, limits, cache, longest);
+    }
   }
 }
 

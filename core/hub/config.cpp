@@ -116,6 +116,12 @@ auto url_of(std::string Config::* field, const char* wanted) {
   };
 }
 
+auto switch_of(bool Config::* field) {
+  return [field](Config& c, const Values& v, Source s) {
+    c.*field = one_of(v[0], s, {"on", "off"}) == "on";
+  };
+}
+
 // "": the default
 auto path_of(fs::path Config::* field) {
   return [field](Config& c, const Values& v, Source s) {
@@ -159,6 +165,7 @@ std::vector<Setting> engine_settings() {
        }},
       {"kv_window", false, count_of(&Config::kv_window, 0, 1U << 30U)},
       {"kv_sinks", false, count_of(&Config::kv_sinks, 0, model_config::kMostKvSinks)},
+      {"batch_invariant", false, switch_of(&Config::batch_invariant)},
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},
@@ -191,11 +198,7 @@ std::vector<Setting> engine_settings() {
       {"temperature_limit_celsius", false, real_of(&Config::temperature_limit_celsius, 0, 150)},
       {"temperature_resume_celsius", false, real_of(&Config::temperature_resume_celsius, 0, 150)},
       {"temperature_sensor", false, path_of(&Config::temperature_sensor)},
-      {"telemetry",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.telemetry = one_of(v[0], s, {"on", "off"}) == "on";
-       }},
+      {"telemetry", false, switch_of(&Config::telemetry)},
       {"otlp_endpoint",
        false,
        url_of(
@@ -225,11 +228,7 @@ std::vector<Setting> mlflow_settings() {
       {"mlflow_password", false, text_of(&Config::mlflow_password)},
       {"mlflow_token", false, text_of(&Config::mlflow_token)},
       {"mlflow_ca_file", false, path_of(&Config::mlflow_ca_file)},
-      {"mlflow_insecure_tls",
-       false,
-       [](Config& c, const Values& v, Source s) {
-         c.mlflow_insecure_tls = one_of(v[0], s, {"on", "off"}) == "on";
-       }},
+      {"mlflow_insecure_tls", false, switch_of(&Config::mlflow_insecure_tls)},
       {"mlflow_experiment",
        false,
        [](Config& c, const Values& v, Source s) {

@@ -45,6 +45,8 @@ struct Config {
   // kv_window: tokens of a sequence whose keys and values stay; 0: all
   int kv_window = 0;
   int kv_sinks = 4;  // kv_sinks: of them the first ones, the others are the last ones
+  // batch_invariant: "on": answers do not depend on the batch on a GPU, either
+  bool batch_invariant = false;
   // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none
   std::uint64_t prefix_disk_bytes = 4ULL << 30U;
   int max_running = 16;         // max_running: sequences an engine decodes together

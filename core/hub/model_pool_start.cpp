@@ -161,6 +161,9 @@ EngineProcess::Options ModelPool::engine_options(
       "json",
       "--log-level",
       std::string(obs::log::to_string(engine.log_level))};
+  if (options_.batch_invariant) {
+    engine.command.emplace_back("--batch-invariant");
+  }
   if (model.weights) {
     engine.command.insert(engine.command.end(), {"--weights", model.weights->folder.string()});
   }

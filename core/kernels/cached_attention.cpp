@@ -13,6 +13,7 @@
 #include "core/kernels/attention_step.h"
 #include "core/kernels/composed_attention.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/gpu_attention.h"
 #include "core/kernels/quantized_rows.h"
 #include "core/tensor/ops.h"
 
@@ -286,11 +287,14 @@ CachedAttention cached_attention(
     const RotaryEmbedding& rotation,
     std::vector<CachedSequence> sequences,
     const AttentionShape& shape,
-    const std::optional<mx::array>& sinks) {
-  if (!runs_on_cpu()) {
-    return composed_cached_attention(q, k, v, rotation, sequences, shape, sinks);
-  }
+    const std::optional<mx::array>& sinks,
+    StepTables* tables) {
   check(q, k, v, rotation, sequences, shape, sinks);
+  if (!runs_on_cpu()) {
+    StepTables own;
+    return gpu_cached_attention(
+        q, k, v, rotation, std::move(sequences), shape, sinks, tables != nullptr ? *tables : own);
+  }
   std::vector<mx::array> inputs{q, k, v, rotation.inv_freq, sinks.value_or(mx::zeros({0}))};
   std::vector<mx::Shape> shapes{q.shape()};
   std::vector<mx::Dtype> types{mx::float32};

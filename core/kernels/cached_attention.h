@@ -7,6 +7,7 @@
 
 #include "core/kernels/row_format.h"
 #include "core/kernels/row_window.h"
+#include "core/kernels/step_tables.h"
 
 namespace hub::kernels {
 
@@ -70,8 +71,10 @@ struct CachedAttention {
 // A cache array that nobody else refers to when the step is evaluated is updated in place,
 // otherwise copied: move it in (std::move(layer.keys)) and keep the returned one. CPU: an output
 // row has the same bits whatever the other sequences, how its prompt was cut into steps, and the
-// number of threads. Elsewhere MLX's rope and attention compute. Not differentiable. Shapes, dtypes
-// or formats that do not fit throw base::Error kInvalidArgument.
+// number of threads. Elsewhere gpu_attention.h computes: there a cache of many sequences is written
+// in place when `out` is evaluated, so evaluate a step before another reads its caches. `tables`:
+// what the step's layers share on a GPU; null: nothing. Not differentiable. Shapes, dtypes or
+// formats that do not fit throw base::Error kInvalidArgument.
 CachedAttention cached_attention(
     const mx::array& q,
     const mx::array& k,
@@ -79,7 +82,8 @@ CachedAttention cached_attention(
     const RotaryEmbedding& rotation,
     std::vector<CachedSequence> sequences,
     const AttentionShape& shape,
-    const std::optional<mx::array>& sinks = std::nullopt);
+    const std::optional<mx::array>& sinks = std::nullopt,
+    StepTables* tables = nullptr);
 
 // The same by MLX's own operations: what other devices run, and the reference of the tests.
 CachedAttention composed_cached_attention(

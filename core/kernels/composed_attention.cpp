@@ -21,11 +21,13 @@ mx::array window_mask(int length, int keys, const SeenRows& seen, int gap) {
   return mx::logical_and(mx::less_equal(at, rows), is_near);
 }
 
-}  // namespace
-
 // As mlx_lm/models/rope_utils.py, which scales before it turns.
-mx::array rotary(
-    const mx::array& x, const RotaryEmbedding& rotation, const AttentionShape& shape, int offset) {
+template <typename Offset>
+mx::array rotate(
+    const mx::array& x,
+    const RotaryEmbedding& rotation,
+    const AttentionShape& shape,
+    const Offset& offset) {
   if (rotation.inv_freq.size() == 0) {
     return x;
   }
@@ -47,6 +49,21 @@ mx::array rotary(
   }
   const auto parts = mx::split(x, mx::Shape{rope.dims}, -1);
   return tensor::rope(mx::concatenate({mx::multiply(parts[0], scale), parts[1]}, -1), rope, offset);
+}
+
+}  // namespace
+
+mx::array rotary(
+    const mx::array& x, const RotaryEmbedding& rotation, const AttentionShape& shape, int offset) {
+  return rotate(x, rotation, shape, offset);
+}
+
+mx::array rotary(
+    const mx::array& x,
+    const RotaryEmbedding& rotation,
+    const AttentionShape& shape,
+    const mx::array& offset) {
+  return rotate(x, rotation, shape, offset);
 }
 
 mx::array composed_attention(

@@ -10,9 +10,15 @@ namespace hub::kernels {
 
 // Attention by MLX's own operations, as cached_attention.h describes it: what other devices run.
 
-// x [B, heads, L, D] with its first elements rotated, row l at position offset + l.
+// x [B, heads, L, D] with its first elements rotated, row l at position offset + l; `offset` for
+// all or [B] int32.
 mx::array rotary(
     const mx::array& x, const RotaryEmbedding& rotation, const AttentionShape& shape, int offset);
+mx::array rotary(
+    const mx::array& x,
+    const RotaryEmbedding& rotation,
+    const AttentionShape& shape,
+    const mx::array& offset);
 
 // q [B, H, L, D] are the last L of the S positions of k and v [B, Kv, S, D]; all rotated. Each
 // looks at positions <= its own, within the window. -> [B, H, L, D]

@@ -1,6 +1,7 @@
 #include "core/models/attend.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include <mlx/ops.h>
@@ -45,32 +46,34 @@ nn::DeltaHeads heads_of(const ModelConfig& config) {
 }  // namespace
 
 Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
-  const auto attend = [layers = model.attention(), sequences](
-                          int layer,
-                          const mx::array& q,
-                          const mx::array& k,
-                          const mx::array& v,
-                          const Attend::Sinks& sinks) {
-    std::vector<nn::CachedRows> parts;
-    std::vector<KvCache::Layer*> kept;
-    for (const SequenceRows& sequence : sequences) {
-      kept.push_back(&sequence.cache->layer(layer, k.dtype()));
-      // Moved, not copied: an array that nobody else holds is written in place.
-      parts.push_back(
-          {std::move(kept.back()->keys),
-           std::move(kept.back()->values),
-           sequence.rows,
-           sequence.cache->length(),
-           sequence.cache->format(layer),
-           sequence.cache->window()});
-    }
-    const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
-    auto step = nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks);
-    for (std::size_t i = 0; i < kept.size(); ++i) {
-      *kept[i] = {std::move(step.caches[i].keys), std::move(step.caches[i].values)};
-    }
-    return step.out;
-  };
+  const auto attend =
+      [layers = model.attention(), sequences, tables = std::make_shared<nn::StepTables>()](
+          int layer,
+          const mx::array& q,
+          const mx::array& k,
+          const mx::array& v,
+          const Attend::Sinks& sinks) {
+        std::vector<nn::CachedRows> parts;
+        std::vector<KvCache::Layer*> kept;
+        for (const SequenceRows& sequence : sequences) {
+          kept.push_back(&sequence.cache->layer(layer, k.dtype()));
+          // Moved, not copied: an array that nobody else holds is written in place.
+          parts.push_back(
+              {std::move(kept.back()->keys),
+               std::move(kept.back()->values),
+               sequence.rows,
+               sequence.cache->length(),
+               sequence.cache->format(layer),
+               sequence.cache->window()});
+        }
+        const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
+        auto step =
+            nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks, tables.get());
+        for (std::size_t i = 0; i < kept.size(); ++i) {
+          *kept[i] = {std::move(step.caches[i].keys), std::move(step.caches[i].values)};
+        }
+        return step.out;
+      };
   const auto recur = [heads = heads_of(model.config()), sequences](
                          int layer, const nn::DeltaRows& rows) {
     return recur_cached(layer, rows, sequences, heads);

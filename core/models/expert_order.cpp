@@ -5,6 +5,7 @@
 #include <mlx/ops.h>
 #include <mlx/transforms.h>
 
+#include "core/nn/linear.h"
 #include "core/tensor/ops.h"
 
 namespace hub::models {
@@ -17,7 +18,8 @@ constexpr int kChoicesWorthSorting = 64;  // mlx_lm/models/switch_layers.py › 
 bool ExpertOrder::pays(const mx::array& experts, nn::AdapterSpans adapters) {
   const bool alike = adapters.empty() || (adapters.size() == 1 && adapters[0].begin == 0 &&
                                           adapters[0].end == experts.shape(0));
-  return alike && tensor::default_device_is_gpu() && experts.size() >= kChoicesWorthSorting;
+  return alike && tensor::default_device_is_gpu() && !nn::batch_invariant() &&
+         experts.size() >= kChoicesWorthSorting;
 }
 
 ExpertOrder::ExpertOrder(const mx::array& experts)

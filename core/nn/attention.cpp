@@ -28,7 +28,8 @@ CachedStep cached_attention(
     const RotaryEmbedding& rotation,
     std::vector<CachedRows> sequences,
     const AttentionShape& shape,
-    const std::optional<mx::array>& sinks) {
+    const std::optional<mx::array>& sinks,
+    StepTables* tables) {
   CachedStep step = kernels::cached_attention(
       for_kernel(q),
       for_kernel(k),
@@ -36,7 +37,8 @@ CachedStep cached_attention(
       rotation,
       std::move(sequences),
       shape,
-      for_kernel(sinks));
+      for_kernel(sinks),
+      tables);
   step.out = tensor::astype(step.out, q.dtype());
   return step;
 }

@@ -18,6 +18,7 @@ using kernels::RotaryEmbedding;
 using kernels::row_width;
 using kernels::RowFormat;
 using kernels::RowWindow;
+using kernels::StepTables;
 using CachedRows = kernels::CachedSequence;
 using CachedStep = kernels::CachedAttention;
 
@@ -30,7 +31,8 @@ CachedStep cached_attention(
     const RotaryEmbedding& rotation,
     std::vector<CachedRows> sequences,
     const AttentionShape& shape,
-    const std::optional<mx::array>& sinks = std::nullopt);
+    const std::optional<mx::array>& sinks = std::nullopt,
+    StepTables* tables = nullptr);
 
 // kernels/causal_attention.h likewise.
 mx::array causal_attention(

@@ -5,6 +5,7 @@
 
 #include <mlx/ops.h>
 
+#include "core/kernels/batch_invariance.h"
 #include "core/kernels/dense_matmul.h"
 #include "core/kernels/low_rank.h"
 #include "core/kernels/quantized_matmul.h"
@@ -55,19 +56,24 @@ mx::array times_transposed(
 mx::array matmul_transposed(const mx::array& x, const mx::array& weight) {
   // The fixed summation order is float32's; half types exist on GPUs only (tensor::compute_dtype).
   if (x.dtype() == mx::float32 && weight.dtype() == mx::float32) {
-    return kernels::matmul_transposed(x, weight);
+    return kernels::in_row_blocks(
+        x, [&](const mx::array& rows) { return kernels::matmul_transposed(rows, weight); });
   }
-  return mx::matmul(x, mx::transpose(weight));
+  return kernels::in_row_blocks(
+      x, [&](const mx::array& rows) { return mx::matmul(rows, mx::transpose(weight)); });
 }
 
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts) {
-  if ((x.dtype() == mx::float32 || tensor::default_device_is_gpu()) && parts.biases) {
-    return kernels::quantized_matmul(
-        x, {weight, parts.scales, *parts.biases, parts.group_size, parts.bits});
-  }
-  return tensor::quantized_matmul(
-      x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits, parts.mode);
+  const bool own = (x.dtype() == mx::float32 || tensor::default_device_is_gpu()) && parts.biases;
+  return kernels::in_row_blocks(x, [&](const mx::array& rows) {
+    if (own) {
+      return kernels::quantized_matmul(
+          rows, {weight, parts.scales, *parts.biases, parts.group_size, parts.bits});
+    }
+    return tensor::quantized_matmul(
+        rows, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits, parts.mode);
+  });
 }
 
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
@@ -86,7 +92,9 @@ Linear::Linear(
 
 mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
   if (adapters.empty() && bias_ && !quantized_ && tensor::default_device_is_gpu()) {
-    return mx::addmm(*bias_, x, mx::transpose(weight_));  // mlx.nn's, which rounds once
+    return kernels::in_row_blocks(x, [&](const mx::array& rows) {
+      return mx::addmm(*bias_, rows, mx::transpose(weight_));  // mlx.nn's, which rounds once
+    });
   }
   const LoraWeights* fusable = fusable_adapter(x, path_, adapters);
   const mx::array y = fusable != nullptr ? adapted(x, *fusable, adapters[0].adapter->scale)

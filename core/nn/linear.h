@@ -5,9 +5,13 @@
 
 #include <mlx/array.h>
 
+#include "core/kernels/batch_invariance.h"
 #include "core/nn/lora.h"
 
 namespace hub::nn {
+
+using kernels::batch_invariant;
+using kernels::set_batch_invariant;
 
 // How a weight is packed; see kernels/quantized_matmul.h.
 struct QuantizedParts {

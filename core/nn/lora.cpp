@@ -11,6 +11,7 @@
 #include <mlx/random.h>
 
 #include "core/base/error.h"
+#include "core/kernels/batch_invariance.h"
 #include "core/kernels/dense_matmul.h"
 #include "core/kernels/low_rank.h"
 #include "core/kernels/low_rank_spans.h"
@@ -56,7 +57,8 @@ mx::array low_rank(
     const mx::array& x,
     const std::string& path) {
   const mx::array input = adapter_input(adapter, x, path);
-  const mx::array z = kernels::matmul(kernels::matmul(input, a), b);
+  const mx::array z = kernels::in_row_blocks(
+      input, [&](const mx::array& rows) { return kernels::matmul(kernels::matmul(rows, a), b); });
   return tensor::astype(mx::multiply(z, mx::array(adapter.scale)), x.dtype());
 }
 
@@ -200,8 +202,10 @@ mx::array add_embedding_adapters(
       adapters,
       [&](const mx::array& own, const LoraAdapter& adapter, const LoraWeights& weights, Rows rows) {
         const mx::array picked = rows_of(tokens, rows);
-        const mx::array z = mx::multiply(
-            kernels::matmul(mx::take(weights.a, picked, 0), weights.b), mx::array(adapter.scale));
+        const mx::array product = kernels::in_row_blocks(
+            mx::take(weights.a, picked, 0),
+            [&](const mx::array& factors) { return kernels::matmul(factors, weights.b); });
+        const mx::array z = mx::multiply(product, mx::array(adapter.scale));
         const mx::array sum = mx::add(own, tensor::astype(dropped(adapter, z, path), own.dtype()));
         if (!weights.dora) {
           return sum;
@@ -236,7 +240,7 @@ const LoraWeights* fusable_adapter(
   }
   const auto& layers = adapters[0].adapter->layers;
   const auto found = layers.find(path);
-  const bool fits = found != layers.end() && !found->second.dora &&
+  const bool fits = found != layers.end() && !found->second.dora && !kernels::batch_invariant() &&
                     kernels::has_own_low_rank(x, found->second.a, found->second.b);
   return fits ? &found->second : nullptr;
 }

@@ -69,6 +69,10 @@ mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& of
       x, params.dims, params.traditional, base_of(params), params.scale, offset, params.freqs);
 }
 
+void avoid_planned_attention() {
+  setenv("MLX_CUDA_USE_CUDNN_SDPA", "0", 0);
+}
+
 mx::array fused(Elementwise function, const std::vector<mx::array>& inputs) {
   return (default_device_is_gpu() ? mx::compile(function, true)(inputs) : function(inputs)).front();
 }

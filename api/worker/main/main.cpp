@@ -47,6 +47,10 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::IsMember({0, 4, 8}));
   engine->add_option("--kv-window", arguments.kv_window, "Tokens whose rows stay, 0: all");
   engine->add_option("--kv-sinks", arguments.kv_sinks, "Of them the first ones");
+  engine->add_flag(
+      "--batch-invariant",
+      arguments.batch_invariant,
+      "Results do not depend on the batch, on a GPU either");
   engine->add_option("--prefix-folder", arguments.prefix_folder, "Kept prefixes of all models");
   engine->add_option("--prefix-disk-bytes", arguments.prefix_disk_bytes, "All of them together");
   engine->add_option("--model-digest", arguments.model_digest, "Names the contents of the weights");

@@ -71,6 +71,7 @@ class EngineCacheTest : public testing::TestWithParam<int> {
     config.model_folder = folder_.path();
     config.prefill_chunk = prefill_chunk;
     config.kv_bits = GetParam();
+    config.batch_invariant = true;  // on a GPU it is a choice
     return config;
   }
   // 2 layers of keys and values, 2 heads of 32 elements with a scale and a bias, or in float32.
@@ -82,9 +83,6 @@ class EngineCacheTest : public testing::TestWithParam<int> {
 };
 
 TEST_P(EngineCacheTest, AnswersAreTheSameAloneInABatchAndAfterOthers) {
-  if (tensor::default_device_is_gpu()) {
-    GTEST_SKIP() << "the CPU kernels' promise";
-  }
   const GenerateRequest wanted = request(numbers(100, 3), 40);
   Engine alone(config());
   EXPECT_EQ(alone.stats().kv_bits, GetParam());
@@ -104,10 +102,34 @@ TEST_P(EngineCacheTest, AnswersAreTheSameAloneInABatchAndAfterOthers) {
   EXPECT_TRUE(collect(std::move(streams.back())) == cold);
 }
 
-TEST_P(EngineCacheTest, WhoeverGaveWayGoesOnAsIfItHadNot) {
-  if (tensor::default_device_is_gpu()) {
-    GTEST_SKIP() << "the CPU kernels' promise";
+// Enough logits that several threads draw from them.
+TEST(EngineBatch, ALargeVocabularysAnswersAreTheSameAloneAndInABatch) {
+  const test::TempDir folder;
+  base::Json wide = test::tiny_config();
+  wide["vocab_size"] = 60000;
+  test::write_tiny_model(folder.path(), wide);
+  EngineConfig config;
+  config.model_folder = folder.path();
+  config.batch_invariant = true;
+  Engine engine(config);
+  std::vector<GenerateRequest> requests;
+  std::vector<Answered> alone;
+  for (int i = 0; i < 12; ++i) {
+    requests.push_back(request(numbers(10 + i, i), 10));
+    requests.back().sampling.seed = static_cast<std::uint64_t>(i);
+    alone.push_back(collect(engine.submit(requests.back())));
   }
+  std::vector<TokenStream> streams;
+  streams.reserve(requests.size());
+  for (const GenerateRequest& one : requests) {
+    streams.push_back(engine.submit(one));
+  }
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_TRUE(collect(std::move(streams[i])) == alone[i]) << i;
+  }
+}
+
+TEST_P(EngineCacheTest, WhoeverGaveWayGoesOnAsIfItHadNot) {
   std::vector<Answered> wanted;
   {
     Engine engine(config());
@@ -189,9 +211,6 @@ class RollingEngineTest : public EngineCacheTest {
 // Beyond the context of 512, alone and beside others that guess, that share its beginning, and that
 // take its room away; nothing of it is lent.
 TEST_P(RollingEngineTest, AnswersGoOnAndAreTheSameHoweverTheyCame) {
-  if (tensor::default_device_is_gpu()) {
-    GTEST_SKIP() << "the CPU kernels' promise";
-  }
   const GenerateRequest wanted = request(numbers(150, 3), 700);
   Engine alone(rolling());
   EXPECT_EQ(alone.stats().kv_window, 100);
@@ -220,9 +239,6 @@ TEST_P(RollingEngineTest, AnswersGoOnAndAreTheSameHoweverTheyCame) {
 
 // Guesses are taken back beyond where rows were dropped.
 TEST_P(RollingEngineTest, GuessesChangeNothing) {
-  if (tensor::default_device_is_gpu()) {
-    GTEST_SKIP() << "the CPU kernels' promise";
-  }
   GenerateRequest wanted = request(numbers(60, 3), 600);
   wanted.sampling.temperature = 0.0F;  // repeats itself: there is something to guess
   EngineConfig without = rolling();

@@ -42,6 +42,7 @@ TEST(Config, LaterSourcesWin) {
   EXPECT_EQ(config.threads, 3);
   EXPECT_EQ(load_config(file, no_environment, {{"kv_bits", {"8"}}}).kv_bits, 8);
   EXPECT_EQ(load_config(file, no_environment, {{"kv_window", {"500"}}}).kv_window, 500);
+  EXPECT_TRUE(load_config(file, no_environment, {{"batch_invariant", {"on"}}}).batch_invariant);
   EXPECT_THAT(config.allow_paths, ElementsAre("/a", "/b"));
 }
 

@@ -72,6 +72,7 @@ TEST_F(ModelPoolTest, EnginesAreToldWhereKeptPrefixesGoAndWhatTheyBelongTo) {
   options_.prefix_disk_bytes = 1000;
   options_.kv_bits = 8;
   options_.kv_window = 1000;
+  options_.batch_invariant = true;
   use_worker(R"sh(
 echo "$*" >&2
 echo '{"v":1,"type":"ready"}'
@@ -94,6 +95,7 @@ done
       text,
       HasSubstr("--prefix-folder /data/prefixes --prefix-disk-bytes 1000 --model-digest digest1"));
   EXPECT_THAT(text, HasSubstr("--kv-bits 8 --kv-window 1000 --kv-sinks 4 "));
+  EXPECT_THAT(text, HasSubstr(" --batch-invariant "));
   EXPECT_THAT(text, HasSubstr(R"("digest":"digest2")"));
   EXPECT_THAT(
       base::read_file(folder_.path() / "engine-b.log"), testing::Not(HasSubstr("--prefix-folder")));

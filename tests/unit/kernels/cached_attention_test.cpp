@@ -90,7 +90,7 @@ TEST_P(CachedAttentionTest, EqualsMlxOperations) {
           shape,
           std::nullopt);
     };
-    const auto own = run(cached_attention);
+    const auto own = run(kOwnAttention);
     const auto stock = run(composed_cached_attention);
     EXPECT_LE(relative_error(own.out, stock.out), 1e-5) << shape.head_dim;
     for (std::size_t i = 0; i < 2; ++i) {
@@ -119,7 +119,7 @@ TEST_P(CachedAttentionTest, VariantsEqualMlxOperations) {
             shape,
             variant.sink_scores());
       };
-      const auto own = run(cached_attention);
+      const auto own = run(kOwnAttention);
       const auto stock = run(composed_cached_attention);
       EXPECT_LE(relative_error(own.out, stock.out), 1e-5) << variant.name << ", rows " << rows;
       // MLX divides by frequencies where we multiply by their inverses: an angle of 450 in float32

@@ -139,7 +139,7 @@ TEST_P(QuantizedCacheTest, EqualsMlxOperations) {
       return operation(
           rows(tokens.q), rows(tokens.k), rows(tokens.v), none, sequences, shape, std::nullopt);
     };
-    const auto own = run(cached_attention);
+    const auto own = run(kOwnAttention);
     const auto stock = run(composed_cached_attention);
     EXPECT_LE(relative_error(own.out, stock.out), 1e-5) << format.bits;
     EXPECT_TRUE(all_equal(own.caches[0].keys, stock.caches[0].keys)) << format.bits;

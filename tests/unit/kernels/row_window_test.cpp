@@ -72,8 +72,6 @@ class RollingCache {
   Cache cache_;
 };
 
-using Operation = std::function<decltype(cached_attention)>;
-
 CachedAttention composed(
     const mx::array& q,
     const mx::array& k,
@@ -84,6 +82,8 @@ CachedAttention composed(
     const std::optional<mx::array>& sinks) {
   return composed_cached_attention(q, k, v, rotation, sequences, shape, sinks);
 }
+
+using Operation = std::function<decltype(composed)>;
 
 // All rows of the tokens in pieces of `chunk`, from `begin` on one at a time; the outputs of all.
 std::vector<float> roll(
@@ -156,7 +156,7 @@ TEST_P(RowWindowTest, RowsSeeTheSinksAndTheWindow) {
     for (const int layer : {0, 50}) {
       const auto wanted = written_out(tokens, seen_rows(layer, window));
       for (const bool drops : {false, true}) {
-        for (const Operation& operation : {Operation(cached_attention), Operation(composed)}) {
+        for (const Operation& operation : {Operation(kOwnAttention), Operation(composed)}) {
           RollingCache cache(window, {});
           const auto got = roll(operation, tokens, cache, 100, 470, drops, layer);
           EXPECT_LE(relative_error(got, wanted), 1e-5)
@@ -175,12 +175,12 @@ TEST_P(RowWindowTest, NeitherChunksNorThreadsNorWhatWasDroppedMatters) {
   for (const RowFormat& format : {RowFormat{}, RowFormat{8, 64}, RowFormat{4, 32}}) {
     for (const RowWindow& window : kWindows) {
       RollingCache whole(window, format);
-      const auto wanted = roll(cached_attention, tokens, whole, 620, 620, false);
+      const auto wanted = roll(kOwnAttention, tokens, whole, 620, 620, false);
       for (const int threads : {1, 3}) {
         ThreadPool::shared().set_threads(threads);
         for (const int chunk : {7, 100, 256}) {
           RollingCache cache(window, format);
-          EXPECT_TRUE(same_bits(roll(cached_attention, tokens, cache, chunk, 600, true), wanted))
+          EXPECT_TRUE(same_bits(roll(kOwnAttention, tokens, cache, chunk, 600, true), wanted))
               << window.rows << " rows, " << window.sinks << " sinks, " << format.bits
               << " bits, chunks of " << chunk << ", " << threads << " threads";
         }
