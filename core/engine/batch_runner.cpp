@@ -49,7 +49,8 @@ Layout lay_out(std::span<const RunPart> parts) {
     const auto from = sequence.tokens.begin() + sequence.cache->length();
     layout.tokens.insert(layout.tokens.end(), from, from + part.rows);
     layout.tokens.insert(layout.tokens.end(), part.draft.begin(), part.draft.end());
-    layout.sequences.push_back({.cache = &*sequence.cache, .rows = part.rows + drafted});
+    layout.sequences.push_back(
+        {.cache = &*sequence.cache, .rows = part.rows + drafted, .drafted = drafted});
     nn::add_span(layout.spans, sequence.owner.adapter.get(), begin, end);
     if (part.samples) {
       const auto row = static_cast<int>(layout.sampled_rows.size());

@@ -18,7 +18,7 @@ struct RunPart {
   int rows;
   bool samples;  // they are all that is pending: draw the next token
   // Guesses of the tokens to come, computed with the rows so that more than one can be drawn; only
-  // with `samples`, and never for a model with recurrent layers.
+  // with `samples`.
   std::vector<int> draft = {};
   int accepted = 0;  // set by run(): how many of the draft, from its begin, were drawn as well
 

@@ -25,7 +25,8 @@ struct DraftTask {
 // that it drafts for, which follows what was said. Belongs to the thread that owns MLX.
 class DraftModel {
  public:
-  // `model` has no recurrent layers, whose state cannot go back. `target`: what it drafts for.
+  // `model` has no recurrent layers, whose state goes back within one step alone. `target`: what it
+  // drafts for.
   // `cost_ratio`: what a forward of it takes of one of the target's, in place of what is measured.
   DraftModel(
       std::unique_ptr<models::LanguageModel> model,

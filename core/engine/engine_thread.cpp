@@ -70,7 +70,9 @@ void Engine::Impl::load_decoder() {
       .prefill_chunk = config_.prefill_chunk,
       .kv_budget_bytes = config_.kv_budget_bytes,
       .kv_bytes_per_token = token_bytes,
-      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_),
+      // A step with guesses keeps the states before it until it is known which of them came.
+      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_) *
+                            (config_.speculative_tokens > 0 ? 2 : 1),
       .most_rows = model_config::most_kv_rows(config_.kv_window, config_.prefill_chunk)};
   const std::uint64_t for_tokens =
       config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);

@@ -60,7 +60,7 @@ StepLoop::StepLoop(
       on_end_(std::move(on_end)),
       options_(options),
       runner_(model),
-      drafter_(limits.bytes_per_sequence > 0 ? 0 : options.speculative_tokens, options.draft_model),
+      drafter_(options.speculative_tokens, options.draft_model),
       pace_(limits.prefill_chunk),
       prefixes_(limits.bytes_per_sequence > 0) {}
 

@@ -12,26 +12,14 @@ namespace {
 
 using model_config::ModelConfig;
 
-// Rows [begin, end) of a step's.
-nn::DeltaRows part_of(const nn::DeltaRows& rows, int begin, int end) {
-  const auto part = [&](const mx::array& x) {
-    return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{end, x.shape(1)});
-  };
-  return {part(rows.qkv), rows.conv, part(rows.log_decay), part(rows.beta)};
-}
-
 // Each sequence's rows go on from its own state.
 mx::array recur_cached(
-    int layer,
-    const nn::DeltaRows& rows,
-    std::span<const SequenceRows> sequences,
-    const nn::DeltaHeads& heads) {
+    int layer, const nn::DeltaRows& rows, std::span<const SequenceRows> sequences) {
   std::vector<mx::array> parts;
   int done = 0;
   for (const SequenceRows& sequence : sequences) {
-    parts.push_back(
-        nn::delta_step(
-            part_of(rows, done, done + sequence.rows), sequence.cache->state(layer), heads));
+    parts.push_back(sequence.cache->recur(
+        layer, nn::part_of(rows, done, done + sequence.rows), sequence.drafted > 0));
     done += sequence.rows;
   }
   return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
@@ -71,9 +59,8 @@ Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> s
     }
     return step.out;
   };
-  const auto recur = [heads = heads_of(model.config()), sequences](
-                         int layer, const nn::DeltaRows& rows) {
-    return recur_cached(layer, rows, sequences, heads);
+  const auto recur = [sequences](int layer, const nn::DeltaRows& rows) {
+    return recur_cached(layer, rows, sequences);
   };
   return {attend, recur};
 }

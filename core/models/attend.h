@@ -11,8 +11,10 @@ namespace hub::models {
 
 // `rows` consecutive new tokens of one sequence in a step, at positions cache->length() …
 struct SequenceRows {
-  KvCache* cache;
-  int rows;
+  KvCache* cache = nullptr;
+  int rows = 0;
+  int drafted = 0;  // of them the last ones that are guesses: the cache may be trimmed to before
+                    // any of them, also with recurrent layers
 };
 
 // Serving: the step's rows are those of `sequences`, one after another; each attends causally to
