@@ -15,6 +15,7 @@
 #include "core/engine/logit_rules.h"
 #include "core/models/attend.h"
 #include "core/nn/adapter_spans.h"
+#include "core/nn/lora.h"
 
 namespace hub::engine {
 
@@ -77,11 +78,11 @@ std::size_t mask_words(const models::LanguageModel& model) {
   return static_cast<std::size_t>((model.config().vocab_size + 31) / 32);
 }
 
+}  // namespace
+
 mx::array row_indices(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
 }
-
-}  // namespace
 
 // The logits after the sequence's rules; they themselves where it has none. `drafted`: tokens of
 // the step's draft among the sequence's.
@@ -180,7 +181,9 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     masks = std::async(std::launch::async, [&] { fill_masks(parts); });
   }
   const Layout layout = lay_out(parts);
+  std::vector<int> begins;  // of each sequence's rows in its cache
   for (const models::SequenceRows& sequence : layout.sequences) {
+    begins.push_back(sequence.cache->length());
     sequence.cache->reserve(sequence.rows);
   }
   const models::Attend attend = models::cached_attend(model_, layout.sequences);
@@ -198,6 +201,9 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
   for (const models::SequenceRows& sequence : layout.sequences) {
     std::ranges::copy(sequence.cache->arrays(), std::back_inserter(wanted));
   }
+  if (gives_hidden_) {
+    wanted.push_back(hidden);
+  }
   mx::eval(wanted);
   for (const models::SequenceRows& sequence : layout.sequences) {
     sequence.cache->advance(sequence.rows);
@@ -213,6 +219,15 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     const std::size_t rows = part.draft.size() + 1;
     draw(part, {wanted.front().data<float>() + row * vocabulary, rows * vocabulary}, take);
     row += rows;
+  }
+  int begin = 0;
+  for (std::size_t i = 0; gives_hidden_ && i < layout.order.size(); ++i) {
+    RunPart& part = parts[layout.order[i]];
+    if (part.sequence->cache) {  // else it ended
+      const int kept = part.sequence->cache->length() - begins[i];
+      part.hidden = nn::rows_of(hidden, {begin, begin + kept});
+    }
+    begin += layout.sequences[i].rows;
   }
 }
 

@@ -12,6 +12,9 @@
 
 namespace hub::engine {
 
+// Token ids or row numbers, int32 [values].
+mlx::core::array row_indices(const std::vector<int>& values);
+
 // The next `rows` pending tokens of one sequence.
 struct RunPart {
   Sequence* sequence;
@@ -21,6 +24,9 @@ struct RunPart {
   // with `samples`.
   std::vector<int> draft = {};
   int accepted = 0;  // set by run(): how many of the draft, from its begin, were drawn as well
+  // Set by a run() that gives them: the model's hidden states of the rows that its cache holds now
+  // and did not before, [rows, hidden_size]. Not of a sequence that ended.
+  std::optional<mlx::core::array> hidden = std::nullopt;
 
   // Its sequence's prompt is computed: the step yields its next token from one row.
   [[nodiscard]] bool decodes() const { return samples && rows == 1; }
@@ -36,7 +42,8 @@ using TakeDrawn =
 // Belongs to the thread that owns MLX.
 class BatchRunner {
  public:
-  explicit BatchRunner(const models::LanguageModel& model) : model_(model) {}
+  explicit BatchRunner(const models::LanguageModel& model, bool gives_hidden = false)
+      : model_(model), gives_hidden_(gives_hidden) {}
 
   // Calls `take` for each part that samples, once and again for each token of its draft that was
   // drawn. What is drawn is the same with any draft. The caches hold afterwards what they held and
@@ -51,6 +58,7 @@ class BatchRunner {
       std::span<const float> logits, const Sequence& sequence, std::size_t drafted);
 
   const models::LanguageModel& model_;
+  const bool gives_hidden_;
   Sampler sampler_;
   std::vector<float> row_;  // working memory of changed()
 };

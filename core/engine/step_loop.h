@@ -33,7 +33,7 @@ struct StepLoopOptions {
   models::KvCacheOptions cache{};  // of each sequence
   // Guesses for what neither a grammar nor the text says (drafter.h); outlives the loop. The
   // limits' kv_bytes_per_token count its caches, too. Null: there is none.
-  DraftModel* draft_model = nullptr;
+  DraftMaker* draft_maker = nullptr;
   // Told of each step; outlives the loop.
   StepWatch* watch = nullptr;
 };

@@ -32,8 +32,9 @@ nn::DeltaHeads heads_of(const ModelConfig& config) {
 
 }  // namespace
 
-Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
-  const auto attend = [layers = model.attention(), sequences](
+Attend cached_attend(
+    const std::vector<LayerAttention>& layers, std::span<const SequenceRows> sequences) {
+  const auto attend = [layers, sequences](
                           int layer,
                           const mx::array& q,
                           const mx::array& k,
@@ -63,6 +64,10 @@ Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> s
     return recur_cached(layer, rows, sequences);
   };
   return {attend, recur};
+}
+
+Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
+  return cached_attend(model.attention(), sequences);
 }
 
 std::uint64_t kv_bytes_per_token(const LanguageModel& model, const KvCacheOptions& options) {

@@ -70,6 +70,13 @@ mx::array quantized_matmul(
       x, weight, parts.scales, parts.biases, true, parts.group_size, parts.bits, parts.mode);
 }
 
+std::size_t weight_bytes(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  if (!parts) {
+    return weight.nbytes();
+  }
+  return weight.nbytes() + parts->scales.nbytes() + (parts->biases ? parts->biases->nbytes() : 0);
+}
+
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
   return mx::sqrt(mx::sum(mx::square(dense_float32(weight, parts)), 1));
 }
@@ -121,6 +128,10 @@ int Linear::in_features() const {
 
 int Linear::out_features() const {
   return weight_.shape(0);
+}
+
+std::size_t Linear::nbytes() const {
+  return weight_bytes(weight_, quantized_);
 }
 
 }  // namespace hub::nn
