@@ -70,7 +70,7 @@ class DraftMaker {
   };
   // What comes after a row that samples.
   struct Guess {
-    int token;
+    int token = 0;
     std::optional<mlx::core::array> hidden{};  // [1, hidden_size], where forward() wants it back
   };
   // Of each row that samples, in their order. Evaluates the caches, and advances them.

@@ -107,6 +107,7 @@ std::vector<DraftMaker::Guess> MtpDrafter::forward(std::span<const Row> rows) {
   }
   finish(sequences, wanted);
   std::vector<Guess> guesses;
+  guesses.reserve(sampled.size());
   for (int i = 0; i < static_cast<int>(sampled.size()); ++i) {
     guesses.push_back(
         {.token = static_cast<int>(wanted[0].data<std::uint32_t>()[i]),

@@ -35,6 +35,7 @@ class MtpDrafterTest : public RecurrentTest {
     StepLoop loop(*model_, own, {}, {.cache = cache, .draft_maker = head.get()});
     StepLoop plain(*model_, own, {}, {.speculative_tokens = 0, .cache = cache});
     std::vector<std::shared_ptr<StreamState>> streams;
+    streams.reserve(4);
     for (int i = 0; i < 4; ++i) {
       streams.push_back(add(loop, numbers(3 + 30 * i, i), 70 + i, sampling));
     }
