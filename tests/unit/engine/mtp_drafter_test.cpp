@@ -166,6 +166,29 @@ TEST_F(MtpDrafterTest, ReadsALongPromptOrForgetsItsBeginning) {
   EXPECT_EQ(other.sequence->draft_cache->length(), MtpDrafter::kMostUnread);
 }
 
+// Rows of a step lie by adapter, and drafts that were wrong among them.
+TEST_F(MtpDrafterTest, HiddenStatesAreThoseOfTheSequenceAlone) {
+  const auto adapter = std::make_shared<const nn::LoraAdapter>();  // of no module
+  std::vector<std::unique_ptr<Sequence>> sequences;
+  std::vector<RunPart> parts;
+  for (int i = 0; i < 3; ++i) {
+    sequences.push_back(sequence(numbers(7 + 5 * i, i), 60, greedy()));
+    Sequence& one = *sequences.back();
+    one.cache.emplace(model_->config());
+    one.owner.adapter = i == 0 ? adapter : nullptr;
+    parts.push_back(
+        {.sequence = &one, .rows = one.prompt_length, .samples = true, .draft = {1, 2, 3}});
+  }
+  BatchRunner(*model_, true).run(parts, take);
+  for (int i = 0; i < 3; ++i) {
+    const Begun alone = begun(numbers(7 + 5 * i, i), 60);
+    const RunPart& part = parts[static_cast<std::size_t>(i)];
+    ASSERT_EQ(part.accepted, 0) << "else other rows are expected";
+    EXPECT_TRUE(mx::array_equal(part.hidden.value(), alone.parts[0].hidden.value()).item<bool>())
+        << i;
+  }
+}
+
 // It was asked, and then not for so long that some of what came since is gone.
 TEST_F(MtpDrafterTest, BeginsAnewBehindAGap) {
   MtpDrafter head(*model_);
