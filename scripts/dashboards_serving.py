@@ -285,7 +285,7 @@ SERVING = Dashboard(
                 Panel(
                     "Speculation",
                     "Tokens a second that were guessed and checked, and of them those that came: by what the "
-                    "grammar forced, by what stood in the text before, by the draft model.",
+                    "grammar forced, by what stood in the text before, by the draft model or the model's own head.",
                     "short",
                     (
                         Query(

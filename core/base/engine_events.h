@@ -55,13 +55,15 @@ struct EngineWork {
   std::int64_t cached_prompt_tokens = 0;  // of them those that were not computed again
   std::int64_t generated_tokens = 0;
   // Guessed and checked, and of them those that came: what the grammar forced, what stood in the
-  // text before, what the draft model said.
+  // text before, what the draft model said, what the model's own head did.
   std::int64_t grammar_drafted_tokens = 0;
   std::int64_t grammar_accepted_tokens = 0;
   std::int64_t text_drafted_tokens = 0;
   std::int64_t text_accepted_tokens = 0;
   std::int64_t model_drafted_tokens = 0;
   std::int64_t model_accepted_tokens = 0;
+  std::int64_t mtp_drafted_tokens = 0;
+  std::int64_t mtp_accepted_tokens = 0;
   std::int64_t refused = 0;          // requests that found the queue full
   std::int64_t refused_for_key = 0;  // or their key's part of it
   std::int64_t embedded_tokens = 0;  // of texts that were to be embedded

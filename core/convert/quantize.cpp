@@ -125,7 +125,7 @@ class Conversion {
   [[nodiscard]] std::vector<std::string> matrix_paths() const {
     std::vector<std::string> paths;
     for (const TensorInfo* tensor : weights_.tensors()) {
-      if (model_config::is_dropped(config_, tensor->name)) {
+      if (is_left_out(*tensor)) {
         continue;
       }
       if (const auto matrix = matrix_of(weights_, config_, *tensor)) {
@@ -136,8 +136,15 @@ class Conversion {
     return paths;
   }
 
+  // What nobody reads; a head that predicts further tokens (models/mtp_head.h) is the engine's,
+  // though mlx-lm drops it, too.
+  [[nodiscard]] bool is_left_out(const TensorInfo& tensor) const {
+    const bool is_head = config_.mtp_layers == 1 && tensor.name.starts_with(config_.path("mtp."));
+    return !is_head && model_config::is_dropped(config_, tensor.name);
+  }
+
   void add(const TensorInfo& tensor) {
-    if (model_config::is_dropped(config_, tensor.name)) {
+    if (is_left_out(tensor)) {
       return;
     }
     const auto matrix = matrix_of(weights_, config_, tensor);

@@ -23,7 +23,8 @@ struct QuantizeReport {
 // Writes the model at `source` packed as `params` say into `folder`, which is there and empty: what
 // mlx_lm/convert.py --quantize writes (config.json, names, shapes, types, and the same bytes for a
 // model of floats). A matrix whose width is no multiple of the group size stays as it is, as there.
-// Unlike there a packed matrix is unpacked and packed anew. Holds one matrix at a time. Throws
+// Unlike there a packed matrix is unpacked and packed anew, and a head that predicts further tokens
+// (models/mtp_head.h) is not left out. Holds one matrix at a time. Throws
 // kInvalidArgument for an override that names nothing, and as write_weights().
 QuantizeReport quantize(
     const std::filesystem::path& source,

@@ -14,6 +14,7 @@
 #include "core/engine/greedy_rows.h"
 #include "core/models/attend.h"
 #include "core/nn/adapter_spans.h"
+#include "core/nn/lora.h"
 #include "core/tensor/ops.h"
 
 namespace hub::engine {
@@ -49,7 +50,8 @@ Layout lay_out(std::span<const RunPart> parts) {
     const auto from = sequence.tokens.begin() + sequence.cache->length();
     layout.tokens.insert(layout.tokens.end(), from, from + part.rows);
     layout.tokens.insert(layout.tokens.end(), part.draft.begin(), part.draft.end());
-    layout.sequences.push_back({.cache = &*sequence.cache, .rows = part.rows + drafted});
+    layout.sequences.push_back(
+        {.cache = &*sequence.cache, .rows = part.rows + drafted, .drafted = drafted});
     nn::add_span(layout.spans, sequence.owner.adapter.get(), begin, end);
     if (part.samples) {
       const auto row = static_cast<int>(layout.sampled_rows.size());
@@ -67,14 +69,16 @@ Layout lay_out(std::span<const RunPart> parts) {
 constexpr std::size_t kLogitsOfThread = 256UL << 10U;
 constexpr unsigned kMostThreads = 16;
 
+}  // namespace
+
 mx::array row_indices(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
 }
 
-}  // namespace
-
-BatchRunner::BatchRunner(const models::LanguageModel& model)
-    : model_(model), drawers_(std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads)) {}
+BatchRunner::BatchRunner(const models::LanguageModel& model, bool gives_hidden)
+    : model_(model),
+      gives_hidden_(gives_hidden),
+      drawers_(std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads)) {}
 
 // Fills the masks of the parts that sample under a grammar. Touches their sequences' grammar and
 // mask alone, so that it can go on beside the forward.
@@ -139,7 +143,9 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     masks = std::async(std::launch::async, [&] { fill_masks(parts); });
   }
   const Layout layout = lay_out(parts);
+  std::vector<int> begins;  // of each sequence's rows in its cache
   for (const models::SequenceRows& sequence : layout.sequences) {
+    begins.push_back(sequence.cache->length());
     sequence.cache->reserve(sequence.rows);
   }
   const models::Attend attend = models::cached_attend(model_, layout.sequences);
@@ -161,14 +167,15 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     } else {
       wanted.push_back(mx::contiguous(logits));
     }
-  } else if (tensor::default_device_is_gpu()) {
-    wanted.push_back(hidden);  // by which caches are written in place (kernels/gpu_attention.h)
   }
   for (const models::SequenceRows& sequence : layout.sequences) {
     std::ranges::copy_if(
         sequence.cache->arrays(), std::back_inserter(wanted), [](const mx::array& x) {
           return !x.is_available();  // of a large batch on a GPU thousands are, written in place
         });
+  }
+  if (gives_hidden_) {
+    wanted.push_back(hidden);
   }
   mx::eval(wanted);
   for (const models::SequenceRows& sequence : layout.sequences) {
@@ -178,25 +185,47 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
   if (masks.valid()) {
     masks.get();
   }
-  if (layout.sampling.empty()) {
-    return;
-  }
   if (greedy) {
-    std::size_t row = 0;
-    for (const std::size_t index : layout.sampling) {
-      RunPart& part = parts[index];
-      draw(part, [&](std::size_t i) { return greedy->row(row + i); }, take);
-      row += part.draft.size() + 1;
-    }
-    return;
+    draw_likeliest(parts, layout.sampling, *greedy, take);
+  } else if (!layout.sampling.empty()) {
+    draw_all(parts, layout.sampling, wanted.front(), take);
   }
+  int begin = 0;
+  for (std::size_t i = 0; gives_hidden_ && i < layout.order.size(); ++i) {
+    RunPart& part = parts[layout.order[i]];
+    if (part.sequence->cache) {  // else it ended
+      const int kept = part.sequence->cache->length() - begins[i];
+      part.hidden = nn::rows_of(hidden, {begin, begin + kept});
+    }
+    begin += layout.sequences[i].rows;
+  }
+}
+
+void BatchRunner::draw_likeliest(
+    std::span<RunPart> parts,
+    std::span<const std::size_t> sampling,
+    const GreedyRows& rows,
+    const TakeDrawn& take) {
+  std::size_t row = 0;
+  for (const std::size_t index : sampling) {
+    RunPart& part = parts[index];
+    draw(part, [&](std::size_t i) { return rows.row(row + i); }, take);
+    row += part.draft.size() + 1;
+  }
+}
+
+void BatchRunner::draw_all(
+    std::span<RunPart> parts,
+    std::span<const std::size_t> sampling,
+    const mx::array& logits,
+    const TakeDrawn& take) {
   std::vector<SampledPart> sampled;
-  const auto vocabulary = static_cast<std::size_t>(wanted.front().shape(1));
-  const float* logits = wanted.front().data<float>();
-  for (const std::size_t index : layout.sampling) {
+  const auto vocabulary = static_cast<std::size_t>(logits.shape(1));
+  const float* from = logits.data<float>();
+  for (const std::size_t index : sampling) {
     const std::size_t count = (parts[index].draft.size() + 1) * vocabulary;
-    sampled.push_back({&parts[index], {logits, count}});
-    logits += count;
+    sampled.push_back({&parts[index], {from, count}});
+    from += count;
   }
   draw_first(sampled, vocabulary);
   for (auto& [part, rows, first] : sampled) {

@@ -6,11 +6,15 @@
 #include <span>
 #include <vector>
 
+#include "core/engine/greedy_rows.h"
 #include "core/engine/row_drawer.h"
 #include "core/engine/sequence.h"
 #include "core/models/language_model.h"
 
 namespace hub::engine {
+
+// Token ids or row numbers, int32 [values].
+mlx::core::array row_indices(const std::vector<int>& values);
 
 // The next `rows` pending tokens of one sequence.
 struct RunPart {
@@ -18,9 +22,12 @@ struct RunPart {
   int rows;
   bool samples;  // they are all that is pending: draw the next token
   // Guesses of the tokens to come, computed with the rows so that more than one can be drawn; only
-  // with `samples`, and never for a model with recurrent layers.
+  // with `samples`.
   std::vector<int> draft = {};
   int accepted = 0;  // set by run(): how many of the draft, from its begin, were drawn as well
+  // Set by a run() that gives them: the model's hidden states of the rows that its cache holds now
+  // and did not before, [rows, hidden_size]. Not of a sequence that ended.
+  std::optional<mlx::core::array> hidden = std::nullopt;
 
   // Its sequence's prompt is computed: the step yields its next token from one row.
   [[nodiscard]] bool decodes() const { return samples && rows == 1; }
@@ -36,7 +43,7 @@ using TakeDrawn =
 // Belongs to the thread that owns MLX.
 class BatchRunner {
  public:
-  explicit BatchRunner(const models::LanguageModel& model);
+  explicit BatchRunner(const models::LanguageModel& model, bool gives_hidden = false);
 
   // Calls `take` for each part that samples, once and again for each token of its draft that was
   // drawn. What is drawn is the same with any draft. The caches hold afterwards what they held and
@@ -51,11 +58,22 @@ class BatchRunner {
     std::span<const float> logits;  // [1 + draft, vocab]
     std::optional<Drawn> first = std::nullopt;
   };
+  void draw_likeliest(
+      std::span<RunPart> parts,
+      std::span<const std::size_t> sampling,
+      const GreedyRows& rows,
+      const TakeDrawn& take);
+  void draw_all(
+      std::span<RunPart> parts,
+      std::span<const std::size_t> sampling,
+      const mx::array& logits,
+      const TakeDrawn& take);
   void draw_first(std::span<SampledPart> sampled, std::size_t vocabulary);
   using DrawRow = std::function<std::optional<Drawn>(std::size_t row)>;
   void draw(RunPart& part, const DrawRow& draw_row, const TakeDrawn& take) const;
 
   const models::LanguageModel& model_;
+  const bool gives_hidden_;
   std::vector<RowDrawer> drawers_;  // one a thread
 };
 

@@ -68,13 +68,10 @@ void check_draft_fits(
   if (config.encoder || target_config.encoder) {
     refuse(folder, "a text encoder says nothing");
   }
-  if (model_config::state_bytes_per_sequence(config) > 0 ||
-      model_config::state_bytes_per_sequence(target_config) > 0) {
+  if (model_config::state_bytes_per_sequence(config) > 0) {
     refuse(
         folder,
-        fmt::format(
-            "{} has recurrent layers, whose state cannot go back where a guess was wrong",
-            model_config::state_bytes_per_sequence(config) > 0 ? "it" : "the model"));
+        "it has recurrent layers, whose state cannot go back behind a draft that was wrong");
   }
   if (fs::exists(target_folder / "tokenizer.json")) {
     check_same_tokens(folder, target_folder);

@@ -14,7 +14,7 @@ namespace hub::engine {
 
 namespace {
 
-// What the draft model has missed of a sequence must pay for itself within so many steps; where it
+// What the draft maker has missed of a sequence must pay for itself within so many steps; where it
 // is right more often than not, within as many more as the answer has tokens, since one that has
 // gone on so long is as likely to go on as long again.
 constexpr double kCatchUpSteps = 16.0;
@@ -42,6 +42,7 @@ DraftRecord& record_of(Sequence& sequence) {
     case DraftSource::kGrammar:
       return sequence.forced;
     case DraftSource::kModel:
+    case DraftSource::kMtp:
       return sequence.modelled.value();
     case DraftSource::kText:
       break;
@@ -86,14 +87,14 @@ std::vector<int> Drafter::find(Sequence& sequence) const {
   return draft;
 }
 
-// What the draft model could make, none where there is no room for it.
-DraftOffer Drafter::offer_of_model(Sequence& sequence) const {
+// What the draft maker could make, none where there is no room for it.
+DraftOffer Drafter::offer_of_maker(Sequence& sequence) const {
   const auto known = static_cast<int>(sequence.tokens.size());
   const int limit = std::min(
       {longest_,
        room(sequence),
        sequence.capacity - known,  // the cache that it has of the sequence does not roll
-       model_->context_length() - known});
+       maker_->limit(sequence)});
   if (limit < 1) {
     return {};
   }
@@ -103,7 +104,7 @@ DraftOffer Drafter::offer_of_model(Sequence& sequence) const {
   const double answered = known - sequence.prompt_length;
   const double steps = kCatchUpSteps + (sequence.modelled->rate() < kTrusted ? 0.0 : answered);
   const double to_come = std::min(steps, sequence.max_length - known * 1.0);
-  const double missed = DraftModel::behind(sequence) - 1;
+  const double missed = maker_->behind(sequence) - 1;
   return {
       .tokens = limit,
       .rate = sequence.modelled->rate(),
@@ -111,23 +112,34 @@ DraftOffer Drafter::offer_of_model(Sequence& sequence) const {
       .behind = missed / to_come};
 }
 
-void Drafter::ask_model(std::span<const DraftTask> tasks, int most_rows) {
-  try {
-    model_->draft(tasks, most_rows);
-  } catch (const std::exception& error) {
-    obs::log::error("draft_model_failed", {{"error", std::string(error.what())}});
-    model_ = nullptr;
-    for (const DraftTask& task : tasks) {
-      task.part->draft.clear();
-      task.part->sequence->draft_cache.reset();
-    }
+void Drafter::give_up(std::span<const RunPart> parts, const std::exception& error) {
+  obs::log::error("draft_model_failed", {{"error", std::string(error.what())}});
+  maker_ = nullptr;
+  for (const RunPart& part : parts) {
+    part.sequence->forget_drafts();
   }
 }
 
-// What to check of each part: of the drafts that are there what pays, and what the draft model is
+// Lets the draft maker see the step that ran. It reads what it would not see again where a draft
+// for each of the step's sequences pays.
+void Drafter::follow(std::span<const RunPart> parts) {
+  const StepCost cost = cost_.cost();
+  const auto rows = static_cast<int>(parts.size());
+  const DraftOffer offer{.tokens = longest_, .rate = modelled_.rate(), .by_model = true};
+  const auto pace = [&](const DraftOffer& of) {
+    return best_pace(of, rows, cost, maker_->cost(cost));
+  };
+  try {
+    maker_->follow(parts, pace(offer) > pace({}));
+  } catch (const std::exception& error) {
+    give_up(parts, error);
+  }
+}
+
+// What to check of each part: of the drafts that are there what pays, and what the draft maker is
 // to make.
 std::vector<DraftTask> Drafter::choose(
-    std::span<RunPart> parts, const StepCost& cost, const StepCost& model_cost) const {
+    std::span<RunPart> parts, const StepCost& cost, const StepCost& maker_cost) const {
   const auto rows = static_cast<int>(parts.size());
   std::vector<DraftOffer> found(parts.size());
   std::vector<DraftOffer> offers(parts.size());
@@ -136,15 +148,15 @@ std::vector<DraftTask> Drafter::choose(
     const std::vector<int>& draft = parts[i].draft = find(sequence);
     const double rate = draft.empty() ? 0.0 : record_of(sequence).rate();
     found[i] = offers[i] = {.tokens = static_cast<int>(draft.size()), .rate = rate};
-    if (model_ != nullptr) {
-      const DraftOffer modelled = offer_of_model(sequence);
-      if (draft.empty() || best_pace(modelled, rows, cost, model_cost) >
-                               best_pace(found[i], rows, cost, model_cost)) {
+    if (maker_ != nullptr) {
+      const DraftOffer modelled = offer_of_maker(sequence);
+      if (draft.empty() || best_pace(modelled, rows, cost, maker_cost) >
+                               best_pace(found[i], rows, cost, maker_cost)) {
         offers[i] = modelled;
       }
     }
   }
-  std::vector<int> lengths = draft_lengths(offers, rows, cost, model_cost);
+  std::vector<int> lengths = draft_lengths(offers, rows, cost, maker_cost);
   bool differs = false;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (offers[i].by_model && lengths[i] == 0) {  // not enough of them to share its forwards
@@ -153,7 +165,7 @@ std::vector<DraftTask> Drafter::choose(
     }
   }
   if (differs) {
-    lengths = draft_lengths(offers, rows, cost, model_cost);
+    lengths = draft_lengths(offers, rows, cost, maker_cost);
   }
   std::vector<DraftTask> tasks;
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -163,7 +175,7 @@ std::vector<DraftTask> Drafter::choose(
     }
     parts[i].draft.clear();
     if (lengths[i] > 0) {
-      parts[i].sequence->draft_source = DraftSource::kModel;
+      parts[i].sequence->draft_source = maker_->source();
       tasks.push_back({.part = &parts[i], .length = lengths[i]});
     }
   }
@@ -175,15 +187,26 @@ void Drafter::draft(std::span<RunPart> parts) {
     return;
   }
   const StepCost cost = cost_.cost();
-  const StepCost model_cost = model_ != nullptr ? model_->cost(cost) : StepCost{};
-  const std::vector<DraftTask> tasks = choose(parts, cost, model_cost);
-  if (!tasks.empty()) {
-    const double step_seconds = cost.fixed + cost.per_row * static_cast<double>(parts.size());
-    ask_model(tasks, catch_up_rows(step_seconds, model_cost.per_row));
+  const StepCost maker_cost = maker_ != nullptr ? maker_->cost(cost) : StepCost{};
+  const std::vector<DraftTask> tasks = choose(parts, cost, maker_cost);
+  if (tasks.empty()) {
+    return;
+  }
+  const double step_seconds = cost.fixed + cost.per_row * static_cast<double>(parts.size());
+  try {
+    maker_->draft(tasks, catch_up_rows(step_seconds, maker_cost.per_row));
+  } catch (const std::exception& error) {
+    for (const DraftTask& task : tasks) {
+      task.part->draft.clear();
+    }
+    give_up(parts, error);
   }
 }
 
 void Drafter::learn(std::span<const RunPart> parts, double seconds) {
+  if (maker_ != nullptr) {
+    follow(parts);
+  }
   if (!std::ranges::all_of(parts, &RunPart::decodes)) {
     return;
   }
@@ -206,7 +229,8 @@ void Drafter::learn(std::span<const RunPart> parts, double seconds) {
       continue;
     }
     record_of(sequence).add(drafted, part.accepted);
-    if (sequence.draft_source == DraftSource::kModel) {
+    if (sequence.draft_source == DraftSource::kModel ||
+        sequence.draft_source == DraftSource::kMtp) {
       modelled_.add(drafted, part.accepted);
       asked = true;
     }

@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/engine/draft_model.h"
+#include "core/engine/draft_maker.h"
 #include "core/engine/embedder.h"
 #include "core/engine/engine.h"
 #include "core/engine/prefix_disk.h"
@@ -85,7 +85,7 @@ class Engine::Impl {
   // One of the two, used by the engine's thread alone.
   std::unique_ptr<models::LanguageModel> model_;
   std::unique_ptr<models::TextEncoder> encoder_;
-  std::unique_ptr<DraftModel> draft_model_;  // likewise; null: there is none
+  std::unique_ptr<DraftMaker> draft_maker_;  // likewise, of model_; null: there is none
   std::unique_ptr<PrefixDisk> disk_;         // likewise; null: nothing goes to the disk
 
   StepWatch watch_;

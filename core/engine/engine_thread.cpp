@@ -5,7 +5,9 @@
 
 #include "core/base/clock.h"
 #include "core/engine/draft_match.h"
+#include "core/engine/draft_model.h"
 #include "core/engine/engine_impl.h"
+#include "core/engine/mtp_drafter.h"
 #include "core/engine/warm_up.h"
 #include "core/model_config/kv_bits.h"
 #include "core/model_config/kv_window.h"
@@ -57,23 +59,30 @@ void Engine::Impl::load() {
 }
 
 void Engine::Impl::load_decoder() {
-  model_ = config_.weights_folder
-               ? models::load_finetuned_model(config_.model_folder, *config_.weights_folder)
-               : models::load_model(config_.model_folder);
+  const bool speculates = config_.speculative_tokens > 0;
+  const models::LoadOptions options{.mtp_head = speculates && !config_.draft_folder};
+  model_ = config_.weights_folder ? models::load_finetuned_model(
+                                        config_.model_folder, *config_.weights_folder, options)
+                                  : models::load_model(config_.model_folder, options);
   weight_bytes_ = model_->weight_bytes();
   const models::KvCacheOptions cache = cache_options(config_);
   std::uint64_t token_bytes = models::kv_bytes_per_token(*model_, cache);
-  if (config_.draft_folder && config_.speculative_tokens > 0) {
-    draft_model_ = load_draft_model(*config_.draft_folder, *model_, config_.model_folder);
-    weight_bytes_ += draft_model_->weight_bytes();
-    token_bytes += draft_model_->kv_bytes_per_token();
+  if (config_.draft_folder && speculates) {
+    auto draft_model = load_draft_model(*config_.draft_folder, *model_, config_.model_folder);
+    weight_bytes_ += draft_model->weight_bytes();
+    draft_maker_ = std::move(draft_model);
+  } else if (model_->mtp_head() != nullptr) {
+    draft_maker_ = std::make_unique<MtpDrafter>(*model_);
   }
+  token_bytes += draft_maker_ ? draft_maker_->kv_bytes_per_token() : 0;
   limits_ = {
       .max_running = config_.max_running,
       .prefill_chunk = config_.prefill_chunk,
       .kv_budget_bytes = config_.kv_budget_bytes,
       .kv_bytes_per_token = token_bytes,
-      .bytes_per_sequence = model_config::state_bytes_per_sequence(model_config_),
+      // A step with guesses keeps the states before it until it is known which of them came.
+      .bytes_per_sequence =
+          model_config::state_bytes_per_sequence(model_config_) * (speculates ? 2 : 1),
       .most_rows = model_config::most_kv_rows(config_.kv_window, config_.prefill_chunk)};
   const std::uint64_t for_tokens =
       config_.kv_budget_bytes - std::min(config_.kv_budget_bytes, limits_.bytes_per_sequence);
@@ -92,7 +101,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
   try {
     load();
   } catch (...) {  // whatever it was goes to the constructor's caller
-    draft_model_.reset();
+    draft_maker_.reset();
     model_.reset();
     encoder_.reset();
     loaded.set_exception(std::current_exception());
@@ -120,7 +129,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
             .keeps_prefixes = config_.keeps_prefixes,
             .speculative_tokens = config_.speculative_tokens,
             .cache = cache_options(config_),
-            .draft_model = draft_model_.get(),
+            .draft_maker = draft_maker_.get(),
             .watch = &watch_});
     open_prefix_disk(*loop);
   }
@@ -142,7 +151,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
   }
   const std::lock_guard lock(mutex_);
   adapters_.clear();
-  draft_model_.reset();  // arrays end on the thread that made them
+  draft_maker_.reset();  // arrays end on the thread that made them
   model_.reset();
   encoder_.reset();
 }

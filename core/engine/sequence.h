@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/engine/generation.h"
+#include "core/engine/hidden_rows.h"
 #include "core/engine/prefix_cache.h"
 #include "core/engine/scheduler.h"
 #include "core/engine/speculation.h"
@@ -32,7 +33,7 @@ struct Sequence {
   std::string mask_error{};  // why it lets nothing come
   int min_length = 0;        // tokens.size() before which no stop id is drawn
   std::vector<int> hint{};   // what the answer may resemble
-  // How good drafts from the text, from the grammar and from the draft model were (absent: it made
+  // How good drafts from the text, from the grammar and from the draft maker were (absent: it made
   // none yet), and where the last one came from.
   DraftRecord looked_up{0.5};
   DraftRecord forced{0.95};
@@ -47,9 +48,12 @@ struct Sequence {
   std::shared_ptr<StreamState> stream;   // shared with the reader
   std::optional<models::KvCache> cache;  // absent while it waits
   int capacity = 0;                      // tokens that the cache has room for
-  // The draft model's, of a beginning of `tokens`; absent until that drafts for it, and while it
-  // waits.
+  // The draft maker's (draft_maker.h): of a draft model of a beginning of `tokens`, of the model's
+  // own head of `draft_read` rows of it (mtp_drafter.h). Absent until that drafts for it, and while
+  // it waits.
   std::optional<models::KvCache> draft_cache{};
+  HiddenRows draft_hidden{};  // what the head has yet to read, up to the last token in `cache`
+  int draft_read = 0;
   bool ended = false;  // its last event was sent
   // While it waits: whose cache it starts from once that holds so many tokens (prefix_leader.h).
   std::shared_ptr<StreamState> leader{};
@@ -63,6 +67,13 @@ struct Sequence {
   // Bytes of its caches.
   [[nodiscard]] std::uint64_t kv_bytes() const {
     return (cache ? cache->bytes() : 0) + (draft_cache ? draft_cache->bytes() : 0);
+  }
+
+  // What a draft maker knows of it.
+  void forget_drafts() {
+    draft_cache.reset();
+    draft_hidden = {};
+    draft_read = 0;
   }
 
   // What a cache can save of it: all but the last token, which is computed for its logits.

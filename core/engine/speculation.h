@@ -6,8 +6,9 @@
 
 namespace hub::engine {
 
-// Where a draft came from: what the grammar forced, an earlier place of the text, the draft model.
-enum class DraftSource : std::uint8_t { kGrammar, kText, kModel };
+// Where a draft came from: what the grammar forced, an earlier place of the text, the draft model,
+// the model's own head for further tokens.
+enum class DraftSource : std::uint8_t { kGrammar, kText, kModel, kMtp };
 
 // Tokens that were guessed and checked, and of them those that came.
 struct DraftCount {
@@ -20,15 +21,26 @@ struct DraftCounts {
   DraftCount grammar;
   DraftCount text;
   DraftCount model;
+  DraftCount mtp;
 
   [[nodiscard]] DraftCount& of(DraftSource source) {
-    return source == DraftSource::kGrammar ? grammar : source == DraftSource::kText ? text : model;
+    switch (source) {
+      case DraftSource::kGrammar:
+        return grammar;
+      case DraftSource::kModel:
+        return model;
+      case DraftSource::kMtp:
+        return mtp;
+      case DraftSource::kText:
+        break;
+    }
+    return text;
   }
   [[nodiscard]] std::uint64_t drafted() const {
-    return grammar.drafted + text.drafted + model.drafted;
+    return grammar.drafted + text.drafted + model.drafted + mtp.drafted;
   }
   [[nodiscard]] std::uint64_t accepted() const {
-    return grammar.accepted + text.accepted + model.accepted;
+    return grammar.accepted + text.accepted + model.accepted + mtp.accepted;
   }
 };
 
@@ -83,16 +95,15 @@ class StepCostEstimate {
 struct DraftOffer {
   int tokens = 0;     // how many it has
   double rate = 0.0;  // DraftRecord::rate()
-  // The draft model has yet to make it: a forward of its own makes the next token of all such
-  // offers.
+  // A draft maker has yet to make it: a forward of its own makes the next token of all such offers.
   bool by_model = false;
-  double behind = 0.0;  // rows that the draft model computes besides, before the first token
+  double behind = 0.0;  // rows that it computes besides, before the first token
 };
 
 // How many tokens of each offer to check in a step that has `rows` rows without them, each of which
 // yields one token: token by token the likeliest, as long as that makes more tokens a second. So a
 // step whose rows cost nearly all of its time (a large batch, a slow processor) checks none.
-// `draft_cost`: of a forward of the draft model, in the unit of `cost`; what that adds to the step
+// `draft_cost`: of a forward of the draft maker, in the unit of `cost`; what that adds to the step
 // decides as well, so one that is as slow as the model drafts nothing.
 std::vector<int> draft_lengths(
     std::span<const DraftOffer> offers,
@@ -101,7 +112,7 @@ std::vector<int> draft_lengths(
     const StepCost& draft_cost = {});
 
 // Tokens in a unit of time of such a step with as much of this offer alone as makes most, a forward
-// of the draft model shared by all rows. Says which of two offers to one sequence is better.
+// of the draft maker shared by all rows. Says which of two offers to one sequence is better.
 double best_pace(
     const DraftOffer& offer, int rows, const StepCost& cost, const StepCost& draft_cost);
 

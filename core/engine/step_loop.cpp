@@ -59,8 +59,8 @@ StepLoop::StepLoop(
       kv_budget_bytes_(limits.kv_budget_bytes),
       on_end_(std::move(on_end)),
       options_(options),
-      runner_(model),
-      drafter_(limits.bytes_per_sequence > 0 ? 0 : options.speculative_tokens, options.draft_model),
+      runner_(model, options.draft_maker != nullptr && options.draft_maker->wants_hidden()),
+      drafter_(options.speculative_tokens, options.draft_maker),
       pace_(limits.prefill_chunk),
       prefixes_(limits.bytes_per_sequence > 0) {}
 
@@ -243,7 +243,7 @@ void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
     prefixes_.keep(sequence->owner, sequence->cached_tokens(), std::move(*sequence->cache));
   }
   sequence->cache.reset();
-  sequence->draft_cache.reset();
+  sequence->forget_drafts();
   sequence->capacity = 0;
   waiting_.push_front(std::move(sequence));
   ++preemptions_;
@@ -381,7 +381,7 @@ void StepLoop::end(Sequence& sequence, TokenEvent last) {
     prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
   }
   sequence.cache.reset();
-  sequence.draft_cache.reset();
+  sequence.forget_drafts();
   sequence.stream->push(std::move(last));
   if (on_end_) {
     on_end_();

@@ -28,13 +28,12 @@ struct StepLoopOptions {
   // The caches of sequences that ended or gave way serve the next ones, within what the running
   // ones leave of the budget.
   bool keeps_prefixes = true;
-  // Guessed and checked of one sequence in a step at most (drafter.h); 0: none. None with
-  // recurrent layers, whose state cannot go back.
+  // Guessed and checked of one sequence in a step at most (drafter.h); 0: none.
   int speculative_tokens = 16;
   models::KvCacheOptions cache{};  // of each sequence
   // Guesses for what neither a grammar nor the text says (drafter.h); outlives the loop. The
   // limits' kv_bytes_per_token count its caches, too. Null: there is none.
-  DraftModel* draft_model = nullptr;
+  DraftMaker* draft_maker = nullptr;
   // Told of each step; outlives the loop.
   StepWatch* watch = nullptr;
 };

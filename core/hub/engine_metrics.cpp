@@ -124,6 +124,7 @@ void EngineMetrics::work(
   drafts("grammar", &Work::grammar_drafted_tokens, &Work::grammar_accepted_tokens);
   drafts("text", &Work::text_drafted_tokens, &Work::text_accepted_tokens);
   drafts("model", &Work::model_drafted_tokens, &Work::model_accepted_tokens);
+  drafts("mtp", &Work::mtp_drafted_tokens, &Work::mtp_accepted_tokens);
   const auto files = [&](const char* outcome, std::int64_t base::EngineWork::* sum) {
     obs::Labels more = labels;
     more["outcome"] = outcome;

@@ -32,11 +32,6 @@ std::uint64_t array_bytes(
   return model_config::serving_bytes(config, weight_bytes, kv_tokens, kv_bits);
 }
 
-// It generates, and its cache can go back where a guess was wrong.
-bool can_be_drafted_for(const ModelConfig& config) {
-  return !config.encoder && model_config::state_bytes_per_sequence(config) == 0;
-}
-
 }  // namespace
 
 ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
@@ -50,7 +45,7 @@ ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
     needs.draft = options_.draft_for(model);
   }
   if (needs.draft && needs.draft->is_for_all &&
-      (!can_be_drafted_for(config) || needs.draft->version_id == model.engine_id())) {
+      (config.encoder || needs.draft->version_id == model.engine_id())) {
     needs.draft.reset();
   }
   if (needs.draft) {

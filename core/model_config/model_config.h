@@ -111,6 +111,8 @@ struct ModelConfig {
   };
   std::optional<Encoder> encoder;
   std::optional<Pooling> pooling;  // of embeddings, where the folder says it (encoder_config.h)
+  int mtp_layers =
+      0;  // of the head that predicts further tokens (models/mtp_head.h), if it has one
   // What follows from the family alone.
   bool qk_norm = false;          // each head of queries and keys is normed
   bool attention_sinks = false;  // each query head has a score without a value

@@ -72,6 +72,7 @@ void read_qwen3_5(ModelConfig& config, Fields& fields) {
             own.key_heads));
   }
   read_recurrent_layers(config, fields);
+  config.mtp_layers = fields.optional_int("mtp_num_hidden_layers", 0, kMaxLayers).value_or(1);
   fields.attempt([&] {  // a quarter of a head turns where nothing else is said
     constexpr std::string_view key = "partial_rotary_factor";
     const base::Json* rope = fields.reader().optional_object("rope_parameters");

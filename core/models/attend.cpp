@@ -13,26 +13,14 @@ namespace {
 
 using model_config::ModelConfig;
 
-// Rows [begin, end) of a step's.
-nn::DeltaRows part_of(const nn::DeltaRows& rows, int begin, int end) {
-  const auto part = [&](const mx::array& x) {
-    return mx::slice(x, mx::Shape{begin, 0}, mx::Shape{end, x.shape(1)});
-  };
-  return {part(rows.qkv), rows.conv, part(rows.log_decay), part(rows.beta)};
-}
-
 // Each sequence's rows go on from its own state.
 mx::array recur_cached(
-    int layer,
-    const nn::DeltaRows& rows,
-    std::span<const SequenceRows> sequences,
-    const nn::DeltaHeads& heads) {
+    int layer, const nn::DeltaRows& rows, std::span<const SequenceRows> sequences) {
   std::vector<mx::array> parts;
   int done = 0;
   for (const SequenceRows& sequence : sequences) {
-    parts.push_back(
-        nn::delta_step(
-            part_of(rows, done, done + sequence.rows), sequence.cache->state(layer), heads));
+    parts.push_back(sequence.cache->recur(
+        layer, nn::part_of(rows, done, done + sequence.rows), sequence.drafted > 0));
     done += sequence.rows;
   }
   return parts.size() == 1 ? parts.front() : mx::concatenate(parts, 0);
@@ -45,40 +33,44 @@ nn::DeltaHeads heads_of(const ModelConfig& config) {
 
 }  // namespace
 
-Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
-  const auto attend =
-      [layers = model.attention(), sequences, tables = std::make_shared<nn::StepTables>()](
-          int layer,
-          const mx::array& q,
-          const mx::array& k,
-          const mx::array& v,
-          const Attend::Sinks& sinks) {
-        std::vector<nn::CachedRows> parts;
-        std::vector<KvCache::Layer*> kept;
-        for (const SequenceRows& sequence : sequences) {
-          kept.push_back(&sequence.cache->layer(layer, k.dtype()));
-          // Moved, not copied: an array that nobody else holds is written in place.
-          parts.push_back(
-              {std::move(kept.back()->keys),
-               std::move(kept.back()->values),
-               sequence.rows,
-               sequence.cache->length(),
-               sequence.cache->format(layer),
-               sequence.cache->window()});
-        }
-        const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
-        auto step =
-            nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks, tables.get());
-        for (std::size_t i = 0; i < kept.size(); ++i) {
-          *kept[i] = {std::move(step.caches[i].keys), std::move(step.caches[i].values)};
-        }
-        return step.out;
-      };
-  const auto recur = [heads = heads_of(model.config()), sequences](
-                         int layer, const nn::DeltaRows& rows) {
-    return recur_cached(layer, rows, sequences, heads);
+Attend cached_attend(
+    const std::vector<LayerAttention>& layers, std::span<const SequenceRows> sequences) {
+  const auto attend = [layers, sequences, tables = std::make_shared<nn::StepTables>()](
+                          int layer,
+                          const mx::array& q,
+                          const mx::array& k,
+                          const mx::array& v,
+                          const Attend::Sinks& sinks) {
+    std::vector<nn::CachedRows> parts;
+    std::vector<KvCache::Layer*> kept;
+    for (const SequenceRows& sequence : sequences) {
+      kept.push_back(&sequence.cache->layer(layer, k.dtype()));
+      // Moved, not copied: an array that nobody else holds is written in place.
+      parts.push_back(
+          {std::move(kept.back()->keys),
+           std::move(kept.back()->values),
+           sequence.rows,
+           sequence.cache->length(),
+           sequence.cache->format(layer),
+           sequence.cache->window()});
+    }
+    const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
+    auto step =
+        nn::cached_attention(q, k, v, rotation, std::move(parts), shape, sinks, tables.get());
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      *kept[i] = {std::move(step.caches[i].keys), std::move(step.caches[i].values)};
+      sequences[i].cache->written_by(step.out);
+    }
+    return step.out;
+  };
+  const auto recur = [sequences](int layer, const nn::DeltaRows& rows) {
+    return recur_cached(layer, rows, sequences);
   };
   return {attend, recur};
+}
+
+Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences) {
+  return cached_attend(model.attention(), sequences);
 }
 
 std::uint64_t kv_bytes_per_token(const LanguageModel& model, const KvCacheOptions& options) {

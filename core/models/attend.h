@@ -11,8 +11,10 @@ namespace hub::models {
 
 // `rows` consecutive new tokens of one sequence in a step, at positions cache->length() …
 struct SequenceRows {
-  KvCache* cache;
-  int rows;
+  KvCache* cache = nullptr;
+  int rows = 0;
+  int drafted = 0;  // of them the last ones that are guesses: the cache may be trimmed to before
+                    // any of them, also with recurrent layers
 };
 
 // Serving: the step's rows are those of `sequences`, one after another; each attends causally to
@@ -21,6 +23,9 @@ struct SequenceRows {
 // depends on its own sequence alone, and not on how its prompt was cut into chunks. `sequences`
 // must outlive the returned function.
 Attend cached_attend(const LanguageModel& model, std::span<const SequenceRows> sequences);
+// The same for layers outside of a model's own, such as those of a head.
+Attend cached_attend(
+    const std::vector<LayerAttention>& layers, std::span<const SequenceRows> sequences);
 // Bytes of one token's keys and values as it keeps them: in the bits of the options, else in the
 // type that attention computes in. Evaluates nothing.
 std::uint64_t kv_bytes_per_token(const LanguageModel& model, const KvCacheOptions& options = {});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include <mlx/ops.h>
 
 #include "core/models/language_model.h"
+#include "core/models/mtp_head.h"
 #include "core/models/weights.h"
 #include "core/nn/embedding.h"
 #include "core/nn/recompute.h"
@@ -24,9 +26,13 @@ namespace hub::models {
 template <class Block>
 class Decoder final : public LanguageModel {
  public:
-  // Takes its tensors from `weights` and calls finish().
-  Decoder(const model_config::ModelConfig& config, Weights weights)
+  // Takes its tensors from `weights` and calls finish(). `mtp_head`, if any, was made from them.
+  Decoder(
+      const model_config::ModelConfig& config,
+      Weights weights,
+      std::unique_ptr<const MtpHead> mtp_head = nullptr)
       : config_(config),
+        mtp_head_(std::move(mtp_head)),
         embed_tokens_(weights.embedding(
             config.path("model.embed_tokens"), config.vocab_size, config.hidden_size)),
         norm_(
@@ -91,6 +97,8 @@ class Decoder final : public LanguageModel {
     return lm_head_ ? &*lm_head_ : nullptr;
   }
 
+  [[nodiscard]] const MtpHead* mtp_head() const override { return mtp_head_.get(); }
+
   [[nodiscard]] std::uint64_t weight_bytes() const override { return weight_bytes_; }
 
  private:
@@ -138,6 +146,7 @@ class Decoder final : public LanguageModel {
   }
 
   model_config::ModelConfig config_;
+  std::unique_ptr<const MtpHead> mtp_head_;
   nn::Embedding embed_tokens_;
   std::vector<Block> layers_;
   std::vector<Arrays> traced_;  // of each layer that has a traced array

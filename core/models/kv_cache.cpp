@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include "core/base/error.h"
 #include "core/model_config/kv_bits.h"
@@ -106,6 +107,43 @@ void KvCache::forget_states() {
   }
 }
 
+mx::array KvCache::recur(int index, const nn::DeltaRows& rows, bool may_go_back) {
+  nn::DeltaState& state = states_.at(index);
+  last_step_.erase(index);
+  if (may_go_back) {
+    last_step_.insert({index, {state, rows}});
+    step_began_ = length_;
+  }
+  return nn::delta_step(rows, state, delta_heads(*linear_attention_));
+}
+
+// To 0 < `length` < length_. However rows are cut into steps, a state has the same bits, so those
+// that stay are mixed again; that takes no projection.
+void KvCache::take_back_states(int length) {
+  if (last_step_.size() != states_.size() || length < step_began_) {
+    throw base::Error(
+        base::ErrorCode::kInternal,
+        fmt::format(
+            "the state of a recurrent layer after {} tokens cannot go back to {}, only {}",
+            length_,
+            length,
+            last_step_.size() == states_.size() ? fmt::format("as far as {}", step_began_)
+                                                : "to the beginning"));
+  }
+  std::vector<mx::array> changed;
+  for (auto& [layer, step] : last_step_) {
+    nn::DeltaState& state = states_.at(layer);
+    state = step.before;
+    if (length > step_began_) {
+      static_cast<void>(nn::delta_step(
+          nn::part_of(step.rows, 0, length - step_began_), state, delta_heads(*linear_attention_)));
+    }
+    changed.push_back(state.conv);
+    changed.push_back(state.delta);
+  }
+  mx::eval(changed);
+}
+
 void KvCache::reserve(int rows) {
   const int most = model_config::most_kv_rows(options_.window, rows);
   if (most > 0 && length_ - dropped_ + rows > std::max(most, capacity_)) {
@@ -150,11 +188,12 @@ KvCache::Layer& KvCache::layer(int index, mx::Dtype dtype) {
 void KvCache::trim(int length) {
   if (!states_.empty() && length < length_) {
     if (length > 0) {
-      throw base::Error(
-          base::ErrorCode::kInternal, "the state of a recurrent layer cannot go back");
+      take_back_states(length);
+    } else {
+      forget_states();
     }
-    forget_states();
   }
+  last_step_.clear();
   // The token at `length` must still see what its window holds.
   if (!is_whole() && length > 0 && length < std::min(length_, dropped_ + options_.window - 1)) {
     throw base::Error(base::ErrorCode::kInternal, "rows that were dropped cannot come back");
@@ -174,6 +213,7 @@ KvCache KvCache::prefix(int length) const {
     throw base::Error(base::ErrorCode::kInternal, "rows that were dropped cannot be lent");
   }
   KvCache copy = *this;
+  copy.writers_.clear();
   copy.length_ = length;
   copy.capacity_ = std::max(length, kSmallestCapacity);
   for (Layer& layer : copy.layers_) {
@@ -193,6 +233,10 @@ std::uint64_t KvCache::bytes() const {
   for (const auto& [layer, state] : states_) {
     bytes += state.conv.nbytes() + state.delta.nbytes();
   }
+  for (const auto& [layer, step] : last_step_) {
+    bytes += step.before.conv.nbytes() + step.before.delta.nbytes() + step.rows.qkv.nbytes() +
+             step.rows.log_decay.nbytes() + step.rows.beta.nbytes();
+  }
   return bytes;
 }
 
@@ -206,6 +250,7 @@ std::vector<mx::array> KvCache::arrays() const {
     all.push_back(state.conv);
     all.push_back(state.delta);
   }
+  all.insert(all.end(), writers_.begin(), writers_.end());
   return all;
 }
 

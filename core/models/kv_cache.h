@@ -30,7 +30,7 @@ nn::DeltaHeads delta_heads(const model_config::ModelConfig::LinearAttention& sha
 // those with a recurrence. Keys and values grow geometrically; a row is written once and never
 // moves until growth. With a window the oldest rows behind the sinks are dropped when there is no
 // room for more, never one that a later token sees. A state has one size whatever the length, is
-// float32, and cannot go back. Belongs to the thread that owns MLX.
+// float32, and goes back within the last step alone. Belongs to the thread that owns MLX.
 class KvCache {
  public:
   // The options must be possible (model_config::check_kv_bits, check_kv_window).
@@ -46,8 +46,10 @@ class KvCache {
   // Makes room for `rows` more tokens, of which a layer's arrays come with its next step. With a
   // window: of one step, or no more than model_config::most_kv_rows() with those that it holds.
   void reserve(int rows);
-  // Forgets tokens from `length` on. With recurrent layers: all or none; where rows were dropped:
-  // no further than to where the last reserve() was called, or all. Else throws kInternal.
+  // Forgets tokens from `length` on. With recurrent layers: all, none, or, the first time after a
+  // step with guesses (recur()), no more than that step's, whose rows that stay are mixed again;
+  // where rows were dropped: no further than to where the last reserve() was called, or all. Else
+  // throws kInternal.
   void trim(int length);
   // Whether it holds the rows of all its tokens: what was dropped serves no other sequence.
   [[nodiscard]] bool is_whole() const { return dropped_ == 0; }
@@ -70,9 +72,17 @@ class KvCache {
     return formats_[static_cast<std::size_t>(index)];
   }
   [[nodiscard]] nn::RowWindow window() const;
-  [[nodiscard]] nn::DeltaState& state(int index) { return states_.at(index); }
-  void advance(int rows) { length_ += rows; }
-  // Every array, to be evaluated together with a step's result.
+  // The gated delta rule of a recurrent layer over the step's rows (nn/gated_delta.h), from its
+  // state on, which becomes that after them. `may_go_back`: the state before and the rows stay,
+  // until trim() or the layer's next step.
+  [[nodiscard]] mx::array recur(int index, const nn::DeltaRows& rows, bool may_go_back);
+  void advance(int rows) {
+    length_ += rows;
+    writers_.clear();
+  }
+  // The step's attention: on a GPU its evaluation may be what writes the layer's arrays.
+  void written_by(const mx::array& attention) { writers_.push_back(attention); }
+  // Every array, and whatever writes them, to be evaluated together with a step's result.
   [[nodiscard]] std::vector<mx::array> arrays() const;
 
   // What it holds, by name: "keys.<layer>" and "values.<layer>" as in Layer, of which rows [0,
@@ -95,6 +105,7 @@ class KvCache {
 
  private:
   void forget_states();
+  void take_back_states(int length);
   void drop_rows();
 
   KvCacheOptions options_;
@@ -103,10 +114,18 @@ class KvCache {
       layers_dropped_;  // as dropped_, of each layer's arrays: they follow with its step
   std::vector<nn::RowFormat> formats_;    // of each layer
   std::map<int, nn::DeltaState> states_;  // of the recurrent layers
+  // A step of one of them that may be taken back: the state before it, and its rows.
+  struct DeltaStep {
+    nn::DeltaState before;
+    nn::DeltaRows rows;
+  };
+  std::map<int, DeltaStep> last_step_;
+  int step_began_ = 0;  // length() before the last step with guesses
   std::optional<model_config::ModelConfig::LinearAttention> linear_attention_;
-  int length_ = 0;    // tokens
-  int dropped_ = 0;   // rows, of the tokens behind the sinks
-  int capacity_ = 0;  // rows
+  std::vector<mx::array> writers_;  // of the step that was not committed
+  int length_ = 0;                  // tokens
+  int dropped_ = 0;                 // rows, of the tokens behind the sinks
+  int capacity_ = 0;                // rows
 };
 
 }  // namespace hub::models

@@ -56,6 +56,14 @@ class Attend {
   Recurrence recurrence_;
 };
 
+class MtpHead;  // models/mtp_head.h
+
+struct LoadOptions {
+  // The head that predicts further tokens, where the folder has one, which counts in
+  // weight_bytes(). Else its tensors are not looked at, as in mlx-lm.
+  bool mtp_head = false;
+};
+
 // A decoder. All functions only build graphs and belong to the one thread that owns MLX.
 class LanguageModel {
  public:
@@ -83,6 +91,10 @@ class LanguageModel {
   [[nodiscard]] virtual const nn::Embedding* embedding() const { return nullptr; }
   [[nodiscard]] virtual const nn::Linear* output_head() const { return nullptr; }
 
+  // The head that predicts further tokens; nullptr: there is none, or LoadOptions::mtp_head did not
+  // ask for it.
+  [[nodiscard]] virtual const MtpHead* mtp_head() const { return nullptr; }
+
   // Bytes of all weights as they lie in memory.
   [[nodiscard]] virtual std::uint64_t weight_bytes() const = 0;
 
@@ -96,7 +108,8 @@ class LanguageModel {
 // Loads config.json and model*.safetensors of `folder` and evaluates the weights. On CPU every
 // float becomes float32. Throws kUnprocessable naming missing, unused and misshaped tensors (all of
 // them), an unknown architecture, or a corrupt file.
-std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder);
+std::unique_ptr<LanguageModel> load_model(
+    const std::filesystem::path& folder, LoadOptions options = {});
 
 // Loads adapters.safetensors + adapter_config.json as mlx-lm writes them, evaluated, in float32,
 // without dropout. Throws kUnprocessable naming every tensor that is missing, unknown or misshaped:

@@ -76,20 +76,20 @@ std::vector<LayerAttention> attention_of_layers(const ModelConfig& config) {
          config.no_rope_layers.contains(layer) ? nn::RotaryEmbedding{mx::zeros({0}, mx::float32)}
                                                : rotation(dims, is_local)});
   }
+  std::vector<mx::array> angles;
+  for (const auto& [shape, turned] : layers) {
+    angles.push_back(turned.inv_freq);
+    if (turned.periods) {
+      angles.push_back(*turned.periods);
+    }
+  }
+  mx::eval(angles);
   return layers;
 }
 
 const std::vector<LayerAttention>& LanguageModel::attention() const {
   if (attention_.empty()) {
     attention_ = attention_of_layers(config());
-    std::vector<mx::array> angles;
-    for (const auto& [shape, rotation] : attention_) {
-      angles.push_back(rotation.inv_freq);
-      if (rotation.periods) {
-        angles.push_back(*rotation.periods);
-      }
-    }
-    mx::eval(angles);
   }
   return attention_;
 }

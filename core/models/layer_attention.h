@@ -13,7 +13,7 @@ struct LayerAttention {
   nn::RotaryEmbedding rotation;
 };
 
-// Of every layer, in order.
+// Of every layer, in order, evaluated.
 std::vector<LayerAttention> attention_of_layers(const model_config::ModelConfig& config);
 
 }  // namespace hub::models

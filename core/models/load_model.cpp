@@ -36,6 +36,12 @@ constexpr std::array<std::pair<std::string_view, MakeModel>, 11> kFamilies{{
     {"qwen3_5_text", make_qwen3_5},
 }};
 
+// `config` as `options` have it: with what is asked for alone.
+model_config::ModelConfig reduced(model_config::ModelConfig config, LoadOptions options) {
+  config.mtp_layers = options.mtp_head ? config.mtp_layers : 0;
+  return config;
+}
+
 std::unique_ptr<LanguageModel> make_family(
     const model_config::ModelConfig& config, Weights weights, const std::string& where) {
   if (config.encoder) {
@@ -58,13 +64,15 @@ std::unique_ptr<LanguageModel> make_family(
 
 }  // namespace
 
-std::unique_ptr<LanguageModel> load_model(const std::filesystem::path& folder) {
-  const auto config = model_config::ModelConfig::load(folder);
+std::unique_ptr<LanguageModel> load_model(
+    const std::filesystem::path& folder, LoadOptions options) {
+  const auto config = reduced(model_config::ModelConfig::load(folder), options);
   return make_family(config, Weights(folder, config), folder.string());
 }
 
-std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors) {
-  return make_family(tensors.config, Weights(tensors.arrays, tensors.config), "the arrays");
+std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors, LoadOptions options) {
+  const auto config = reduced(tensors.config, options);
+  return make_family(config, Weights(tensors.arrays, config), "the arrays");
 }
 
 }  // namespace hub::models

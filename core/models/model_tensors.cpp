@@ -93,10 +93,12 @@ void load_full_weights(const std::filesystem::path& folder, ModelTensors& tensor
 }
 
 std::unique_ptr<LanguageModel> load_finetuned_model(
-    const std::filesystem::path& folder, const std::filesystem::path& weights_folder) {
+    const std::filesystem::path& folder,
+    const std::filesystem::path& weights_folder,
+    LoadOptions options) {
   ModelTensors tensors = load_tensors(folder);
   load_full_weights(weights_folder, tensors);
-  return make_model(tensors);
+  return make_model(tensors, options);
 }
 
 }  // namespace hub::models

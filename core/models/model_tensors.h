@@ -26,7 +26,7 @@ ModelTensors load_tensors(const std::filesystem::path& folder);
 
 // The model over these arrays, which it shares; they may be traced. Throws as load_model() when
 // they are not its weights.
-std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors);
+std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors, LoadOptions options = {});
 
 // Writes `trained` (names as in the model's files) as mlx-lm's full fine-tuning does:
 // adapters.safetensors, and adapter_config.json with fine_tune_type "full" and `num_layers`, beside
@@ -48,6 +48,8 @@ void load_full_weights(const std::filesystem::path& folder, ModelTensors& tensor
 // The model in `folder` with the whole weights in `weights_folder` in place. Throws as
 // load_tensors(), load_full_weights() and make_model() do.
 std::unique_ptr<LanguageModel> load_finetuned_model(
-    const std::filesystem::path& folder, const std::filesystem::path& weights_folder);
+    const std::filesystem::path& folder,
+    const std::filesystem::path& weights_folder,
+    LoadOptions options = {});
 
 }  // namespace hub::models

@@ -2,7 +2,9 @@
 // attention and the recurrence come from outside (attend.h).
 #include "core/models/qwen3_5.h"
 
+#include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <mlx/ops.h>
@@ -10,6 +12,7 @@
 #include "core/models/attention.h"
 #include "core/models/decoder.h"
 #include "core/models/mlp.h"
+#include "core/models/mtp_head.h"
 #include "core/nn/swiglu.h"
 #include "core/tensor/ops.h"
 
@@ -131,6 +134,18 @@ class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, Weights& weights, int layer)
       : DecoderLayer(config, weights, layer, config.layer_path(layer)) {}
+  DecoderLayer(const ModelConfig& config, Weights& weights, int layer, const std::string& path)
+      : input_layernorm(
+            weights.rms_norm(path + ".input_layernorm", config.hidden_size, config.rms_norm_eps)),
+        post_attention_layernorm(weights.rms_norm(
+            path + ".post_attention_layernorm", config.hidden_size, config.rms_norm_eps)),
+        mlp(config, weights, path + ".mlp", layer) {
+    if (config.is_recurrent(layer)) {
+      linear_attn.emplace(config, weights, path + ".linear_attn", layer);
+    } else {
+      self_attn.emplace(config, weights, path + ".self_attn", layer);
+    }
+  }
 
   // x [rows, hidden_size] -> same
   mx::array operator()(const mx::array& x, const Attend& attend, nn::AdapterSpans adapters) const {
@@ -152,21 +167,22 @@ class DecoderLayer {
   std::optional<GatedDeltaNet> linear_attn;  // one of the two
   std::optional<GatedAttention> self_attn;
   Mlp mlp;
-
- private:
-  DecoderLayer(const ModelConfig& config, Weights& weights, int layer, const std::string& path)
-      : input_layernorm(
-            weights.rms_norm(path + ".input_layernorm", config.hidden_size, config.rms_norm_eps)),
-        post_attention_layernorm(weights.rms_norm(
-            path + ".post_attention_layernorm", config.hidden_size, config.rms_norm_eps)),
-        mlp(config, weights, path + ".mlp", layer) {
-    if (config.is_recurrent(layer)) {
-      linear_attn.emplace(config, weights, path + ".linear_attn", layer);
-    } else {
-      self_attn.emplace(config, weights, path + ".self_attn", layer);
-    }
-  }
 };
+
+// The head of published folders, which mlx-lm drops: one more layer, with attention.
+std::unique_ptr<const MtpHead> take_mtp_head(const ModelConfig& config, Weights& weights) {
+  if (config.mtp_layers != 1 || !weights.has_any(config.path("mtp."))) {
+    return nullptr;
+  }
+  ModelConfig own = config;
+  own.num_hidden_layers = 1;
+  own.linear_attention.reset();
+  return std::make_unique<const MtpHead>(
+      own, weights, [&own](Weights& from, const std::string& path) {
+        return [layer = DecoderLayer(own, from, 0, path)](
+                   const mx::array& x, const Attend& attend) { return layer(x, attend, {}); };
+      });
+}
 
 }  // namespace
 
@@ -181,7 +197,8 @@ std::unique_ptr<LanguageModel> make_qwen3_5(const ModelConfig& config, Weights w
     own.norm_offset = 1.0F;
     weights.set_norm_offset(own.norm_offset);
   }
-  return std::make_unique<Decoder<DecoderLayer>>(own, std::move(weights));
+  auto head = take_mtp_head(own, weights);
+  return std::make_unique<Decoder<DecoderLayer>>(own, std::move(weights), std::move(head));
 }
 
 }  // namespace hub::models

@@ -276,6 +276,12 @@ bool Weights::has(const std::string& name, const mx::Shape& shape) const {
   return found != nullptr && same_shape(*found, shape);
 }
 
+bool Weights::has_any(const std::string& prefix) const {
+  return std::any_of(unused_.begin(), unused_.end(), [&](const auto& each) {
+    return each.first.starts_with(prefix);
+  });
+}
+
 mx::array Weights::depthwise(const std::string& path, int channels, int kernel) {
   const std::string name = path + ".weight";
   const mx::Shape published{channels, 1, kernel};

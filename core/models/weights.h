@@ -61,6 +61,9 @@ class Weights {
   // Whether such a tensor is there and not taken.
   [[nodiscard]] bool has(const std::string& name, const mx::Shape& shape) const;
 
+  // Whether any tensor whose name begins so is there and not taken.
+  [[nodiscard]] bool has_any(const std::string& prefix) const;
+
   // Norms that are taken from now on multiply by their weight plus this.
   void set_norm_offset(float offset) { norm_offset_ = offset; }
 

@@ -58,4 +58,8 @@ int Embedding::width() const {
   return quantized_ ? columns * 32 / quantized_->bits : columns;
 }
 
+std::size_t Embedding::nbytes() const {
+  return weight_bytes(weight_, quantized_);
+}
+
 }  // namespace hub::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,8 @@ class Embedding {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int size() const { return weight_.shape(0); }
   [[nodiscard]] int width() const;
+  // Of the table, as it lies in memory.
+  [[nodiscard]] std::size_t nbytes() const;
 
  private:
   // tokens [rows] int32 -> [rows, width]: the table alone.

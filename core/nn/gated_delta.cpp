@@ -199,6 +199,12 @@ mx::array delta_batch(const DeltaRows& rows, int batch, int length, const DeltaH
 
 }  // namespace
 
+DeltaRows part_of(const DeltaRows& rows, int begin, int end) {
+  const Rows part{begin, end};
+  return {
+      rows_of(rows.qkv, part), rows.conv, rows_of(rows.log_decay, part), rows_of(rows.beta, part)};
+}
+
 DeltaState empty_delta_state(const DeltaHeads& heads, int kernel) {
   return {
       mx::zeros({kernel - 1, channels(heads)}, mx::float32),

@@ -21,6 +21,9 @@ struct DeltaRows {
   mx::array beta;       // [rows, Hv]
 };
 
+// Rows [begin, end) of them.
+DeltaRows part_of(const DeltaRows& rows, int begin, int end);
+
 // What stays of a sequence, whatever its length; both float32.
 struct DeltaState {
   mx::array conv;   // [kernel - 1, channels]: the last rows before the convolution

@@ -76,6 +76,13 @@ mx::array quantized_matmul(
   });
 }
 
+std::size_t weight_bytes(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
+  if (!parts) {
+    return weight.nbytes();
+  }
+  return weight.nbytes() + parts->scales.nbytes() + (parts->biases ? parts->biases->nbytes() : 0);
+}
+
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts) {
   return mx::sqrt(mx::sum(mx::square(dense_float32(weight, parts)), 1));
 }
@@ -129,6 +136,10 @@ int Linear::in_features() const {
 
 int Linear::out_features() const {
   return weight_.shape(0);
+}
+
+std::size_t Linear::nbytes() const {
+  return weight_bytes(weight_, quantized_);
 }
 
 }  // namespace hub::nn

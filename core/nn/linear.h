@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -27,6 +28,9 @@ mx::array matmul_transposed(const mx::array& x, const mx::array& weight);
 mx::array quantized_matmul(
     const mx::array& x, const mx::array& weight, const QuantizedParts& parts);
 
+// Of a dense or packed weight, as it lies in memory.
+std::size_t weight_bytes(const mx::array& weight, const std::optional<QuantizedParts>& parts);
+
 // [rows] float32: the L2 norm of each row of a dense or packed weight.
 mx::array row_norms(const mx::array& weight, const std::optional<QuantizedParts>& parts);
 
@@ -52,6 +56,8 @@ class Linear {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int in_features() const;
   [[nodiscard]] int out_features() const;
+  // Of the weight, as it lies in memory.
+  [[nodiscard]] std::size_t nbytes() const;
 
  private:
   // project() with the adapter's product, by kernels::adapted().

@@ -6,8 +6,9 @@
 #include "core/base/error.h"
 #include "core/convert/logit_check.h"
 #include "core/convert/merge.h"
+#include "core/models/mtp_head.h"
 #include "tests/unit/convert/converted_model.h"
-#include "tests/unit/models/family_case.h"
+#include "tests/unit/models/mtp_case.h"
 
 namespace hub::convert {
 namespace {
@@ -54,6 +55,20 @@ class Quantizing : public testing::Test {
   test::TempDir folder_;
   Json config_ = test::tiny_config();
 };
+
+// Of a folder as published: mlx-lm drops the head when it reads the result.
+TEST_F(Quantizing, AHeadForFurtherTokensIsPackedLikeTheRest) {
+  models::MtpCase made;
+  made.config["torch_dtype"] = "float32";
+  made.write(source());
+  const QuantizeReport report = run(R"({"bits":8,"group_size":32})");
+  EXPECT_NO_THROW(model_config::check_model_folder(packed()));
+  const auto dense = models::load_model(source(), {.mtp_head = true});
+  const auto model = models::load_model(packed(), {.mtp_head = true});
+  ASSERT_NE(model->mtp_head(), nullptr);
+  EXPECT_LT(model->mtp_head()->weight_bytes(), dense->mtp_head()->weight_bytes() / 2);
+  EXPECT_THAT(report.unpacked, testing::Contains("mtp.layers.0.mlp.down_proj")) << "48 inputs";
+}
 
 // Each loads in our own engine, through our kernels or MLX's, computes what its unpacked weights
 // give, and is the closer to the model it was made of the more bits it has.

@@ -49,7 +49,7 @@ TEST_F(DraftModelTest, CatchesUpInBoundedChunksWithoutHoldingUpTheOthers) {
   std::vector<RunPart> both = parts_of(sequences);
   draft_model.draft(std::vector<DraftTask>{{&both[1], 2}}, 256);  // it has caught up
   for (const int behind : {101, 69, 37, 5}) {
-    EXPECT_EQ(DraftModel::behind(*sequences[0]), behind);
+    EXPECT_EQ(draft_model.behind(*sequences[0]), behind);
     std::vector<RunPart> parts = parts_of(sequences);
     sequences[1]->draft_cache->trim(static_cast<int>(sequences[1]->tokens.size()) - 1);
     draft_model.draft(std::vector<DraftTask>{{parts.data(), 2}, {&parts[1], 2}}, 32);

@@ -47,7 +47,7 @@ class StepLoopDraftTest : public DraftModelTest {
   }
   // Four answers side by side, against each alone and without drafts; returns who guessed what.
   DraftCounts compare(DraftModel& draft_model, const SamplingParams& sampling) {
-    StepLoop loop(model_, limits(), {}, {.draft_model = &draft_model});
+    StepLoop loop(model_, limits(), {}, {.draft_maker = &draft_model});
     std::vector<std::shared_ptr<StreamState>> streams;
     streams.reserve(4);
     for (int i = 0; i < 4; ++i) {
@@ -98,7 +98,7 @@ TEST_F(StepLoopDraftTest, GivingWayChangesNothingAndTheBudgetHoldsBothCaches) {
   small.kv_bytes_per_token = 2 * kTokenBytes;
   small.kv_budget_bytes = 640 * small.kv_bytes_per_token;
   const auto draft_model = cheap(same_model());
-  StepLoop loop(model_, small, {}, {.keeps_prefixes = false, .draft_model = draft_model.get()});
+  StepLoop loop(model_, small, {}, {.keeps_prefixes = false, .draft_maker = draft_model.get()});
   std::vector<std::shared_ptr<StreamState>> streams;
   streams.reserve(3);
   for (int i = 0; i < 3; ++i) {
@@ -128,7 +128,7 @@ TEST_F(StepLoopDraftTest, ATargetThatRollsSaysTheSame) {
         model_,
         rolling,
         {},
-        {.speculative_tokens = speculative_tokens, .cache = cache, .draft_model = draft_model});
+        {.speculative_tokens = speculative_tokens, .cache = cache, .draft_maker = draft_model});
     const auto stream = add_to(loop, numbers(40, 1), 700, greedy());
     while (!loop.idle()) {
       loop.step();
@@ -143,7 +143,7 @@ TEST_F(StepLoopDraftTest, ATargetThatRollsSaysTheSame) {
 
 TEST_F(StepLoopDraftTest, AWarmBeginningIsDraftedFor) {
   const auto draft_model = cheap(same_model());
-  StepLoop loop(model_, limits(), {}, {.draft_model = draft_model.get()});
+  StepLoop loop(model_, limits(), {}, {.draft_maker = draft_model.get()});
   const auto first = add_to(loop, numbers(60, 1), 30, greedy());
   run(loop);
   std::vector<int> longer = numbers(60, 1);
@@ -180,7 +180,7 @@ TEST_F(StepLoopDraftTest, AGrammarsAnswerIsTheSame) {
     return streams;
   };
   for (const SamplingParams& sampling : {greedy(), drawn_with_rules()}) {
-    StepLoop loop(*target, limits(), {}, {.draft_model = &draft_model});
+    StepLoop loop(*target, limits(), {}, {.draft_maker = &draft_model});
     const auto streams = add_all(loop, sampling);
     StepLoop plain(*target, limits(), {}, {.speculative_tokens = 0});
     const auto expected = add_all(plain, sampling);

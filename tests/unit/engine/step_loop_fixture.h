@@ -71,6 +71,9 @@ class FaultyModel final : public models::LanguageModel {
   [[nodiscard]] std::vector<const nn::Linear*> linears() const override {
     return model_->linears();
   }
+  [[nodiscard]] const nn::Embedding* embedding() const override { return model_->embedding(); }
+  [[nodiscard]] const nn::Linear* output_head() const override { return model_->output_head(); }
+  [[nodiscard]] const models::MtpHead* mtp_head() const override { return model_->mtp_head(); }
   [[nodiscard]] std::uint64_t weight_bytes() const override { return model_->weight_bytes(); }
 
   std::function<void()> in_forward;  // what happens while a step runs

@@ -61,6 +61,8 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
     work.text_drafted_tokens = 4 * steps;
     work.model_drafted_tokens = 3 * steps;
     work.model_accepted_tokens = 2 * steps;
+    work.mtp_drafted_tokens = 6 * steps;
+    work.mtp_accepted_tokens = 5 * steps;
     return work;
   };
   engines_.work("tiny", {}, after(3));
@@ -78,6 +80,9 @@ TEST_F(EngineMetricsTest, WhatCameBetweenTwoWordsIsAdded) {
   const std::string model = "gen_ai_request_model=\"tiny\",source=\"model\"";
   EXPECT_THAT(text, HasSubstr("mlx_hub_engine_drafted_tokens_total{" + model + "} 21\n"));
   EXPECT_THAT(text, HasSubstr("mlx_hub_engine_accepted_draft_tokens_total{" + model + "} 14\n"));
+  const std::string mtp = "gen_ai_request_model=\"tiny\",source=\"mtp\"";
+  EXPECT_THAT(text, HasSubstr("mlx_hub_engine_drafted_tokens_total{" + mtp + "} 42\n"));
+  EXPECT_THAT(text, HasSubstr("mlx_hub_engine_accepted_draft_tokens_total{" + mtp + "} 35\n"));
   EXPECT_THAT(
       text,
       HasSubstr(

@@ -29,18 +29,20 @@ inline float relative_error(const mx::array& left, const mx::array& right) {
       .item<float>();
 }
 
-// One serving step of several sequences: the logits of all their rows, evaluated.
+// One serving step of several sequences: the logits of all their rows, evaluated. The last
+// `drafted` of each are guesses.
 inline mx::array step(
     const LanguageModel& model,
     const std::vector<std::vector<int>>& new_tokens,
     const std::vector<KvCache*>& caches,
-    nn::AdapterSpans adapters = {}) {
+    nn::AdapterSpans adapters = {},
+    int drafted = 0) {
   std::vector<SequenceRows> sequences;
   std::vector<int> all;
   for (std::size_t i = 0; i < caches.size(); ++i) {
     const int count = static_cast<int>(new_tokens[i].size());
     caches[i]->reserve(count);
-    sequences.push_back({caches[i], count});
+    sequences.push_back({caches[i], count, drafted});
     all.insert(all.end(), new_tokens[i].begin(), new_tokens[i].end());
   }
   const mx::array hidden = model.hidden(tokens_of(all), cached_attend(model, sequences), adapters);

@@ -44,7 +44,7 @@ TEST(Qwen35, FoldersMayBeAsPublished) {
   EXPECT_LE(relative_error(logits, forward(*golden.load(), tokens)), 1e-5F);
 }
 
-TEST(Qwen35, ACacheHasStatesThatCannotGoBack) {
+TEST(Qwen35, ACacheHasStatesThatGoBackToTheBeginningAlone) {
   const FamilyCase golden("qwen3_5");
   const auto model = golden.load();
   const std::vector<int> tokens = golden.sequences("inputs")[0];
@@ -59,6 +59,60 @@ TEST(Qwen35, ACacheHasStatesThatCannotGoBack) {
   cache.trim(cache.length());
   cache.trim(0);
   EXPECT_TRUE(same_bits(step(*model, {tokens}, {&cache}), first));
+}
+
+// Wherever a step of guesses is cut: the bits of a cache that never had them.
+TEST(Qwen35, StatesGoBackWithinAStepOfGuesses) {
+  const FamilyCase golden("qwen3_5");
+  const auto model = golden.load();
+  const std::vector<int> tokens = golden.sequences("inputs")[0];
+  const std::vector<int> prompt(tokens.begin(), tokens.begin() + 5);
+  const std::vector<int> guessed(tokens.begin() + 5, tokens.begin() + 12);
+  const std::vector<int> next{7, 9};
+  for (int kept = 0; kept <= 7; ++kept) {
+    KvCache cache(model->config());
+    KvCache plain(model->config());
+    KvCache other(model->config());
+    for (KvCache* each : {&cache, &plain, &other}) {
+      static_cast<void>(step(*model, {prompt}, {each}));
+    }
+    static_cast<void>(step(*model, {guessed, guessed}, {&other, &cache}, {}, 6));
+    const std::uint64_t with_the_way_back = cache.bytes();
+    cache.trim(5 + kept);
+    EXPECT_EQ(cache.length(), 5 + kept);
+    EXPECT_LT(cache.bytes(), with_the_way_back);
+    if (kept > 0) {
+      const std::vector<int> stayed(guessed.begin(), guessed.begin() + kept);
+      static_cast<void>(step(*model, {stayed}, {&plain}));
+    }
+    EXPECT_EQ(cache.bytes(), plain.bytes());
+    EXPECT_TRUE(same_bits(step(*model, {next}, {&cache}), step(*model, {next}, {&plain}))) << kept;
+    const auto parts = cache.parts();
+    const auto expected = plain.parts();
+    ASSERT_EQ(parts.size(), expected.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!parts[i].has_rows) {
+        EXPECT_TRUE(same_bits(parts[i].array, expected[i].array)) << parts[i].name << " " << kept;
+      }
+    }
+  }
+}
+
+TEST(Qwen35, StatesGoBackNoFurtherThanThatAndOnce) {
+  const FamilyCase golden("qwen3_5");
+  const auto model = golden.load();
+  const std::vector<int> tokens = golden.sequences("inputs")[0];
+  KvCache cache(model->config());
+  static_cast<void>(step(*model, {tokens}, {&cache}));
+  const int before = cache.length();
+  static_cast<void>(step(*model, {{1, 2, 3, 4}}, {&cache}, {}, 3));
+  EXPECT_THROW(cache.trim(before - 1), base::Error);
+  EXPECT_EQ(cache.length(), before + 4) << "nothing changed";
+  cache.trim(before + 2);
+  EXPECT_THROW(cache.trim(before + 1), base::Error) << "that is over";
+  static_cast<void>(step(*model, {{1, 2, 3, 4}}, {&cache}, {}, 3));
+  static_cast<void>(step(*model, {{5}}, {&cache}));
+  EXPECT_THROW(cache.trim(before + 5), base::Error) << "a later step had no guesses";
 }
 
 TEST(Qwen35, ACacheOfItsPartsGoesOnAsTheCacheItself) {

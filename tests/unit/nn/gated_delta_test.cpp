@@ -28,14 +28,6 @@ DeltaRows random_rows(int rows) {
       mx::sigmoid(random_array({rows, 4}, 4))};
 }
 
-DeltaRows part_of(const DeltaRows& rows, int begin, int end) {
-  return {
-      rows_of(rows.qkv, begin, end),
-      rows.conv,
-      rows_of(rows.log_decay, begin, end),
-      rows_of(rows.beta, begin, end)};
-}
-
 // Token after token, by MLX's convolution and composed_gated_delta_step alone.
 mx::array reference(const DeltaRows& rows) {
   const int count = rows.qkv.shape(0);
