@@ -7,6 +7,8 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <mlx/ops.h>
+#include <mlx/transforms.h>
 
 #include "core/base/error.h"
 #include "core/kernels/cpu_ops.h"
@@ -20,16 +22,11 @@ namespace {
 // Rows that one part works on, so that a long prompt's are shared by the threads.
 constexpr int kPartRows = 16;
 // Multiply-adds that are worth handing to other threads.
-constexpr std::int64_t kWorthThreads = 200'000;
+constexpr std::int64_t kWorthThreads = 20'000;
 
 struct Part {
-  std::size_t span;
+  const LowRankSpan* span;
   Range rows;
-};
-
-struct SpanShape {
-  Range rows;
-  float scale;
 };
 
 // w [depth, columns]: out = x w for `count` rows.
@@ -47,11 +44,13 @@ void multiply(
   }
 }
 
-// Inputs y, x, and the factors a and b of each span in turn.
+// Inputs y and x. The spans' factors, which are there already, are none: a graph pays for each
+// input, and a batch of many adapters has thousands.
 class AddLowRank : public CpuPrimitive {
  public:
-  AddLowRank(mx::Stream stream, CpuLevel level, std::vector<SpanShape> spans)
-      : CpuPrimitive(stream, level), spans_(std::move(spans)) {}
+  AddLowRank(mx::Stream stream, CpuLevel level, std::vector<LowRankSpan> spans)
+      : CpuPrimitive(stream, level),
+        spans_(std::make_shared<const std::vector<LowRankSpan>>(std::move(spans))) {}
 
   const char* name() const override { return "HubAddLowRank"; }
   bool is_equivalent(const mx::Primitive& /*other*/) const override { return false; }
@@ -60,23 +59,31 @@ class AddLowRank : public CpuPrimitive {
   }
 
  protected:
+  // What is added to is handed on where nobody else wants it.
+  void allocate(const Arrays& inputs, Arrays& outputs) override {
+    if (inputs[0].is_donatable() && inputs[0].flags().row_contiguous) {
+      outputs[0].copy_shared_buffer(inputs[0]);
+    } else {
+      CpuPrimitive::allocate(inputs, outputs);
+    }
+  }
+
   [[nodiscard]] Task task() const override {
     return [level = level(), spans = spans_](const Arrays& in, Arrays& out) {
       auto* result = out[0].data<float>();
-      std::memcpy(result, in[0].data<float>(), in[0].nbytes());
+      if (result != in[0].data<float>()) {
+        std::memcpy(result, in[0].data<float>(), in[0].nbytes());
+      }
       std::vector<Part> parts;
       std::int64_t work = 0;
-      for (std::size_t i = 0; i < spans.size(); ++i) {
-        const auto& [rows, scale] = spans[i];
-        for (int row = rows.begin; row < rows.end; row += kPartRows) {
-          parts.push_back({i, {row, std::min(row + kPartRows, rows.end)}});
+      for (const LowRankSpan& span : *spans) {
+        for (int row = span.begin; row < span.end; row += kPartRows) {
+          parts.push_back({&span, {row, std::min(row + kPartRows, span.end)}});
         }
-        work += (rows.end - rows.begin) *
-                static_cast<std::int64_t>(in[2 + 2 * i].size() + in[3 + 2 * i].size());
+        work += (span.end - span.begin) * static_cast<std::int64_t>(span.a.size() + span.b.size());
       }
       const auto run = [&](int i) {
-        const Part& part = parts[static_cast<std::size_t>(i)];
-        add(cpu_ops(level), in, part, spans[part.span].scale, result);
+        add(cpu_ops(level), in[1].data<float>(), parts[static_cast<std::size_t>(i)], result);
       };
       const auto count = static_cast<int>(parts.size());
       if (work >= kWorthThreads) {
@@ -90,10 +97,9 @@ class AddLowRank : public CpuPrimitive {
   }
 
  private:
-  static void add(
-      const CpuOps& ops, const Arrays& in, const Part& part, float scale, float* result) {
-    const mx::array& a = in[2 + 2 * part.span];
-    const mx::array& b = in[3 + 2 * part.span];
+  static void add(const CpuOps& ops, const float* inputs, const Part& part, float* result) {
+    const mx::array& a = part.span->a;
+    const mx::array& b = part.span->b;
     const int depth = a.shape(0);
     const int rank = a.shape(1);
     const int columns = b.shape(1);
@@ -102,12 +108,12 @@ class AddLowRank : public CpuPrimitive {
     float* delta =
         thread_scratch(size + static_cast<std::size_t>(count) * static_cast<std::size_t>(rank), 2);
     float* narrow = delta + size;
-    const float* x = in[1].data<float>() + std::int64_t{part.rows.begin} * depth;
+    const float* x = inputs + std::int64_t{part.rows.begin} * depth;
     multiply(ops, x, depth, {a.data<float>(), rank}, count, narrow);
     multiply(ops, narrow, rank, {b.data<float>(), columns}, count, delta);
     // Two loops: a compiler that contracted the product and the sum would round once.
     for (std::size_t i = 0; i < size; ++i) {
-      delta[i] *= scale;
+      delta[i] *= part.span->scale;
     }
     float* y = result + std::int64_t{part.rows.begin} * columns;
     for (std::size_t i = 0; i < size; ++i) {
@@ -115,7 +121,7 @@ class AddLowRank : public CpuPrimitive {
     }
   }
 
-  std::vector<SpanShape> spans_;
+  std::shared_ptr<const std::vector<LowRankSpan>> spans_;
 };
 
 }  // namespace
@@ -124,8 +130,7 @@ mx::array add_low_rank(const mx::array& y, const mx::array& x, std::vector<LowRa
   constexpr const char* what = "add_low_rank";
   require(y, mx::float32, 2, what);
   require(x, mx::float32, 2, what);
-  std::vector<mx::array> inputs{y, x};
-  std::vector<SpanShape> shapes;
+  std::vector<mx::array> missing;
   for (LowRankSpan& span : spans) {
     require(span.a, mx::float32, 2, what);
     require(span.b, mx::float32, 2, what);
@@ -145,15 +150,21 @@ mx::array add_low_rank(const mx::array& y, const mx::array& x, std::vector<LowRa
               describe(x),
               describe(y)));
     }
-    shapes.push_back({{span.begin, span.end}, span.scale});
-    inputs.push_back(std::move(span.a));
-    inputs.push_back(std::move(span.b));
+    for (mx::array* factor : {&span.a, &span.b}) {
+      if (!factor->is_available() || !factor->flags().row_contiguous) {
+        *factor = mx::contiguous(*factor);
+        missing.push_back(*factor);
+      }
+    }
+  }
+  if (!missing.empty()) {
+    mx::eval(missing);
   }
   return mx::array(
       y.shape(),
       mx::float32,
-      std::make_shared<AddLowRank>(cpu_stream(), cpu_level(), std::move(shapes)),
-      std::move(inputs));
+      std::make_shared<AddLowRank>(cpu_stream(), cpu_level(), std::move(spans)),
+      std::vector<mx::array>{y, x});
 }
 
 }  // namespace hub::kernels

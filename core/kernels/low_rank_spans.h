@@ -21,7 +21,8 @@ struct LowRankSpan {
 // float32, on the CPU, for serving: not differentiable. One operation for all spans, where a batch
 // of many adapters would otherwise be thousands of small ones. The spans do not overlap. An element
 // has the bits that matmul(), multiply and add give, whatever the other rows are.
-// Builds a graph only; belongs to the thread that owns MLX.
+// Builds a graph, and evaluates factors that are not there yet; belongs to the thread that owns
+// MLX.
 mx::array add_low_rank(const mx::array& y, const mx::array& x, std::vector<LowRankSpan> spans);
 
 }  // namespace hub::kernels

@@ -178,12 +178,71 @@ void copy_strip(const DenseRows& w, int row0, int depth, Range c, float* strip) 
   }
 }
 
+// Sums of kBlocks whole blocks side by side, since each waits for itself; of w's first `columns`.
+template <class S, int kBlocks>
+void add_narrow_blocks(
+    const float* x, const Rows& w, int columns, typename S::F& total, bool is_first) {
+  typename S::F sums[kBlocks];
+  for (auto& sum : sums) {
+    sum = S::zero();
+  }
+  for (int n = 0; n < kOuterBlock; ++n) {
+    HUB_UNROLL
+    for (int b = 0; b < kBlocks; ++b) {
+      const int at = b * kOuterBlock + n;
+      sums[b] = S::fma(S::set(x[at]), S::load_first(w.row(at), columns), sums[b]);
+    }
+  }
+  for (int b = 0; b < kBlocks; ++b) {
+    total = is_first && b == 0 ? sums[b] : S::add(total, sums[b]);
+  }
+}
+
+// One row of x times a w of at most 16 columns, of which nothing is copied: a token's way into the
+// low rank of an adapter.
+template <class S>
+void narrow_row(const float* x, const Rows& w, int depth, int columns, float* y) {
+  auto total = S::zero();
+  int n = 0;
+  for (; n + 4 * kOuterBlock <= depth; n += 4 * kOuterBlock) {
+    add_narrow_blocks<S, 4>(x + n, {w.row(n), w.stride}, columns, total, n == 0);
+  }
+  for (; n + 2 * kOuterBlock <= depth; n += 2 * kOuterBlock) {
+    add_narrow_blocks<S, 2>(x + n, {w.row(n), w.stride}, columns, total, n == 0);
+  }
+  for (; n + kOuterBlock <= depth; n += kOuterBlock) {
+    add_narrow_blocks<S, 1>(x + n, {w.row(n), w.stride}, columns, total, n == 0);
+  }
+  if (n < depth) {
+    auto sum = S::zero();
+    const bool is_first = n == 0;
+    for (; n < depth; ++n) {
+      sum = S::fma(S::set(x[n]), S::load_first(w.row(n), columns), sum);
+    }
+    total = is_first ? sum : S::add(total, sum);
+  }
+  S::store_first(y, total, columns);
+}
+
 template <class S>
 void dense_outer(
     const float* x, const DenseRows& w, int depth, float* y, Range m, Range c, float* scratch) {
   const float* first = x + static_cast<std::int64_t>(m.begin) * depth;
   float* out = y + static_cast<std::int64_t>(m.begin) * w.columns + c.begin;
-  const bool whole = c.end - c.begin == kStripColumns;
+  const int columns = c.end - c.begin;
+  const bool whole = columns == kStripColumns;
+  constexpr int kFewRows = 4;  // more are quicker together
+  if (columns <= 16 && m.end - m.begin < kFewRows) {
+    for (int row = 0; row < m.end - m.begin; ++row) {
+      narrow_row<S>(
+          first + std::int64_t{row} * depth,
+          {w.data + c.begin, w.columns},
+          depth,
+          columns,
+          out + std::int64_t{row} * w.columns);
+    }
+    return;
+  }
   for (int n0 = 0; n0 < depth; n0 += kOuterBlock) {
     const int rows = depth - n0 < kOuterBlock ? depth - n0 : kOuterBlock;
     Rows strip{scratch, kStripColumns};

@@ -71,6 +71,23 @@ TEST_P(DenseMatmulTest, RowsDependOnNothingElse) {
   }
 }
 
+// A low rank: few rows go another way than many.
+TEST_P(DenseMatmulTest, RowsOfFewColumnsDependOnNothingElse) {
+  const ScopedCpuLevel forced(GetParam());
+  for (const int inner : {1, 255, 256, 600, 1100, 2400}) {
+    for (const int columns : {1, 8, 16, 17}) {
+      const auto x = random_array({9, inner}, 1);
+      const auto w = random_array({inner, columns}, 2);
+      const auto all = values(kernels::matmul(x, w));
+      for (const int m : {1, 2, 3, 4}) {
+        const auto part = values(kernels::matmul(rows_of(x, 4, 4 + m), w));
+        EXPECT_TRUE(same_bits(part, {all.begin() + 4 * columns, all.begin() + (4 + m) * columns}))
+            << m << " x " << inner << " x " << columns;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Levels, DenseMatmulTest, testing::ValuesIn(available_cpu_levels()), [](const auto& each) {
       return std::string(to_string(each.param));
