@@ -2,7 +2,8 @@
 
     uv run python scripts/bench_mix.py [--rounds 5] [--json FILE]
 
-1. Eight streams, each with an adapter of its own (rank 8, all projections of all layers), against eight of the base.
+1. Eight streams, each with an adapter of its own (rank 8, all projections of all layers), against eight of the base,
+   without guessed tokens.
 2. Four streams decode while a prompt of 4,000 tokens is read: the time between their tokens (95th percentile) against
    without it, and the prompt's rate against what it is alone.
 """
@@ -228,16 +229,22 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as name:
             options.folder = name
             arguments = ("--allow-path", name)
-            with HubProcess(options.build_dir.resolve(), arguments=arguments) as hub:
+            build_dir = options.build_dir.resolve()
+            # Guesses would make other batches of other answers.
+            unguessed = (*arguments, "--speculative-tokens", "0")
+            with HubProcess(build_dir, arguments=unguessed) as hub:
                 mixed = adapters_beside_none(hub.url, prompts, options)
+            print(
+                f"eight streams: {statistics.median(mixed['none']):.1f} tok/s without adapters, "
+                f"{statistics.median(mixed['adapters']):.1f} with eight of them, "
+                f"{mixed['ratio']:.2f} of it",
+                flush=True,
+            )
+            with HubProcess(build_dir, arguments=arguments) as hub:
                 stall = streams_beside_a_prompt(hub.url, prompts, options)
     except HubError as error:
         print(f"bench_mix: {error}", file=sys.stderr)
         return 1
-    print(
-        f"eight streams: {statistics.median(mixed['none']):.1f} tok/s without adapters, "
-        f"{statistics.median(mixed['adapters']):.1f} with eight of them, {mixed['ratio']:.2f} of it"
-    )
     rate = stall["prompt_alone_seconds"] / stall["prompt_beside_seconds"]
     print(
         f"four streams: {stall['quiet_p95_ms']:.0f} ms between tokens (p95) alone, "
