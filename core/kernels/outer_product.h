@@ -231,8 +231,8 @@ void dense_outer(
   float* out = y + static_cast<std::int64_t>(m.begin) * w.columns + c.begin;
   const int columns = c.end - c.begin;
   const bool whole = columns == kStripColumns;
-  constexpr int kFewRows = 4;  // more are quicker together
-  if (columns <= 16 && m.end - m.begin < kFewRows) {
+  constexpr int few_rows = 4;  // more are quicker together
+  if (columns <= 16 && m.end - m.begin < few_rows) {
     for (int row = 0; row < m.end - m.begin; ++row) {
       narrow_row<S>(
           first + std::int64_t{row} * depth,

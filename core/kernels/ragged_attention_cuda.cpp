@@ -37,8 +37,8 @@ std::string with_caches(std::string source, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     cases += fmt::format("case {0}: keys = keys{0}; values = values{0}; break; ", i);
   }
-  constexpr std::string_view kWord = "HUB_CASES";
-  return source.replace(source.find(kWord), kWord.size(), cases);
+  constexpr std::string_view word = "HUB_CASES";
+  return source.replace(source.find(word), word.size(), cases);
 }
 
 // The attention over `count` caches.
@@ -230,6 +230,7 @@ CachedAttention ragged_attention_cuda(
     const Rows rows = rows_of(some, shape);
     const int length = static_cast<int>(rows.positions.size());
     std::vector<CachedAttention::Layer> kept;
+    kept.reserve(count);
     for (CachedSequence& sequence : some) {
       kept.push_back({owned(std::move(sequence.keys)), owned(std::move(sequence.values))});
     }

@@ -61,8 +61,8 @@ struct RopeParams {
 mx::array rope(const mx::array& x, const RopeParams& params, int offset);
 mx::array rope(const mx::array& x, const RopeParams& params, const mx::array& offset);
 
-// Has MLX's attention on NVIDIA GPUs do without cuDNN, which plans anew for each length of keys (some
-// 10 ms on an H200): for serving, where lengths grow step by step. The variable
+// Has MLX's attention on NVIDIA GPUs do without cuDNN, which plans anew for each length of keys
+// (some 10 ms on an H200): for serving, where lengths grow step by step. The variable
 // MLX_CUDA_USE_CUDNN_SDPA decides where it is set. Before the first attention.
 void avoid_planned_attention();
 

@@ -18,14 +18,14 @@ GreedyRows evaluated(const mx::array& logits) {
 }
 
 TEST(GreedyRows, FindWhatTheSamplerFinds) {
-  constexpr int kVocabulary = 1000;
+  constexpr int vocabulary = 1000;
   const mx::array logits =
-      mx::random::normal({8, kVocabulary}, mx::float32, 0.0F, 3.0F, mx::random::key(5));
+      mx::random::normal({8, vocabulary}, mx::float32, 0.0F, 3.0F, mx::random::key(5));
   const GreedyRows rows = evaluated(logits);
   Sampler sampler;
   for (std::size_t i = 0; i < 8; ++i) {
-    const float* row = logits.data<float>() + i * kVocabulary;
-    const auto wanted = sampler.draw({row, kVocabulary}, {.temperature = 0.0F}, 7, 0);
+    const float* row = logits.data<float>() + i * vocabulary;
+    const auto wanted = sampler.draw({row, vocabulary}, {.temperature = 0.0F}, 7, 0);
     const auto found = rows.row(i);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->token, wanted->token) << i;

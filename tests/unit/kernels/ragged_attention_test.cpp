@@ -101,6 +101,7 @@ class RaggedAttentionTest : public testing::Test {
 
 std::vector<Part> lengths_of(int count) {
   std::vector<Part> parts;
+  parts.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     parts.push_back({(i * 37) % 300, 1 + i % 3});
   }
