@@ -159,10 +159,10 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     const mx::array sampled =
         all_rows ? hidden : mx::take(hidden, row_indices(layout.sampled_rows), 0);  // [S, hidden]
     const mx::array logits = model_.logits(sampled, layout.sampling_spans);  // [S, vocab] float32
-    const bool likeliest = std::ranges::all_of(layout.sampling, [&](std::size_t index) {
+    const auto is_likeliest = [&](std::size_t index) {
       return takes_likeliest(*parts[index].sequence);
-    });
-    if (likeliest && tensor::default_device_is_gpu()) {
+    };
+    if (tensor::default_device_is_gpu() && std::ranges::all_of(layout.sampling, is_likeliest)) {
       wanted = greedy.emplace(logits).arrays();
     } else {
       wanted.push_back(mx::contiguous(logits));

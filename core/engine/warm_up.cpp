@@ -62,14 +62,14 @@ void warm_up(
     const models::LanguageModel& model,
     const StepLimits& limits,
     const models::KvCacheOptions& cache) {
-  run_together(1, model, limits, cache, kPromptTokens);
-  if (!tensor::default_device_is_gpu()) {
-    return;
-  }
+  const bool on_gpu = tensor::default_device_is_gpu();
   const int longest = std::min(kLongPrompt, model.config().max_position_embeddings - 2);
   for (const int sequences : {1, 9, 33}) {
-    if (sequences <= limits.max_running) {
-      run_together(sequences, model, limits, cache, kPromptTokens);
+    if (sequences > 1 && (!on_gpu || sequences > limits.max_running)) {
+      break;
+    }
+    run_together(sequences, model, limits, cache, kPromptTokens);
+    if (on_gpu) {
       run_together(sequences, model, limits, cache, longest);
     }
   }

@@ -54,7 +54,7 @@ CustomKernelFunction make_attend(std::size_t count) {
       inputs,
       {"out"},
       with_caches(ragged::kAttend, count),
-      std::string(ragged::kHeader) + ragged::kSinkHeader);
+      ragged::kHeader);
 }
 
 const CustomKernelFunction& attend_kernel(std::size_t count) {
@@ -175,11 +175,7 @@ mx::array attend(
     return attended;
   }
   static const auto join = mx::fast::cuda_kernel(
-      "hub_ragged_join",
-      {"info", "part", "sinks"},
-      {"out"},
-      ragged::kJoin,
-      std::string(ragged::kHeader) + ragged::kSinkHeader);
+      "hub_ragged_join", {"info", "part", "sinks"}, {"out"}, ragged::kJoin, ragged::kHeader);
   return join(
       {info, attended, sinks.value_or(q)},
       {q.shape()},

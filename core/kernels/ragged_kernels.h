@@ -40,6 +40,15 @@ __device__ inline void hub_vector(const T* from, float (&to)[V]) {
 __device__ inline float hub_weight(float a, float top) {
   return a == -INFINITY ? 0.0f : exp2f(a - top);
 }
+
+// Takes a learned score without a value into the softmax.
+__device__ inline void hub_add_sink(float sink, float top, float& x, float& total) {
+  const float score = sink * 1.4426950408889634f;
+  const float highest = fmaxf(top, score);
+  const float before = exp2f(top - highest);
+  x *= before;
+  total = fmaf(total, before, exp2f(score - highest));
+}
 )";
 
 // Writes each row's k and v [rows, KV * D] into the cache, and attends to what the cache held
@@ -232,17 +241,6 @@ inline constexpr const char* kJoin = R"(
     hub_add_sink(static_cast<float>(sinks[head]), highest, x, total);
   }
   out[at * D + d] = static_cast<T>(x / total);
-)";
-
-// A learned score that takes part in the softmax and has no value.
-inline constexpr const char* kSinkHeader = R"(
-__device__ inline void hub_add_sink(float sink, float top, float& x, float& total) {
-  const float score = sink * 1.4426950408889634f;
-  const float highest = fmaxf(top, score);
-  const float before = exp2f(top - highest);
-  x *= before;
-  total = fmaf(total, before, exp2f(score - highest));
-}
 )";
 
 }  // namespace hub::kernels::ragged

@@ -25,6 +25,7 @@
 #include "core/kernels/swiglu.h"
 #include "core/kernels/thread_pool.h"
 #include "core/tensor/ops.h"
+#include "tests/support/own_attention.h"
 
 namespace hub::kernels {
 namespace {
@@ -268,11 +269,6 @@ void bench_rows(Report& report) {
         [&] { mx::eval({gate * mx::sigmoid(gate) * up}); });
   }
 }
-
-// cached_attention() with all arguments but the last, to be handed on.
-constexpr auto kOwnAttention = [](auto&&... arguments) {
-  return cached_attention(std::forward<decltype(arguments)>(arguments)...);
-};
 
 void bench_attention(Report& report) {
   const AttentionShape shape{9, 3, 64, 0.125F, false};

@@ -12,6 +12,7 @@
 
 #include "core/kernels/cached_attention.h"
 #include "core/kernels/quantized_rows.h"
+#include "tests/support/own_attention.h"
 #include "tests/unit/kernels/kernel_inputs.h"
 
 // What the tests of attention over a cache share.
@@ -32,17 +33,6 @@ inline RotaryEmbedding rotation_of(int head_dim) {
   }
   return {mx::array(result.begin(), {head_dim / 2})};
 }
-
-// cached_attention() with all arguments but the last, to be handed on.
-inline constexpr auto kOwnAttention = [](const mx::array& q,
-                                         const mx::array& k,
-                                         const mx::array& v,
-                                         const RotaryEmbedding& rotation,
-                                         std::vector<CachedSequence> sequences,
-                                         const AttentionShape& shape,
-                                         const std::optional<mx::array>& sinks) {
-  return cached_attention(q, k, v, rotation, std::move(sequences), shape, sinks);
-};
 
 // One sequence's tokens before the rotary embedding.
 struct Tokens {
