@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <exception>
 #include <future>
-#include <numeric>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -12,6 +11,7 @@
 #include <mlx/transforms.h>
 
 #include "core/engine/greedy_rows.h"
+#include "core/engine/step_rows.h"
 #include "core/models/attend.h"
 #include "core/nn/adapter_spans.h"
 #include "core/nn/lora.h"
@@ -36,11 +36,7 @@ struct Layout {
 
 Layout lay_out(std::span<const RunPart> parts) {
   Layout layout;
-  layout.order.resize(parts.size());
-  std::iota(layout.order.begin(), layout.order.end(), std::size_t{0});
-  std::ranges::sort(layout.order, std::less<>(), [&](std::size_t i) {
-    return std::pair(parts[i].sequence->owner.adapter.get(), i);
-  });
+  layout.order = order_by_adapter(parts);
   for (const std::size_t index : layout.order) {
     const RunPart& part = parts[index];
     Sequence& sequence = *part.sequence;
@@ -168,12 +164,7 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
       wanted.push_back(mx::contiguous(logits));
     }
   }
-  for (const models::SequenceRows& sequence : layout.sequences) {
-    std::ranges::copy_if(
-        sequence.cache->arrays(), std::back_inserter(wanted), [](const mx::array& x) {
-          return !x.is_available();  // of a large batch on a GPU thousands are, written in place
-        });
-  }
+  add_written(wanted, layout.sequences);
   if (gives_hidden_) {
     wanted.push_back(hidden);
   }

@@ -130,6 +130,7 @@ void Engine::Impl::run(std::promise<void>& loaded) {
             .speculative_tokens = config_.speculative_tokens,
             .cache = cache_options(config_),
             .draft_maker = draft_maker_.get(),
+            .runs_ahead = tensor::default_device_is_gpu(),
             .watch = &watch_});
     open_prefix_disk(*loop);
   }

@@ -27,6 +27,7 @@ class GreedyRows {
 
   // To be evaluated before rows are asked for.
   [[nodiscard]] std::vector<mx::array> arrays() const { return {tokens_, logprobs_}; }
+  [[nodiscard]] const mx::array& tokens() const { return tokens_; }  // [rows] uint32
   // nullopt: the row's logits are not finite numbers.
   [[nodiscard]] std::optional<Drawn> row(std::size_t index) const;
 

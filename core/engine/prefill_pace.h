@@ -10,7 +10,7 @@ namespace hub::engine {
 // thread.
 class PrefillPace {
  public:
-  static constexpr double kPatience = 2.5;
+  static constexpr double kPatience = 2.1;
   static constexpr double kShortestWait = 0.065;  // seconds
   static constexpr int kFewestRows = 16;          // so that a prompt comes to its end
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -54,14 +55,16 @@ struct Sequence {
   std::optional<models::KvCache> draft_cache{};
   HiddenRows draft_hidden{};  // what the head has yet to read, up to the last token in `cache`
   int draft_read = 0;
+  int awaited = 0;     // tokens of steps that were begun and not taken (decode_ahead.h)
   bool ended = false;  // its last event was sent
   // While it waits: whose cache it starts from once that holds so many tokens (prefix_leader.h).
   std::shared_ptr<StreamState> leader{};
   std::size_t shared_tokens = 0;
 
-  // The tokens whose keys and values are in the cache.
+  // The known tokens whose keys and values are in the cache.
   [[nodiscard]] std::span<const int> cached_tokens() const {
-    return std::span(tokens).first(cache ? static_cast<std::size_t>(cache->length()) : 0);
+    const auto cached = cache ? static_cast<std::size_t>(cache->length()) : 0;
+    return std::span(tokens).first(std::min(cached, tokens.size()));
   }
 
   // Bytes of its caches.
@@ -85,7 +88,7 @@ struct Sequence {
     const int cached = cache ? cache->length() : 0;
     return {
         .cached = cached,
-        .pending = static_cast<int>(tokens.size()) - cached,
+        .pending = static_cast<int>(tokens.size()) + awaited - cached,
         .capacity = capacity,
         .key = key,
         .priority = priority,

@@ -33,6 +33,12 @@ std::vector<const Sequence*> pointers(const std::deque<std::unique_ptr<Sequence>
   return result;
 }
 
+bool only_decodes(const StepPlan& plan) {
+  return plan.admit.empty() && plan.preempt.empty() &&
+         std::ranges::all_of(
+             plan.parts, [](const StepPart& part) { return part.samples && part.rows == 1; });
+}
+
 StepFacts facts_of(std::span<const RunPart> parts) {
   constexpr std::size_t most_told = 8;
   StepFacts facts{.sequences = parts.size(), .requests = {}};
@@ -60,6 +66,7 @@ StepLoop::StepLoop(
       on_end_(std::move(on_end)),
       options_(options),
       runner_(model, options.draft_maker != nullptr && options.draft_maker->wants_hidden()),
+      ahead_(model),
       drafter_(options.speculative_tokens, options.draft_maker),
       pace_(limits.prefill_chunk),
       prefixes_(limits.bytes_per_sequence > 0) {}
@@ -102,29 +109,35 @@ void StepLoop::leave_room(std::uint64_t bytes) {
 }
 
 void StepLoop::step() {
-  drop_cancelled(running_);
-  drop_cancelled(waiting_);
+  end_cancelled();
   follow_leaders();
   const StepPlan plan =
       plan_step(views(running_), views(waiting_), paced_limits(), shares_.served());
-  apply(plan);
-  std::vector<RunPart> parts = parts_of(plan);
+  // What comes is known before the plan changes who takes part.
+  const bool finishes = !ahead_.empty() && !only_decodes(plan);
+  if (!finishes) {
+    apply(plan);
+  }
+  std::vector<RunPart> parts = finishes ? awaited_parts() : parts_of(plan);
   if (parts.empty()) {
     return;
   }
-  ++steps_;
-  step_sequences_ += parts.size();
   if (options_.watch != nullptr) {
     options_.watch->begin(facts_of(parts));
   }
-  drafter_.draft(parts);
   try {
-    run(parts);
+    if (finishes) {
+      finish_ahead();
+    } else {
+      drafter_.draft(parts);
+      advance(parts);
+    }
   } catch (const std::exception& error) {
     obs::log::error("step_failed", {{"sequences", parts.size()}, {"error", error.what()}});
     for (const RunPart& part : parts) {
       end(*part.sequence, {.finish = FinishReason::kError, .error = error.what()});
     }
+    ahead_.clear();
   }
   if (options_.watch != nullptr) {
     options_.watch->end();
@@ -150,7 +163,56 @@ std::vector<RunPart> StepLoop::parts_of(const StepPlan& plan) {
   return parts;
 }
 
+// Whether the parts' next step can begin before the one that goes on has said its tokens.
+bool StepLoop::goes_ahead(std::span<const RunPart> parts) const {
+  return options_.runs_ahead && options_.draft_maker == nullptr &&
+         limits_.bytes_per_sequence == 0 && std::ranges::all_of(parts, [](const RunPart& part) {
+           return part.decodes() && part.draft.empty() && takes_likeliest(*part.sequence);
+         });
+}
+
+void StepLoop::advance(std::span<RunPart> parts) {
+  if (!goes_ahead(parts)) {
+    if (ahead_.empty()) {
+      run(parts);
+    } else {
+      finish_ahead();
+    }
+    return;
+  }
+  if (ahead_.empty()) {
+    ahead_since_ = base::steady_seconds();
+  }
+  const auto ending = std::ranges::stable_partition(parts, [](const RunPart& part) {
+    const Sequence& sequence = *part.sequence;
+    return static_cast<int>(sequence.tokens.size()) + sequence.awaited < sequence.max_length;
+  });
+  const auto going = parts.first(parts.size() - ending.size());
+  if (!going.empty()) {
+    ++steps_;
+    step_sequences_ += going.size();
+    ahead_.begin(going);
+  }
+  if (going.empty() || ahead_.size() > 1) {
+    finish_ahead();
+  }
+}
+
+void StepLoop::finish_ahead() {
+  const auto parts =
+      ahead_.finish([this](Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
+        return deliver(sequence, drawn, guessed);
+      });
+  const double now = base::steady_seconds();
+  learn(parts, now - std::exchange(ahead_since_, now));
+  for (const RunPart& part : parts) {
+    charge(*part.sequence);
+  }
+}
+
 void StepLoop::run(std::span<RunPart> parts) {
+  ++steps_;
+  step_sequences_ += parts.size();
   const double begun = base::steady_seconds();
   for (const RunPart& part : parts) {
     drafts_.of(part.sequence->draft_source).drafted += part.draft.size();
@@ -165,15 +227,15 @@ void StepLoop::run(std::span<RunPart> parts) {
   }
 }
 
-void StepLoop::learn(std::span<const RunPart> parts, double seconds) {
-  drafter_.learn(parts, seconds);
-  int decoding = 0;
-  int prompt_rows = 0;
-  for (const RunPart& part : parts) {
-    decoding += part.decodes() ? 1 : 0;
-    prompt_rows += part.decodes() ? 0 : part.rows;
+// The sequences of the steps that go on.
+std::vector<RunPart> StepLoop::awaited_parts() const {
+  std::vector<RunPart> parts;
+  for (const auto& sequence : running_) {
+    if (sequence->awaited > 0) {
+      parts.push_back({.sequence = sequence.get(), .rows = 1, .samples = true});
+    }
   }
-  pace_.add(decoding, prompt_rows, seconds);
+  return parts;
 }
 
 // Prompts have fewer rows in a step that others wait for.
@@ -187,6 +249,7 @@ StepLimits StepLoop::paced_limits() const {
 }
 
 void StepLoop::cancel_all() {
+  ahead_.clear();
   for (Sequences* sequences : {&running_, &waiting_}) {
     for (const auto& sequence : *sequences) {
       end(*sequence, {.finish = FinishReason::kCancelled});
@@ -207,16 +270,6 @@ void StepLoop::count_waiting(std::map<std::string, int>& by_scope) const {
   for (const auto& sequence : waiting_) {
     ++by_scope[sequence->owner.scope];
   }
-}
-
-void StepLoop::drop_cancelled(Sequences& sequences) {
-  std::erase_if(sequences, [this](const std::unique_ptr<Sequence>& sequence) {
-    const bool cancelled = sequence->stream->cancelled;
-    if (cancelled) {
-      end(*sequence, {.finish = FinishReason::kCancelled});
-    }
-    return cancelled;
-  });
 }
 
 void StepLoop::apply(const StepPlan& plan) {
@@ -311,86 +364,6 @@ std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequen
     obs::log::warning("prefix_not_copied", {{"tokens", longest}, {"error", error.what()}});
     return std::nullopt;
   }
-}
-
-void StepLoop::charge(Sequence& sequence) {
-  const int cached = sequence.cache ? sequence.cache->length() : 0;
-  if (cached > sequence.charged) {  // else it computes again what it gave up when it gave way
-    shares_.charge(sequence.key, token_cost(sequence.charged, cached, sequence.prompt_length));
-    sequence.charged = cached;
-  }
-}
-
-bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
-  if (!drawn) {
-    end(sequence,
-        {.finish = FinishReason::kError,
-         .error = sequence.mask_error.empty() ? "the model's logits are not finite numbers"
-                                              : sequence.mask_error});
-    return false;
-  }
-  if (std::ranges::find(sequence.stop_ids, drawn->token) != sequence.stop_ids.end()) {
-    end(sequence, {.finish = FinishReason::kStop});
-    return false;
-  }
-  if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
-    prompt_tokens_ += sequence.tokens.size();
-    cached_prompt_tokens_ += static_cast<std::uint64_t>(sequence.stream->cached_tokens.load());
-  }
-  if (sequence.grammar) {
-    try {
-      sequence.grammar->accept(drawn->token);
-    } catch (const std::exception& error) {
-      end(sequence, {.finish = FinishReason::kError, .error = error.what()});
-      return false;
-    }
-  }
-  sequence.tokens.push_back(drawn->token);
-  ++generated_tokens_;
-  if (guessed) {
-    ++drafts_.of(sequence.draft_source).accepted;
-    ++sequence.stream->accepted_tokens;
-  }
-  TokenEvent event{
-      .token = drawn->token,
-      .logprob = drawn->logprob,
-      .top = drawn->top,
-      .seconds = base::steady_seconds()};
-  if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
-    event.finish = FinishReason::kLength;
-    end(sequence, std::move(event));
-    return false;
-  }
-  sequence.stream->push(std::move(event));
-  return true;
-}
-
-void StepLoop::end(Sequence& sequence, TokenEvent last) {
-  if (sequence.ended) {
-    return;
-  }
-  sequence.ended = true;
-  if (sequence.cache) {
-    sequence.cache->trim(static_cast<int>(sequence.tokens.size()));  // without the rest of a draft
-  }
-  charge(sequence);
-  shares_.leave(sequence.key);
-  // After an error nobody knows what the cache holds.
-  if (options_.keeps_prefixes && sequence.cache && sequence.cache->is_whole() &&
-      last.finish != FinishReason::kError) {
-    prefixes_.keep(sequence.owner, sequence.cached_tokens(), std::move(*sequence.cache));
-  }
-  sequence.cache.reset();
-  sequence.forget_drafts();
-  sequence.stream->push(std::move(last));
-  if (on_end_) {
-    on_end_();
-  }
-}
-
-void StepLoop::forget_ended() {
-  std::erase_if(
-      running_, [](const std::unique_ptr<Sequence>& sequence) { return sequence->ended; });
 }
 
 }  // namespace hub::engine

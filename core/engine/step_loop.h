@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/engine/batch_runner.h"
+#include "core/engine/decode_ahead.h"
 #include "core/engine/drafter.h"
 #include "core/engine/fair_shares.h"
 #include "core/engine/prefill_pace.h"
@@ -34,6 +35,9 @@ struct StepLoopOptions {
   // Guesses for what neither a grammar nor the text says (drafter.h); outlives the loop. The
   // limits' kv_bytes_per_token count its caches, too. Null: there is none.
   DraftMaker* draft_maker = nullptr;
+  // Steps that need no token of the host begin before those of the last one are delivered
+  // (decode_ahead.h): what a GPU wants, which else waits for the host after each step.
+  bool runs_ahead = false;
   // Told of each step; outlives the loop.
   StepWatch* watch = nullptr;
 };
@@ -56,7 +60,8 @@ class StepLoop {
   // From the next step on the budget has so many bytes less, which somebody else holds.
   void leave_room(std::uint64_t bytes);
 
-  // One forward over the sequences that the plan chose. A failure in it ends those sequences with
+  // One forward over the sequences that the plan chose, or where it runs ahead the beginning of one
+  // and the end of the one before it. A failure in it ends those sequences with
   // kError and leaves the others as they were. Sequences whose readers are gone end first.
   void step();
 
@@ -91,7 +96,7 @@ class StepLoop {
  private:
   using Sequences = std::deque<std::unique_ptr<Sequence>>;
 
-  void drop_cancelled(Sequences& sequences);
+  void end_cancelled();
   // Whether what one sequence computed serves another before it has ended.
   [[nodiscard]] bool shares_beginnings() const {
     return options_.keeps_prefixes && limits_.bytes_per_sequence == 0;
@@ -109,6 +114,11 @@ class StepLoop {
   std::optional<models::KvCache> cached_beginning(const Sequence& sequence);
   [[nodiscard]] StepLimits paced_limits() const;
   std::vector<RunPart> parts_of(const StepPlan& plan);
+  [[nodiscard]] std::vector<RunPart> awaited_parts() const;
+  [[nodiscard]] bool goes_ahead(std::span<const RunPart> parts) const;
+  // Runs the parts' step; where it goes ahead, begins it and finishes the one before it.
+  void advance(std::span<RunPart> parts);
+  void finish_ahead();
   void run(std::span<RunPart> parts);
   void learn(std::span<const RunPart> parts, double seconds);
   // For what was computed since the last time; before it ends.
@@ -128,6 +138,8 @@ class StepLoop {
   const StepLoopOptions options_;
   std::function<void(const Sequence&)> on_admit_;
   BatchRunner runner_;
+  DecodeAhead ahead_;
+  double ahead_since_ = 0.0;  // base::steady_seconds() when its oldest step had the device alone
   Drafter drafter_;
   PrefillPace pace_;
   PrefixCache prefixes_;

@@ -33,8 +33,8 @@ TEST(PrefillPace, StepsStayWithinThePatience) {
   double longest = 0.0;
   PrefillPace slow(256);
   const int few = Machine{.decode = 0.040, .per_row = 0.0015}.settle(slow, longest);
-  EXPECT_NEAR(few, 40, 2);  // (2.5 * 40 - 40) / 1.5
-  EXPECT_LE(longest, 0.101);
+  EXPECT_NEAR(few, 29, 2);  // (2.1 * 40 - 40) / 1.5
+  EXPECT_LE(longest, 0.085);
   PrefillPace fast(256);
   const int more = Machine{.decode = 0.005, .per_row = 0.0005}.settle(fast, longest);
   EXPECT_NEAR(more, 120, 3);  // 65 ms may pass

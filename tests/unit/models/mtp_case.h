@@ -39,7 +39,7 @@ inline test::Tensors mtp_tensors(const base::Json& config, std::uint64_t seed = 
   return made.tensors;
 }
 
-// What the head does to be right about a model made by says_what_follows_a_token(), or, with
+// What the head does to be right about a model of let_layers_add_nothing(), or, with
 // `sign` -1, to find likeliest what that finds least likely.
 inline void let_head_repeat_the_embedding(test::Tensors& tensors, float sign) {
   const int hidden = tensors.at("mtp.fc.weight").shape(0);
