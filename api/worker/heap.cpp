@@ -16,4 +16,11 @@ void bound_freed_heap() {
 #endif
 }
 
+void return_freed_blocks() {
+#ifdef __GLIBC__
+  ::mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  ::mallopt(M_MMAP_MAX, 32768);
+#endif
+}
+
 }  // namespace hub::api

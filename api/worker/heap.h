@@ -8,4 +8,10 @@ namespace hub::api {
 // Elsewhere than with glibc does nothing. First in main(), or from any thread.
 void bound_freed_heap();
 
+// The caches of an engine's sequences are a fraction of a megabyte each and end in any order: in
+// the heap the gaps between those that stay keep growing, which no bound of the caches sees. Blocks
+// from 128 KB on get mappings of their own, which go back when they are freed; up to 32,768 of
+// them, since a process has a limit. Elsewhere than with glibc does nothing.
+void return_freed_blocks();
+
 }  // namespace hub::api

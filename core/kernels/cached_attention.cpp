@@ -233,7 +233,7 @@ CachedAttention composed_cached_attention(
   std::vector<mx::array> rows_out;
   std::vector<CachedAttention::Layer> caches;
   int begin = 0;
-  for (const auto& [keys, values, rows, position, format, window] : sequences) {
+  for (const auto& [keys, values, rows, position, format, window, in_flight] : sequences) {
     const int at = position - window.dropped;
     const int end = at + rows;
     const auto part = [&](const mx::array& x, int heads) {

@@ -51,6 +51,8 @@ struct CachedSequence {
   RowFormat format{};
   // Rows [position - window.dropped, …) of the arrays are then those of the step.
   RowWindow window{};
+  // The step before this one still writes the arrays on the device: it alone refers to them.
+  bool in_flight = false;
 };
 
 struct CachedAttention {

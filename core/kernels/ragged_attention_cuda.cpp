@@ -108,9 +108,9 @@ Rows rows_of(const std::vector<CachedSequence>& sequences, const AttentionShape&
   return rows;
 }
 
-// x, or a copy of it where somebody else refers to it.
-mx::array owned(mx::array&& x) {
-  if (!x.is_available() || x.is_donatable() || x.size() == 0) {
+// x, or a copy of it where somebody else refers to it. Of a step in flight the device's queue does.
+mx::array owned(mx::array&& x, bool in_flight) {
+  if (in_flight || !x.is_available() || x.is_donatable() || x.size() == 0) {
     return std::move(x);
   }
   const mx::Shape end{1, 1, x.shape(2)};
@@ -228,7 +228,9 @@ CachedAttention ragged_attention_cuda(
     std::vector<CachedAttention::Layer> kept;
     kept.reserve(count);
     for (CachedSequence& sequence : some) {
-      kept.push_back({owned(std::move(sequence.keys)), owned(std::move(sequence.values))});
+      kept.push_back(
+          {owned(std::move(sequence.keys), sequence.in_flight),
+           owned(std::move(sequence.values), sequence.in_flight)});
     }
     const auto part = [&](const mx::array& x) {
       return length == x.shape(0) ? x : mx::slice(x, {begin, 0}, {begin + length, x.shape(1)});

@@ -52,7 +52,8 @@ Attend cached_attend(
            sequence.rows,
            sequence.cache->length(),
            sequence.cache->format(layer),
-           sequence.cache->window()});
+           sequence.cache->window(),
+           sequence.in_flight});
     }
     const auto& [shape, rotation] = layers[static_cast<std::size_t>(layer)];
     auto step =

@@ -15,6 +15,8 @@ struct SequenceRows {
   int rows = 0;
   int drafted = 0;  // of them the last ones that are guesses: the cache may be trimmed to before
                     // any of them, also with recurrent layers
+  // Its last step was not waited for (kernels::CachedSequence::in_flight).
+  bool in_flight = false;
 };
 
 // Serving: the step's rows are those of `sequences`, one after another; each attends causally to

@@ -116,6 +116,7 @@ int run(int argc, char** argv) {
   if (app.got_subcommand("engine")) {
     const hub::base::BuildInfo build = hub::base::this_build();
     arguments.engine.build = build.version + " " + build.commit;
+    hub::api::return_freed_blocks();
     return hub::api::run_engine(arguments.engine);
   }
   if (app.got_subcommand("job")) {

@@ -1,5 +1,6 @@
 // Attention of many sequences at once on CUDA; elsewhere there is none.
 #include <cstddef>
+#include <cstdlib>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -66,6 +67,9 @@ Step step_of(
 
 class RaggedAttentionTest : public testing::Test {
  protected:
+  // MLX's products of float32 are not rounded to TF32, then; it asks once.
+  static void SetUpTestSuite() { ::setenv("MLX_ENABLE_TF32", "0", 0); }
+
   void SetUp() override {
     if (!tensor::default_device_is_cuda()) {
       GTEST_SKIP() << "needs CUDA";

@@ -52,5 +52,24 @@ TEST(BoundFreedHeap, WhatWasFreedGoesBackToTheSystem) {
   EXPECT_LE(resident_bytes(), before + 10 * kMegabyte);
 }
 
+TEST(ReturnFreedBlocks, BlocksGoBackFromBetweenThoseThatStay) {
+  if (!kGlibcMalloc) {
+    GTEST_SKIP() << "another malloc";
+  }
+  return_freed_blocks();
+  constexpr std::size_t count = 400;
+  constexpr std::size_t bytes = 200 << 10;
+  std::vector<std::unique_ptr<std::byte[]>> blocks;
+  blocks.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    blocks.push_back(touched(bytes));
+  }
+  const std::uint64_t before = resident_bytes();
+  for (std::size_t i = 0; i < count; i += 2) {
+    blocks[i].reset();
+  }
+  EXPECT_LE(resident_bytes() + count / 2 * bytes * 9 / 10, before);
+}
+
 }  // namespace
 }  // namespace hub::api
