@@ -73,7 +73,7 @@ CASES: list[tuple[str, str]] = [
     ("mistral", '[TOOL_CALLS]search[ARGS]{"query": "x", "tags": ["]", "}"]}'),
     (
         "function_gemma",
-        "<start_function_call>call:search{query:<escape>a, \"b\": c<escape>,limit:3}<end_function_call>",
+        '<start_function_call>call:search{query:<escape>a, "b": c<escape>,limit:3}<end_function_call>',
     ),
     (
         "function_gemma",

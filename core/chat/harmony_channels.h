@@ -39,8 +39,8 @@ class HarmonyChannels {
   bool in_reasoning_ = false;
   bool in_call_ = false;
   JsonScanner arguments_;  // of the call
-  bool whole_ = false;     // they are: the mark at a call's end may be an end token, which is no text
-  std::string held_;  // the header, or what may be a mark
+  bool whole_ = false;  // they are: the mark at a call's end may be an end token, which is no text
+  std::string held_;    // the header, or what may be a mark
 };
 
 }  // namespace hub::chat
