@@ -9,6 +9,7 @@
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
+#include "api/handlers/unsupported.h"
 
 namespace hub::api {
 
@@ -17,6 +18,7 @@ std::vector<Route> all_routes(hub::Hub& hub) {
   for (auto& part :
        {inference_routes(hub),
         registry_routes(hub),
+        unsupported_routes(),
         openapi_routes(),
         metric_routes(hub.metrics),
         dashboard_routes(hub.config.ui_dir)}) {

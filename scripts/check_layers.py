@@ -31,6 +31,7 @@ CORE: dict[str, set[str]] = {
     "kernels": {"base", "tensor"},
     "nn": {"base", "tensor", "kernels"},
     "models": {"base", "tensor", "nn", "model_config"},
+    "chat": {"base", "text"},
     "data": {"base", "text"},
     "registry": {"base", "db"},
     "jobs": {"base", "db", "obs"},
@@ -59,8 +60,8 @@ MLX_FREE_CORE = CORE["hub"] | {"hub"}
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},
     "proxy": {"base", "obs", "hub", "api/server"},
-    "openai": {"base", "obs", "text", "engine", "api/server"},
-    "anthropic": {"base", "obs", "text", "engine", "api/server", "api/openai"},
+    "openai": {"base", "obs", "text", "chat", "engine", "api/server"},
+    "anthropic": {"base", "obs", "text", "chat", "engine", "api/server", "api/openai"},
     "handlers": MLX_FREE_CORE | {"api/server", "api/proxy", "api/openai", "api/anthropic"},
     "cli": MLX_FREE_CORE | {"api/server", "api/handlers", "api/proxy"},
     "worker": set(CORE) | {"api/server", "api/openai", "api/anthropic"},

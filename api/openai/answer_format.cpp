@@ -23,7 +23,7 @@ Json usage_json(const AnswerUsage& usage) {
       {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
       {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
       {"completion_tokens_details",
-       {{"reasoning_tokens", 0},
+       {{"reasoning_tokens", usage.reasoning_tokens},
         {"accepted_prediction_tokens", usage.accepted_tokens},
         {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
 }
@@ -66,7 +66,8 @@ std::string AnswerFormat::whole(
 }
 
 std::string AnswerFormat::piece_chunk(int index, const AnswerPiece& piece) const {
-  return chunk(chunk_choice(index, piece));
+  const Json choice = chunk_choice(index, piece);
+  return choice.is_null() ? std::string() : chunk(choice);
 }
 
 std::string AnswerFormat::usage_chunk(const AnswerUsage& usage) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/json.h"
+#include "core/chat/chat_piece.h"
 
 namespace hub::api {
 
@@ -23,8 +24,9 @@ struct AnswerUsage {
   int prompt_tokens = 0;
   int cached_tokens = 0;  // of them those that an earlier request had left
   int completion_tokens = 0;
-  int drafted_tokens = 0;   // guessed and checked
-  int accepted_tokens = 0;  // of them those that came
+  int reasoning_tokens = 0;  // of them those of the model's thinking, its marks included
+  int drafted_tokens = 0;    // guessed and checked
+  int accepted_tokens = 0;   // of them those that came
 };
 
 // A token of an answer with its likelihood. `bytes` need not be whole UTF-8 characters.
@@ -36,8 +38,10 @@ struct AnswerToken {
 
 struct AnswerChoice {
   std::string text;
-  std::string finish_reason;          // "stop", "length"
+  std::string finish_reason;          // "stop", "length", "tool_calls"
   std::vector<AnswerToken> tokens{};  // only with logprobs
+  std::string reasoning{};            // what the model thought
+  std::vector<chat::ToolCall> calls{};
 };
 
 // A piece of a choice that streams. `finish_reason` "" stands for null.
@@ -46,6 +50,10 @@ struct AnswerPiece {
   std::string_view finish_reason{};
   std::vector<AnswerToken> tokens{};  // only with logprobs
   std::size_t offset = 0;             // characters of the choice's text before this piece
+  chat::ChatPiece::Kind kind = chat::ChatPiece::Kind::kText;  // what `text` is
+  std::size_t call = 0;                                       // of which call, for a call's kinds
+  std::string_view call_id{};                                 // kCallBegins
+  std::string_view call_name{};                               // kCallBegins
 };
 
 // How one route writes its answers: each function gives one JSON text. Chunks become SSE events;
@@ -64,6 +72,7 @@ class AnswerFormat {
       const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const;
   // What comes before a choice's text; "" for nothing.
   [[nodiscard]] virtual std::string opening_chunk(int index) const = 0;
+  // "" where the form says nothing of such a piece.
   [[nodiscard]] std::string piece_chunk(int index, const AnswerPiece& piece) const;
   // Only with include_usage, before kDone.
   [[nodiscard]] std::string usage_chunk(const AnswerUsage& usage) const;
@@ -72,6 +81,7 @@ class AnswerFormat {
   [[nodiscard]] virtual std::string_view whole_object() const = 0;
   [[nodiscard]] virtual std::string_view chunk_object() const = 0;
   [[nodiscard]] virtual base::Json whole_choice(int index, const AnswerChoice& choice) const = 0;
+  // null for nothing
   [[nodiscard]] virtual base::Json chunk_choice(int index, const AnswerPiece& piece) const = 0;
   [[nodiscard]] bool tells_logprobs() const { return head_.logprobs; }
 

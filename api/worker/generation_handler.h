@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "api/server/http.h"
 #include "api/worker/served_model.h"
 #include "core/base/clock.h"
+#include "core/chat/answer_parser.h"
 
 namespace hub::api {
 
@@ -18,6 +20,7 @@ struct Generation {
   GenerationOptions options;
   std::vector<std::vector<int>> prompts;       // token ids; each gives the choice of its index
   std::unique_ptr<const AnswerFormat> format;  // how the route writes its answers
+  std::optional<chat::AnswerShape> shape{};    // how answers are taken apart; absent: plain text
   std::string prompt_field;                    // the field that a too long prompt is blamed on
 };
 
