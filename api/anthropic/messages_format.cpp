@@ -7,10 +7,12 @@
 #include "api/anthropic/error_form.h"
 #include "api/server/http_error.h"
 #include "api/server/sse.h"
+#include "core/base/lenient_json.h"
 
 namespace hub::api {
 
 using base::Json;
+using Kind = chat::ChatPiece::Kind;
 
 namespace {
 
@@ -36,6 +38,25 @@ Json stop_reason(std::string_view finish_reason, std::string_view stop) {
 
 Json or_null(std::string_view text) {
   return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json text_block(std::string_view text) {
+  return {{"type", "text"}, {"text", text}};
+}
+
+// Nobody signs what a model thinks here.
+Json thinking_block(std::string_view thinking) {
+  return {{"type", "thinking"}, {"thinking", thinking}, {"signature", ""}};
+}
+
+Json tool_use(std::string_view id, std::string_view name, Json input) {
+  return {{"type", "tool_use"}, {"id", id}, {"name", name}, {"input", std::move(input)}};
+}
+
+// An object, also of a call that was cut off.
+Json arguments_of(const std::string& text) {
+  auto arguments = base::parse_json_if_valid(text);
+  return arguments && arguments->is_object() ? *std::move(arguments) : Json::object();
 }
 
 Json usage_json(const AnswerUsage& usage) {
@@ -66,8 +87,15 @@ std::string MessagesFormat::whole(
     const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const {
   const AnswerChoice& choice = choices.at(0);
   Json message = envelope();
+  Json& content = message["content"];
+  if (!choice.reasoning.empty()) {
+    content.push_back(thinking_block(choice.reasoning));
+  }
   if (!choice.text.empty()) {
-    message["content"].push_back({{"type", "text"}, {"text", choice.text}});
+    content.push_back(text_block(choice.text));
+  }
+  for (const chat::ToolCall& call : choice.calls) {
+    content.push_back(tool_use(call.id, call.name, arguments_of(call.arguments)));
   }
   message["stop_reason"] = stop_reason(choice.finish_reason, choice.stop);
   message["stop_sequence"] = or_null(choice.stop);
@@ -81,20 +109,44 @@ std::string MessagesFormat::opening(int /*index*/) {
   return event_of({{"type", "message_start"}, {"message", std::move(message)}}) + keep_alive();
 }
 
+std::string MessagesFormat::open_block(Kind kind, Json block) {
+  std::string events = close_block();
+  open_ = kind;
+  return events + event_of(
+                      {{"type", "content_block_start"},
+                       {"index", ++block_},
+                       {"content_block", std::move(block)}});
+}
+
+std::string MessagesFormat::delta(const Json& delta) const {
+  return event_of({{"type", "content_block_delta"}, {"index", block_}, {"delta", delta}});
+}
+
+std::string MessagesFormat::close_block() {
+  if (!std::exchange(open_, std::nullopt)) {
+    return {};
+  }
+  return event_of({{"type", "content_block_stop"}, {"index", block_}});
+}
+
 std::string MessagesFormat::piece(int /*index*/, const AnswerPiece& piece) {
   std::string events;
-  if (!piece.text.empty()) {
-    if (!block_open_) {
-      block_open_ = true;
-      events += event_of(
-          {{"type", "content_block_start"},
-           {"index", ++block_},
-           {"content_block", {{"type", "text"}, {"text", ""}}}});
+  if (piece.kind == Kind::kCallBegins) {
+    events = open_block(Kind::kArguments, tool_use(piece.call_id, piece.call_name, Json::object()));
+  } else if (piece.kind == Kind::kCallEnds) {
+    events = close_block();
+  } else if (!piece.text.empty()) {
+    const bool is_text = piece.kind == Kind::kText;
+    if (open_ != piece.kind) {
+      events = open_block(piece.kind, is_text ? text_block("") : thinking_block(""));
     }
-    events += event_of(
-        {{"type", "content_block_delta"},
-         {"index", block_},
-         {"delta", {{"type", "text_delta"}, {"text", piece.text}}}});
+    if (piece.kind == Kind::kArguments) {
+      events += delta({{"type", "input_json_delta"}, {"partial_json", piece.text}});
+    } else if (is_text) {
+      events += delta({{"type", "text_delta"}, {"text", piece.text}});
+    } else {
+      events += delta({{"type", "thinking_delta"}, {"thinking", piece.text}});
+    }
   }
   if (!piece.finish_reason.empty()) {
     finish_reason_ = piece.finish_reason;
@@ -102,13 +154,6 @@ std::string MessagesFormat::piece(int /*index*/, const AnswerPiece& piece) {
     events += close_block();
   }
   return events;
-}
-
-std::string MessagesFormat::close_block() {
-  if (!std::exchange(block_open_, false)) {
-    return {};
-  }
-  return event_of({{"type", "content_block_stop"}, {"index", block_}});
 }
 
 std::string MessagesFormat::ending(const AnswerUsage& usage) {

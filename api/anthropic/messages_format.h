@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,13 +29,15 @@ class MessagesFormat final : public WireFormat {
 
  private:
   [[nodiscard]] base::Json envelope() const;
+  std::string open_block(chat::ChatPiece::Kind kind, base::Json block);
+  std::string delta(const base::Json& delta) const;
   std::string close_block();
 
   const AnswerHead head_;
   const int prompt_tokens_;
   const std::string request_id_;
-  int block_ = -1;  // the index of the last block that was begun
-  bool block_open_ = false;
+  int block_ = -1;                             // the index of the last block that was begun
+  std::optional<chat::ChatPiece::Kind> open_;  // of the block that was not closed yet
   std::string finish_reason_;
   std::string stop_;
 };

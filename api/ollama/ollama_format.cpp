@@ -8,10 +8,12 @@
 #include "api/openai/answer_logprobs.h"
 #include "api/openai/embedding_response.h"
 #include "core/base/clock.h"
+#include "core/base/lenient_json.h"
 
 namespace hub::api {
 
 using base::Json;
+using Kind = chat::ChatPiece::Kind;
 
 namespace {
 
@@ -39,11 +41,23 @@ void add_text(Json& object, OllamaFormat::Route route, std::string_view text) {
 
 OllamaFormat::OllamaFormat(AnswerHead head, Route route) : head_(std::move(head)), route_(route) {}
 
-Json OllamaFormat::object(std::string_view text, const std::vector<AnswerToken>& tokens) const {
+Json OllamaFormat::object(
+    const AnswerPiece& piece, const std::vector<chat::ToolCall>& calls) const {
   Json object = begin_object(head_.model);
-  add_text(object, route_, text);
-  if (head_.logprobs && !tokens.empty()) {
-    object["logprobs"] = std::move(chat_logprobs(tokens).at("content"));
+  const bool thinks = piece.kind == Kind::kReasoning;
+  add_text(object, route_, thinks ? std::string_view() : piece.text);
+  Json& message = route_ == Route::kChat ? object["message"] : object;
+  if (thinks) {
+    message["thinking"] = piece.text;
+  }
+  for (const chat::ToolCall& call : calls) {
+    if (auto arguments = base::parse_json_if_valid(call.arguments)) {  // else it was cut off
+      message["tool_calls"].push_back(
+          {{"function", {{"name", call.name}, {"arguments", *std::move(arguments)}}}});
+    }
+  }
+  if (head_.logprobs && !piece.tokens.empty()) {
+    object["logprobs"] = std::move(chat_logprobs(piece.tokens).at("content"));
   }
   object["done"] = false;
   return object;
@@ -64,7 +78,10 @@ void OllamaFormat::finish(
 std::string OllamaFormat::whole(
     const std::vector<AnswerChoice>& choices, const AnswerUsage& usage) const {
   const AnswerChoice& choice = choices.at(0);
-  Json answer = object(choice.text, choice.tokens);
+  Json answer = object({.text = choice.text, .tokens = choice.tokens}, choice.calls);
+  if (!choice.reasoning.empty()) {
+    (route_ == Route::kChat ? answer["message"] : answer)["thinking"] = choice.reasoning;
+  }
   finish(answer, choice.finish_reason, usage);
   return text_of(answer);
 }
@@ -78,11 +95,24 @@ std::string OllamaFormat::piece(int /*index*/, const AnswerPiece& piece) {
     finish_reason_ = piece.finish_reason;
     return {};
   }
-  return text_of(object(piece.text, piece.tokens)) + "\n";
+  switch (piece.kind) {
+    case Kind::kCallBegins:
+      call_ = {.id = {}, .name = std::string(piece.call_name), .arguments = {}};
+      return {};
+    case Kind::kArguments:
+      call_.arguments += piece.text;
+      return {};
+    case Kind::kCallEnds:
+      return text_of(object({.text = {}}, {call_})) + "\n";
+    case Kind::kText:
+    case Kind::kReasoning:
+      break;
+  }
+  return text_of(object(piece, {})) + "\n";
 }
 
 std::string OllamaFormat::ending(const AnswerUsage& usage) {
-  Json last = object({}, {});
+  Json last = object({.text = {}}, {});
   finish(last, finish_reason_, usage);
   return text_of(last) + "\n";
 }

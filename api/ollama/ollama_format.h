@@ -26,12 +26,13 @@ class OllamaFormat final : public WireFormat {
 
  private:
   [[nodiscard]] base::Json object(
-      std::string_view text, const std::vector<AnswerToken>& tokens) const;
+      const AnswerPiece& piece, const std::vector<chat::ToolCall>& calls) const;
   void finish(base::Json& object, std::string_view finish_reason, const AnswerUsage& usage) const;
 
   const AnswerHead head_;
   const Route route_;
   std::string finish_reason_;
+  chat::ToolCall call_;  // that is being read: calls are told whole
 };
 
 // {"error": message}, one line without its end.

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json.h"
+#include "core/chat/chat_piece.h"
 
 namespace hub::api {
 
@@ -25,8 +26,9 @@ struct AnswerUsage {
   int prompt_tokens = 0;
   int cached_tokens = 0;  // of them those that an earlier request had left
   int completion_tokens = 0;
-  int drafted_tokens = 0;   // guessed and checked
-  int accepted_tokens = 0;  // of them those that came
+  int reasoning_tokens = 0;  // of them those of the model's thinking, its marks included
+  int drafted_tokens = 0;    // guessed and checked
+  int accepted_tokens = 0;   // of them those that came
   // How long it took: from the request's arrival at the engine, and of that reading the prompt and
   // drawing the answer.
   double seconds = 0.0;
@@ -44,9 +46,11 @@ struct AnswerToken {
 
 struct AnswerChoice {
   std::string text;
-  std::string finish_reason;          // "stop", "length"
+  std::string finish_reason;          // "stop", "length", "tool_calls"
   std::vector<AnswerToken> tokens{};  // only with logprobs
-  std::string stop{};                 // the stop string that ended it; "": none did
+  std::string reasoning{};            // what the model thought
+  std::vector<chat::ToolCall> calls{};
+  std::string stop{};  // the stop string that ended it; "": none did
 };
 
 // A piece of a choice that streams. `finish_reason` "" stands for null.
@@ -55,7 +59,11 @@ struct AnswerPiece {
   std::string_view finish_reason{};
   std::vector<AnswerToken> tokens{};  // only with logprobs
   std::size_t offset = 0;             // characters of the choice's text before this piece
-  std::string_view stop{};            // with finish_reason: AnswerChoice::stop
+  chat::ChatPiece::Kind kind = chat::ChatPiece::Kind::kText;  // what `text` is
+  std::size_t call = 0;                                       // of which call, for a call's kinds
+  std::string_view call_id{};                                 // kCallBegins
+  std::string_view call_name{};                               // kCallBegins
+  std::string_view stop{};  // with finish_reason: AnswerChoice::stop
 };
 
 // How one route writes one answer, whole or as a stream's bytes. May remember what it has written:

@@ -9,7 +9,7 @@
 
 namespace hub::api {
 
-// POST /v1/chat/completions
+// POST /v1/chat/completions.
 Response handle_chat(const ServedModel& model, const Request& request);
 
 // What the model is asked for a conversation, whatever API it came by; the caller sets the format.

@@ -96,6 +96,48 @@ TEST(MessagesFormat, AnAnswerWithoutTextHasNoBlock) {
   EXPECT_EQ(stream.piece(0, {.text = {}, .finish_reason = "stop"}), "");
 }
 
+TEST(MessagesFormat, ThoughtsAndCallsAreBlocksOfTheirOwn) {
+  const Json message = Json::parse(
+      format().whole(
+          {{.text = "Well.",
+            .finish_reason = "tool_calls",
+            .reasoning = "Hm.",
+            .calls = {{"c1", "f", R"({"a":1})"}, {"c2", "g", R"({"cut)"}}}},
+          {}));
+  EXPECT_EQ(
+      message["content"].dump(),
+      R"([{"type":"thinking","thinking":"Hm.","signature":""},{"type":"text","text":"Well."},)"
+      R"({"type":"tool_use","id":"c1","name":"f","input":{"a":1}},)"
+      R"({"type":"tool_use","id":"c2","name":"g","input":{}}])");
+  EXPECT_EQ(message["stop_reason"], "tool_use");
+}
+
+TEST(MessagesFormat, EventsOfThoughtsAndCalls) {
+  using Kind = chat::ChatPiece::Kind;
+  MessagesFormat stream = format();
+  std::string text = stream.piece(0, {.text = "Hm.", .kind = Kind::kReasoning});
+  text += stream.piece(0, {.text = "Well."});
+  text +=
+      stream.piece(0, {.text = {}, .kind = Kind::kCallBegins, .call_id = "c1", .call_name = "f"});
+  text += stream.piece(0, {.text = R"({"a")", .kind = Kind::kArguments});
+  text += stream.piece(0, {.text = ":1}", .kind = Kind::kArguments});
+  text += stream.piece(0, {.text = {}, .kind = Kind::kCallEnds});
+  text += stream.piece(0, {.text = {}, .finish_reason = "tool_calls"});
+  std::string told;
+  for (const Event& event : events(text)) {
+    const bool begins = event.name == "content_block_start";
+    const Json kind = begins ? event.data["content_block"]["type"]
+                             : event.data.value("delta", Json::object()).value("type", Json(""));
+    told += event.name.substr(14) + " " + event.data["index"].dump() + " " +
+            kind.get<std::string>() + "\n";
+  }
+  EXPECT_EQ(
+      told,
+      "start 0 thinking\ndelta 0 thinking_delta\nstop 0 \n"
+      "start 1 text\ndelta 1 text_delta\nstop 1 \n"
+      "start 2 tool_use\ndelta 2 input_json_delta\ndelta 2 input_json_delta\nstop 2 \n");
+}
+
 TEST(MessagesFormat, AFailureIsAnEventOfItsOwn) {
   const auto found = events(
       format().failure(base::Error(base::ErrorCode::kUnavailable, "stopped", {}, "engine_lost")));

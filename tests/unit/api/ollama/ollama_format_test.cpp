@@ -64,6 +64,38 @@ TEST(OllamaFormat, LinesOfAStream) {
   EXPECT_EQ(Json::parse(last)["eval_count"], 3);
 }
 
+TEST(OllamaFormat, ThoughtsAndCalls) {
+  using Kind = chat::ChatPiece::Kind;
+  const Json whole =
+      Json::parse(format(Route::kChat)
+                      .whole(
+                          {{.text = "",
+                            .finish_reason = "tool_calls",
+                            .reasoning = "Hm.",
+                            .calls = {{"c1", "f", R"({"a":1})"}, {"c2", "g", R"({"cut)"}}}},
+                          kUsage));
+  EXPECT_EQ(
+      whole["message"].dump(),
+      R"({"role":"assistant","content":"","tool_calls":[{"function":{"name":"f",)"
+      R"("arguments":{"a":1}}}],"thinking":"Hm."})");
+  EXPECT_EQ(whole["done_reason"], "stop");
+  OllamaFormat stream = format(Route::kChat);
+  EXPECT_EQ(
+      Json::parse(stream.piece(0, {.text = "Hm.", .kind = Kind::kReasoning}))["message"].dump(),
+      R"({"role":"assistant","content":"","thinking":"Hm."})");
+  EXPECT_EQ(stream.piece(0, {.text = {}, .kind = Kind::kCallBegins, .call_name = "f"}), "");
+  EXPECT_EQ(stream.piece(0, {.text = R"({"a")", .kind = Kind::kArguments}), "");
+  EXPECT_EQ(stream.piece(0, {.text = ":1}", .kind = Kind::kArguments}), "");
+  EXPECT_EQ(
+      Json::parse(stream.piece(0, {.text = {}, .kind = Kind::kCallEnds}))["message"].dump(),
+      R"({"role":"assistant","content":"","tool_calls":[{"function":{"name":"f",)"
+      R"("arguments":{"a":1}}}]})");
+  const Json thought =
+      Json::parse(format(Route::kGenerate).piece(0, {.text = "Hm.", .kind = Kind::kReasoning}));
+  EXPECT_EQ(thought["thinking"], "Hm.");
+  EXPECT_EQ(thought["response"], "");
+}
+
 TEST(OllamaFormat, Likelihoods) {
   const std::vector<AnswerToken> tokens{{.bytes = "Pa", .logprob = -0.5F, .id = 7}};
   const Json told =
