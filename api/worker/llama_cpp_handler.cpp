@@ -31,22 +31,6 @@ Response answer_of(const Json& json) {
   return json_response(200, json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-// A token's text, or where that is no whole characters its bytes, as llama.cpp tells it.
-Json piece_of(const text::Tokenizer& tokenizer, int token) {
-  std::string bytes = tokenizer.decode(std::vector{token}, false);
-  const Json text = bytes;
-  try {
-    static_cast<void>(text.dump());
-  } catch (const Json::exception&) {  // no UTF-8
-    Json list = Json::array();
-    for (const char byte : bytes) {
-      list.push_back(static_cast<unsigned char>(byte));
-    }
-    return list;
-  }
-  return text;
-}
-
 std::string text_of(const ServedModel& model, const Prompt& prompt) {
   const auto* text = std::get_if<std::string>(&prompt);
   return text != nullptr ? *text
@@ -80,7 +64,8 @@ Response handle_tokenize(const ServedModel& model, const Request& request) {
   Json tokens = Json::array();
   for (const int token : model.tokenizer->encode(asked.content, asked.add_special)) {
     if (asked.with_pieces) {
-      tokens.push_back({{"id", token}, {"piece", piece_of(*model.tokenizer, token)}});
+      tokens.push_back(
+          {{"id", token}, {"piece", model.tokenizer->decode(std::vector{token}, false)}});
     } else {
       tokens.push_back(token);
     }

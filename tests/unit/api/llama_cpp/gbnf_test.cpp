@@ -34,7 +34,7 @@ TEST(Gbnf, RulesOverLines) {
           "root ::= item (\",\" item)*  # more\n"
           "\n"
           "item-name ::= [a-z]+ |\n"
-          "  (\"x\"\n  \"y\")? |\n"
+          "  (\"x\"\n  \"y\")? | \"\"\n"
           "item ::= item-name{2} \"a\"{1,} \"b\"{,3} \"c\"{2,4}\r\n",
           "g"),
       "r2: r3{2,2} (\"a\"){1,} (\"b\"){0,3} (\"c\"){2,4}\n"
