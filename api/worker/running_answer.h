@@ -8,6 +8,7 @@
 
 #include "api/openai/answer_format.h"
 #include "api/server/http.h"
+#include "api/worker/answer_reader.h"
 #include "api/worker/generation_handler.h"
 #include "core/base/engine_events.h"
 #include "core/engine/text_stream.h"
@@ -34,12 +35,13 @@ class RunningAnswer {
  private:
   enum class Progress : std::uint8_t { kWaits, kGoesOn, kEnded, kClientGone };
 
-  engine::TextStream submit(std::size_t prompt, int answer);
-  AnswerChoice collect_choice(engine::TextStream& stream, double& mean_logprob);
+  AnswerReader submit(std::size_t prompt, int answer);
+  AnswerChoice collect_choice(AnswerReader& answer, double& mean_logprob);
   bool write_choices(BodyWriter& body);
   Progress write_next(BodyWriter& body, std::size_t choice, int timeout_ms);
+  bool write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta);
   // Throws for an answer that is not whole.
-  void take(const engine::TextDelta& delta);
+  void take(const AnswerDelta& delta);
   [[nodiscard]] std::vector<AnswerToken> told(const std::vector<engine::TextToken>& tokens) const;
   [[nodiscard]] AnswerToken told(const engine::TokenLogprob& token) const;
   [[nodiscard]] AnswerUsage usage() const;
@@ -55,8 +57,8 @@ class RunningAnswer {
   const Generation generation_;
   std::optional<RunningRequests::Place> place_;
   int prompt_tokens_ = 0;
-  std::vector<engine::TextStream> streams_;  // best_of a prompt
-  std::vector<std::size_t> characters_;      // told of each choice's text
+  std::vector<AnswerReader> answers_;    // best_of a prompt
+  std::vector<std::size_t> characters_;  // told of each choice's text
   double first_text_ = 0.0;
   engine::FinishReason finish_ = engine::FinishReason::kCancelled;  // of the choice read last
 };
