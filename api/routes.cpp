@@ -12,6 +12,7 @@
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
+#include "api/handlers/unsupported.h"
 
 namespace hub::api {
 
@@ -23,6 +24,7 @@ std::vector<Route> all_routes(hub::Hub& hub) {
         ollama_routes(hub),
         llama_cpp_routes(hub),
         registry_routes(hub),
+        unsupported_routes(),
         openapi_routes(),
         metric_routes(hub.metrics),
         dashboard_routes(hub.config.ui_dir)}) {

@@ -140,13 +140,21 @@ Response tags(hub::Hub& hub) {
   }
 }
 
-Json capability_names(const Json& config) {
+// What a chat template says of tools and thoughts shows what the model knows of them; tools that it
+// does not know of can be given to it all the same.
+Json capability_names(const Json& config, const std::string& chat_template) {
   Json names = Json::array();
   const Json capabilities = capabilities_json(config);
   if (capabilities.is_object() && capabilities.value("completions", false)) {
     names.push_back("completion");
   } else if (capabilities.is_object()) {
     names.push_back("embedding");
+  }
+  if (chat_template.find("tools") != std::string::npos) {
+    names.push_back("tools");
+  }
+  if (chat_template.find("</think>") != std::string::npos) {
+    names.push_back("thinking");
   }
   return names;
 }
@@ -160,6 +168,7 @@ Response show(hub::Hub& hub, const Request& request) {
   const registry::Version& version = version_of(resolved);
   const Json config = stored_json(resolved.base.config_json);
   const auto compiled = text::ChatTemplate::load(hub.served_model(resolved).base_folder);
+  const std::string chat_template = compiled == nullptr ? "" : compiled->source();
   Json info = {{"general.architecture", config.value("architecture", Json(""))}};
   const std::string architecture = info["general.architecture"].is_string()
                                        ? info["general.architecture"].get<std::string>()
@@ -171,10 +180,10 @@ Response show(hub::Hub& hub, const Request& request) {
       200,
       {{"modelfile", fmt::format("# A version of this hub\nFROM {}\n", name)},
        {"parameters", ""},
-       {"template", compiled == nullptr ? "" : compiled->source()},
+       {"template", chat_template},
        {"details", details(config)},
        {"model_info", std::move(info)},
-       {"capabilities", capability_names(config)},
+       {"capabilities", capability_names(config, chat_template)},
        {"modified_at", base::rfc3339(version.created_at_ms)}});
 }
 

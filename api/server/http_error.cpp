@@ -88,6 +88,8 @@ std::string_view type_of(int status) {
       return "permission_error";
     case 429:
       return "rate_limit_error";
+    case 501:
+      return "not_supported_error";
     case 503:
       return "unavailable_error";
     default:

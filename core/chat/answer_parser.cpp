@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/chat/call_reader.h"
+#include "core/chat/harmony_channels.h"
 #include "core/chat/json_scanner.h"
 
 namespace hub::chat {
@@ -14,6 +15,7 @@ namespace {
 constexpr std::string_view kThink = "<think>";
 constexpr std::string_view kThinkEnd = "</think>";
 constexpr std::string_view kPythonTag = "<|python_tag|>";
+constexpr std::size_t kLongestFence = 32;  // with the language's name behind it
 
 std::string_view without_leading_space(std::string_view text) {
   while (!text.empty() && is_space(text.front())) {
@@ -50,7 +52,10 @@ class AnswerParser::Machine {
  public:
   explicit Machine(AnswerShape shape)
       : shape_(std::move(shape)), marks_(opening(shape_)), sink_(shape_.form) {
-    if (shape_.thinks) {
+    held_ = shape_.opened;
+    if (shape_.form == CallForm::kHarmony) {
+      stage_ = Stage::kChannels;
+    } else if (shape_.thinks) {
       stage_ = shape_.prompt_opens_think ? Stage::kThinking : Stage::kMayThink;
     } else {
       begin_answer();
@@ -68,14 +73,18 @@ class AnswerParser::Machine {
     final_ = true;
     while (step()) {
     }
-    if (stage_ == Stage::kCalls && !reader_->finish(sink_)) {
+    if (stage_ == Stage::kChannels) {
+      channels_.finish(sink_);
+    } else if (stage_ == Stage::kCalls && !reader_->finish(sink_)) {
       sink_.text(ChatPiece::Kind::kText, raw_);
     }
     stage_ = Stage::kDone;
     return sink_.take();
   }
 
-  [[nodiscard]] bool in_reasoning() const { return stage_ == Stage::kThinking; }
+  [[nodiscard]] bool in_reasoning() const {
+    return stage_ == Stage::kThinking || channels_.in_reasoning();
+  }
   [[nodiscard]] bool has_calls() const { return sink_.begun() > 0; }
   [[nodiscard]] bool enough() const { return !shape_.parallel && sink_.ended() > 0; }
 
@@ -86,6 +95,7 @@ class AnswerParser::Machine {
     kBegin,  // of the answer proper, where forms without marks have their calls
     kText,
     kCalls,
+    kChannels,  // of kHarmony
     kDone,
   };
 
@@ -95,13 +105,7 @@ class AnswerParser::Machine {
 
   void drop_leading_space() { held_.erase(0, held_.size() - without_leading_space(held_).size()); }
 
-  void begin_answer() {
-    if (shape_.prompt_opens_call) {
-      begin_calls(marks_.front());
-    } else {
-      stage_ = Stage::kBegin;
-    }
-  }
+  void begin_answer() { stage_ = Stage::kBegin; }
 
   void begin_calls(std::string_view mark) {
     reader_ = make_reader(shape_.form, mark, shape_.tools);
@@ -123,6 +127,8 @@ class AnswerParser::Machine {
         return text();
       case Stage::kCalls:
         return calls();
+      case Stage::kChannels:
+        return channels();
       case Stage::kDone:
         held_.clear();
         break;
@@ -181,6 +187,16 @@ class AnswerParser::Machine {
     } else if (llama && !rest.empty() && kPythonTag.starts_with(rest) && !final_) {
       return false;
     }
+    const bool fenced = !llama && rest.starts_with(kFence);
+    if (fenced) {
+      const std::size_t line = rest.find('\n');
+      if (line == std::string_view::npos) {
+        return final_ || rest.size() > kLongestFence ? leave_begin() : false;
+      }
+      rest = without_leading_space(rest.substr(line));
+    } else if (!llama && !rest.empty() && kFence.starts_with(rest) && !final_) {
+      return false;
+    }
     if (rest.empty()) {
       return final_ ? leave_begin() : false;
     }
@@ -189,7 +205,7 @@ class AnswerParser::Machine {
     }
     const std::string before = held_.substr(0, held_.size() - rest.size());
     held_.erase(0, before.size());
-    begin_calls({});
+    begin_calls(fenced ? kFence : std::string_view());
     raw_ = before;
     opening_ = before.size();
     return true;
@@ -263,6 +279,18 @@ class AnswerParser::Machine {
     return false;
   }
 
+  bool channels() {
+    for (const char byte : held_) {
+      channels_.take(byte, sink_);
+      if (enough()) {
+        stage_ = Stage::kDone;
+        return true;
+      }
+    }
+    held_.clear();
+    return false;
+  }
+
   // What was read is text. It may hold another mark, which is looked for behind this one.
   void reject() {
     const std::size_t shown = marks_.empty() ? raw_.size() : std::max<std::size_t>(opening_, 1);
@@ -281,6 +309,7 @@ class AnswerParser::Machine {
   bool thought_ = false;      // reasoning has begun
   bool skips_space_ = false;  // behind reasoning
   std::unique_ptr<CallReader> reader_;
+  HarmonyChannels channels_{!shape_.tools.empty(), shape_.thinks};
   std::string raw_;          // of the block, since its last call's end
   std::size_t opening_ = 0;  // bytes of `raw_` up to the opening mark's end
   bool has_text_ = false;    // the answer has some
@@ -288,10 +317,10 @@ class AnswerParser::Machine {
 
 std::vector<std::string_view> marks_of(const AnswerShape& shape) {
   std::vector<std::string_view> marks;
-  if (!shape.tools.empty()) {
+  if (!shape.tools.empty() || shape.form == CallForm::kHarmony) {
     marks = all_marks(shape.form);
   }
-  if (shape.thinks) {
+  if (shape.thinks && shape.form != CallForm::kHarmony) {
     marks.insert(marks.end(), {kThink, kThinkEnd});
   }
   return marks;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,7 @@ struct AnswerShape {
   bool parallel = true;             // false: the answer ends with its first call (enough())
   bool thinks = false;              // <think>…</think> before the answer is reasoning
   bool prompt_opens_think = false;  // the prompt's end opened it
-  bool prompt_opens_call = false;   // the prompt's end was the form's opening mark
+  std::string opened = {};  // what the prompt's end already says of the answer: an opening mark
 };
 
 // The texts that a parser looks for and that a tokenizer may hold as special tokens, which are no

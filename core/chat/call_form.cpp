@@ -10,6 +10,9 @@ CallForm call_form_of(std::string_view chat_template) {
   const auto has = [&](std::string_view mark) {
     return chat_template.find(mark) != std::string_view::npos;
   };
+  if (has("<|channel|>") && has("<|message|>")) {
+    return CallForm::kHarmony;
+  }
   if (has("<|tool_call>") && has("<tool_call|>")) {
     return CallForm::kGemma4;
   }
@@ -47,6 +50,8 @@ std::string_view to_string(CallForm form) {
       return "function_gemma";
     case CallForm::kGemma4:
       return "gemma4";
+    case CallForm::kHarmony:
+      return "harmony";
     case CallForm::kGeneric:
       break;
   }

@@ -21,6 +21,9 @@ enum class CallForm : std::uint8_t {
   kFunctionGemma,
   // <|tool_call>call:NAME{key:<|"|>text<|"|>}<tool_call|>: Gemma 4
   kGemma4,
+  // <|channel|>commentary to=functions.NAME<|message|>{…}<|call|>: gpt-oss; its reasoning is a
+  // channel, too
+  kHarmony,
   // {"tool_calls": [{"name": …, "arguments": {…}}]} from the answer's begin: what
   // tool_prompt.h asks of models whose template knows no tools
   kGeneric,

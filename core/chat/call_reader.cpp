@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/chat/gemma_calls.h"
+#include "core/chat/harmony_channels.h"
 #include "core/chat/json_calls.h"
 #include "core/chat/mistral_calls.h"
 #include "core/chat/xml_calls.h"
@@ -73,6 +74,7 @@ std::vector<std::string_view> opening_marks(CallForm form) {
     case CallForm::kGemma4:
       return {"<|tool_call>"};
     case CallForm::kLlama:
+    case CallForm::kHarmony:
     case CallForm::kGeneric:
       break;
   }
@@ -92,6 +94,8 @@ std::vector<std::string_view> all_marks(CallForm form) {
       return {"<|tool_call>", "<tool_call|>", "<|\"|>"};
     case CallForm::kLlama:
       return {"<|python_tag|>"};
+    case CallForm::kHarmony:
+      return HarmonyChannels::marks();
     case CallForm::kGeneric:
       break;
   }
@@ -112,10 +116,11 @@ std::unique_ptr<CallReader> make_reader(
     case CallForm::kGemma4:
       return std::make_unique<GemmaCalls>("<|\"|>", "<tool_call|>");
     case CallForm::kLlama:
+    case CallForm::kHarmony:
     case CallForm::kGeneric:
       break;
   }
-  return std::make_unique<JsonCalls>("", &tools);
+  return std::make_unique<JsonCalls>(mark == kFence ? kFence : "", &tools);
 }
 
 }  // namespace hub::chat

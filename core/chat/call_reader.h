@@ -74,8 +74,11 @@ class Literal {
   std::size_t at_ = 0;
 };
 
+// What models put around JSON in their answers: the opening mark of kGeneric's calls that have one.
+inline constexpr std::string_view kFence = "```";
+
 // A reader for what follows the opening mark `mark` (opening_marks()) of `form`; for forms without
-// marks it reads from the answer's begin.
+// marks it reads from the answer's begin, or from behind the line of a fence.
 std::unique_ptr<CallReader> make_reader(
     CallForm form, std::string_view mark, const std::vector<Tool>& tools);
 

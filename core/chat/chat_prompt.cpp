@@ -77,7 +77,8 @@ Lead lead_of(const ChatStyle& style, std::string_view prompt) {
   if (opens_think(prompt)) {
     return Lead::kThinking;
   }
-  return style.thinks && !closes_think(prompt) ? Lead::kMayThink : Lead::kNothing;
+  return style.thinks && style.form != CallForm::kHarmony && !closes_think(prompt) ? Lead::kMayThink
+                                                                                   : Lead::kNothing;
 }
 
 std::optional<CallGrammar> call_grammar(
@@ -114,7 +115,9 @@ ChatPrompt make_prompt(
   ChatPrompt prompt;
   prompt.text = rendered(chat_template, style, asked);
   prompt.shape = {
-      .form = style.knows_tools ? style.form : CallForm::kGeneric,
+      // Channels are how such a model speaks, whatever it knows of tools.
+      .form =
+          style.knows_tools || style.form == CallForm::kHarmony ? style.form : CallForm::kGeneric,
       .tools = callable(asked),
       .parallel = asked.choice.parallel,
       .thinks = asked.parse_reasoning && (style.thinks || opens_think(prompt.text)),
@@ -127,8 +130,8 @@ ChatPrompt make_prompt(
       .form = prompt.shape.form, .knows_tools = style.knows_tools, .thinks = style.thinks};
   if (auto grammar = call_grammar(used, asked, prompt.shape.tools, prompt.text)) {
     prompt.shape.form = grammar->form;
-    prompt.shape.prompt_opens_call = !grammar->prompt_end.empty();
     prompt.text += grammar->prompt_end;
+    prompt.shape.opened = grammar->shows_end ? std::move(grammar->prompt_end) : std::string();
     prompt.grammar = std::move(grammar->spec);
   }
   return prompt;

@@ -35,10 +35,12 @@ bool shows_tools(const text::ChatTemplate& chat_template) {
 }  // namespace
 
 ChatStyle style_of(const text::ChatTemplate& chat_template) {
+  const CallForm form = call_form_of(chat_template.source());
   return {
-      .form = call_form_of(chat_template.source()),
+      .form = form,
       .knows_tools = shows_tools(chat_template),
-      .thinks = chat_template.source().find("</think>") != std::string::npos};
+      .thinks = form == CallForm::kHarmony ||
+                chat_template.source().find("</think>") != std::string::npos};
 }
 
 }  // namespace hub::chat

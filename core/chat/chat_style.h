@@ -9,7 +9,7 @@ namespace hub::chat {
 struct ChatStyle {
   CallForm form = CallForm::kGeneric;
   bool knows_tools = false;  // shows `tools`, tool calls and messages of role "tool" to the model
-  bool thinks = false;       // knows </think>
+  bool thinks = false;       // knows </think>, or has a channel for it
 };
 
 // Renders the template once or twice with made-up tools. Never throws.

@@ -13,10 +13,10 @@ namespace hub::chat {
 // A function that a model may ask its client to call, whatever route declared it.
 struct Tool {
   std::string name;  // [A-Za-z0-9_.-], 1 to 128 characters
-  std::optional<std::string> description;
+  std::optional<std::string> description = std::nullopt;
   // The arguments' JSON schema, an object, or null for a function without arguments. Shared only
   // because Json is incomplete in headers.
-  std::shared_ptr<const base::Json> parameters;
+  std::shared_ptr<const base::Json> parameters = nullptr;
   bool strict = false;  // calls of it must fit the schema, also where the model need not call
 };
 

@@ -75,6 +75,7 @@ JsonForm json_form(CallForm form) {
     case CallForm::kQwenXml:
     case CallForm::kFunctionGemma:
     case CallForm::kGemma4:
+    case CallForm::kHarmony:
     case CallForm::kGeneric:
       break;
   }
@@ -216,17 +217,36 @@ bool has_no_marks(CallForm form) {
 }
 
 CallForm enforced_form(CallForm form) {
-  return form == CallForm::kFunctionGemma || form == CallForm::kGemma4 ? CallForm::kGeneric : form;
+  return form == CallForm::kFunctionGemma || form == CallForm::kGemma4 || form == CallForm::kHarmony
+             ? CallForm::kGeneric
+             : form;
 }
 
 }  // namespace
 
 CallGrammar required_calls(
     CallForm form, const std::vector<Tool>& tools, bool parallel, Lead lead) {
+  if (form == CallForm::kHarmony && tools.size() == 1) {
+    return {
+        .form = form,
+        .spec =
+            {.kind = GrammarSpec::Kind::kJsonSchema,
+             .text = json_text(arguments_schema(tools.front()))},
+        .prompt_end = fmt::format(
+            "<|channel|>commentary to=functions.{} <|constrain|>json<|message|>",
+            tools.front().name)};
+  }
   Lark lark;
   const CallForm used = enforced_form(form);
   lark.rule("start", (lead == Lead::kNothing ? "" : add_lead(lark, lead)) + "calls");
   add_calls(lark, used, tools, parallel, false);
+  if (form == CallForm::kHarmony) {
+    return {
+        .form = used,
+        .spec = lark.spec(),
+        .prompt_end = "<|channel|>final<|message|>",
+        .shows_end = false};
+  }
   return {
       .form = used,
       .spec = lark.spec(),

@@ -20,6 +20,7 @@ struct CallGrammar {
   CallForm form;             // in which calls come: kGeneric where the asked one cannot be enforced
   text::GrammarSpec spec;    // for the answer
   std::string prompt_end{};  // to be put behind the prompt: an opening mark that is no text
+  bool shows_end = true;     // `prompt_end` is for the answer's parser, too
 };
 
 // What may come before the calls.
@@ -32,8 +33,9 @@ enum class Lead : std::uint8_t {
 // The grammar for answers that must call one of `tools` (not empty), written as a model of that
 // form writes calls, arguments in the layout of Python's json.dumps. `parallel`: one call or more,
 // else one. Forms whose marks are special tokens in the middle of a call (Gemma's) get kGeneric's.
-// Llama 3 has one call an answer. kQwenXml's string parameters take any text but their end mark:
-// of their schemas only enum and const are enforced.
+// kHarmony names a single tool at the prompt's end; several get kGeneric's form in its last
+// channel. Llama 3 has one call an answer. kQwenXml's string parameters take any text but their end
+// mark: of their schemas only enum and const are enforced.
 CallGrammar required_calls(CallForm form, const std::vector<Tool>& tools, bool parallel, Lead lead);
 
 // The grammar for answers that may be text, and whose calls, where they come, fit their schemas.

@@ -56,8 +56,8 @@ ValueKind kind_of(const Json& schema) {
   std::set<std::string> types;
   add_types(schema, types, 4);
   types.erase("null");
-  if (types.empty()) {
-    return ValueKind::kUnknown;
+  if (types.empty()) {  // in mlx-lm an empty schema counts as none
+    return schema.is_object() && schema.empty() ? ValueKind::kString : ValueKind::kUnknown;
   }
   for (const char* name : {"string", "str", "text", "varchar", "char", "enum"}) {
     if (types.contains(name)) {

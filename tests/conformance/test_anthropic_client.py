@@ -11,7 +11,7 @@ from typing import Any
 import anthropic
 import pytest
 from anthropic import Anthropic
-from anthropic.types import MessageParam
+from anthropic.types import MessageParam, ToolParam
 from hub_client import DEFAULT_MODEL, HubClient, HubProcess
 
 QUESTION: list[MessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
@@ -168,6 +168,80 @@ def test_an_answer_held_to_a_schema(api: Anthropic) -> None:
     (block,) = message.content
     assert block.type == "text"
     assert list(json.loads(block.text)) == ["city"]
+
+
+WEATHER: ToolParam = {
+    "name": "get_weather",
+    "description": "The weather forecast of a city",
+    "input_schema": {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 20},
+            "days": {"type": "integer", "minimum": 1, "maximum": 7},
+        },
+        "required": ["city", "days"],
+        "additionalProperties": False,
+    },
+}
+FORECAST: list[MessageParam] = [
+    {"role": "user", "content": "What is the weather in Paris for the next 3 days?"}
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "get_weather"}])
+def test_a_call_that_is_demanded(api: Anthropic, stream: bool, choice: Any) -> None:
+    wanted: dict[str, Any] = {
+        "model": DEFAULT_MODEL,
+        "max_tokens": 128,
+        "messages": FORECAST,
+        "extra_body": GREEDY,
+        "tools": [WEATHER],
+        "tool_choice": {**choice, "disable_parallel_tool_use": True},
+    }
+    if stream:
+        with api.messages.stream(**wanted) as events:
+            message = events.get_final_message()
+    else:
+        message = api.messages.create(**wanted)
+    (call,) = [block for block in message.content if block.type == "tool_use"]
+    assert message.stop_reason == "tool_use"
+    assert call.name == "get_weather"
+    assert call.id
+    assert isinstance(call.input, dict)
+    assert set(call.input) == {"city", "days"}
+    assert 1 <= call.input["days"] <= 7
+
+
+def test_what_a_tool_answered_is_read(api: Anthropic) -> None:
+    messages: list[MessageParam] = [
+        *FORECAST,
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Let me see."},
+                {"type": "tool_use", "id": "c1", "name": "get_weather", "input": {"city": "Paris"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "c1", "content": "It rains purple frogs."},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+    ]
+    counted = api.messages.count_tokens(model=DEFAULT_MODEL, messages=messages, tools=[WEATHER])
+    shorter = api.messages.count_tokens(model=DEFAULT_MODEL, messages=messages)
+    assert counted.input_tokens > shorter.input_tokens
+    message = api.messages.create(
+        model=DEFAULT_MODEL,
+        max_tokens=24,
+        messages=messages,
+        tools=[WEATHER],
+        tool_choice={"type": "none"},
+    )
+    assert all(block.type == "text" for block in message.content)
 
 
 def test_failures_are_of_the_right_class(api: Anthropic, hub: HubProcess) -> None:

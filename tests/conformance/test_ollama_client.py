@@ -181,6 +181,36 @@ def test_loading_and_unloading(api: Client, client: HubClient) -> None:
     assert version["version"] == client.call("GET", "/system")["version"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_tools_are_shown_and_their_answers_read(api: Client, stream: bool) -> None:
+    def get_weather(city: str) -> str:
+        """The weather of a city.
+
+        Args:
+          city: Its name
+        """
+        return city
+
+    messages: list[dict[str, Any]] = [
+        {"role": "user", "content": "What is the weather in Paris?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"function": {"name": "get_weather", "arguments": {"city": "Paris"}}}],
+        },
+        {"role": "tool", "tool_name": "get_weather", "content": "It rains."},
+    ]
+    asked: dict[str, Any] = {"model": DEFAULT_MODEL, "messages": messages, "options": GREEDY}
+    without = api.chat(**asked)
+    if stream:
+        parts = list(api.chat(**asked, tools=[get_weather], stream=True))
+        last = parts[-1]
+    else:
+        last = api.chat(**asked, tools=[get_weather])
+    assert last.done
+    assert (last.prompt_eval_count or 0) > (without.prompt_eval_count or 0)
+
+
 def test_failures_have_ollamas_form(api: Client, client: HubClient) -> None:
     with pytest.raises(ollama.ResponseError, match="no-such-model") as missing:
         api.chat(model="no-such-model", messages=QUESTION)

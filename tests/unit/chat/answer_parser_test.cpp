@@ -1,5 +1,6 @@
 #include "core/chat/answer_parser.h"
 
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -160,10 +161,80 @@ TEST(AnswerParserTest, CallsComeBehindReasoning) {
 
 TEST(AnswerParserTest, ThePromptMayHaveOpenedTheCalls) {
   AnswerShape opened = shape(CallForm::kMistral);
-  opened.prompt_opens_call = true;
+  opened.opened = "[TOOL_CALLS]";
   EXPECT_EQ(
       parse(opened, R"([{"name": "noop", "arguments": {"a": 1}}])"),
       (Parsed{.calls = {{"noop", "{\"a\": 1}"}}, .whole_calls = 1}));
+}
+
+// Answers of random pieces of what the forms are made of: parse() compares every cut.
+TEST(AnswerParserTest, NoCutChangesWhatIsRead) {
+  const std::vector<std::string> parts = {
+      "<tool_call>",
+      "</tool_call>",
+      "<function=",
+      "noop>",
+      "<parameter=",
+      "city>",
+      "</parameter>",
+      "</function>",
+      "{",
+      "}",
+      "[",
+      "]",
+      "\"name\"",
+      ": ",
+      "\"noop\"",
+      ", ",
+      "\"arguments\"",
+      "\n",
+      " ",
+      "null",
+      "[TOOL_CALLS]",
+      "[ARGS]",
+      "noop",
+      "<start_function_call>",
+      "call:",
+      "<escape>",
+      "<end_function_call>",
+      "<|tool_call>",
+      "<tool_call|>",
+      "<|\"|>",
+      "<|python_tag|>",
+      "<think>",
+      "</think>",
+      "{\"name\": \"noop\", \"arguments\": {",
+      "text",
+      "ü",
+      "```",
+      "<",
+      ";",
+      "1"};
+  std::mt19937 random(7);
+  std::uniform_int_distribution<std::size_t> any(0, parts.size() - 1);
+  std::size_t calls = 0;
+  for (const CallForm form :
+       {CallForm::kHermes,
+        CallForm::kQwenXml,
+        CallForm::kLlama,
+        CallForm::kMistral,
+        CallForm::kFunctionGemma,
+        CallForm::kGemma4,
+        CallForm::kGeneric}) {
+    AnswerShape any_shape = shape(form);
+    const auto marks = marks_of(any_shape);
+    for (int i = 0; i < 200; ++i) {
+      any_shape.thinks = i % 3 == 0;
+      any_shape.prompt_opens_think = i % 6 == 0;
+      std::string text(marks.empty() || i % 2 == 0 ? "" : marks.front());
+      for (int n = 0; n < 10; ++n) {
+        text += parts[any(random)];
+      }
+      calls += parse(any_shape, text).calls.size();
+      ASSERT_FALSE(HasFailure()) << to_string(form) << ": " << text;
+    }
+  }
+  EXPECT_GT(calls, 10U);
 }
 
 TEST(AnswerParserTest, NamesTheMarksThatMayBeSpecialTokens) {

@@ -170,7 +170,7 @@ TEST_F(ChatPromptTest, AMistralPromptEndsWithTheMarkThatItsGrammarCannotSay) {
   const ChatPrompt made = prompt(
       template_of("{{ tools }}{% if false %}[TOOL_CALLS]{% endif %}{{ messages[0].content }}"));
   EXPECT_TRUE(made.text.ends_with("[TOOL_CALLS]"));
-  EXPECT_TRUE(made.shape.prompt_opens_call);
+  EXPECT_EQ(made.shape.opened, "[TOOL_CALLS]");
 }
 
 TEST_F(ChatPromptTest, AnAnswersFormatAndTools) {

@@ -132,6 +132,24 @@ TEST(JsonCallsTest, GenericCallsMayBeWrapped) {
       (Parsed{.text = "Ok", .calls = {{"noop", "{}"}, {"noop", "{}"}}, .whole_calls = 2}));
 }
 
+TEST(JsonCallsTest, GenericCallsMayStandInAFence) {
+  const std::string call = R"({"tool_calls": [{"name": "noop", "arguments": {}}]})";
+  for (const std::string begin : {"```json\n", "```\n", "\n```tool_code\n\n"}) {
+    EXPECT_EQ(
+        generic(begin + call + "\n```\nOk"),
+        (Parsed{.text = "Ok", .calls = {{"noop", "{}"}}, .whole_calls = 1}));
+  }
+  for (const std::string text :
+       {"```json\n{\"a\": 1}\n```",
+        "```python\nprint(1)\n```",
+        "``",
+        "```json",
+        "``x",
+        "```not the name of any language at all\n{}"}) {
+    EXPECT_EQ(generic(text), (Parsed{.text = text})) << text;
+  }
+}
+
 TEST(JsonCallsTest, OtherJsonIsText) {
   for (const std::string text :
        {R"({"tool_calls": []})",

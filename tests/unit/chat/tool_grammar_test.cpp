@@ -82,6 +82,7 @@ std::string_view example(CallForm form) {
       return R"([{"name": "get_weather", "arguments": {"city": "Paris", "days": 3}}])";
     case CallForm::kFunctionGemma:
     case CallForm::kGemma4:
+    case CallForm::kHarmony:
     case CallForm::kGeneric:
       break;
   }
@@ -127,8 +128,7 @@ TEST_P(ToolGrammarTest, EveryRequiredAnswerIsCallsThatFitTheirSchemas) {
       }
       ++ended;
       const Parsed parsed = parse_pieces(
-          {.form = grammar.form, .tools = tools, .prompt_opens_call = !grammar.prompt_end.empty()},
-          {walk.text()});
+          {.form = grammar.form, .tools = tools, .opened = grammar.prompt_end}, {walk.text()});
       EXPECT_EQ(parsed.text, "") << walk.text();
       EXPECT_EQ(parsed.whole_calls, parsed.calls.size());
       EXPECT_GE(parsed.calls.size(), 1U) << walk.text();

@@ -107,13 +107,15 @@ TEST(XmlCallsTest, KindsOfSchemas) {
         {{"a", {{"anyOf", {{{"type", "integer"}}, {{"type", "null"}}}}}},
          {"b", {{"anyOf", {{{"type", "string"}}, {{"type", "integer"}}}}}},
          {"c", {{"type", {"null", "string"}}}},
-         {"d", base::Json::object()},
+         {"d", {{"description", "any"}}},
+         {"g", base::Json::object()},
          {"e", {{"type", {"integer", "boolean"}}}},
          {"f", true}}}}));
   EXPECT_EQ(kinds.at("a"), ValueKind::kInteger);
   EXPECT_EQ(kinds.at("b"), ValueKind::kString);
   EXPECT_EQ(kinds.at("c"), ValueKind::kString);
   EXPECT_EQ(kinds.at("d"), ValueKind::kUnknown);
+  EXPECT_EQ(kinds.at("g"), ValueKind::kString);
   EXPECT_EQ(kinds.at("e"), ValueKind::kJson);
   EXPECT_EQ(kinds.at("f"), ValueKind::kUnknown);
   EXPECT_EQ(json_value("[1]", ValueKind::kUnknown), "[1]");

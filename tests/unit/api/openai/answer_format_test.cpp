@@ -57,6 +57,41 @@ TEST(ChatFormat, Chunks) {
       start + R"("choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}]})");
 }
 
+TEST(ChatFormat, AWholeAnswerWithReasoningAndCalls) {
+  const ChatFormat format(head());
+  AnswerChoice choice{.text = {}, .finish_reason = "tool_calls"};
+  choice.reasoning = "hm";
+  choice.calls = {{.id = "call_1", .name = "f", .arguments = "{}"}};
+  const Json answer =
+      Json::parse(format.whole({choice}, {.completion_tokens = 9, .reasoning_tokens = 4}));
+  EXPECT_EQ(
+      answer["choices"].dump(),
+      R"([{"index":0,"message":{"role":"assistant","content":null,"refusal":null,)"
+      R"("reasoning_content":"hm","tool_calls":[{"id":"call_1","type":"function",)"
+      R"("function":{"name":"f","arguments":"{}"}}]},"logprobs":null,"finish_reason":"tool_calls"}])");
+  EXPECT_EQ(answer["usage"]["completion_tokens_details"]["reasoning_tokens"], 4);
+  choice.text = "Sure.";
+  EXPECT_EQ(Json::parse(format.whole({choice}, {}))["choices"][0]["message"]["content"], "Sure.");
+}
+
+TEST(ChatFormat, ChunksOfReasoningAndCalls) {
+  using Kind = chat::ChatPiece::Kind;
+  const ChatFormat format(head());
+  const auto delta = [&](const AnswerPiece& piece) {
+    return Json::parse(format.piece_chunk(0, piece))["choices"][0]["delta"].dump();
+  };
+  EXPECT_EQ(delta({.text = "hm", .kind = Kind::kReasoning}), R"({"reasoning_content":"hm"})");
+  EXPECT_EQ(
+      delta({.text = {}, .kind = Kind::kCallBegins, .call = 1, .call_id = "c", .call_name = "f"}),
+      R"({"tool_calls":[{"index":1,"id":"c","type":"function",)"
+      R"("function":{"name":"f","arguments":""}}]})");
+  EXPECT_EQ(
+      delta({.text = "{\"a", .kind = Kind::kArguments, .call = 1}),
+      R"({"tool_calls":[{"index":1,"function":{"arguments":"{\"a"}}]})");
+  EXPECT_EQ(format.piece_chunk(0, {.text = {}, .kind = Kind::kCallEnds}), "");
+  EXPECT_EQ(delta({.text = {}, .tokens = {{.bytes = "}"}}, .kind = Kind::kCallEnds}), "{}");
+}
+
 TEST(ChatFormat, UsageChunkHasNoChoicesAndTheOthersANullUsage) {
   const ChatFormat format(head(true));
   EXPECT_TRUE(Json::parse(format.piece_chunk(0, {.text = "a"})).at("usage").is_null());

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -113,13 +114,13 @@ TEST(ChatRequest, WrongMessagesAreNamedByPath) {
   EXPECT_EQ(
       param_of(R"({"messages":[{"role":"user","content":"a"},
                    {"role":"user","content":[{"type":"image_url","image_url":{}}]}]})"),
-      "messages[1].content[0].type");
+      "messages[1].content[0]");
   EXPECT_EQ(
       param_of(R"({"messages":[{"role":"user","content":[{"type":"text"}]}]})"),
       "messages[0].content[0].text");
   EXPECT_EQ(
       param_of(R"({"messages":[{"role":"assistant","content":"","tool_calls":[{"id":"1"}]}]})"),
-      "messages[0].tool_calls");
+      "messages[0].tool_calls[0].function");
   EXPECT_EQ(param_of("[]"), "");
 }
 
@@ -254,9 +255,104 @@ TEST(ChatRequest, APredictionIsATextOrTextParts) {
 }
 
 TEST(ChatRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
-  EXPECT_EQ(param_of_field(R"("tools":[{"type":"function"}])"), "tools");
+  EXPECT_EQ(param_of_field(R"("functions":[{"name":"f"}])"), "functions");
+  EXPECT_EQ(param_of_field(R"("function_call":"auto")"), "function_call");
+  EXPECT_EQ(param_of_field(R"("web_search_options":{"a":1})"), "web_search_options");
+  EXPECT_EQ(param_of_field(R"("modalities":["text","audio"])"), "modalities");
+  EXPECT_EQ(param_of_field(R"("audio":{"voice":"x"})"), "audio");
   EXPECT_EQ(param_of_field(R"("adapters":"/some/path")"), "adapters");
   EXPECT_EQ(param_of_field(R"("grammar":"root ::= x")"), "grammar");
+}
+
+TEST(ChatRequest, WhatIsNotUsedIsTaken) {
+  with(
+      R"("user":"u","metadata":{"a":"b"},"store":true,"service_tier":"auto","verbosity":"low",
+         "modalities":["text"],"safety_identifier":"s","prompt_cache_key":"k")");
+}
+
+TEST(ChatRequest, APartThatIsNoTextIsRefusedWithTheModelsName) {
+  for (const char* type : {"image_url", "input_audio", "file"}) {
+    try {
+      parse(
+          fmt::format(
+              R"({{"model":"smol","messages":[{{"role":"user","content":[{{"type":"text","text":"a"}},{{"type":"{}"}}]}}]}})",
+              type));
+      ADD_FAILURE() << type;
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
+      EXPECT_EQ(error.param(), "messages[0].content[1]");
+      EXPECT_EQ(error.reason(), "unsupported_content");
+      EXPECT_NE(std::string(error.what()).find("\"smol\""), std::string::npos);
+      EXPECT_NE(std::string(error.what()).find(type), std::string::npos);
+    }
+  }
+}
+
+TEST(ChatRequest, AToolLoopsMessages) {
+  const ChatRequest request = parse(
+      R"({"messages":[{"role":"user","content":"Weather?"},
+          {"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[
+            {"id":"call_1","type":"function",
+             "function":{"name":"get_weather","arguments":"{\"city\":\"Rome\"}"}}]},
+          {"role":"tool","tool_call_id":"call_1","content":[{"type":"text","text":"21"}]},
+          {"role":"assistant","tool_calls":[{"id":"c2","function":{"name":"noop"}}]},
+          {"role":"tool","tool_call_id":"unknown","content":""}]})");
+  EXPECT_EQ(
+      request.template_messages(),
+      Json::parse(
+          R"([{"role":"user","content":"Weather?"},
+              {"role":"assistant","content":"","reasoning_content":"hm","tool_calls":[
+                {"id":"call_1","type":"function",
+                 "function":{"name":"get_weather","arguments":"{\"city\":\"Rome\"}"}}]},
+              {"role":"tool","content":"21","tool_call_id":"call_1","name":"get_weather"},
+              {"role":"assistant","content":"","tool_calls":[
+                {"id":"c2","type":"function","function":{"name":"noop","arguments":"{}"}}]},
+              {"role":"tool","content":"","tool_call_id":"unknown"}])"));
+}
+
+TEST(ChatRequest, WrongCallsAndResultsAreNamedByPath) {
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"tool","content":"x"}]})"), "messages[0].tool_call_id");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"tool","tool_call_id":"a"}]})"), "messages[0].content");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"user","content":"x","tool_calls":[{}]}]})"),
+      "messages[0].tool_calls");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"assistant","content":null}]})"), "messages[0].content");
+  EXPECT_EQ(
+      param_of(
+          R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"arguments":"{}"}}]}]})"),
+      "messages[0].tool_calls[0].function.name");
+  EXPECT_EQ(
+      param_of(
+          R"({"messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":3}}]}]})"),
+      "messages[0].tool_calls[0].function.arguments");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"assistant","tool_calls":[{"type":"custom"}]}]})"),
+      "messages[0].tool_calls[0].type");
+  EXPECT_EQ(
+      param_of(R"({"messages":[{"role":"assistant","content":"","function_call":{"name":"f"}}]})"),
+      "messages[0].function_call");
+}
+
+TEST(ChatRequest, ReasoningEffortBecomesTheTemplatesVariables) {
+  EXPECT_EQ(with(R"("stream":false)").template_kwargs, nullptr);
+  EXPECT_EQ(
+      *with(R"("reasoning_effort":"low")").template_kwargs,
+      Json::parse(R"({"reasoning_effort":"low","enable_thinking":true})"));
+  EXPECT_EQ(
+      *with(R"("reasoning_effort":"none","chat_template_kwargs":{"enable_thinking":true})")
+           .template_kwargs,
+      Json::parse(R"({"enable_thinking":true,"reasoning_effort":"none"})"));
+  EXPECT_EQ(param_of_field(R"("reasoning_effort":"much")"), "reasoning_effort");
+}
+
+TEST(ChatRequest, ReasoningMayStayInTheText) {
+  EXPECT_TRUE(with(R"("stream":false)").parse_reasoning);
+  EXPECT_TRUE(with(R"("reasoning_format":"deepseek")").parse_reasoning);
+  EXPECT_FALSE(with(R"("reasoning_format":"none")").parse_reasoning);
+  EXPECT_EQ(param_of_field(R"("reasoning_format":"xml")"), "reasoning_format");
 }
 
 }  // namespace
