@@ -32,14 +32,17 @@ std::string lost_text(const base::Error& error) {
   return ollama_error(error.what()) + "\n";
 }
 
-// Where a request asks for no answer, what there is to be done with its model.
-Response load(hub::Hub& hub, const OllamaLoad& asked, OllamaFormat::Route route) {
+// Where a request asks for no answer, what there is to be done with its model. It is unloaded as
+// after any request with that keep_alive: by who keeps house, and not where it is pinned.
+Response load(
+    hub::Hub& hub, const Request& request, const OllamaLoad& asked, OllamaFormat::Route route) {
+  request.model = asked.model;
   const hub::ServedModel served = hub.served_model(hub.resolver.resolve(asked.model));
   const bool unloads = asked.keep_alive_seconds == 0.0;
-  if (unloads) {
-    hub.pool.unload(served.engine_id());
-  } else {
+  if (!unloads) {
     hub.pool.acquire(served).keep_alive(asked.keep_alive_seconds);
+  } else if (auto lease = hub.pool.lease_if_ready(served)) {
+    lease->keep_alive(0.0);
   }
   return json_response(200, ollama_load_answer(route, asked.model, unloads ? "unload" : "load"));
 }
@@ -62,7 +65,7 @@ Response generate(
 Response chat(hub::Hub& hub, const Request& request) {
   const Json body = body_of(request);
   if (const auto asked = ollama_load(body, "messages")) {
-    return load(hub, *asked, OllamaFormat::Route::kChat);
+    return load(hub, request, *asked, OllamaFormat::Route::kChat);
   }
   return generate(hub, request, "chat", ollama_chat(body).options);
 }
@@ -70,7 +73,7 @@ Response chat(hub::Hub& hub, const Request& request) {
 Response generate_text(hub::Hub& hub, const Request& request) {
   const Json body = body_of(request);
   if (const auto asked = ollama_load(body, "prompt")) {
-    return load(hub, *asked, OllamaFormat::Route::kGenerate);
+    return load(hub, request, *asked, OllamaFormat::Route::kGenerate);
   }
   return generate(hub, request, "text_completion", options_of(ollama_generate(body)));
 }

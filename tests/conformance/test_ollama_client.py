@@ -176,7 +176,12 @@ def test_loading_and_unloading(api: Client, client: HubClient) -> None:
     assert DEFAULT_MODEL in [model.model for model in api.ps().models]
     unloaded = api.chat(model=DEFAULT_MODEL, messages=[], keep_alive=0)
     assert unloaded.done_reason == "unload"
-    assert DEFAULT_MODEL not in [model.model for model in api.ps().models]
+    for _ in range(400):  # who keeps house looks once a second
+        if DEFAULT_MODEL not in [model.model for model in api.ps().models]:
+            break
+        time.sleep(0.05)
+    else:
+        raise AssertionError("still loaded")
     version = client.call("GET", "/api/version")
     assert version["version"] == client.call("GET", "/system")["version"]
 
