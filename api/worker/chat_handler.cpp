@@ -7,10 +7,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "api/openai/chat_request.h"
 #include "api/openai/chat_response.h"
-#include "api/worker/generation_handler.h"
 #include "api/worker/prompt_room.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/chat/chat_prompt.h"
@@ -28,7 +27,8 @@ struct Prompt {
   chat::ChatPrompt rendered;
 };
 
-Prompt prompt_of(const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+chat::ChatPrompt rendered_prompt(
+    const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
   if (model.chat_template == nullptr) {
     throw Error(
         ErrorCode::kInvalidArgument,
@@ -38,8 +38,7 @@ Prompt prompt_of(const ServedModel& model, const ChatRequest& chat, std::size_t 
         "no_chat_template");
   }
   const base::Json messages = chat.template_messages(dropped);
-  Prompt prompt;
-  prompt.rendered = chat::make_prompt(
+  return chat::make_prompt(
       *model.chat_template,
       model.style,
       {.messages = messages,
@@ -48,6 +47,11 @@ Prompt prompt_of(const ServedModel& model, const ChatRequest& chat, std::size_t 
        .template_kwargs = chat.template_kwargs.get(),
        .answer_grammar = chat.options.grammar,
        .parse_reasoning = chat.parse_reasoning});
+}
+
+Prompt prompt_of(const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+  Prompt prompt;
+  prompt.rendered = rendered_prompt(model, chat, dropped);
   // The template writes the special tokens itself.
   prompt.tokens = model.tokenizer->encode(prompt.rendered.text);
   return prompt;
@@ -88,11 +92,11 @@ void compile_calls(
 
 }  // namespace
 
-Response answer_chat(
-    const ServedModel& model,
-    const Request& request,
-    const ChatRequest& chat,
-    std::unique_ptr<const AnswerFormat> format) {
+std::string chat_prompt(const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
+  return rendered_prompt(model, chat, dropped).text;
+}
+
+Generation chat_generation(const ServedModel& model, const ChatRequest& chat) {
   Generation generation;
   Prompt prompt =
       chat.options.truncates ? truncated_prompt_of(model, chat) : prompt_of(model, chat);
@@ -103,20 +107,19 @@ Response answer_chat(
   generation.options = chat.options;
   generation.options.grammar = std::move(prompt.rendered.grammar);
   generation.shape = std::move(prompt.rendered.shape);
-  generation.format = std::move(format);
   generation.prompt_field = "messages";
-  return generate(model, request, std::move(generation));
+  return generation;
 }
 
 Response handle_chat(const ServedModel& model, const Request& request) {
+  const double arrived = base::steady_seconds();
   const ChatRequest chat =
       ChatRequest::from_json(base::parse_json(request.body, "the request body"));
-  return answer_chat(
-      model,
-      request,
-      chat,
-      std::make_unique<ChatFormat>(
-          answer_head(model, request, ChatFormat::kIdPrefix, chat.options)));
+  Generation generation = chat_generation(model, chat);
+  generation.arrived = arrived;
+  generation.format = std::make_unique<ChatFormat>(
+      answer_head(model, request, ChatFormat::kIdPrefix, chat.options));
+  return generate(model, request, std::move(generation));
 }
 
 }  // namespace hub::api

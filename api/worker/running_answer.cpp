@@ -48,6 +48,9 @@ RunningAnswer::RunningAnswer(
     }
   }
   characters_.assign(answers_.size(), 0);
+  if (model_.running) {
+    place_.emplace(*model_.running, request_id_, prompt_tokens_);
+  }
   *request.on_cancel = [cancellers = std::move(cancellers)] {
     for (const auto& cancel : cancellers) {
       cancel();
@@ -121,6 +124,9 @@ void RunningAnswer::take(const AnswerDelta& delta) {
   if (first_text_ == 0.0) {
     first_text_ = base::steady_seconds();
   }
+  if (place_) {
+    place_->count(usage().completion_tokens);
+  }
   if (!delta.finish) {
     return;
   }
@@ -146,11 +152,21 @@ AnswerUsage RunningAnswer::usage() const {
   return result;
 }
 
+AnswerUsage RunningAnswer::timed_usage() const {
+  const base::EngineUsage so_far = measured();
+  AnswerUsage result = usage();
+  result.seconds = so_far.seconds;
+  result.prefill_seconds = so_far.prefill_seconds;
+  result.decode_seconds = so_far.decode_seconds;
+  return result;
+}
+
 AnswerToken RunningAnswer::told(const engine::TokenLogprob& token) const {
   const bool is_known = token.token < model_.tokenizer->vocabulary_size();
   return {
       .bytes = is_known ? model_.tokenizer->decode(std::vector{token.token}, false) : "",
-      .logprob = token.logprob};
+      .logprob = token.logprob,
+      .id = token.token};
 }
 
 std::vector<AnswerToken> RunningAnswer::told(const std::vector<engine::TextToken>& tokens) const {
@@ -189,6 +205,7 @@ AnswerChoice RunningAnswer::collect_choice(AnswerReader& answer, double& mean_lo
   choice.reasoning = std::move(parts.reasoning);
   choice.calls = std::move(parts.calls);
   choice.finish_reason = calls ? kToolCalls : to_string(finish_);
+  choice.stop = answer.stream().stop();
   return choice;
 }
 
@@ -212,40 +229,42 @@ std::string RunningAnswer::collect() {
       choices.push_back(std::move(answers[order[i]]));
     }
   }
-  return generation_.format->whole(choices, usage());
+  return generation_.format->whole(choices, timed_usage());
 }
 
-void RunningAnswer::write(SseWriter& writer) {
+std::string RunningAnswer::stream_type() const {
+  const std::string_view type = generation_.format->stream_type();
+  return std::string(type) + (type == WireFormat::kEventStream ? "; charset=utf-8" : "");
+}
+
+void RunningAnswer::write(BodyWriter& body) {
   try {
-    if (!write_choices(writer)) {
+    if (!write_choices(body)) {
       finish_ = FinishReason::kCancelled;
       return;  // the client is gone; what still runs is cancelled by ending the streams
     }
   } catch (const Error& error) {
-    // The header was sent long ago: the error travels as an event, and no [DONE] follows.
-    writer.data(
-        error.code() == ErrorCode::kInternal
-            ? error_body(
+    // The header was sent long ago: the error travels in the stream, which then has no ending.
+    body.write(generation_.format->failure(
+        error.code() != ErrorCode::kInternal
+            ? error
+            : Error(
+                  ErrorCode::kInternal,
                   fmt::format("generation failed; the log has the reason under {}", request_id_),
-                  type_of(500),
                   {},
-                  "internal_error")
-            : error_body(error));
+                  "internal_error")));
     return;
   }
-  if (generation_.options.include_usage) {
-    writer.data(generation_.format->usage_chunk(usage()));
-  }
-  writer.data(AnswerFormat::kDone);
+  body.write(generation_.format->ending(timed_usage()));
 }
 
 // False when the client is gone.
-bool RunningAnswer::write_choices(SseWriter& writer) {
+bool RunningAnswer::write_choices(BodyWriter& body) {
   std::vector<std::size_t> open(answers_.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (const std::size_t choice : open) {
-    const std::string opening = generation_.format->opening_chunk(static_cast<int>(choice));
-    if (!opening.empty() && !writer.data(opening)) {
+    const std::string opening = generation_.format->opening(static_cast<int>(choice));
+    if (!opening.empty() && !body.write(opening)) {
       return false;
     }
   }
@@ -253,7 +272,7 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
   while (!open.empty()) {
     int timeout_ms = open.size() == 1 ? kKeepAliveMs : kTurnMs;
     for (std::size_t i = 0; i < open.size();) {
-      const Progress progress = write_next(writer, open[i], std::exchange(timeout_ms, 0));
+      const Progress progress = write_next(body, open[i], std::exchange(timeout_ms, 0));
       if (progress == Progress::kClientGone) {
         return false;
       }
@@ -267,7 +286,8 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
       }
     }
     if (base::steady_seconds() - last_written > kKeepAliveMs / 1000.0) {
-      if (!writer.comment()) {
+      const std::string nothing = generation_.format->keep_alive();
+      if (!nothing.empty() && !body.write(nothing)) {
         return false;
       }
       last_written = base::steady_seconds();
@@ -278,7 +298,7 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
 
 // Writes what a choice has to say within the time.
 RunningAnswer::Progress RunningAnswer::write_next(
-    SseWriter& writer, std::size_t choice, int timeout_ms) {
+    BodyWriter& body, std::size_t choice, int timeout_ms) {
   bool timed_out = false;
   const auto delta = answers_[choice].next_for(timeout_ms, &timed_out);
   if (timed_out) {
@@ -288,29 +308,30 @@ RunningAnswer::Progress RunningAnswer::write_next(
     return Progress::kEnded;
   }
   take(*delta);
-  if (!write_delta(writer, choice, *delta)) {
+  if (!write_delta(body, choice, *delta)) {
     return Progress::kClientGone;
   }
   if (!delta->finish) {
     return Progress::kGoesOn;
   }
   const AnswerPiece last{
-      .text = {}, .finish_reason = delta->calls ? kToolCalls : to_string(*delta->finish)};
-  const std::string chunk = generation_.format->piece_chunk(static_cast<int>(choice), last);
-  return writer.data(chunk) ? Progress::kEnded : Progress::kClientGone;
+      .text = {},
+      .finish_reason = delta->calls ? kToolCalls : to_string(*delta->finish),
+      .stop = answers_[choice].stream().stop()};
+  const std::string end = generation_.format->piece(static_cast<int>(choice), last);
+  return end.empty() || body.write(end) ? Progress::kEnded : Progress::kClientGone;
 }
 
 // A chunk for each piece; the tokens go with the first, or alone. False when the client is gone.
-bool RunningAnswer::write_delta(SseWriter& writer, std::size_t choice, const AnswerDelta& delta) {
+bool RunningAnswer::write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta) {
   std::vector<AnswerToken> tokens;
   if (generation_.options.logprobs) {
     tokens = told(delta.tokens);
   }
   const auto write = [&](AnswerPiece piece) {
     piece.tokens = std::exchange(tokens, {});
-    const std::string chunk =
-        generation_.format->piece_chunk(static_cast<int>(choice), std::move(piece));
-    return chunk.empty() || writer.data(chunk);
+    const std::string chunk = generation_.format->piece(static_cast<int>(choice), piece);
+    return chunk.empty() || body.write(chunk);
   };
   for (const chat::ChatPiece& part : delta.pieces) {
     const bool written = write(

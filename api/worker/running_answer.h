@@ -2,11 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/openai/answer_format.h"
-#include "api/server/sse.h"
+#include "api/server/http.h"
 #include "api/worker/answer_reader.h"
 #include "api/worker/generation_handler.h"
 #include "core/base/engine_events.h"
@@ -26,22 +27,26 @@ class RunningAnswer {
 
   // The whole answer. Throws for one that is not whole.
   std::string collect();
-  // The answer in events as it comes, all choices beside each other.
-  void write(SseWriter& writer);
+  // The answer as it comes, all choices beside each other.
+  void write(BodyWriter& body);
+  // Of such an answer; with the character set that its kind of text is given with.
+  [[nodiscard]] std::string stream_type() const;
 
  private:
   enum class Progress : std::uint8_t { kWaits, kGoesOn, kEnded, kClientGone };
 
   AnswerReader submit(std::size_t prompt, int answer);
   AnswerChoice collect_choice(AnswerReader& answer, double& mean_logprob);
-  bool write_choices(SseWriter& writer);
-  Progress write_next(SseWriter& writer, std::size_t choice, int timeout_ms);
-  bool write_delta(SseWriter& writer, std::size_t choice, const AnswerDelta& delta);
+  bool write_choices(BodyWriter& body);
+  Progress write_next(BodyWriter& body, std::size_t choice, int timeout_ms);
+  bool write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta);
   // Throws for an answer that is not whole.
   void take(const AnswerDelta& delta);
   [[nodiscard]] std::vector<AnswerToken> told(const std::vector<engine::TextToken>& tokens) const;
   [[nodiscard]] AnswerToken told(const engine::TokenLogprob& token) const;
   [[nodiscard]] AnswerUsage usage() const;
+  // The same with how long it took so far.
+  [[nodiscard]] AnswerUsage timed_usage() const;
   [[nodiscard]] base::EngineUsage measured() const;
 
   const ServedModel& model_;
@@ -50,6 +55,7 @@ class RunningAnswer {
   const std::string traceparent_;
   const std::string cache_scope_;
   const Generation generation_;
+  std::optional<RunningRequests::Place> place_;
   int prompt_tokens_ = 0;
   std::vector<AnswerReader> answers_;    // best_of a prompt
   std::vector<std::size_t> characters_;  // told of each choice's text

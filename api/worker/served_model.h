@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/worker/grammars.h"
+#include "api/worker/running_requests.h"
 #include "core/base/engine_events.h"
 #include "core/chat/chat_style.h"
 #include "core/engine/engine.h"
@@ -25,6 +26,7 @@ struct ServedModel {
   std::shared_ptr<const Grammars> grammars;                 // compiles what answers must look like
   // Called once a request that was taken, when it ends; thread-safe.
   std::function<void(const base::EngineUsage&)> on_usage;
+  std::shared_ptr<RunningRequests> running{};  // null: nobody asks for them
 };
 
 }  // namespace hub::api

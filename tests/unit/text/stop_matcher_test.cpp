@@ -77,6 +77,15 @@ TEST(StopMatcher, TheStopThatIsCompleteFirstCounts) {
   EXPECT_EQ(run({"one two"}, {"two", "one"}).shown, "");
 }
 
+TEST(StopMatcher, SaysWhichStopCounted) {
+  StopMatcher matcher({"bc", "abcd", "abc"});
+  EXPECT_EQ(matcher.found(), "");
+  matcher.push("xa");
+  EXPECT_EQ(matcher.found(), "");
+  matcher.push("bcd");
+  EXPECT_EQ(matcher.found(), "abc");  // complete with "bc", and longer
+}
+
 TEST(StopMatcher, CutsOfTheTextChangeNothing) {
   std::mt19937 random(7);  // NOLINT: the same cases at every run
   const auto below = [&random](std::size_t bound) { return random() % bound; };

@@ -1241,6 +1241,743 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a conversation (Anthropic)
+         * @description Fields as Anthropic's Messages API has them; docs/http-api.md says which are supported, ignored and refused.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MessagesRequest"];
+                };
+            };
+            responses: {
+                /** @description The message, or with `stream` its events */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Message"];
+                        "text/event-stream": {
+                            /** @enum {unknown} */
+                            type: "message_start" | "ping" | "content_block_start" | "content_block_delta" | "content_block_stop" | "message_delta" | "message_stop" | "error";
+                        };
+                    };
+                };
+                default: components["responses"]["AnthropicError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/count_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The length of a conversation's prompt (Anthropic) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["CountTokensRequest"];
+                };
+            };
+            responses: {
+                /** @description As many tokens as the model would read */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            input_tokens: number;
+                        };
+                    };
+                };
+                default: components["responses"]["AnthropicError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a conversation (Ollama) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OllamaChatRequest"];
+                };
+            };
+            responses: {
+                200: components["responses"]["OllamaAnswer"];
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answer a prompt (Ollama) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OllamaGenerateRequest"];
+                };
+            };
+            responses: {
+                200: components["responses"]["OllamaAnswer"];
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn texts into vectors of length 1 (Ollama) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        model: components["schemas"]["ModelValue"];
+                        input: string | string[];
+                        /**
+                         * @description Cut what is longer than the context, else refuse it
+                         * @default true
+                         */
+                        truncate?: boolean | null;
+                        dimensions?: number | null;
+                        keep_alive?: components["schemas"]["KeepAlive"];
+                    };
+                };
+            };
+            responses: {
+                /** @description The vectors, in the order of the texts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            model: string;
+                            embeddings: number[][];
+                            total_duration: number;
+                            load_duration: number;
+                            prompt_eval_count: number;
+                        };
+                    };
+                };
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turn one text into a vector as the model makes it (Ollama, older form) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        model: components["schemas"]["ModelValue"];
+                        prompt: string;
+                        keep_alive?: components["schemas"]["KeepAlive"];
+                    };
+                };
+            };
+            responses: {
+                /** @description The vector */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            embedding: number[];
+                        };
+                    };
+                };
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models that can be asked (Ollama) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OllamaModels"];
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** One model (Ollama) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        model: components["schemas"]["ModelValue"];
+                    };
+                };
+            };
+            responses: {
+                /** @description What is known of it */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            modelfile: string;
+                            parameters: string;
+                            /** @description The chat template */
+                            template: string;
+                            details: Record<string, never>;
+                            model_info: Record<string, never>;
+                            capabilities: ("completion" | "tools" | "thinking" | "embedding")[];
+                            /** Format: date-time */
+                            modified_at: string;
+                        };
+                    };
+                };
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models that are loaded (Ollama) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OllamaModels"];
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/version": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The hub's version (Ollama) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The version */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            version: string;
+                        };
+                    };
+                };
+                default: components["responses"]["OllamaError"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process lives (llama.cpp) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Status"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process lives (llama.cpp) */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Status"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/completion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Continue a text (llama.cpp) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["LlamaCompletionRequest"];
+                };
+            };
+            responses: {
+                /** @description The answer, or with `stream` its pieces, the last with `"stop":true` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LlamaCompletion"];
+                        "text/event-stream": Record<string, never>;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokenize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The tokens of a text (llama.cpp) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        model?: components["schemas"]["ModelValue"];
+                        content: string;
+                        /**
+                         * @description With the beginning's and the end's tokens
+                         * @default false
+                         */
+                        add_special?: boolean | null;
+                        /**
+                         * @description Each token with its text, or with its bytes where that is no whole characters
+                         * @default false
+                         */
+                        with_pieces?: boolean | null;
+                    };
+                };
+            };
+            responses: {
+                /** @description The tokens */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            tokens: (number | Record<string, never>)[];
+                        };
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/detokenize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The text of tokens (llama.cpp) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        model?: components["schemas"]["ModelValue"];
+                        tokens: number[];
+                    };
+                };
+            };
+            responses: {
+                /** @description The text */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            content: string;
+                        };
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apply-template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The prompt of a conversation (llama.cpp) */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ChatRequest"];
+                };
+            };
+            responses: {
+                /** @description As the model would read it */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            prompt: string;
+                        };
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/props": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a model is served with (llama.cpp) */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Absent: the loaded model where one alone is loaded, else the default model */
+                    model?: components["parameters"]["ModelQuery"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Its properties */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>;
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The answers that a model makes now (llama.cpp)
+         * @description Empty for a model that is not loaded; it is not loaded for this.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Absent: the loaded model where one alone is loaded, else the default model */
+                    model?: components["parameters"]["ModelQuery"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description One for each answer, and one for each that could be made beside them */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>[];
+                    };
+                };
+                default: components["responses"]["Error"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2777,6 +3514,160 @@ export interface components {
             logprobs?: number | boolean | null;
             prompt: string | string[] | number[] | number[][];
         };
+        /** @description How long the model stays loaded without requests, in seconds or as "5m"; below 0 for good, 0 not beyond the answer; absent: as idle_unload_seconds is set */
+        KeepAlive: number | string | null;
+        CountTokensRequest: {
+            model: components["schemas"]["ModelValue"];
+            system?: string | Record<string, never>[] | null;
+            messages: {
+                /** @enum {unknown} */
+                role: "user" | "assistant" | "system";
+                content: string | Record<string, never>[];
+            }[];
+            tools?: Record<string, never>[] | null;
+            tool_choice?: Record<string, never> | null;
+            thinking?: Record<string, never> | null;
+        };
+        MessagesRequest: components["schemas"]["CountTokensRequest"] & {
+            max_tokens: number;
+            stop_sequences?: string[] | null;
+            temperature?: number | null;
+            top_p?: number | null;
+            top_k?: number | null;
+            /** @default false */
+            stream: boolean | null;
+            /** @description Taken and not used */
+            metadata?: Record<string, never> | null;
+            /** @description `format` with a JSON schema holds the answer to it */
+            output_config?: Record<string, never> | null;
+        };
+        Message: {
+            id: string;
+            /** @constant */
+            type: "message";
+            /** @constant */
+            role: "assistant";
+            model: string;
+            content: Record<string, never>[];
+            /** @enum {unknown} */
+            stop_reason: "end_turn" | "max_tokens" | "stop_sequence" | "tool_use";
+            stop_sequence: string | null;
+            usage: {
+                /** @description Of the prompt those that were not cached */
+                input_tokens: number;
+                cache_creation_input_tokens: number;
+                cache_read_input_tokens: number;
+                output_tokens: number;
+            };
+        };
+        OllamaOptions: {
+            /** @description The most tokens; -1, -2 and 0: no limit but the context */
+            num_predict?: number;
+            temperature?: number;
+            top_k?: number;
+            top_p?: number;
+            min_p?: number;
+            seed?: number;
+            stop?: string | string[];
+            repeat_penalty?: number;
+            /** @default 64 */
+            repeat_last_n: number;
+            presence_penalty?: number;
+            frequency_penalty?: number;
+        } | null;
+        OllamaRequest: {
+            model: components["schemas"]["ModelValue"];
+            /** @default true */
+            stream: boolean | null;
+            /** @description "json", or a JSON schema */
+            format?: string | Record<string, never> | null;
+            options?: components["schemas"]["OllamaOptions"];
+            think?: boolean | string | null;
+            keep_alive?: components["schemas"]["KeepAlive"];
+            logprobs?: boolean | null;
+            top_logprobs?: number | null;
+        };
+        OllamaChatRequest: components["schemas"]["OllamaRequest"] & {
+            /** @description Without any: only loads the model */
+            messages?: {
+                role: string;
+                content?: string | null;
+            }[] | null;
+            tools?: Record<string, never>[] | null;
+        };
+        OllamaGenerateRequest: components["schemas"]["OllamaRequest"] & {
+            /** @description Without it: only loads the model */
+            prompt?: string | null;
+            system?: string | null;
+            /**
+             * @description The prompt is continued as it is
+             * @default false
+             */
+            raw: boolean | null;
+        };
+        OllamaAnswer: {
+            model: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Of a chat */
+            message?: Record<string, never>;
+            /** @description Of a generate */
+            response?: string;
+            done: boolean;
+            /** @enum {unknown} */
+            done_reason?: "stop" | "length" | "load" | "unload";
+            /** @description Nanoseconds, as all durations */
+            total_duration?: number;
+            load_duration?: number;
+            prompt_eval_count?: number;
+            prompt_eval_duration?: number;
+            eval_count?: number;
+            eval_duration?: number;
+        };
+        LlamaCompletionRequest: {
+            model?: components["schemas"]["ModelValue"];
+            prompt: string | number[];
+            /**
+             * @description The most tokens; -1 and -2: no limit but the context
+             * @default -1
+             */
+            n_predict: number | null;
+            /** @default false */
+            stream: boolean | null;
+            /** @description Tell each token with so many of the likeliest */
+            n_probs?: number | null;
+            /** @default false */
+            return_tokens: boolean | null;
+            /** @description What the answer must look like */
+            json_schema?: Record<string, never> | boolean | null;
+            /** @description The same in GBNF */
+            grammar?: string | null;
+            stop?: string | string[] | null;
+            repeat_penalty?: number | null;
+            /** @default 64 */
+            repeat_last_n: number | null;
+            logit_bias?: Record<string, never> | unknown[][] | null;
+        };
+        LlamaCompletion: {
+            index: number;
+            content: string;
+            tokens: number[];
+            completion_probabilities?: Record<string, never>[];
+            /** @constant */
+            stop: true;
+            id_slot?: number;
+            model: string;
+            tokens_predicted: number;
+            tokens_evaluated: number;
+            tokens_cached: number;
+            prompt: string;
+            has_new_line?: boolean;
+            truncated?: boolean;
+            /** @enum {unknown} */
+            stop_type: "eos" | "limit" | "word";
+            stopping_word: string;
+            timings: Record<string, never>;
+        };
         EmbeddingRequest: {
             model: components["schemas"]["ModelValue"];
             /** @description A text, token ids (taken as they are, without special tokens), or up to 2048 of either; none empty */
@@ -2966,6 +3857,63 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
+        /** @description What went wrong, in Anthropic's form */
+        AnthropicError: {
+            headers: {
+                "X-Request-Id"?: string;
+                "request-id"?: string;
+                /** @description With 429 and 503: seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    /** @constant */
+                    type: "error";
+                    error: {
+                        /** @enum {unknown} */
+                        type: "invalid_request_error" | "authentication_error" | "permission_error" | "not_found_error" | "request_too_large" | "rate_limit_error" | "api_error" | "overloaded_error" | "timeout_error";
+                        message: string;
+                    };
+                    request_id: string | null;
+                };
+            };
+        };
+        /** @description What went wrong, in Ollama's form */
+        OllamaError: {
+            headers: {
+                "X-Request-Id"?: string;
+                /** @description With 429 and 503: seconds */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error: string;
+                };
+            };
+        };
+        /** @description The answer in one object, or unless `stream` is false in a stream of them, the last with `"done":true` */
+        OllamaAnswer: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/x-ndjson": components["schemas"]["OllamaAnswer"];
+                "application/json": components["schemas"]["OllamaAnswer"];
+            };
+        };
+        /** @description The models */
+        OllamaModels: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    models: Record<string, never>[];
+                };
+            };
+        };
         /** @description A page of versions, without their files */
         VersionPage: {
             headers: {
@@ -3036,6 +3984,8 @@ export interface components {
         ModelId: string;
         /** @description A data set's id or name */
         DatasetId: string;
+        /** @description Absent: the loaded model where one alone is loaded, else the default model */
+        ModelQuery: string;
         ModelValue: components["schemas"]["ModelValue"];
         /** @description Whose tokenizer and template are used; the default model's when absent */
         TokenizerModel: string;

@@ -54,9 +54,15 @@ class Proxy : public ::testing::Test {
   test::TempFolder folder_;
   std::string socket_ = (folder_.path() / "up").string();
   std::unique_ptr<FakeUpstream> upstream_;
+  std::function<std::string(const base::Error&)> lost_text_;
   TestServer server_{{test::route("POST", "/v1/chat", [this](const Request& request) {
     return forward(
-        request, {.socket_path = socket_, .headers = {{"X-Hub-Tenant", "own"}}, .target = {}});
+        request,
+        {.socket_path = socket_,
+         .headers = {{"X-Hub-Tenant", "own"}},
+         .target = {},
+         .on_loss = {},
+         .lost_text = lost_text_});
   })}};
   RawClient client_{server_.port()};
 };
@@ -128,6 +134,28 @@ TEST_F(Proxy, ClosesAnEventThatLacksItsEmptyLineBeforeTheError) {
   post();
   std::string all = client_.read_until("\r\n0\r\n\r\n");
   EXPECT_THAT(all, HasSubstr("\r\n\ndata: {\"error\""));
+}
+
+TEST_F(Proxy, ABrokenStreamEndsAsTheRouteSays) {
+  lost_text_ = [](const base::Error& error) { return "lost: " + error.reason() + "\n"; };
+  for (const std::string type : {"text/event-stream", "application/x-ndjson"}) {
+    upstream([&type](UpstreamPeer& peer) {
+      peer.read_request();
+      peer.send(
+          "HTTP/1.1 200 OK\r\nContent-Type: " + type + "\r\nTransfer-Encoding: chunked\r\n\r\n" +
+          chunk("{\"a\":1}\n") + chunk("{\"half"));
+    });
+    RawClient client(server_.port());
+    client.send("POST /v1/chat HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}");
+    const std::string all = client.read_until("\r\n0\r\n\r\n");
+    EXPECT_THAT(all, HasSubstr("\r\n{\"a\":1}\n\r\n"));
+    EXPECT_THAT(
+        all,
+        EndsWith(
+            type == "text/event-stream" ? "\r\n\nlost: engine_lost\n\r\n0\r\n\r\n"
+                                        : "\r\nlost: engine_lost\n\r\n0\r\n\r\n"));
+    EXPECT_THAT(all, Not(HasSubstr("half")));
+  }
 }
 
 TEST_F(Proxy, CutsAnotherStreamThatBreaks) {

@@ -51,6 +51,24 @@ TEST(Server, MakesARequestIdWhenNoneOrABadOneCame) {
   EXPECT_THAT(answer, Not(HasSubstr("bad id")));
 }
 
+TEST(Server, FailuresMayBeGivenAnotherForm) {
+  Server::Options options = test::loopback_options();
+  options.shape_error = [](const Request& request, Response& response) {
+    response.body = "at " + request.path;
+    response.headers["X-Shaped"] = "1";
+  };
+  TestServer server({hello()}, options);
+  RawClient client(server.port());
+  client.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string refused = client.read_answer();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 404"));
+  EXPECT_THAT(refused, HasSubstr("X-Shaped: 1\r\n"));
+  EXPECT_THAT(refused, HasSubstr("Content-Length: 8\r\n"));
+  EXPECT_TRUE(refused.ends_with("\r\n\r\nat /none"));
+  client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(client.read_answer(), Not(HasSubstr("X-Shaped")));
+}
+
 TEST(Server, KeepsAConnectionForSeveralRequestsInOnePacketAndInPieces) {
   TestServer server({hello(), echo()});
   RawClient client(server.port());

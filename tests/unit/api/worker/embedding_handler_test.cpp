@@ -146,6 +146,22 @@ TEST_F(EmbeddingHandlerTest, TextsThatCannotWorkAreRefusedByName) {
   EXPECT_EQ(usages_.size(), 0U) << "what is refused made no answer";
 }
 
+TEST_F(EmbeddingHandlerTest, WhatIsTooLongIsCutWhereThatIsAskedFor) {
+  std::string longer = "word";
+  for (int i = 0; i < 300; ++i) {
+    longer += " word";
+  }
+  EmbeddingRequest asked;
+  asked.inputs = {longer, std::string("x")};
+  asked.truncates = true;
+  const Embedded cut = embed(model_, post({}), asked);
+  EXPECT_EQ(cut.tokens, 256 + 3);
+  EXPECT_EQ(cut.vectors.at(1), vector({{"input", "x"}}));
+  auto ids = tokenizer_->encode(longer, true);
+  ids.erase(ids.begin() + 255, ids.end() - 1);  // [SEP] stays
+  EXPECT_EQ(cut.vectors.at(0), vector({{"input", ids}}));
+}
+
 TEST_F(EmbeddingHandlerTest, AClientThatGoesEndsIt) {
   const Request request =
       post({{"input", std::vector<std::string>(2048, "some words to be embedded")}});
