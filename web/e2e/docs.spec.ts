@@ -29,9 +29,7 @@ test("the page of the API comes from the hub alone and shows every route", async
   await page.locator('[data-path="/healthz"]').click();
   await page.getByRole("button", { name: "Try it out" }).click();
   await page.getByRole("button", { name: "Execute" }).click();
-  await expect(page.locator(".live-responses-table .response-col_status").first()).toContainText(
-    "200",
-  );
+  await expect(page.locator(".live-responses-table .response-col_status").last()).toHaveText("200");
   expect(complaints).toEqual([]);
   expect(elsewhere).toEqual([]);
 });
