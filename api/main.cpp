@@ -37,6 +37,8 @@ struct ServerFlags {
         {"allowed_hosts", "further name accepted in the Host header, may be repeated"},
         {"allowed_origins",
          "origin (https://app.example.org) whose pages may call, may be repeated"},
+        {"tls_cert", "certificate in PEM, for https (MLX_HUB_TLS_CERT)"},
+        {"tls_key", "its private key in PEM (MLX_HUB_TLS_KEY)"},
         {"max_handlers", "threads for requests, one for each stream (default 256)"},
         {"worker", "the mlx-hub-worker program"},
         {"default_model", "folder of the model registered at the first start"},

@@ -6,6 +6,7 @@
 #include "api/handlers/authorization.h"
 #include "api/handlers/dashboard.h"
 #include "api/handlers/inference.h"
+#include "api/handlers/key_limits.h"
 #include "api/handlers/llama_cpp.h"
 #include "api/handlers/metrics.h"
 #include "api/handlers/ollama.h"
@@ -33,7 +34,10 @@ std::vector<Route> all_routes(hub::Hub& hub) {
   if (!hub.config.telemetry) {
     std::erase_if(routes, [](const Route& route) { return route.pattern == "/metrics"; });
   }
-  return with_audit(std::move(routes), hub.keys, hub.audit);
+  return with_audit(
+      with_limits(std::move(routes), {hub.keys, hub.key_meter, hub.key_metrics}),
+      hub.keys,
+      hub.audit);
 }
 
 }  // namespace hub::api

@@ -75,9 +75,11 @@ void refuse_open_doors(const hub::Hub& hub) {
         "host",
         "no_admin_key");
   }
-  obs::log::warning(
-      "keys_travel_in_the_open",
-      {{"advice", "put a proxy with TLS in front, or use a network that you trust"}});
+  if (hub.config.tls_cert.empty()) {
+    obs::log::warning(
+        "keys_travel_in_the_open",
+        {{"advice", "set tls_cert and tls_key, or use a network that you trust"}});
+  }
 }
 
 // What clients on this machine call: no address that only means "all of them".
@@ -120,6 +122,9 @@ Server::Options server_options(
       metrics.finished(access);
       finish_trace(traces, access);
     };
+  }
+  if (!config.tls_cert.empty()) {
+    options.tls = TlsFiles{config.tls_cert, config.tls_key};
   }
   options.allow_non_loopback = config.beyond_loopback();
   options.max_handlers = config.max_handlers;
@@ -200,7 +205,11 @@ int serve(hub::Config config) {
       {.allowed_hosts = hub.config.allowed_hosts,
        .any_address = hub.config.beyond_loopback(),
        .allowed_origins = hub.config.allowed_origins});
-  const Authorization keys(hub.keys, hub.audit, hub.settings, hub.config.beyond_loopback());
+  const Authorization keys(
+      {hub.keys, hub.key_meter, hub.key_metrics},
+      hub.audit,
+      hub.settings,
+      hub.config.beyond_loopback());
   HttpMetrics http_metrics(hub.metrics);
   Server server(
       server_options(hub.config, guard, keys, http_metrics, hub), Router(all_routes(hub)));

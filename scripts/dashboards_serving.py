@@ -131,6 +131,40 @@ SERVING = Dashboard(
             ),
         ),
         Row(
+            "API keys",
+            (
+                Panel(
+                    "Requests by key",
+                    "Let in; of the keys the first 50 are told apart.",
+                    "reqps",
+                    (Query(rate("mlx_hub_key_requests_total", "key"), "{{key}}"),),
+                    stack=True,
+                ),
+                Panel(
+                    "Requests beyond a limit",
+                    "Refused with 429, by key and limit.",
+                    "reqps",
+                    (
+                        Query(
+                            rate("mlx_hub_key_refused_requests_total", "key, limit"),
+                            "{{key}} {{limit}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Tokens by key",
+                    "Of prompts (input) and answers (output).",
+                    "short",
+                    (
+                        Query(
+                            rate("mlx_hub_key_tokens_total", "key, gen_ai_token_type"),
+                            "{{key}} {{gen_ai_token_type}}",
+                        ),
+                    ),
+                ),
+            ),
+        ),
+        Row(
             "Time of an answer",
             (
                 Panel(

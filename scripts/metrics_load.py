@@ -133,6 +133,7 @@ def run_load(hub: HubProcess) -> None:
         )
         _end_engines(client)
         client.request("GET", "/no-such-route")
+        _use_a_key(client)
         ended = client.wait(str(training["id"]))
         if ended["state"] != "COMPLETED":
             raise HubError(f"the training {ended['state'].lower()}: {ended['reason']}")
@@ -141,6 +142,17 @@ def run_load(hub: HubProcess) -> None:
         client.close()
     if chats.answered == 0:
         raise HubError(f"no chat was answered, {chats.failed} failed")
+
+
+def _use_a_key(client: HubClient) -> None:
+    """A key that generates, and then asks for more than its limit."""
+    body: Json = {"name": "metered", "scopes": ["infer"], "limits": {"requests_per_minute": 4}}
+    key = client.call("POST", "/keys", json=body)
+    headers = {"Authorization": f"Bearer {key['secret']}"}
+    asked: Json = {"model": "tiny", "prompt": "Hello", "max_tokens": 2}
+    for _ in range(8):
+        client.request("POST", "/v1/completions", json=asked, headers=headers)
+        time.sleep(0.5)
 
 
 def _end_engines(client: HubClient) -> None:

@@ -233,6 +233,11 @@ void add_keys(CLI::App& app, const std::shared_ptr<CommandContext>& common) {
       ->type_size(1)
       ->expected(1, 4);
   create->add_option("--expires-in-days", options->expires_in_days, "default: never");
+  create->add_option(
+      "--requests-per-minute", options->requests_per_minute, "default: no limit, as the others");
+  create->add_option("--tokens-per-minute", options->tokens_per_minute, "prompts and answers");
+  create->add_option(
+      "--concurrent-streams", options->concurrent_streams, "answers in the works at once");
   revoke->add_option("key", *id, "its id or name")->required();
   create->callback([common, options] {
     options->json = common->json;

@@ -53,6 +53,9 @@ struct NewKeyOptions {
   std::string name;
   std::vector<std::string> scopes;
   std::optional<std::int64_t> expires_in_days;
+  std::optional<std::int64_t> requests_per_minute;
+  std::optional<std::int64_t> tokens_per_minute;
+  std::optional<std::int64_t> concurrent_streams;
   bool json = false;
 };
 // Keys over HTTP where a server runs, else in the data folder itself: so that there is a first key

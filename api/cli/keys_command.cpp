@@ -2,6 +2,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -115,6 +116,14 @@ int create_key_command(
   Json body = {{"name", options.name}, {"scopes", options.scopes}};
   if (options.expires_in_days) {
     body["expires_in_seconds"] = *options.expires_in_days * kSecondsOfDay;
+  }
+  for (const auto& [name, limit] :
+       {std::pair("requests_per_minute", options.requests_per_minute),
+        std::pair("tokens_per_minute", options.tokens_per_minute),
+        std::pair("concurrent_streams", options.concurrent_streams)}) {
+    if (limit) {
+      body["limits"][name] = *limit;
+    }
   }
   const Json key = over_http(address) ? HubClient(address.url, address.api_key).post("/keys", body)
                                       : FolderKeys(address.data_folder).create(body);

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "api/server/http_error.h"
+#include "core/base/busy_error.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/obs/log.h"
 
@@ -236,7 +238,7 @@ Permission permission_of(const Route& route) {
 }
 
 Authorization::Authorization(
-    registry::KeyRegistry& keys,
+    const KeyLimiting& keys,
     registry::AuditLog& audit,
     const hub::Settings& settings,
     bool beyond_loopback)
@@ -249,6 +251,8 @@ bool Authorization::keys_are_required() const {
 void Authorization::check(Request& request, const Route& route) const {
   try {
     admit(request, route);
+  } catch (const base::BusyError&) {
+    throw;  // the access log has it, and so has the key's count: many a minute are no news
   } catch (const Error& error) {
     obs::log::warning(
         "request_refused",
@@ -284,7 +288,7 @@ void Authorization::admit(Request& request, const Route& route) const {
         {},
         "missing_api_key");
   }
-  const KeyRegistry::Found found = keys_.check(secret);
+  const KeyRegistry::Found found = keys_.keys.check(secret);
   if (found.verdict != KeyRegistry::Verdict::kLive) {
     if (!required && !secret.starts_with(KeyRegistry::kPrefix)) {
       return;
@@ -293,7 +297,7 @@ void Authorization::admit(Request& request, const Route& route) const {
   }
   request.key_id = found.key.id;
   request.key_name = found.key.name;
-  keys_.note_use(found.key.id);
+  keys_.keys.note_use(found.key.id);
   const auto needed = scope_of(route.permission);
   if (needed && !registry::covers(found.key.scopes, *needed)) {
     throw Error(
@@ -308,6 +312,7 @@ void Authorization::admit(Request& request, const Route& route) const {
         {},
         "insufficient_scope");
   }
+  admit_within_limits(keys_, found.key, request, route, base::SystemClock().now_ms());
 }
 
 std::vector<Route> with_audit(

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "api/handlers/key_limits.h"
 #include "api/server/http.h"
 #include "core/hub/settings.h"
 #include "core/registry/audit_log.h"
@@ -23,15 +24,17 @@ class Authorization {
  public:
   // `beyond_loopback`: others can reach this server, so that every call needs a key. Otherwise only
   // with the setting require_keys; then a call without key, or with some word that is none of ours
-  // (clients send "none"), is the machine's own. All three outlive it.
+  // (clients send "none"), is the machine's own. What it refers to outlives it.
   Authorization(
-      registry::KeyRegistry& keys,
+      const KeyLimiting& keys,
       registry::AuditLog& audit,
       const hub::Settings& settings,
       bool beyond_loopback);
 
-  // Sets request.key_id and key_name. Throws kUnauthenticated (reason "missing_api_key",
-  // "invalid_api_key"), kPermissionDenied (reason "insufficient_scope"). Never blocks; any thread.
+  // Sets request.key_id and key_name, and adds the key's rate limits to the answer's headers.
+  // Throws kUnauthenticated (reason "missing_api_key", "invalid_api_key"), kPermissionDenied
+  // (reason "insufficient_scope"), BusyError kRateLimited ("rate_limit_exceeded"). Never blocks;
+  // any thread.
   void check(Request& request, const Route& route) const;
 
   [[nodiscard]] bool keys_are_required() const;
@@ -39,7 +42,7 @@ class Authorization {
  private:
   void admit(Request& request, const Route& route) const;
 
-  registry::KeyRegistry& keys_;
+  const KeyLimiting keys_;
   registry::AuditLog& audit_;
   const hub::Settings& settings_;
   const bool beyond_loopback_;

@@ -1,5 +1,7 @@
 #include "api/handlers/dashboard.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -10,6 +12,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "api/server/negotiation.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
@@ -25,14 +28,24 @@ using base::Json;
 constexpr const char* kIndex = "site.json";
 constexpr const char* kNotFoundPage = "404.html";
 constexpr int kIndexVersion = 1;
+// The page of the API, for /docs.
+constexpr std::string_view kDocs = "docs/index.html";
 // Their names hold a digest of their contents.
 constexpr std::string_view kImmutable = "_next/static/";
 
 struct SiteFile {
   std::string type;
-  bool has_gzip = false;  // `<name>.gz` lies beside it
-  std::string policy;     // Content-Security-Policy of a page; "" of other files
+  std::vector<std::string_view> codings;  // of the compressed twins that lie beside it
+  std::string policy;                     // Content-Security-Policy of a page; "" of other files
 };
+
+struct Twin {
+  std::string_view coding;
+  std::string_view ending;
+};
+// The smallest first.
+constexpr std::array<Twin, 2> kTwins{{{"br", ".br"}, {"gzip", ".gz"}}};
+
 using Site = std::map<std::string, SiteFile, std::less<>>;
 
 // Content Security Policy Level 3: nothing from elsewhere, no script but the export's own.
@@ -61,7 +74,12 @@ Site read_site(const fs::path& folder) {
           fmt::format("wanted version {}, got {}", kIndexVersion, index.at("version").dump()));
     }
     for (const auto& [name, file] : index.at("files").items()) {
-      SiteFile entry{file.at("type"), file.contains("gzip_size"), {}};
+      SiteFile entry{file.at("type"), {}, {}};
+      for (const auto& [coding, twin] : kTwins) {
+        if (file.contains(fmt::format("{}_size", coding))) {
+          entry.codings.push_back(coding);
+        }
+      }
       if (file.contains("script_hashes")) {
         entry.policy = policy_of(file.at("script_hashes").get<std::vector<std::string>>());
       }
@@ -86,17 +104,6 @@ Site::const_iterator find_file(const Site& site, const std::string& path) {
   return site.find(path.empty() ? "index.html" : path + "/index.html");
 }
 
-// Whether the client takes gzip (RFC 9110, section 12.5.3; a weight of zero says that it does not).
-bool takes_gzip(const Request& request) {
-  const std::string accepted = request.header("Accept-Encoding");
-  const std::size_t at = accepted.find("gzip");
-  if (at == std::string::npos) {
-    return false;
-  }
-  const std::string rest = accepted.substr(at + 4, accepted.find(',', at) - at - 4);
-  return rest.find("q=0") == std::string::npos || rest.find("q=0.") != std::string::npos;
-}
-
 Response file_response(const fs::path& folder, Site::const_iterator file, const Request& request) {
   const auto& [name, entry] = *file;
   Response response;
@@ -110,18 +117,20 @@ Response file_response(const fs::path& folder, Site::const_iterator file, const 
     response.headers["Content-Security-Policy"] = entry.policy;
   }
   fs::path path = folder / name;
-  if (entry.has_gzip) {
+  if (!entry.codings.empty()) {
     response.headers["Vary"] = "Accept-Encoding";
-    if (takes_gzip(request)) {
-      response.headers["Content-Encoding"] = "gzip";
-      path += ".gz";
+    const std::string_view coding = choose_coding(request.header("Accept-Encoding"), entry.codings);
+    if (const auto* const twin = std::ranges::find(kTwins, coding, &Twin::coding);
+        twin != kTwins.end()) {
+      response.headers["Content-Encoding"] = coding;
+      path += twin->ending;
     }
   }
   response.file = path.string();
   return response;
 }
 
-Response page(const fs::path& folder, const Site& site, const Request& request) {
+void require(const Site& site) {
   if (site.empty()) {
     throw Error(
         ErrorCode::kNotFound,
@@ -129,6 +138,10 @@ Response page(const fs::path& folder, const Site& site, const Request& request) 
         {},
         "no_dashboard");
   }
+}
+
+Response page(const fs::path& folder, const Site& site, const Request& request) {
+  require(site);
   const auto file = find_file(site, request.params.at("path"));
   if (file != site.end()) {
     return file_response(folder, file, request);
@@ -144,6 +157,20 @@ Response page(const fs::path& folder, const Site& site, const Request& request) 
   Response response = file_response(folder, missing, request);
   response.status = 404;
   return response;
+}
+
+// Its scripts and styles lie under /ui/docs/.
+Response docs_page(const fs::path& folder, const Site& site, const Request& request) {
+  require(site);
+  const auto file = site.find(kDocs);
+  if (file == site.end()) {
+    throw Error(
+        ErrorCode::kNotFound,
+        "this hub's dashboard has no page of the API: build or install it again",
+        {},
+        "no_dashboard");
+  }
+  return file_response(folder, file, request);
 }
 
 }  // namespace
@@ -162,6 +189,9 @@ std::vector<Route> dashboard_routes(const fs::path& folder) {
       {"GET",
        "/ui/{path*}",
        [folder, site](const Request& request) { return page(folder, *site, request); }},
+      {"GET",
+       "/docs",
+       [folder, site](const Request& request) { return docs_page(folder, *site, request); }},
   };
 }
 

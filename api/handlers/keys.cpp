@@ -18,6 +18,7 @@ using base::ErrorCode;
 using base::Json;
 using base::JsonReader;
 
+constexpr std::int64_t kLargestLimit = 1'000'000'000'000;
 constexpr std::int64_t kLongestSeconds = 10LL * 366 * 24 * 3600;
 
 std::set<registry::Scope> read_scopes(const JsonReader& body) {
@@ -38,11 +39,37 @@ std::set<registry::Scope> read_scopes(const JsonReader& body) {
   return scopes;
 }
 
+// As it is listed: with what it has used.
+Json used_key_json(const hub::Hub& hub, const registry::ApiKey& key) {
+  Json json = key_json(key, hub.clock.now_ms());
+  const registry::KeyUse use = hub.key_meter.use(key.id);
+  json["usage"] = {
+      {"requests", use.requests},
+      {"refused_requests", use.refused_requests},
+      {"prompt_tokens", use.prompt_tokens},
+      {"completion_tokens", use.completion_tokens}};
+  return json;
+}
+
+// Fields that are there change, null takes a limit away.
+void change_limits(const Json& json, const std::string& path, registry::KeyLimits& limits) {
+  const JsonReader reader(json, path);
+  reader.refuse_unknown({"requests_per_minute", "tokens_per_minute", "concurrent_streams"});
+  const auto change = [&reader](const char* name, std::optional<std::int64_t>& limit) {
+    if (reader.has(name) || reader.is_null(name)) {
+      limit = reader.optional_int(name, 1, kLargestLimit);
+    }
+  };
+  change("requests_per_minute", limits.requests_per_minute);
+  change("tokens_per_minute", limits.tokens_per_minute);
+  change("concurrent_streams", limits.concurrent_streams);
+}
+
 // Not idempotent on purpose: an answer that is kept would keep the secret.
 Response create_key(hub::Hub& hub, const Request& request) {
   const std::int64_t now = hub.clock.now_ms();
   const auto created = hub.keys.create(read_new_key(request_json(request), now));
-  Json json = key_json(created.key, now);
+  Json json = used_key_json(hub, created.key);
   json["secret"] = created.secret;
   Response response = json_answer(201, json);
   response.headers["Cache-Control"] = "no-store";
@@ -53,9 +80,22 @@ Response list_keys(hub::Hub& hub, const Request& request) {
   refuse_unknown_query(request, {});
   Json data = Json::array();
   for (const registry::ApiKey& key : hub.keys.list()) {
-    data.push_back(key_json(key, hub.clock.now_ms()));
+    data.push_back(used_key_json(hub, key));
   }
   return list_response(data, std::nullopt);
+}
+
+Response change_key(hub::Hub& hub, const Request& request) {
+  const Json json = request_json(request);
+  const JsonReader body(json);
+  body.refuse_unknown({"limits"});
+  const registry::ApiKey key =
+      hub.keys.change_limits(request.params.at("id"), [&body](registry::KeyLimits& limits) {
+        if (const Json* asked = body.optional_object("limits")) {
+          change_limits(*asked, "limits", limits);
+        }
+      });
+  return json_answer(200, used_key_json(hub, key));
 }
 
 Response revoke_key(hub::Hub& hub, const Request& request) {
@@ -130,15 +170,22 @@ Json key_json(const registry::ApiKey& key, std::int64_t now_ms) {
       {"created_at", base::rfc3339(key.created_at_ms)},
       {"expires_at", time_or_null(key.expires_at_ms)},
       {"revoked_at", time_or_null(key.revoked_at_ms)},
-      {"last_used_at", time_or_null(key.last_used_at_ms)}};
+      {"last_used_at", time_or_null(key.last_used_at_ms)},
+      {"limits",
+       {{"requests_per_minute", or_null(key.limits.requests_per_minute)},
+        {"tokens_per_minute", or_null(key.limits.tokens_per_minute)},
+        {"concurrent_streams", or_null(key.limits.concurrent_streams)}}}};
 }
 
 registry::NewKey read_new_key(const Json& json, std::int64_t now_ms) {
   const JsonReader body(json);
-  body.refuse_unknown({"name", "scopes", "expires_in_seconds"});
+  body.refuse_unknown({"name", "scopes", "expires_in_seconds", "limits"});
   registry::NewKey asked{.name = body.string("name"), .scopes = read_scopes(body)};
   if (const auto seconds = body.optional_int("expires_in_seconds", 1, kLongestSeconds)) {
     asked.expires_at_ms = now_ms + *seconds * 1000;
+  }
+  if (const Json* limits = body.optional_object("limits")) {
+    change_limits(*limits, "limits", asked.limits);
   }
   return asked;
 }
@@ -148,6 +195,7 @@ std::vector<Route> key_routes(const RouteContext& context) {
   return {
       {"POST", "/keys", [&hub](const Request& request) { return create_key(hub, request); }},
       {"GET", "/keys", [&hub](const Request& request) { return list_keys(hub, request); }},
+      {"PATCH", "/keys/{id}", [&hub](const Request& request) { return change_key(hub, request); }},
       {"DELETE", "/keys/{id}", [&hub](const Request& request) { return revoke_key(hub, request); }},
       {"GET", "/audit", [&hub](const Request& request) { return list_audit(hub, request); }},
       {"GET", "/settings", [&hub](const Request& request) { return get_settings(hub, request); }},

@@ -15,33 +15,35 @@ namespace hub::api {
 
 namespace {
 
-constexpr std::size_t kInboxBytes = 64U << 10U;
+// Enough for most heads; a body is read in larger pieces.
+constexpr std::size_t kInboxBytes = 4U << 10U;
+constexpr std::size_t kBodyInboxBytes = 64U << 10U;
 // What a client may send ahead while its request is handled.
 constexpr std::size_t kPipelineBytes = 256U << 10U;
 constexpr std::uint64_t kLingerBytes = 256ULL << 20U;
 
 }  // namespace
 
-Connection::Connection(Socket socket, ConnectionContext& context)
-    : socket_(std::move(socket)),
+Connection::Connection(Transport::Socket socket, ConnectionContext& context)
+    : stream_(std::move(socket)),
       context_(context),
       timer_(context.io),
       inbox_(kInboxBytes),
-      buffer_(context.options.header_limit_bytes + kPipelineBytes + kInboxBytes) {
+      buffer_(context.options.header_limit_bytes + kPipelineBytes + kBodyInboxBytes) {
   ErrorCode error;
-  const auto peer = socket_.remote_endpoint(error);
+  const auto peer = stream_.socket().remote_endpoint(error);
   if (!error) {
     client_ = address_text(peer.data(), peer.size());
   }
 }
 
-void Connection::start() {
+void Connection::start(bool tls) {
   ErrorCode ignored;
-  socket_.non_blocking(true, ignored);  // NOLINT(bugprone-unused-return-value)
+  stream_.socket().non_blocking(true, ignored);  // NOLINT(bugprone-unused-return-value)
   // Fails on Unix sockets, which need it not.
-  socket_.set_option(
+  stream_.socket().set_option(
       asio::ip::tcp::no_delay(true), ignored);  // NOLINT(bugprone-unused-return-value)
-  next_request();
+  tls ? begin_tls() : next_request();
 }
 
 void Connection::refuse() {
@@ -52,7 +54,7 @@ void Connection::refuse() {
 
 void Connection::drain() {
   keep_alive_ = false;
-  if (phase_ == Phase::kIdle) {
+  if (phase_ == Phase::kIdle || phase_ == Phase::kHandshake) {
     close();
   }
 }
@@ -70,6 +72,7 @@ void Connection::next_request() {
   status_ = 0;
   sent_bytes_ = 0;
   keep_alive_ = true;
+  std::vector<char>().swap(piece_);
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(context_.options.header_limit_bytes));
   parser_->body_limit(boost::none);
@@ -88,14 +91,18 @@ void Connection::read_more() {
   }
   if (peer_closed_) {
     // Nothing more will come: a request that is not complete never will be.
-    if (phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody ||
-        phase_ == Phase::kLinger) {
+    if (phase_ == Phase::kHandshake || phase_ == Phase::kIdle || phase_ == Phase::kHead ||
+        phase_ == Phase::kBody || phase_ == Phase::kLinger) {
       close();
     }
     return;
   }
   reading_ = true;
-  socket_.async_read_some(
+  const bool large = phase_ == Phase::kBody || phase_ == Phase::kLinger;
+  if (const std::size_t size = large ? kBodyInboxBytes : kInboxBytes; inbox_.size() != size) {
+    inbox_ = std::vector<char>(size);
+  }
+  stream_.async_read_some(
       asio::buffer(inbox_), [self = shared_from_this()](ErrorCode error, std::size_t bytes) {
         self->on_read(error, bytes);
       });
@@ -115,6 +122,10 @@ void Connection::on_read(ErrorCode error, std::size_t bytes) {
     on_peer_closed(error);
     return;
   }
+  if (phase_ == Phase::kHandshake) {
+    on_first_bytes(bytes);
+    return;
+  }
   if (phase_ == Phase::kLinger) {
     lingered_ += bytes;
     lingered_ > kLingerBytes ? close() : read_more();
@@ -124,6 +135,7 @@ void Connection::on_read(ErrorCode error, std::size_t bytes) {
     refuse_request(error_response(400, "the request's body is broken", "bad_request"));
     return;
   }
+  received_ += bytes;
   const auto space = buffer_.prepare(bytes);
   std::copy_n(inbox_.data(), bytes, static_cast<char*>(space.data()));
   buffer_.commit(bytes);
@@ -155,6 +167,7 @@ void Connection::on_peer_closed(ErrorCode error) {
       return;
     case Phase::kStoring:
       return;  // noticed when the piece is on disk
+    case Phase::kHandshake:
     case Phase::kIdle:
     case Phase::kHead:
     case Phase::kBody:
@@ -175,7 +188,7 @@ void Connection::on_input() {
       parse_head();
       return;
     case Phase::kBody:
-      deadline(context_.options.body_timeout);
+      body_deadline();
       parse_body();
       return;
     case Phase::kWaiting:
@@ -184,6 +197,7 @@ void Connection::on_input() {
         read_more();
       }
       return;
+    case Phase::kHandshake:
     case Phase::kStoring:
     case Phase::kLinger:
     case Phase::kClosed:
@@ -233,12 +247,15 @@ void Connection::on_deadline() {
     case Phase::kBody: {
       timed_out_ = true;  // the cancelled read answers
       ErrorCode ignored;
-      socket_.cancel(ignored);  // NOLINT(bugprone-unused-return-value)
+      stream_.socket().cancel(ignored);  // NOLINT(bugprone-unused-return-value)
       return;
     }
     case Phase::kHandling:  // the client takes no bytes
     case Phase::kLinger:
       client_gone();
+      close();
+      return;
+    case Phase::kHandshake:
       close();
       return;
     case Phase::kStoring:
@@ -254,11 +271,16 @@ void Connection::close() {
   if (phase_ != Phase::kStoring) {  // else when the disk thread is done with it
     upload_.reset();
   }
+  const bool polite = stream_.is_tls() && phase_ != Phase::kHandshake && !gone_;
   phase_ = Phase::kClosed;
   timer_.cancel();
-  ErrorCode ignored;
-  socket_.close(ignored);  // NOLINT(bugprone-unused-return-value)
+  polite ? say_goodbye() : close_socket();
   context_.on_closed(shared_from_this());
+}
+
+void Connection::close_socket() {
+  ErrorCode ignored;
+  stream_.socket().close(ignored);  // NOLINT(bugprone-unused-return-value)
 }
 
 }  // namespace hub::api

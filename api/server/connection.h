@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -11,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -25,12 +23,13 @@
 #include "api/server/response_head.h"
 #include "api/server/router.h"
 #include "api/server/server.h"
+#include "api/server/tls_context.h"
+#include "api/server/transport.h"
 #include "api/server/upload.h"
 
 namespace hub::api {
 
 namespace asio = boost::asio;
-using Socket = asio::generic::stream_protocol::socket;
 
 // What all connections of a server share. Lives longer than every connection.
 struct ConnectionContext {
@@ -39,6 +38,7 @@ struct ConnectionContext {
   asio::io_context& io;
   HandlerPool& handlers;
   asio::thread_pool& disk;  // one thread: what uploads write
+  TlsContext* tls;          // null: no TLS
   std::shared_ptr<std::atomic<bool>> stopping;
   std::shared_ptr<std::atomic<std::int64_t>> active_requests;
   std::function<void(const std::shared_ptr<class Connection>&)> on_closed;  // on the I/O thread
@@ -50,9 +50,10 @@ struct ConnectionContext {
 // (bounded) and notices that the client is gone.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Socket socket, ConnectionContext& context);
+  Connection(Transport::Socket socket, ConnectionContext& context);
 
-  void start();
+  // `tls`: the client must begin with a handshake, and is told so in plain HTTP if it does not.
+  void start(bool tls);
   // Answers 503 at once and closes: too many connections.
   void refuse();
   // Idle: closes. Otherwise the request in flight is the last one.
@@ -65,13 +66,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
   using ErrorCode = boost::system::error_code;
   enum class Phase : std::uint8_t {
-    kIdle,      // between requests
-    kHead,      // some bytes of a head are here
-    kBody,      // reading a body
-    kStoring,   // an upload's piece is being written to disk
-    kWaiting,   // for a handler thread
-    kHandling,  // a handler runs, or its answer is being written
-    kLinger,    // answered; swallowing what the client still sends, so that it reads the answer
+    kHandshake,  // of TLS
+    kIdle,       // between requests
+    kHead,       // some bytes of a head are here
+    kBody,       // reading a body
+    kStoring,    // an upload's piece is being written to disk
+    kWaiting,    // for a handler thread
+    kHandling,   // a handler runs, or its answer is being written
+    kLinger,     // answered; swallowing what the client still sends, so that it reads the answer
     kClosed,
   };
 
@@ -86,6 +88,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void deadline(std::chrono::milliseconds time);
   void on_deadline();
   void close();
+  void close_socket();
+
+  // connection_tls.cpp
+  void begin_tls();
+  void on_first_bytes(std::size_t bytes);
+  void on_handshake(ErrorCode error);
+  void say_goodbye();
 
   // connection_request.cpp: reading a request
   void parse_head();
@@ -94,6 +103,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void on_head();
   void start_body();
   void parse_body();
+  void body_deadline();
   void store(std::string_view bytes, bool last);
 
   // connection_answer.cpp: answering
@@ -113,21 +123,23 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void linger();
   void record(int status);
 
-  Socket socket_;
+  Transport stream_;
   ConnectionContext& context_;
   asio::steady_timer timer_;
   std::chrono::steady_clock::time_point deadline_;
-  std::vector<char> inbox_;           // what one read fills
+  std::vector<char> inbox_;           // what one read fills; small between bodies
   boost::beast::flat_buffer buffer_;  // read, not yet parsed
   std::optional<Parser> parser_;
-  std::array<char, 16384> piece_{};  // of a body
+  std::vector<char> piece_;  // of a body; empty without one
   Phase phase_ = Phase::kIdle;
   bool reading_ = false;
   bool peer_closed_ = false;  // the client sends nothing more
   bool timed_out_ = false;
   bool unread_ = false;  // answered before the request was read to its end
   std::uint64_t lingered_ = 0;
-  std::string client_;  // Request::client
+  std::uint64_t received_ = 0;                        // of the body
+  std::chrono::steady_clock::time_point body_began_;  // later by what our disk took
+  std::string client_;                                // Request::client
 
   // The request in flight. `request_` is the handler thread's while phase_ is kHandling, but for
   // its shared flags.

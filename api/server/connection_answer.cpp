@@ -13,6 +13,7 @@
 #include "api/server/connection.h"
 #include "api/server/file_answer.h"
 #include "api/server/http_error.h"
+#include "api/server/negotiation.h"
 #include "api/server/response_head.h"
 #include "core/base/error.h"
 #include "core/obs/log.h"
@@ -59,6 +60,9 @@ void Connection::run_handler() {
   const std::shared_ptr<Request> request = request_;
   {
     Response response = answer(route_->handler, *request);
+    if (auto refusal = not_acceptable(response, *request)) {
+      response = std::move(*refusal);
+    }
     try {
       if (response.file) {
         send_file(response);
@@ -81,13 +85,17 @@ std::string Connection::head_of(
   }
   Headers all = request_->answer_headers;
   for (const auto& [name, value] : headers) {
-    all[name] = value;
+    const auto [entry, is_new] = all.emplace(name, value);
+    if (!is_new) {
+      entry->second = name == "Vary" ? entry->second + ", " + value : value;
+    }
   }
   return response_head(status, all, framing, request_->request_id);
 }
 
 void Connection::send_body(Response response) {
   remove_upload(*request_);
+  pack(response, *request_);
   asio::post(context_.io, [self = shared_from_this(), response = std::move(response)]() mutable {
     self->respond(std::move(response));
   });
@@ -189,7 +197,7 @@ bool Connection::write_and_wait(
         asio::buffer(first.data(), first.size()),
         asio::buffer(second.data(), second.size()),
         asio::buffer(third.data(), third.size())};
-    asio::async_write(self->socket_, buffers, [self, done](ErrorCode error, std::size_t /*bytes*/) {
+    asio::async_write(self->stream_, buffers, [self, done](ErrorCode error, std::size_t /*bytes*/) {
       self->timer_.cancel();
       self->deadline_ = std::chrono::steady_clock::time_point::max();
       if (error) {
@@ -227,7 +235,7 @@ void Connection::respond(Response response) {
       asio::buffer(head_bytes_), asio::buffer(body_bytes_)};
   deadline(context_.options.write_timeout);
   asio::async_write(
-      socket_,
+      stream_,
       buffers,
       // Called after each piece that the socket took: progress moves the deadline.
       [this](ErrorCode error, std::size_t /*bytes*/) -> std::size_t {
@@ -282,7 +290,11 @@ void Connection::linger() {
   }
   phase_ = Phase::kLinger;
   ErrorCode error;
-  socket_.shutdown(Socket::shutdown_send, error);  // NOLINT(bugprone-unused-return-value)
+  if (!stream_.is_tls()) {  // there the end of the answer must do: a half-closed TLS reads no more
+    stream_.socket().shutdown(  // NOLINT(bugprone-unused-return-value)
+        Transport::Socket::shutdown_send,
+        error);
+  }
   if (error || peer_closed_) {
     close();
     return;

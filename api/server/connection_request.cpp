@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -19,6 +21,7 @@ namespace http = boost::beast::http;
 namespace {
 
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t kPieceBytes = 16U << 10U;
 
 std::string_view view(const boost::beast::flat_buffer& buffer) {
   const auto data = buffer.data();
@@ -143,14 +146,17 @@ void Connection::start_body() {
     return;
   }
   phase_ = Phase::kBody;
-  deadline(context_.options.body_timeout);
+  piece_.resize(kPieceBytes);
+  received_ = buffer_.size();
+  body_began_ = std::chrono::steady_clock::now();
+  body_deadline();
   const bool asked = !request_->header("Expect").empty();
   if (!asked || http_1_0_ || buffer_.size() > 0) {
     parse_body();
     return;
   }
   asio::async_write(
-      socket_,
+      stream_,
       asio::buffer(kContinue.data(), kContinue.size()),
       [self = shared_from_this()](ErrorCode error, std::size_t /*bytes*/) {
         if (error || self->phase_ != Phase::kBody) {
@@ -159,6 +165,17 @@ void Connection::start_body() {
         }
         self->parse_body();
       });
+}
+
+// A body that trickles is given up on like one that stops coming.
+void Connection::body_deadline() {
+  using std::chrono::milliseconds;
+  const Server::Options& options = context_.options;
+  const auto now = std::chrono::steady_clock::now();
+  const auto whole = body_began_ + options.body_timeout +
+                     milliseconds(received_ * 1000 / options.body_bytes_per_second);
+  deadline(
+      std::chrono::duration_cast<milliseconds>(std::min(now + options.body_timeout, whole) - now));
 }
 
 void Connection::parse_body() {
@@ -207,7 +224,8 @@ void Connection::store(std::string_view bytes, bool last) {
   phase_ = Phase::kStoring;
   timer_.cancel();
   deadline_ = std::chrono::steady_clock::time_point::max();
-  asio::post(context_.disk, [self = shared_from_this(), bytes, last] {
+  const auto began = std::chrono::steady_clock::now();
+  asio::post(context_.disk, [self = shared_from_this(), bytes, last, began] {
     std::optional<Response> refusal;
     try {
       self->upload_->write(bytes);
@@ -222,7 +240,7 @@ void Connection::store(std::string_view bytes, bool last) {
     if (refusal) {
       self->upload_.reset();
     }
-    asio::post(self->context_.io, [self, last, refusal = std::move(refusal)]() mutable {
+    asio::post(self->context_.io, [self, last, began, refusal = std::move(refusal)]() mutable {
       if (self->phase_ == Phase::kClosed) {
         self->upload_.reset();
         return;
@@ -233,7 +251,8 @@ void Connection::store(std::string_view bytes, bool last) {
       } else if (last) {
         self->dispatch();
       } else {
-        self->deadline(self->context_.options.body_timeout);
+        self->body_began_ += std::chrono::steady_clock::now() - began;
+        self->body_deadline();
         self->parse_body();
       }
     });

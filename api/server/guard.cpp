@@ -111,8 +111,9 @@ Headers Guard::cors_headers(const Request& request) const {
   return {
       {"Access-Control-Allow-Origin", origin},
       {"Access-Control-Expose-Headers",
-       "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, traceparent, "
-       "X-Request-Id"},
+       "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, traceparent, X-Request-Id, "
+       "x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, "
+       "x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens"},
       {"Vary", "Origin"}};
 }
 

@@ -38,9 +38,9 @@ asio::ip::address parse_address(const Server::Address& address) {
   return parsed;
 }
 
-std::string url(const asio::ip::address& address, std::uint16_t port) {
-  return address.is_v6() ? fmt::format("http://[{}]:{}", address.to_string(), port)
-                         : fmt::format("http://{}:{}", address.to_string(), port);
+std::string url(std::string_view scheme, const asio::ip::address& address, std::uint16_t port) {
+  return address.is_v6() ? fmt::format("{}://[{}]:{}", scheme, address.to_string(), port)
+                         : fmt::format("{}://{}:{}", scheme, address.to_string(), port);
 }
 
 [[noreturn]] void fail(const std::string& endpoint, const error_code& error) {
@@ -71,11 +71,11 @@ void remove_stale_socket(asio::io_context& io, const std::filesystem::path& path
 
 }  // namespace
 
-Listener::Listener(asio::io_context& io, const Server::Address& address)
+Listener::Listener(asio::io_context& io, const Server::Address& address, std::string_view scheme)
     : acceptor_(io), retry_(io) {
   const asio::ip::address ip = parse_address(address);
   const asio::ip::tcp::endpoint wanted(ip, address.port);
-  endpoint_ = url(ip, address.port);
+  endpoint_ = url(scheme, ip, address.port);
   error_code error;
   acceptor_.open(Protocol(wanted.protocol()), error);
   if (!error) {
@@ -97,7 +97,7 @@ Listener::Listener(asio::io_context& io, const Server::Address& address)
   asio::ip::tcp::endpoint real;
   std::memcpy(real.data(), bound.data(), bound.size());
   port_ = real.port();
-  endpoint_ = url(ip, port_);
+  endpoint_ = url(scheme, ip, port_);
 }
 
 Listener::Listener(asio::io_context& io, const std::filesystem::path& socket_path)

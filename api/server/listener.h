@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -21,7 +22,11 @@ class Listener {
 
   // Binds. Throw base::Error: kUnavailable (in use, not permitted), kInvalidArgument (no IP
   // address, socket path too long).
-  Listener(boost::asio::io_context& io, const Server::Address& address);
+  // `scheme`: how the address is told, "http" or "https".
+  Listener(
+      boost::asio::io_context& io,
+      const Server::Address& address,
+      std::string_view scheme = "http");
   Listener(boost::asio::io_context& io, const std::filesystem::path& socket_path);
   ~Listener();  // removes the socket file
   Listener(const Listener&) = delete;
@@ -33,6 +38,7 @@ class Listener {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+  [[nodiscard]] bool is_local() const { return !socket_path_.empty(); }  // a Unix socket
 
  private:
   using Protocol = boost::asio::generic::stream_protocol;

@@ -9,7 +9,7 @@
 namespace hub::api {
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
+constexpr std::array<std::pair<int, std::string_view>, 33> kReasons{{
     {100, "Continue"},
     {200, "OK"},
     {201, "Created"},
@@ -41,6 +41,7 @@ constexpr std::array<std::pair<int, std::string_view>, 32> kReasons{{
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {501, "Not Implemented"},
     {503, "Service Unavailable"},
 }};
 

@@ -50,6 +50,7 @@ class Server::Impl {
   Impl(Options options, Router router)
       : options_(std::move(options)),
         router_(std::move(router)),
+        tls_(options_.tls ? std::make_unique<TlsContext>(*options_.tls) : nullptr),
         handlers_(options_.max_handlers, options_.max_waiting),
         context_{
             options_,
@@ -57,6 +58,7 @@ class Server::Impl {
             io_,
             handlers_,
             disk_,
+            tls_.get(),
             stopping_,
             active_requests_,
             [this](const std::shared_ptr<Connection>& connection) { remove(connection); }} {
@@ -66,7 +68,8 @@ class Server::Impl {
   void start() {
     listen();
     for (const auto& listener : listeners_) {
-      listener->accept([this](Listener::Socket socket) { add(std::move(socket)); });
+      const bool tls = tls_ != nullptr && !listener->is_local();
+      listener->accept([this, tls](Listener::Socket socket) { add(std::move(socket), tls); });
     }
     thread_ = std::thread([this] { run(); });
   }
@@ -142,7 +145,7 @@ class Server::Impl {
       if (address.optional && address_is_missing(address)) {
         continue;
       }
-      listeners_.push_back(std::make_unique<Listener>(io_, address));
+      listeners_.push_back(std::make_unique<Listener>(io_, address, tls_ ? "https" : "http"));
       chosen = listeners_.back()->port();
     }
     if (!options_.addresses.empty() && listeners_.empty()) {
@@ -165,11 +168,11 @@ class Server::Impl {
     }
   }
 
-  void add(Listener::Socket socket) {
+  void add(Listener::Socket socket, bool tls) {
     auto connection = std::make_shared<Connection>(std::move(socket), context_);
     const bool full = connections_.size() >= options_.max_connections;
     connections_.insert(connection);
-    full || *stopping_ ? connection->refuse() : connection->start();
+    full || *stopping_ ? connection->refuse() : connection->start(tls);
   }
 
   void remove(const std::shared_ptr<Connection>& connection) {
@@ -208,6 +211,7 @@ class Server::Impl {
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   asio::thread_pool disk_{1};
+  const std::unique_ptr<TlsContext> tls_;
   HandlerPool handlers_;
   ConnectionContext context_;
   std::vector<std::unique_ptr<Listener>> listeners_;

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/server/http.h"
 #include "api/server/router.h"
+#include "api/server/tls_files.h"
 
 namespace hub::api {
 
@@ -36,6 +38,7 @@ class Server {
   struct Options {
     std::vector<Address> addresses;     // none: only the Unix socket
     std::filesystem::path socket_path;  // "": none. A socket file left by a dead server is replaced
+    std::optional<TlsFiles> tls;        // https on all addresses, not on the Unix socket
     bool allow_non_loopback = false;    // otherwise a non-loopback address is refused
     // Called with the request's head before its body is read; throws base::Error to refuse, may set
     // answer_headers. For Guard. Runs on the I/O thread: must not block.
@@ -57,14 +60,16 @@ class Server {
     std::size_t max_handlers = 256;                     // threads; grown on demand
     std::size_t max_waiting = 64;                       // requests waiting for a thread: 503 beyond
     std::chrono::milliseconds waiting_timeout{10'000};  // for a thread, then 503
-    std::chrono::milliseconds header_timeout{15'000};   // from the first byte to the last of a head
-    std::chrono::milliseconds idle_timeout{75'000};     // between requests
-    std::chrono::milliseconds body_timeout{30'000};     // without a byte of an announced body
-    std::chrono::milliseconds write_timeout{60'000};    // without the client taking a byte
+    std::chrono::milliseconds header_timeout{15'000};  // from the first byte to the last of a head;
+                                                       // for a TLS handshake
+    std::chrono::milliseconds idle_timeout{75'000};    // between requests
+    std::chrono::milliseconds body_timeout{30'000};    // without a byte of an announced body
+    std::uint64_t body_bytes_per_second = 500;         // of a body that takes longer, on average
+    std::chrono::milliseconds write_timeout{60'000};   // without the client taking a byte
   };
 
   // Throws base::Error kInvalidArgument for a non-loopback address that is not allowed or a socket
-  // path that is too long.
+  // path that is too long, and for certificate files that cannot be used.
   Server(Options options, Router router);
   ~Server();  // stop(0)
   Server(const Server&) = delete;
@@ -78,7 +83,7 @@ class Server {
   // their clients had gone, and joins all threads: returns when the last handler has returned.
   void stop(std::chrono::milliseconds drain);
 
-  // After start(): "http://127.0.0.1:8000", "http://[::1]:8000", "unix:/path".
+  // After start(): "http://127.0.0.1:8000", "https://[::1]:8000", "unix:/path".
   [[nodiscard]] std::vector<std::string> endpoints() const;
   // Requests whose handler runs, waits for a thread, or whose answer is being sent. Any thread.
   [[nodiscard]] std::int64_t active_requests() const;

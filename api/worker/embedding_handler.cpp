@@ -66,6 +66,7 @@ class Measured {
       : model_(model), arrived_(arrived) {
     usage_.request_id = request_id_of(request);
     usage_.adapter = request.header("x-hub-adapter");
+    usage_.key_id = request.header("x-hub-cache-scope");
     usage_.traceparent = request.header("traceparent");
     usage_.prompt_tokens = static_cast<int>(tokens);
     usage_.finish_reason = to_string(engine::FinishReason::kError);

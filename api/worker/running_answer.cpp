@@ -83,6 +83,7 @@ base::EngineUsage RunningAnswer::measured() const {
   return {
       .request_id = request_id_,
       .adapter = adapter_,
+      .key_id = cache_scope_,
       .traceparent = traceparent_,
       .prompt_tokens = prompt_tokens_,
       .completion_tokens = usage().completion_tokens,

@@ -81,6 +81,9 @@ Json event_fields(const EngineUsage& usage) {
   if (!usage.adapter.empty()) {
     fields["adapter"] = usage.adapter;
   }
+  if (!usage.key_id.empty()) {
+    fields["key_id"] = usage.key_id;
+  }
   if (!usage.traceparent.empty()) {
     fields["traceparent"] = usage.traceparent;
   }
@@ -130,6 +133,7 @@ EngineUsage engine_usage(const Json& event) {
   return {
       .request_id = reader.string("request_id"),
       .adapter = reader.optional_string("adapter").value_or(""),
+      .key_id = reader.optional_string("key_id").value_or(""),
       .traceparent = reader.optional_string("traceparent").value_or(""),
       .prompt_tokens = tokens_of(reader, "prompt_tokens"),
       .completion_tokens = tokens_of(reader, "completion_tokens"),

@@ -31,6 +31,7 @@ struct InterTokenTimes {
 struct EngineUsage {
   std::string request_id;
   std::string adapter = {};      // its version's id; "": the base answered
+  std::string key_id = {};       // whose API key; "": none
   std::string traceparent = {};  // as it came with the request; "": none
   int prompt_tokens = 0;
   int completion_tokens = 0;         // read by the client's side: of all choices

@@ -52,6 +52,13 @@ struct Setting {
 using Values = std::vector<std::string>;
 using Source = const std::string&;
 
+// "": the default
+auto path_of(fs::path Config::* field) {
+  return [field](Config& c, const Values& v, Source s) {
+    c.*field = v[0].empty() ? fs::path() : absolute_path(v[0], s);
+  };
+}
+
 // Where it listens, who may call, and what callers may name.
 std::vector<Setting> door_settings() {
   const auto paths = [](Config& c, const Values& v, Source s) {
@@ -92,6 +99,8 @@ std::vector<Setting> door_settings() {
          }
          c.metrics_listen = v[0];
        }},
+      {"tls_cert", false, path_of(&Config::tls_cert)},
+      {"tls_key", false, path_of(&Config::tls_key)},
       {"max_handlers",
        false,
        [](Config& c, const Values& v, Source s) {
@@ -119,13 +128,6 @@ auto url_of(std::string Config::* field, const char* wanted) {
 auto switch_of(bool Config::* field) {
   return [field](Config& c, const Values& v, Source s) {
     c.*field = one_of(v[0], s, {"on", "off"}) == "on";
-  };
-}
-
-// "": the default
-auto path_of(fs::path Config::* field) {
-  return [field](Config& c, const Values& v, Source s) {
-    c.*field = v[0].empty() ? fs::path() : absolute_path(v[0], s);
   };
 }
 
@@ -375,6 +377,12 @@ Config load_config(
   apply(config, from_environment, "environment");
   apply(config, flags, "command line");
   model_config::check_kv_window(config.kv_window, config.kv_sinks);
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        "tls_cert and tls_key go together: a certificate and its private key",
+        config.tls_cert.empty() ? "tls_cert" : "tls_key");
+  }
   return config;
 }
 

@@ -33,6 +33,9 @@ struct Config {
   // metrics_listen: "address:port" of a listener that answers GET /metrics alone, to anybody who
   // reaches it; "": none
   std::string metrics_listen;
+  // tls_cert, tls_key: PEM files; both: https instead of http
+  std::filesystem::path tls_cert;
+  std::filesystem::path tls_key;
   std::size_t max_handlers = 256;  // max_handlers: threads for requests; a stream holds one
   std::string api_key;  // api_key: what the command line sends; the server never reads it
   std::filesystem::path worker_executable;  // worker: mlx-hub-worker; default: beside this program

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds kInterval{1};
 constexpr int kLooksBetweenLogChecks = 30;
+constexpr int kLooksBetweenFlushes = 5;
 
 }  // namespace
 
@@ -58,6 +59,9 @@ void Housekeeper::work() {
     try {
       with_.pool.keep_house();
       look_at_temperature();
+      if (looks % kLooksBetweenFlushes == 0) {
+        with_.meter.flush();
+      }
       if (looks % kLooksBetweenLogChecks == 0) {
         rotate_logs(logs_.folder, logs_.most_bytes);
       }

@@ -13,11 +13,13 @@
 #include "core/hub/model_pool.h"
 #include "core/hub/thermometer.h"
 #include "core/jobs/event_log.h"
+#include "core/registry/key_meter.h"
 
 namespace hub::hub {
 
 // What a server looks after once a second on a thread of its own: idle and hanging engines, the
-// temperature (running jobs rest while it is too high), the size of logs.
+// temperature (running jobs rest while it is too high), the size of logs,
+// what API keys used.
 class Housekeeper {
  public:
   struct Collaborators {
@@ -25,6 +27,7 @@ class Housekeeper {
     JobRunner& runner;
     jobs::EventLog& events;
     const base::Clock& clock;
+    registry::KeyMeter& meter;
   };
   struct Logs {
     std::filesystem::path folder;

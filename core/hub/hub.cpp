@@ -18,7 +18,6 @@
 #include "core/hub/pull_job.h"
 #include "core/hub/push_job.h"
 #include "core/hub/state_metrics.h"
-#include "core/model_config/adapter_config.h"
 #include "core/obs/log.h"
 
 namespace hub::hub {
@@ -96,7 +95,7 @@ ModelPool::Options pool_options(
     const Config& config,
     Integrity& integrity,
     EngineMetrics& metrics,
-    const TraceFeed& traces,
+    std::function<void(const base::EngineUsage&)> on_usage,
     std::function<std::optional<DraftFolder>(const ServedModel&)> draft_for) {
   return {
       .worker_executable = config.worker_executable,
@@ -123,8 +122,7 @@ ModelPool::Options pool_options(
                                                                : config.engine_stall_seconds / 2,
       .check_files = [&integrity](const std::string& id) { integrity.check_before_load(id); },
       .metrics = config.telemetry ? &metrics : nullptr,
-      // Engines start after the feed is made and end before it does.
-      .on_usage = [&traces](const base::EngineUsage& usage) { traces.requests().on_usage(usage); }};
+      .on_usage = std::move(on_usage)};
 }
 
 JobRunner::Options runner_options(
@@ -176,6 +174,7 @@ Hub::Hub(Config given, const base::BuildInfo& build)
       resolver(database, models, aliases),
       integrity(models, artifacts),
       keys(database, clock),
+      key_meter(database, clock),
       audit(database, clock),
       settings(database, clock),
       pins(database, clock),
@@ -192,7 +191,8 @@ Hub::Hub(Config given, const base::BuildInfo& build)
               config,
               integrity,
               engine_metrics,
-              traces,
+              // Engines start after what this calls is made, and end before it does.
+              [this](const base::EngineUsage& usage) { take_usage(usage); },
               [this](const ServedModel& model) {
                 return find_draft(config.draft_models, model, resolver, artifacts);
               }),
@@ -223,7 +223,7 @@ Hub::Hub(Config given, const base::BuildInfo& build)
           {.database = database, .queue = queue, .events = events, .clock = clock},
           host_kinds(pulls, models, resolver, queue, artifacts)),
       housekeeper(
-          {.pool = pool, .runner = runner, .events = events, .clock = clock},
+          {.pool = pool, .runner = runner, .events = events, .clock = clock, .meter = key_meter},
           make_thermometer(config),
           CoolingRule(config.temperature_limit_celsius, config.temperature_resume_celsius),
           {.folder = config.data_dir / kLogFolder, .most_bytes = config.log_file_bytes}),
@@ -305,9 +305,10 @@ void Hub::stop() {
   mlflow.stop();
   job_events.stop();
   try {
+    key_meter.flush();
     audit.flush();
   } catch (const Error& error) {
-    obs::log::error("audit_failed", {{"error", error.what()}});
+    obs::log::error("last_counts_not_written", {{"error", error.what()}});
   }
 }
 
@@ -372,27 +373,6 @@ void Hub::remove_stale_prefixes() {
 void Hub::pin(const std::string& base_version_id, bool pinned) {
   pins.set(base_version_id, pinned);
   pool.pin(base_version_id, pinned);
-}
-
-ServedModel Hub::served_model(const registry::ResolvedModel& resolved) const {
-  ServedModel served;
-  served.base_version_id = resolved.base.id;
-  served.base_name = resolved.base.model_name;
-  served.base_folder = artifacts.absolute(resolved.base.folder);
-  served.base_digest = resolved.base.digest;
-  if (resolved.adapter) {
-    ServedModel::Trained trained{
-        resolved.adapter->id,
-        artifacts.absolute(resolved.adapter->folder),
-        resolved.adapter->digest};
-    if (model_config::AdapterConfig::load(trained.folder).fine_tune_type == "full") {
-      served.base_name = resolved.adapter->model_name;
-      served.weights = std::move(trained);
-    } else {
-      served.adapter = std::move(trained);
-    }
-  }
-  return served;
 }
 
 }  // namespace hub::hub

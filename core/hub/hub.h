@@ -19,6 +19,7 @@
 #include "core/hub/job_environment.h"
 #include "core/hub/job_metrics.h"
 #include "core/hub/job_runner.h"
+#include "core/hub/key_metrics.h"
 #include "core/hub/machine_metrics.h"
 #include "core/hub/memory_ledger.h"
 #include "core/hub/mlflow_sync.h"
@@ -36,6 +37,7 @@
 #include "core/registry/audit_log.h"
 #include "core/registry/dataset_registry.h"
 #include "core/registry/evaluation_registry.h"
+#include "core/registry/key_meter.h"
 #include "core/registry/key_registry.h"
 #include "core/registry/model_catalog.h"
 #include "core/registry/model_registry.h"
@@ -96,6 +98,7 @@ class Hub {
   registry::ModelResolver resolver;
   Integrity integrity;
   registry::KeyRegistry keys;
+  registry::KeyMeter key_meter;
   registry::AuditLog audit;
   Settings settings;
   registry::PinStore pins;
@@ -106,6 +109,7 @@ class Hub {
   obs::Metrics metrics;
   EngineMetrics engine_metrics{metrics};
   JobMetrics job_metrics{metrics};
+  KeyMetrics key_metrics{metrics};
   EventFollower job_events{
       events, "job metrics", [this](const jobs::Event& event) { job_metrics.add(event); }};
   MachineMetrics machine;
@@ -123,6 +127,7 @@ class Hub {
 
  private:
   void check_settings();
+  void take_usage(const base::EngineUsage& usage);  // an engine's reading thread
   void register_default_model();
 };
 

@@ -1,19 +1,18 @@
 #include "core/registry/key_registry.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/ids.h"
 #include "core/db/change_feed.h"
 #include "core/db/statement.h"
+#include "core/registry/key_secret.h"
 
 namespace hub::registry {
 namespace {
@@ -24,34 +23,8 @@ using base::Json;
 using db::Connection;
 using db::Statement;
 
-constexpr std::array<std::string_view, 4> kScopeWords{"read", "infer", "train", "admin"};
-constexpr std::size_t kSecretBytes = 32;
 constexpr std::size_t kHintLength = 7;  // "mh-" and four characters: 24 of 256 bits
 constexpr std::int64_t kMsBetweenUses = 60'000;
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-std::string new_secret() {
-  std::array<unsigned char, kSecretBytes> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    throw Error(ErrorCode::kUnavailable, "this machine gives no random numbers for a key");
-  }
-  std::string secret(KeyRegistry::kPrefix);
-  unsigned bits = 0;
-  unsigned held = 0;
-  for (const unsigned char byte : bytes) {
-    bits = (bits << 8U) | byte;
-    held += 8;
-    while (held >= 6) {
-      held -= 6;
-      secret += kBase64[(bits >> held) & 63U];
-    }
-    bits &= (1U << held) - 1U;
-  }
-  secret += kBase64[(bits << (6U - held)) & 63U];
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-  return secret;
-}
 
 // SHA-256 alone is enough, without salt or stretching: those slow down guessing at passwords that
 // people think up. These secrets are 256 random bits; nobody can guess or list them.
@@ -77,6 +50,28 @@ std::set<Scope> scopes_from(const std::string& text) {
   return scopes;
 }
 
+void check_limits(const KeyLimits& limits) {
+  for (const auto& [name, limit] :
+       {std::pair("requests_per_minute", limits.requests_per_minute),
+        std::pair("tokens_per_minute", limits.tokens_per_minute),
+        std::pair("concurrent_streams", limits.concurrent_streams)}) {
+    if (limit && *limit < 1) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("'limits.{}' must be at least 1, or null for none, got {}", name, *limit),
+          fmt::format("limits.{}", name));
+    }
+  }
+}
+
+Json limits_json(const KeyLimits& limits) {
+  const auto or_null = [](const auto& value) { return value ? Json(*value) : Json(); };
+  return {
+      {"requests_per_minute", or_null(limits.requests_per_minute)},
+      {"tokens_per_minute", or_null(limits.tokens_per_minute)},
+      {"concurrent_streams", or_null(limits.concurrent_streams)}};
+}
+
 [[noreturn]] void refuse_unknown(std::string_view id) {
   throw Error(
       ErrorCode::kNotFound,
@@ -86,22 +81,6 @@ std::set<Scope> scopes_from(const std::string& text) {
 }
 
 }  // namespace
-
-std::string_view to_string(Scope scope) {
-  return kScopeWords.at(static_cast<std::size_t>(scope));
-}
-
-std::optional<Scope> scope_from(std::string_view word) {
-  const auto* const found = std::find(kScopeWords.begin(), kScopeWords.end(), word);
-  return found == kScopeWords.end()
-             ? std::nullopt
-             : std::optional(static_cast<Scope>(found - kScopeWords.begin()));
-}
-
-bool covers(const std::set<Scope>& held, Scope needed) {
-  return held.contains(needed) || held.contains(Scope::kAdmin) ||
-         (needed == Scope::kRead && held.contains(Scope::kTrain));
-}
 
 struct KeyRegistry::Entry {
   ApiKey key;
@@ -114,7 +93,8 @@ KeyRegistry::KeyRegistry(db::Pool& pool, const base::Clock& clock) : pool_(pool)
     Statement rows(
         connection,
         "SELECT id, name, hint, scopes_json, created_at, expires_at, revoked_at, last_used_at, "
-        "secret_sha256 FROM api_keys ORDER BY id");
+        "secret_sha256, requests_per_minute, tokens_per_minute, concurrent_streams FROM api_keys "
+        "ORDER BY id");
     while (rows.step()) {
       entries_.push_back(
           {.key =
@@ -125,7 +105,11 @@ KeyRegistry::KeyRegistry(db::Pool& pool, const base::Clock& clock) : pool_(pool)
                 .created_at_ms = rows.integer(4),
                 .expires_at_ms = rows.optional_integer(5),
                 .revoked_at_ms = rows.optional_integer(6),
-                .last_used_at_ms = rows.optional_integer(7)},
+                .last_used_at_ms = rows.optional_integer(7),
+                .limits =
+                    {.requests_per_minute = rows.optional_integer(9),
+                     .tokens_per_minute = rows.optional_integer(10),
+                     .concurrent_streams = rows.optional_integer(11)}},
            .digest = rows.text(8)});
     }
   });
@@ -141,20 +125,22 @@ KeyRegistry::Created KeyRegistry::create(const NewKey& asked) {
         "'scopes' must hold at least one of read, infer, train, admin",
         "scopes");
   }
+  check_limits(asked.limits);
   const std::int64_t now = clock_.now_ms();
   if (asked.expires_at_ms && *asked.expires_at_ms <= now) {
     throw Error(
         ErrorCode::kInvalidArgument, "the key would have expired already", "expires_in_seconds");
   }
   Created created;
-  created.secret = new_secret();
+  created.secret = new_key_secret();
   created.key = {
       .id = base::new_id(),
       .name = asked.name,
       .hint = created.secret.substr(0, kHintLength),
       .scopes = asked.scopes,
       .created_at_ms = now,
-      .expires_at_ms = asked.expires_at_ms};
+      .expires_at_ms = asked.expires_at_ms,
+      .limits = asked.limits};
   const ApiKey& key = created.key;
   const std::string digest = digest_of(created.secret);
   const std::lock_guard turn(changes_);
@@ -162,15 +148,19 @@ KeyRegistry::Created KeyRegistry::create(const NewKey& asked) {
   pool_.write([&](Connection& connection) {
     Statement(
         connection,
-        "INSERT INTO api_keys (id, name, secret_sha256, hint, scopes_json, created_at, expires_at) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO api_keys (id, name, secret_sha256, hint, scopes_json, created_at, expires_at, "
+        "requests_per_minute, tokens_per_minute, concurrent_streams) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         key.id,
         key.name,
         digest,
         key.hint,
         scopes_json(key.scopes).dump(),
         key.created_at_ms,
-        key.expires_at_ms)
+        key.expires_at_ms,
+        key.limits.requests_per_minute,
+        key.limits.tokens_per_minute,
+        key.limits.concurrent_streams)
         .run();
     db::record_event(
         connection,
@@ -225,6 +215,54 @@ ApiKey KeyRegistry::get(std::string_view id) const {
     refuse_unknown(id);
   }
   return found->key;
+}
+
+KeyLimits KeyRegistry::limits_of(std::string_view id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(
+      entries_.begin(), entries_.end(), [id](const Entry& entry) { return entry.key.id == id; });
+  return found == entries_.end() ? KeyLimits() : found->key.limits;
+}
+
+ApiKey KeyRegistry::change_limits(
+    std::string_view id_or_name, const std::function<void(KeyLimits&)>& change) {
+  const std::lock_guard turn(changes_);
+  ApiKey key;
+  {
+    const std::lock_guard lock(mutex_);
+    key = entry_of(id_or_name).key;
+  }
+  if (key.revoked_at_ms) {
+    throw Error(
+        ErrorCode::kConflict,
+        fmt::format("the key '{}' was revoked: nothing of it changes any more", key.name),
+        "id",
+        "key_revoked");
+  }
+  change(key.limits);
+  check_limits(key.limits);
+  pool_.write([&](Connection& connection) {
+    Statement(
+        connection,
+        "UPDATE api_keys SET requests_per_minute = ?2, tokens_per_minute = ?3, "
+        "concurrent_streams = ?4 WHERE id = ?1",
+        key.id,
+        key.limits.requests_per_minute,
+        key.limits.tokens_per_minute,
+        key.limits.concurrent_streams)
+        .run();
+    db::record_event(
+        connection,
+        clock_.now_ms(),
+        "key.updated",
+        "key",
+        key.id,
+        {{"name", key.name}, {"limits", limits_json(key.limits)}});
+  });
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entry_of(key.id);
+  entry.key.limits = key.limits;
+  return entry.key;
 }
 
 ApiKey KeyRegistry::revoke(std::string_view id_or_name, bool keep_admin) {

@@ -1,52 +1,22 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <functional>
 #include <mutex>
-#include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/base/clock.h"
 #include "core/db/pool.h"
+#include "core/registry/api_key.h"
 
 namespace hub::registry {
 
-// What a key may do. A route needs one; kTrain holds kRead, kAdmin holds all (covers()).
-enum class Scope : std::uint8_t { kRead, kInfer, kTrain, kAdmin };
-
-// "read", "infer", "train", "admin"
-std::string_view to_string(Scope scope);
-std::optional<Scope> scope_from(std::string_view word);
-// True when `held` allows what needs `needed`.
-bool covers(const std::set<Scope>& held, Scope needed);
-
-struct ApiKey {
-  std::string id{};
-  std::string name{};
-  std::string hint{};  // the secret's beginning: "mh-Ab3d"
-  std::set<Scope> scopes{};
-  std::int64_t created_at_ms = 0;
-  std::optional<std::int64_t> expires_at_ms{};
-  std::optional<std::int64_t> revoked_at_ms{};
-  std::optional<std::int64_t> last_used_at_ms{};
-
-  [[nodiscard]] bool is_live(std::int64_t now_ms) const {
-    return !revoked_at_ms && (!expires_at_ms || *expires_at_ms > now_ms);
-  }
-};
-
-struct NewKey {
-  std::string name;
-  std::set<Scope> scopes;
-  std::optional<std::int64_t> expires_at_ms{};
-};
-
 // API keys. A secret is "mh-" and 32 random bytes in base64url, told once, at create(). Checking
 // one touches no database: all keys are held in memory, changes go to both. Changes write their
-// event (key.created, key.revoked). Thread-safe.
+// event (key.created, key.updated,
+// key.revoked). Thread-safe.
 class KeyRegistry {
  public:
   static constexpr std::string_view kPrefix = "mh-";
@@ -61,14 +31,19 @@ class KeyRegistry {
     ApiKey key;
     std::string secret;  // never stored, never logged
   };
-  // Throws kInvalidArgument (name, scopes, expiry in the past), kConflict (reason "key_exists": a
-  // live key has the name; "too_many_keys").
+  // Throws kInvalidArgument (name, scopes, expiry in the past, limits), kConflict (reason
+  // "key_exists": a live key has the name; "too_many_keys").
   Created create(const NewKey& asked);
 
   // Oldest first; revoked ones too.
   [[nodiscard]] std::vector<ApiKey> list() const;
   // By id. Throws kNotFound, reason "key_not_found".
   [[nodiscard]] ApiKey get(std::string_view id) const;
+  // No limits for an id that is none.
+  [[nodiscard]] KeyLimits limits_of(std::string_view id) const;
+  // Changes a live key's limits, of the next request on. By id or name. Throws kInvalidArgument for
+  // a limit below 1, kNotFound, kConflict (reason "key_revoked").
+  ApiKey change_limits(std::string_view id_or_name, const std::function<void(KeyLimits&)>& change);
   // From now on nobody gets in with it. By id, or the name of a live key. With `keep_admin` the
   // last live key with kAdmin is not revoked: kConflict, reason "last_admin_key". Throws kNotFound.
   ApiKey revoke(std::string_view id_or_name, bool keep_admin);

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.certificates import write_certificate
 from support.fake_hub import FakeHub
 from support.tiny_llama import repository
 from support.transfers import REPO, pull, refusal, register
@@ -17,12 +17,7 @@ from support.transfers import REPO, pull, refusal, register
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for 127.0.0.1 that nobody else trusts; its key lies beside it."""
-    folder = tmp_path_factory.mktemp("tls")
-    made, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test"
-    options = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", made]
-    subprocess.run([*command.split(), *options], check=True, capture_output=True)
-    return made
+    return write_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

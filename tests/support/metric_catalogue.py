@@ -22,6 +22,7 @@ EXAMPLES: dict[str, list[str]] = {
     "http_route": ["/models"],
     "http_response_status_code": ["200", "503"],
     "kind": ["finetune"],
+    "key": ["ci"],
     "worker": ["engine tiny", "job 0"],
     "level": ["info", "error"],
 }

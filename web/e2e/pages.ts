@@ -31,6 +31,7 @@ export async function allPages(hub: Hub): Promise<string[]> {
     "/ui/playground/",
     "/ui/system/",
     "/ui/logs/",
+    "/ui/keys/",
     "/ui/settings/",
   ];
 }

@@ -90,15 +90,38 @@ test("a setting is changed, refused and reset", async ({ page }) => {
   await expect(page.getByLabel("Default model")).toHaveValue("smollm2-135m-instruct");
 });
 
-test("a key is made, shown once and revoked, and the audit log says so", async ({ page, hub }) => {
-  await page.goto("/ui/settings/?tab=keys");
+test("a key is made with limits, shown once and revoked, and the audit log says so", async ({
+  page,
+  hub,
+}) => {
+  await page.goto("/ui/keys/");
   await page.getByRole("button", { name: "New key" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill("e2e");
+  await dialog.getByLabel("Expires").selectOption({ label: "after 7 days" });
+  await dialog.getByLabel("Requests a minute").fill("0");
+  await expect(dialog.getByText("A whole number from 1 on")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Make the key" })).toBeDisabled();
+  await dialog.getByLabel("Requests a minute").fill("600");
   await dialog.getByRole("button", { name: "Make the key" }).click();
   const secret = await dialog.getByText(/^mh-[\w-]{43}$/).innerText();
   await dialog.getByRole("button", { name: "I have copied it" }).click();
   await expect(page.getByText(secret)).toHaveCount(0);
+  const row = page.getByRole("row", { name: /^e2e / });
+  await expect(row.getByText("600 requests/min", { exact: true })).toBeVisible();
+
+  // What it uses is counted, and its limits change.
+  const used = await fetch(`${hub.url}/v1/models`, {
+    headers: { Authorization: `Bearer ${secret}` },
+  });
+  expect(used.headers.get("x-ratelimit-limit-requests")).toBe("600");
+  await page.getByRole("button", { name: "Limits of e2e" }).click();
+  await dialog.getByLabel("Requests a minute").fill("");
+  await dialog.getByLabel("Answers at once").fill("2");
+  await dialog.getByRole("button", { name: "Change them" }).click();
+  await expect(row.getByText("2 at once", { exact: true })).toBeVisible();
+  await page.reload();
+  await expect(row.getByRole("cell").nth(8)).toHaveText("1");
 
   // It allows too little for the logs, and the page says so.
   await page.evaluate((key) => localStorage.setItem("mlx-hub-key", key), secret);
@@ -109,11 +132,11 @@ test("a key is made, shown once and revoked, and the audit log says so", async (
   await page.getByRole("dialog").getByRole("button", { name: "Forget it" }).click();
   await expect(page.getByText("None is kept.")).toBeVisible();
 
-  await page.getByRole("tab", { name: "API keys" }).click();
+  await page.goto("/ui/keys/");
   await page.getByRole("button", { name: "Revoke e2e" }).click();
   await page.getByRole("button", { name: "Revoke it" }).click();
   await expect(page.getByRole("button", { name: "Revoke e2e" })).toHaveCount(0);
-  await page.getByRole("tab", { name: "Audit log" }).click();
+  await page.goto("/ui/settings/?tab=audit");
   await expect(page.getByRole("cell", { name: "DELETE /keys/{id}" }).first()).toBeVisible();
   await hub.call("POST", "/engines/smollm2-135m-instruct/unload");
 });

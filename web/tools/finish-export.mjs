@@ -1,10 +1,18 @@
-// After `next build`: writes out/site.json, by which the hub serves the export, and a compressed twin of every text.
-// For each file its type, whether out/<file>.gz exists, and of pages the Content-Security-Policy's hashes of their
+// After `next build`: adds the page of the API (tools/api-docs), writes out/site.json, by which the hub serves the export,
+// and compressed twins of every text. For each file its type, the sizes of out/<file>.gz and .br, and of pages the Content-Security-Policy's hashes of their
 // inline scripts (CSP Level 3, section 2.3.1), so that no other script can run.
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync, statSync, writeFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+  rmSync,
+} from "node:fs";
 import { join, relative, sep } from "node:path";
-import { gzipSync, constants } from "node:zlib";
+import { brotliCompressSync, gzipSync, constants } from "node:zlib";
 import process from "node:process";
 
 const out = new URL("../out/", import.meta.url).pathname;
@@ -20,6 +28,18 @@ const types = {
   woff2: "font/woff2",
   webmanifest: "application/manifest+json",
 };
+const codings = {
+  gzip: {
+    ending: ".gz",
+    pack: (bytes) => gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION }),
+  },
+  br: {
+    ending: ".br",
+    pack: (bytes) =>
+      brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+  },
+};
+const twinEndings = Object.values(codings).map(({ ending }) => ending);
 const packed = new Set(["html", "js", "css", "json", "txt", "svg", "webmanifest"]);
 
 function filesBelow(folder) {
@@ -45,6 +65,18 @@ function firstScripts(paths) {
   return [...new Set(names)].map((name) => join(out, name));
 }
 
+// Swagger UI and our page of it, for /docs.
+const docs = join(out, "docs");
+mkdirSync(docs, { recursive: true });
+for (const name of ["index.html", "docs.js", "docs.css"]) {
+  copyFileSync(new URL(`api-docs/${name}`, import.meta.url), join(docs, name));
+}
+for (const name of ["swagger-ui-bundle.js", "swagger-ui.css"]) {
+  const source = new URL(`../node_modules/swagger-ui-dist/${name}`, import.meta.url);
+  const text = readFileSync(source, "utf8").replace(/\n?(\/\/|\/\*)# sourceMappingURL=.*$/m, "");
+  writeFileSync(join(docs, name), text);
+}
+
 // Says to V8 that what is in a script runs at once: it then compiles beside the page's own thread, while the script
 // comes, what it would compile on it, function by function, before the page answers (V8's explicit compile hints).
 // Where a browser does not know it, it is a comment.
@@ -57,18 +89,20 @@ for (const path of firstScripts(filesBelow(out))) {
 const files = {};
 for (const path of filesBelow(out).sort()) {
   const name = relative(out, path).split(sep).join("/");
-  if (name === "site.json" || name.endsWith(".gz")) continue;
+  if (name === "site.json" || twinEndings.some((ending) => name.endsWith(ending))) continue;
   const ending = name.split(".").at(-1) ?? "";
   const type = types[ending];
   if (!type) throw new Error(`${name}: no type is known for files that end in .${ending}`);
   const bytes = readFileSync(path);
   const file = { type, size: bytes.length };
   if (packed.has(ending)) {
-    const small = gzipSync(bytes, { level: constants.Z_BEST_COMPRESSION });
-    rmSync(`${path}.gz`, { force: true });
-    if (small.length < bytes.length) {
-      writeFileSync(`${path}.gz`, small);
-      file.gzip_size = small.length;
+    for (const [coding, { ending, pack }] of Object.entries(codings)) {
+      const small = pack(bytes);
+      rmSync(path + ending, { force: true });
+      if (small.length < bytes.length) {
+        writeFileSync(path + ending, small);
+        file[`${coding}_size`] = small.length;
+      }
     }
   }
   if (ending === "html") {
@@ -80,7 +114,7 @@ for (const path of filesBelow(out).sort()) {
   files[name] = file;
 }
 writeFileSync(join(out, "site.json"), `${JSON.stringify({ version: 1, files }, null, 1)}\n`);
-const total = Object.values(files).reduce((sum, file) => sum + (file.gzip_size ?? file.size), 0);
+const total = Object.values(files).reduce((sum, file) => sum + (file.br_size ?? file.size), 0);
 process.stdout.write(
   `${Object.keys(files).length} files, ${Math.round(total / 1024)} KiB as sent; ${statSync(join(out, "site.json")).size} bytes of site.json\n`,
 );

@@ -30,6 +30,7 @@ TEST(EngineEvents, UsageReadsBackAsItWas) {
   EngineUsage usage{
       .request_id = "req-1",
       .adapter = "version",
+      .key_id = "01900000-0000-7000-8000-000000000001",
       .traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
       .prompt_tokens = 7,
       .completion_tokens = 3,
@@ -56,6 +57,7 @@ TEST(EngineEvents, WhatIsNotThereIsNotWritten) {
   const Json fields = event_fields(EngineUsage{.request_id = "req-1"});
   EXPECT_FALSE(fields.contains("adapter"));
   EXPECT_FALSE(fields.contains("traceparent"));
+  EXPECT_FALSE(fields.contains("key_id"));
 }
 
 TEST(EngineEvents, WorkReadsBackAsItWas) {

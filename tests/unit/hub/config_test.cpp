@@ -122,6 +122,17 @@ TEST(Config, RanksOfJobsRunHereUnlessAHostfileIsNamed) {
   EXPECT_TRUE(Config().hostfile.empty());
 }
 
+TEST(Config, ACertificateAndItsKeyGoTogether) {
+  const test::TempDir folder;
+  const auto file = folder.write("hub.toml", "tls_cert = \"/etc/c.pem\"\n");
+  EXPECT_THAT(
+      message_of([&] { load_config(file, no_environment, {}); }),
+      HasSubstr("tls_cert and tls_key go together"));
+  const Config config = load_config(file, no_environment, {{"tls_key", {"/etc/k.pem"}}});
+  EXPECT_EQ(config.tls_cert, "/etc/c.pem");
+  EXPECT_EQ(config.tls_key, "/etc/k.pem");
+}
+
 TEST(Config, KnowsWhenItListensBeyondLoopback) {
   const Config local = load_config(std::nullopt, no_environment, {});
   EXPECT_THAT(local.hosts, ElementsAre("127.0.0.1", "::1"));

@@ -113,6 +113,27 @@ TEST_F(Keys, WrongOnesAreRefused) {
   EXPECT_EQ(keys.list().size(), 2U);
 }
 
+TEST_F(Keys, LimitsAreKeptChangedAndToldInAnEvent) {
+  const auto made =
+      keys.create({.name = "a", .scopes = {Scope::kInfer}, .limits = {.tokens_per_minute = 100}});
+  EXPECT_EQ(keys.limits_of(made.key.id).tokens_per_minute, 100);
+  EXPECT_EQ(keys.limits_of("nobody"), KeyLimits());
+  const ApiKey changed =
+      keys.change_limits("a", [](KeyLimits& limits) { limits.requests_per_minute = 5; });
+  EXPECT_EQ(changed.limits.tokens_per_minute, 100);
+  EXPECT_EQ(keys.check(made.secret).key.limits, changed.limits);
+  EXPECT_EQ(KeyRegistry(storage.pool, storage.clock).list()[0].limits, changed.limits);
+  EXPECT_THAT(all_text(), HasSubstr("key.updated"));
+  const auto zero = thrown_by(
+      [&] { keys.change_limits("a", [](KeyLimits& limits) { limits.concurrent_streams = 0; }); });
+  EXPECT_EQ(zero.param, "limits.concurrent_streams");
+  EXPECT_EQ(keys.limits_of(made.key.id), changed.limits);
+  keys.revoke("a", false);
+  const auto revoked =
+      thrown_by([&] { keys.change_limits(made.key.id, [](KeyLimits& /*limits*/) {}); });
+  EXPECT_EQ(revoked.reason, "key_revoked");
+}
+
 TEST_F(Keys, TheLastAdminStaysWhereItIsNeeded) {
   EXPECT_FALSE(keys.has_live_admin());
   EXPECT_FALSE(keys.has_keys());

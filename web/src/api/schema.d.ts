@@ -509,7 +509,11 @@ export interface paths {
         delete: operations["revokeKey"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a key's limits
+         * @description Limits that are left out stay, null takes one away. They hold from the key's next request on.
+         */
+        patch: operations["updateKey"];
         trace?: never;
     };
     "/audit": {
@@ -2535,6 +2539,23 @@ export interface components {
              * @description To the minute
              */
             last_used_at: string | null;
+            limits: components["schemas"]["KeyLimits"];
+            /** @description Since the key was made; after a crash without the last five seconds */
+            usage: {
+                requests: number;
+                /** @description By one of the limits */
+                refused_requests: number;
+                prompt_tokens: number;
+                completion_tokens: number;
+            };
+        };
+        /** @description How much a key may use; null is no limit */
+        KeyLimits: {
+            requests_per_minute?: number | null;
+            /** @description Of prompts and answers */
+            tokens_per_minute?: number | null;
+            /** @description Answers in the works at once */
+            concurrent_streams?: number | null;
         };
         AuditEntry: {
             id: number;
@@ -4841,6 +4862,7 @@ export interface operations {
                     scopes: components["schemas"]["Scope"][];
                     /** @description Never when absent */
                     expires_in_seconds?: number | null;
+                    limits?: components["schemas"]["KeyLimits"] | null;
                 };
             };
         };
@@ -4877,6 +4899,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key or name of a live one */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "limits": {
+                 *         "requests_per_minute": 60,
+                 *         "tokens_per_minute": null
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    limits?: components["schemas"]["KeyLimits"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The key */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
             };
             default: components["responses"]["Error"];
         };

@@ -30,7 +30,8 @@ class Authorized : public test::HandlerFixture {
       const std::string& pattern,
       const Headers& headers,
       bool beyond_loopback = true) {
-    const Authorization check(hub.keys, hub.audit, hub.settings, beyond_loopback);
+    const Authorization check(
+        {hub.keys, hub.key_meter, hub.key_metrics}, hub.audit, hub.settings, beyond_loopback);
     Route route{method, pattern, [](const Request&) { return Response{}; }};
     route.permission = permission_of(route);
     last = Request{};

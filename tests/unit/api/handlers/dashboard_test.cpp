@@ -1,5 +1,8 @@
 #include "api/handlers/dashboard.h"
 
+#include <string>
+#include <tuple>
+
 #include <gtest/gtest.h>
 
 #include "api/handlers/authorization.h"
@@ -11,9 +14,10 @@ namespace hub::api {
 namespace {
 
 constexpr const char* kIndex = R"({"version": 1, "files": {
-  "index.html": {"type": "text/html; charset=utf-8", "size": 6, "gzip_size": 3,
+  "index.html": {"type": "text/html; charset=utf-8", "size": 6, "gzip_size": 3, "br_size": 2,
                  "script_hashes": ["sha256-AAAA", "sha256-BBBB"]},
   "jobs/view/index.html": {"type": "text/html; charset=utf-8", "size": 4, "script_hashes": []},
+  "docs/index.html": {"type": "text/html; charset=utf-8", "size": 4, "script_hashes": []},
   "404.html": {"type": "text/html; charset=utf-8", "size": 4, "script_hashes": []},
   "_next/static/chunks/a.js": {"type": "text/javascript; charset=utf-8", "size": 4}
 }})";
@@ -25,6 +29,8 @@ class Dashboard : public ::testing::Test {
     for (const char* name :
          {"index.html",
           "index.html.gz",
+          "index.html.br",
+          "docs/index.html",
           "jobs/view/index.html",
           "404.html",
           "_next/static/chunks/a.js",
@@ -74,11 +80,16 @@ TEST_F(Dashboard, LetsBrowsersKeepWhatIsNamedByItsContents) {
 }
 
 TEST_F(Dashboard, SendsTheCompressedTwinToThoseWhoTakeIt) {
-  const Response packed = get("/ui/", {{"Accept-Encoding", "br, gzip;q=0.8"}});
-  EXPECT_EQ(packed.file, file("index.html.gz"));
-  EXPECT_EQ(packed.headers.at("Content-Encoding"), "gzip");
-  EXPECT_EQ(packed.headers.at("Vary"), "Accept-Encoding");
-  for (const char* refusing : {"br", "gzip;q=0", "identity"}) {
+  for (const auto& [accepted, coding, ending] :
+       {std::tuple("br, gzip;q=0.8", "br", ".br"),
+        std::tuple("gzip, deflate", "gzip", ".gz"),
+        std::tuple("gzip;q=1.0, br;q=0.5", "gzip", ".gz")}) {
+    const Response packed = get("/ui/", {{"Accept-Encoding", accepted}});
+    EXPECT_EQ(packed.file, file(std::string("index.html") + ending));
+    EXPECT_EQ(packed.headers.at("Content-Encoding"), coding);
+    EXPECT_EQ(packed.headers.at("Vary"), "Accept-Encoding");
+  }
+  for (const char* refusing : {"zstd", "gzip;q=0", "identity"}) {
     const Response plain = get("/ui/", {{"Accept-Encoding", refusing}});
     EXPECT_EQ(plain.file, file("index.html")) << refusing;
     EXPECT_EQ(plain.headers.at("Vary"), "Accept-Encoding");
@@ -105,6 +116,13 @@ TEST_F(Dashboard, IsReachedFromTheRoot) {
   const Response response = get("/");
   EXPECT_EQ(response.status, 307);
   EXPECT_EQ(response.headers.at("Location"), "/ui/");
+}
+
+TEST_F(Dashboard, HasThePageOfTheApiAtDocs) {
+  const Response response = get("/docs");
+  EXPECT_EQ(response.file, file("docs/index.html"));
+  EXPECT_NE(
+      response.headers.at("Content-Security-Policy").find("default-src 'none'"), std::string::npos);
 }
 
 TEST_F(Dashboard, NeedsNoKeyForItsPages) {

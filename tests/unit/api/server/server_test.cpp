@@ -271,6 +271,19 @@ TEST(Server, ClosesASlowHeadAndAnIdleConnection) {
   EXPECT_THAT(half.read_all(), StartsWith("HTTP/1.1 408"));
 }
 
+TEST(Server, GivesUpOnABodyThatTrickles) {
+  Server::Options options = test::loopback_options();
+  options.body_timeout = std::chrono::milliseconds(200);
+  options.body_bytes_per_second = 1'000'000;
+  TestServer server({echo()}, options);
+  RawClient client(server.port());
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n");
+  for (int i = 0; i < 100 && client.send(" "); ++i) {  // never silent for the timeout
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_THAT(client.read_all(), StartsWith("HTTP/1.1 408"));
+}
+
 TEST(Server, TurnsWhateverAHandlerThrowsIntoAnAnswer) {
   TestServer server(
       {route(

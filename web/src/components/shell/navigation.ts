@@ -6,6 +6,7 @@ import {
   FlaskConical,
   Gauge,
   GraduationCap,
+  KeyRound,
   Layers,
   MessagesSquare,
   ScrollText,
@@ -44,6 +45,7 @@ export const destinations: { heading: string; pages: Destination[] }[] = [
     pages: [
       { href: "/system/", label: "System", icon: Cpu },
       { href: "/logs/", label: "Logs", icon: ScrollText },
+      { href: "/keys/", label: "API keys", icon: KeyRound },
       { href: "/settings/", label: "Settings", icon: Settings },
     ],
   },

@@ -77,6 +77,8 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
       return { ...none, text: `Setting ${read("name")} changed`, href: "/settings/" };
     case "key.created":
       return { ...none, text: `API key ${read("name")} made`, href: keysHref };
+    case "key.updated":
+      return { ...none, text: `Limits of API key ${read("name")} changed`, href: keysHref };
     case "key.revoked":
       return { text: `API key ${read("name")} revoked`, tone: "warn", href: keysHref };
     default:
@@ -84,7 +86,7 @@ export function eventWords({ type, subject, data }: HubEvent): EventWords {
   }
 }
 
-const keysHref = "/settings/?tab=keys";
+const keysHref = "/keys/";
 
 function jobWords(
   happened: string,

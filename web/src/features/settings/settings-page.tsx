@@ -9,10 +9,6 @@ import { Tabs } from "@/components/ui/tabs";
 import { ServerSettings } from "./server-settings";
 
 const loading = () => <SkeletonRows rows={5} />;
-const ApiKeys = dynamic(() => import("./api-keys").then((module) => module.ApiKeys), {
-  ssr: false,
-  loading,
-});
 const AuditLog = dynamic(() => import("./audit-log").then((module) => module.AuditLog), {
   ssr: false,
   loading,
@@ -24,7 +20,6 @@ const ThisBrowser = dynamic(() => import("./this-browser").then((module) => modu
 
 const tabs = [
   { id: "server", label: "Server" },
-  { id: "keys", label: "API keys" },
   { id: "audit", label: "Audit log" },
   { id: "browser", label: "This browser" },
 ] as const;
@@ -33,12 +28,11 @@ type TabId = (typeof tabs)[number]["id"];
 
 const panels: Record<TabId, () => ReactNode> = {
   server: () => <ServerSettings />,
-  keys: () => <ApiKeys />,
   audit: () => <AuditLog />,
   browser: () => <ThisBrowser />,
 };
 
-/** The hub's settings, its keys, who changed what, and what this browser keeps. */
+/** The hub's settings, who changed what, and what this browser keeps. */
 export function SettingsPage() {
   return (
     <>

@@ -8,8 +8,8 @@ import { Card } from "@/components/ui/card";
 import { ConfirmDialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/field";
 import { Choice } from "@/components/ui/tabs";
+import { useStoredKey } from "@/features/keys/use-stored-key";
 import { setTheme } from "@/theme";
-import { useStoredKey } from "./api-keys";
 
 const themes = [
   { id: "light", label: "Light" },

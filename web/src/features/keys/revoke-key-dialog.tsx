@@ -5,8 +5,8 @@ import { api, type Schemas } from "@/api/client";
 import { useAction } from "@/api/action";
 import { ConfirmDialog } from "@/components/ui/dialog";
 import { formatAge } from "@/format";
-import { useStoredKey } from "./api-keys";
 import { isThisKey } from "./key-words";
+import { useStoredKey } from "./use-stored-key";
 
 interface RevokeKeyDialogProps {
   /** null: nothing is asked. */

@@ -10,6 +10,8 @@ import { CopyButton } from "@/components/ui/copy-button";
 import { Dialog } from "@/components/ui/dialog";
 import { Checkbox, Field, Input, Select } from "@/components/ui/field";
 import { ErrorNotice } from "@/components/ui/states";
+import { LimitInputs, limitsAreGood } from "./limit-inputs";
+import { limitTexts, limitsOf } from "./limits";
 import { lifetimes, nameProblem, scopes, type Scope } from "./key-words";
 
 interface Made {
@@ -35,6 +37,7 @@ function KeyForm({ onMade, onCancel }: { onMade: (made: Made) => void; onCancel:
   const [name, setName] = useState("");
   const [chosen, setChosen] = useState<ReadonlySet<Scope>>(new Set<Scope>(["read", "infer"]));
   const [lifetime, setLifetime] = useState(2);
+  const [limits, setLimits] = useState(() => limitTexts({}));
   const { mutate } = useSWRConfig();
   const create = useAction(async () => {
     const { data } = await api.POST("/keys", {
@@ -42,6 +45,7 @@ function KeyForm({ onMade, onCancel }: { onMade: (made: Made) => void; onCancel:
         name,
         scopes: scopes.map(({ scope }) => scope).filter((scope) => chosen.has(scope)),
         expires_in_seconds: lifetimes[lifetime]?.seconds ?? null,
+        limits: limitsOf(limits),
       },
     });
     if (data) onMade({ name: data.name, secret: data.secret });
@@ -101,6 +105,7 @@ function KeyForm({ onMade, onCancel }: { onMade: (made: Made) => void; onCancel:
           </Select>
         )}
       </Field>
+      <LimitInputs texts={limits} onChange={setLimits} />
       <ErrorNotice error={create.error} title="The key could not be made" />
       <div className="flex justify-end gap-2">
         <Button onClick={onCancel}>Cancel</Button>
@@ -108,7 +113,7 @@ function KeyForm({ onMade, onCancel }: { onMade: (made: Made) => void; onCancel:
           type="submit"
           look="primary"
           busy={create.busy}
-          disabled={problem !== null || chosen.size === 0}
+          disabled={problem !== null || chosen.size === 0 || !limitsAreGood(limits)}
         >
           Make the key
         </Button>

@@ -1,32 +1,30 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import { useState, useSyncExternalStore } from "react";
+import { useState } from "react";
 import { useHub, type Schemas } from "@/api/client";
-import { apiKey, subscribeToKey } from "@/api/key";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { ScopeNotice } from "@/components/ui/scope-notice";
 import { EmptyState, SkeletonRows } from "@/components/ui/states";
 import { Table, Td, Th } from "@/components/ui/table";
-import { formatAge, formatTime } from "@/format";
+import { formatAge, formatNumber, formatTime } from "@/format";
 import { isThisKey } from "./key-words";
+import { limitWords } from "./limits";
+import { LimitsDialog } from "./limits-dialog";
 import { NewKeyDialog } from "./new-key-dialog";
 import { RevokeKeyDialog } from "./revoke-key-dialog";
+import { useStoredKey } from "./use-stored-key";
 
 type Key = Schemas["Key"];
 
-/** The API key of this browser, also after it changed. */
-export function useStoredKey(): string | null {
-  return useSyncExternalStore(subscribeToKey, apiKey, () => null);
-}
-
-/** Who may call the hub: keys with what they open. */
+/** Keys with what they open, how much they may use and what they used. */
 export function ApiKeys() {
   const { data, error, mutate } = useHub("/keys");
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Key | null>(null);
+  const [limiting, setLimiting] = useState<Key | null>(null);
   const keys = data?.data;
   return (
     <Card
@@ -64,8 +62,11 @@ export function ApiKeys() {
           machines always need one.
         </EmptyState>
       )}
-      {keys && keys.length > 0 && <KeysTable keys={keys} onRevoke={setRevoking} />}
+      {keys && keys.length > 0 && (
+        <KeysTable keys={keys} onRevoke={setRevoking} onLimit={setLimiting} />
+      )}
       <NewKeyDialog open={making} onClose={() => setMaking(false)} />
+      <LimitsDialog apiKey={limiting} onClose={() => setLimiting(null)} />
       <RevokeKeyDialog apiKey={revoking} onClose={() => setRevoking(null)} />
     </Card>
   );
@@ -77,7 +78,13 @@ const stateTones: Record<Key["state"], Tone> = {
   revoked: "neutral",
 };
 
-function KeysTable({ keys, onRevoke }: { keys: Key[]; onRevoke: (key: Key) => void }) {
+interface KeysTableProps {
+  keys: Key[];
+  onRevoke: (key: Key) => void;
+  onLimit: (key: Key) => void;
+}
+
+function KeysTable({ keys, onRevoke, onLimit }: KeysTableProps) {
   const stored = useStoredKey();
   return (
     <Table label="API keys">
@@ -90,6 +97,11 @@ function KeysTable({ keys, onRevoke }: { keys: Key[]; onRevoke: (key: Key) => vo
           <Th>Made</Th>
           <Th>Expires</Th>
           <Th>Last used</Th>
+          <Th>Limits</Th>
+          <Th numeric>Requests</Th>
+          <Th numeric>Refused</Th>
+          <Th numeric>Tokens in</Th>
+          <Th numeric>Tokens out</Th>
           <Th>
             <span className="sr-only">Actions</span>
           </Th>
@@ -122,16 +134,30 @@ function KeysTable({ keys, onRevoke }: { keys: Key[]; onRevoke: (key: Key) => vo
             <Td className="whitespace-nowrap">
               {key.last_used_at ? formatAge(key.last_used_at) : "never"}
             </Td>
+            <Td className="whitespace-nowrap">{limitWords(key.limits)}</Td>
+            <Td numeric>{formatNumber(key.usage.requests)}</Td>
+            <Td numeric>{formatNumber(key.usage.refused_requests)}</Td>
+            <Td numeric>{formatNumber(key.usage.prompt_tokens)}</Td>
+            <Td numeric>{formatNumber(key.usage.completion_tokens)}</Td>
             <Td numeric>
               {key.state === "active" && (
-                <Button
-                  look="danger"
-                  size="small"
-                  aria-label={`Revoke ${key.name}`}
-                  onClick={() => onRevoke(key)}
-                >
-                  Revoke
-                </Button>
+                <span className="flex justify-end gap-2">
+                  <Button
+                    size="small"
+                    aria-label={`Limits of ${key.name}`}
+                    onClick={() => onLimit(key)}
+                  >
+                    Limits
+                  </Button>
+                  <Button
+                    look="danger"
+                    size="small"
+                    aria-label={`Revoke ${key.name}`}
+                    onClick={() => onRevoke(key)}
+                  >
+                    Revoke
+                  </Button>
+                </span>
               )}
             </Td>
           </tr>
