@@ -48,6 +48,7 @@ RunningAnswer::RunningAnswer(
     }
   }
   characters_.assign(streams_.size(), 0);
+  echoed_.assign(streams_.size(), false);
   *request.on_cancel = [cancellers = std::move(cancellers)] {
     for (const auto& cancel : cancellers) {
       cancel();
@@ -97,6 +98,10 @@ TextStream RunningAnswer::submit(std::size_t prompt, int answer) {
   engine::GenerateRequest wanted =
       engine_request(model_, generation_.options, generation_.prompts[prompt], answer);
   wanted.request_id = request_id_;
+  // The other answers of a prompt repeat what the first one found, but for streams, which may begin
+  // in any order.
+  wanted.prompt_logprobs = generation_.options.echo && generation_.options.logprobs &&
+                           (answer == 0 || generation_.options.stream);
   wanted.cache_scope = cache_scope_;
   if (!adapter_.empty()) {
     wanted.adapter = adapter_;
@@ -138,23 +143,27 @@ AnswerUsage RunningAnswer::usage() const {
   return result;
 }
 
-AnswerToken RunningAnswer::told(const engine::TokenLogprob& token) const {
-  const bool is_known = token.token < model_.tokenizer->vocabulary_size();
-  return {
-      .bytes = is_known ? model_.tokenizer->decode(std::vector{token.token}, false) : "",
-      .logprob = token.logprob};
+// What each choice of the prompt begins with. `scored`: the stream of an answer that was asked for
+// the prompt's logprobs, with its first delta read.
+PromptEcho RunningAnswer::echo(std::size_t prompt, const TextStream& scored) const {
+  return echo_of(
+      model_.tokenizer,
+      generation_.prompts[prompt],
+      generation_.options.logprobs ? &scored.prompt() : nullptr);
 }
 
-std::vector<AnswerToken> RunningAnswer::told(const std::vector<engine::TextToken>& tokens) const {
-  std::vector<AnswerToken> result;
-  for (const engine::TextToken& token : tokens) {
-    AnswerToken one = told(token.drawn);
-    for (const engine::TokenLogprob& likely : token.top) {
-      one.top.push_back(told(likely));
-    }
-    result.push_back(std::move(one));
+// The tokens of a delta, as far as they are told. Who gets the prompt's tokens counts those that
+// follow, so that a stop id has to be among them, with no text.
+std::vector<AnswerToken> RunningAnswer::tokens_of(const TextDelta& delta) const {
+  if (!generation_.options.logprobs) {
+    return {};
   }
-  return result;
+  std::vector<AnswerToken> tokens = told(*model_.tokenizer, delta.tokens);
+  if (generation_.options.echo && delta.stop) {
+    tokens.push_back(told(*model_.tokenizer, *delta.stop));
+    tokens.back().characters = 0;
+  }
+  return tokens;
 }
 
 // `mean_logprob`: of its tokens.
@@ -169,9 +178,7 @@ AnswerChoice RunningAnswer::collect_choice(TextStream& stream, double& mean_logp
       sum += static_cast<double>(token.drawn.logprob);
       ++count;
     }
-    if (generation_.options.logprobs) {
-      std::ranges::move(told(delta->tokens), std::back_inserter(choice.tokens));
-    }
+    std::ranges::move(tokens_of(*delta), std::back_inserter(choice.tokens));
   }
   mean_logprob = count == 0 ? 0.0 : sum / count;
   choice.finish_reason = to_string(finish_);
@@ -194,8 +201,13 @@ std::string RunningAnswer::collect() {
       std::ranges::stable_sort(
           order, std::greater<>(), [&](std::size_t i) { return mean_logprobs[i]; });
     }
+    const PromptEcho begin =
+        generation_.options.echo ? echo(first / made, streams_[first]) : PromptEcho{};
     for (std::size_t i = 0; i < wanted; ++i) {
       choices.push_back(std::move(answers[order[i]]));
+      AnswerChoice& choice = choices.back();
+      choice.text.insert(0, begin.text);
+      choice.tokens.insert(choice.tokens.begin(), begin.tokens.begin(), begin.tokens.end());
     }
   }
   return generation_.format->whole(choices, usage());
@@ -276,10 +288,18 @@ RunningAnswer::Progress RunningAnswer::write_next(
   take(*delta);
   const AnswerFormat& format = *generation_.format;
   const auto index = static_cast<int>(choice);
-  AnswerPiece piece{.text = delta->text, .offset = characters_[choice]};
-  if (generation_.options.logprobs) {
-    piece.tokens = told(delta->tokens);
+  if (generation_.options.echo && !echoed_[choice]) {
+    echoed_[choice] = true;
+    const auto prompt = choice / static_cast<std::size_t>(generation_.options.best_of);
+    PromptEcho begin = echo(prompt, streams_[choice]);
+    characters_[choice] = character_count(begin.text);
+    const AnswerPiece piece{.text = begin.text, .tokens = std::move(begin.tokens)};
+    if (!writer.data(format.piece_chunk(index, piece))) {
+      return Progress::kClientGone;
+    }
   }
+  const AnswerPiece piece{
+      .text = delta->text, .tokens = tokens_of(*delta), .offset = characters_[choice]};
   characters_[choice] += character_count(delta->text);
   const bool says_something = !piece.text.empty() || !piece.tokens.empty();
   if (says_something && !writer.data(format.piece_chunk(index, piece))) {

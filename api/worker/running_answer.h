@@ -8,6 +8,7 @@
 #include "api/openai/answer_format.h"
 #include "api/server/sse.h"
 #include "api/worker/generation_handler.h"
+#include "api/worker/told_tokens.h"
 #include "core/base/engine_events.h"
 #include "core/engine/text_stream.h"
 
@@ -37,8 +38,8 @@ class RunningAnswer {
   Progress write_next(SseWriter& writer, std::size_t choice, int timeout_ms);
   // Throws for an answer that is not whole.
   void take(const engine::TextDelta& delta);
-  [[nodiscard]] std::vector<AnswerToken> told(const std::vector<engine::TextToken>& tokens) const;
-  [[nodiscard]] AnswerToken told(const engine::TokenLogprob& token) const;
+  [[nodiscard]] PromptEcho echo(std::size_t prompt, const engine::TextStream& scored) const;
+  [[nodiscard]] std::vector<AnswerToken> tokens_of(const engine::TextDelta& delta) const;
   [[nodiscard]] AnswerUsage usage() const;
   [[nodiscard]] base::EngineUsage measured() const;
 
@@ -51,6 +52,7 @@ class RunningAnswer {
   int prompt_tokens_ = 0;
   std::vector<engine::TextStream> streams_;  // best_of a prompt
   std::vector<std::size_t> characters_;      // told of each choice's text
+  std::vector<bool> echoed_;                 // whether a choice's prompt was written
   double first_text_ = 0.0;
   engine::FinishReason finish_ = engine::FinishReason::kCancelled;  // of the choice read last
 };

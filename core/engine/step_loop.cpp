@@ -66,7 +66,7 @@ StepLoop::StepLoop(
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   sequence->key = shares_.join(sequence->owner.scope);
-  if (shares_beginnings() && is_lent_whole(*sequence)) {
+  if (shares_beginnings() && is_lent_whole(*sequence) && !sequence->scores_prompt()) {
     auto ahead = pointers(running_);
     std::ranges::copy(pointers(waiting_), std::back_inserter(ahead));
     choose_leader(*sequence, known_beginning(*sequence), ahead);
@@ -250,14 +250,14 @@ void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
 }
 
 void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
-  if (on_admit_) {
+  if (on_admit_ && !sequence->scores_prompt()) {
     on_admit_(*sequence);
   }
   sequence->cache = cached_beginning(*sequence);
-  const int cached = sequence->cache ? sequence->cache->length() : 0;
   if (!sequence->cache) {
     sequence->cache.emplace(model_.config(), options_.cache);
   }
+  const int cached = sequence->cache->length();
   if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
     sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);
   }
@@ -294,9 +294,9 @@ std::size_t StepLoop::known_beginning(const Sequence& sequence) const {
 }
 
 // What of the sequence's beginning another one computed already, running or ended; at least its
-// last token is always computed anew, for the logits.
+// last token is always computed anew, for the logits, and all of it where those of all are wanted.
 std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
-  if (!options_.keeps_prefixes) {
+  if (!options_.keeps_prefixes || sequence.scores_prompt()) {
     return std::nullopt;
   }
   const auto [running, longest] = longest_beginning(sequence);
@@ -322,20 +322,29 @@ void StepLoop::charge(Sequence& sequence) {
 }
 
 bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
-  if (!drawn) {
+  // A row of its prompt that could not be scored says as much of the model as its last one.
+  if (!drawn || sequence.scores_prompt()) {
     end(sequence,
         {.finish = FinishReason::kError,
          .error = sequence.mask_error.empty() ? "the model's logits are not finite numbers"
                                               : sequence.mask_error});
     return false;
   }
-  if (std::ranges::find(sequence.stop_ids, drawn->token) != sequence.stop_ids.end()) {
-    end(sequence, {.finish = FinishReason::kStop});
-    return false;
-  }
+  TokenEvent event;
   if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
     prompt_tokens_ += sequence.tokens.size();
     cached_prompt_tokens_ += static_cast<std::uint64_t>(sequence.stream->cached_tokens.load());
+    event.prompt = std::exchange(sequence.prompt_scores, {});
+    sequence.tells_prompt = false;
+  }
+  const bool says_nothing = sequence.max_length == sequence.prompt_length;
+  if (says_nothing || std::ranges::count(sequence.stop_ids, drawn->token) > 0) {
+    event.finish = says_nothing ? FinishReason::kLength : FinishReason::kStop;
+    if (!says_nothing) {
+      event.stop = {.drawn = {.token = drawn->token, .logprob = drawn->logprob}, .top = drawn->top};
+    }
+    end(sequence, std::move(event));
+    return false;
   }
   if (sequence.grammar) {
     try {
@@ -351,11 +360,10 @@ bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bo
     ++drafts_.of(sequence.draft_source).accepted;
     ++sequence.stream->accepted_tokens;
   }
-  TokenEvent event{
-      .token = drawn->token,
-      .logprob = drawn->logprob,
-      .top = drawn->top,
-      .seconds = base::steady_seconds()};
+  event.token = drawn->token;
+  event.logprob = drawn->logprob;
+  event.top = drawn->top;
+  event.seconds = base::steady_seconds();
   if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
     event.finish = FinishReason::kLength;
     end(sequence, std::move(event));
