@@ -2,10 +2,13 @@
 
 #include <utility>
 
+#include "api/handlers/anthropic.h"
 #include "api/handlers/authorization.h"
 #include "api/handlers/dashboard.h"
 #include "api/handlers/inference.h"
+#include "api/handlers/llama_cpp.h"
 #include "api/handlers/metrics.h"
+#include "api/handlers/ollama.h"
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
 #include "api/handlers/system.h"
@@ -16,6 +19,9 @@ std::vector<Route> all_routes(hub::Hub& hub) {
   std::vector<Route> routes = system_routes(hub);
   for (auto& part :
        {inference_routes(hub),
+        anthropic_routes(hub),
+        ollama_routes(hub),
+        llama_cpp_routes(hub),
         registry_routes(hub),
         openapi_routes(),
         metric_routes(hub.metrics),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "api/handlers/authorization.h"
+#include "api/handlers/dialect_errors.h"
 #include "api/handlers/metrics.h"
 #include "api/handlers/request_spans.h"
 #include "api/routes.h"
@@ -112,6 +113,7 @@ Server::Options server_options(
     begin_trace(traces, request);
     guard.check(request);
   };
+  options.shape_error = shape_error;
   options.authorize = [&keys](Request& request, const Route& route) { keys.check(request, route); };
   if (config.telemetry) {
     options.on_finish = [&metrics, &traces](const Access& access) {

@@ -31,6 +31,7 @@ CORE: dict[str, set[str]] = {
     "kernels": {"base", "tensor"},
     "nn": {"base", "tensor", "kernels"},
     "models": {"base", "tensor", "nn", "model_config"},
+    "chat": {"base", "text"},
     "data": {"base", "text"},
     "registry": {"base", "db"},
     "jobs": {"base", "db", "obs"},
@@ -56,14 +57,17 @@ CORE: dict[str, set[str]] = {
     },
 }
 MLX_FREE_CORE = CORE["hub"] | {"hub"}
+WIRE_FORMATS = {"api/openai", "api/anthropic", "api/llama_cpp", "api/ollama"}
 API: dict[str, set[str]] = {
     "server": {"base", "obs"},
     "proxy": {"base", "obs", "hub", "api/server"},
-    "openai": {"base", "obs", "text", "engine", "api/server"},
-    "anthropic": {"base", "obs", "text", "engine", "api/server", "api/openai"},
-    "handlers": MLX_FREE_CORE | {"api/server", "api/proxy", "api/openai", "api/anthropic"},
+    "openai": {"base", "obs", "text", "chat", "engine", "api/server"},
+    "anthropic": {"base", "obs", "text", "chat", "engine", "api/server", "api/openai"},
+    "llama_cpp": {"base", "obs", "text", "chat", "engine", "api/server", "api/openai"},
+    "ollama": {"base", "obs", "text", "chat", "engine", "api/server", "api/openai", "api/llama_cpp"},
+    "handlers": MLX_FREE_CORE | {"api/server", "api/proxy"} | WIRE_FORMATS,
     "cli": MLX_FREE_CORE | {"api/server", "api/handlers", "api/proxy"},
-    "worker": set(CORE) | {"api/server", "api/openai", "api/anthropic"},
+    "worker": set(CORE) | {"api/server"} | WIRE_FORMATS,
     "": MLX_FREE_CORE | {"api/server", "api/handlers", "api/proxy", "api/openai", "api/cli"},
 }
 # Facts of a generation (plain structs without MLX) that the wire formats translate.

@@ -28,17 +28,24 @@ struct Rule {
   Permission permission;
 };
 // The first that fits.
-constexpr std::array<Rule, 24> kRules{{
+constexpr std::array<Rule, 31> kRules{{
     {"GET", "/healthz", Permission::kOpen},
     {"GET", "/readyz", Permission::kOpen},
     {"GET", "/openapi.json", Permission::kOpen},
     {"GET", "/docs", Permission::kOpen},
     {"GET", "/ui", Permission::kOpen},
+    {"GET", "/health", Permission::kOpen},
+    {"GET", "/v1/health", Permission::kOpen},
     {"GET", "/v1/models", Permission::kAnyKey},
+    {"GET", "/api/tags", Permission::kAnyKey},
+    {"GET", "/api/version", Permission::kAnyKey},
+    {"", "/api", Permission::kInfer},
     {"", "/v1", Permission::kInfer},
     {"", "/chat", Permission::kInfer},
     {"", "/completions", Permission::kInfer},
     {"", "/embeddings", Permission::kInfer},
+    {"", "/completion", Permission::kInfer},
+    {"GET", "/props", Permission::kInfer},
     {"", "/tokenize", Permission::kInfer},
     {"", "/detokenize", Permission::kInfer},
     {"", "/apply-template", Permission::kInfer},

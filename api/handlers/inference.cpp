@@ -1,7 +1,7 @@
 #include "api/handlers/inference.h"
 
-#include <optional>
-#include <string_view>
+#include <memory>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +12,7 @@
 #include "api/openai/completion_request.h"
 #include "api/openai/embedding_request.h"
 #include "api/proxy/proxy.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -21,23 +22,25 @@ namespace {
 using base::Json;
 
 constexpr int kPage = 200;  // models read from the registry at once
-constexpr const char* kEmbeddings = "embeddings";
 
 // What a client asked of which model.
-struct Call {
-  const char* operation;  // "chat", "text_completion", "embeddings"
-  std::string model;      // as the client named it
+struct Call : EngineCall {
   hub::ServedModel served;
-  std::optional<double> keep_alive_seconds;  // of the request
 };
 
-std::shared_ptr<hub::EngineLease> acquire(hub::Hub& hub, const Request& request, const Call& call) {
+struct Lease {
+  std::shared_ptr<hub::EngineLease> engine;
+  double seconds = 0.0;  // that it took, where the model had to be loaded
+};
+
+Lease acquire(hub::Hub& hub, const Request& request, const Call& call) {
+  const double began = base::steady_seconds();
   ChildSpan span(hub.traces.requests(), request, "engine.acquire");
   span.set("gen_ai.request.model", call.model);
   try {
     auto lease = std::make_shared<hub::EngineLease>(hub.pool.acquire(call.served));
     lease->keep_alive(call.keep_alive_seconds);
-    return lease;
+    return {std::move(lease), base::steady_seconds() - began};
   } catch (const base::Error& error) {
     span.fail(std::string(to_string(error.code())), error.what());
     throw;
@@ -60,16 +63,13 @@ std::shared_ptr<ChildSpan> begin_call(hub::Hub& hub, const Request& request, con
 }
 
 // The lease and the span live as long as the answer.
-Response forward_with(
-    hub::Hub& hub,
-    const std::shared_ptr<hub::EngineLease>& lease,
-    const Request& request,
-    const Call& call) {
+Response forward_with(hub::Hub& hub, const Lease& lease, const Request& request, const Call& call) {
   const std::shared_ptr<ChildSpan> span = begin_call(hub, request, call);
   Upstream upstream;
-  upstream.socket_path = lease->socket().string();
+  upstream.socket_path = lease.engine->socket().string();
   upstream.headers["x-hub-request-id"] = request.request_id;
   upstream.headers["x-hub-model"] = call.model;
+  upstream.headers["x-hub-load-seconds"] = fmt::format("{:.9f}", lease.seconds);
   // Clients with keys learn nothing of each other's prompts, not by their speed either.
   upstream.headers["x-hub-cache-scope"] = request.key_id;
   if (call.served.adapter) {
@@ -78,6 +78,7 @@ Response forward_with(
   if (std::string traceparent = span->traceparent(); !traceparent.empty()) {
     upstream.headers["traceparent"] = std::move(traceparent);
   }
+  upstream.lost_text = call.lost_text;
   upstream.on_loss = [span] { span->fail(kEngineLost, "the engine ended in the middle"); };
   Response response;
   try {
@@ -92,10 +93,11 @@ Response forward_with(
     span->fail(fmt::format("{}", response.status), "the engine refused it");
   }
   if (response.stream) {
-    response.stream = [lease, span, produce = std::move(response.stream)](BodyWriter& writer) {
-      produce(writer);
-      span->end();
-    };
+    response.stream =
+        [lease = lease.engine, span, produce = std::move(response.stream)](BodyWriter& writer) {
+          produce(writer);
+          span->end();
+        };
   }
   return response;
 }
@@ -117,73 +119,39 @@ void check_priority(hub::Hub& hub, const Request& request, int priority) {
       "insufficient_scope");
 }
 
-// Sends a request that was found valid to the engine of its model. The lease lives as long as the
-// answer, so that the engine is not unloaded under a stream. An engine that ends before it says
-// anything has cost nothing yet: the request goes to a new one, once.
-Response pass_to_engine(
-    hub::Hub& hub,
-    const Request& request,
-    const char* operation,
-    const std::string& model,
-    std::optional<double> keep_alive_seconds) {
-  if (model.empty()) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        "'model' is required: the name of a registered model (GET /v1/models lists them)",
-        "model");
-  }
-  request.model = model;
-  const registry::ResolvedModel resolved = hub.resolver.resolve(model);
-  if (std::string_view(operation) != kEmbeddings && !makes_text(resolved.base)) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
-        fmt::format(
-            "'{}' makes embeddings, it cannot chat or continue a text: POST /v1/embeddings takes "
-            "it",
-            model),
-        "model",
-        "model_makes_embeddings_only");
-  }
-  const Call call{operation, model, hub.served_model(resolved), keep_alive_seconds};
-  auto lease = acquire(hub, request, call);
-  try {
-    return forward_with(hub, lease, request, call);
-  } catch (const base::Error& error) {
-    if (error.reason() != kEngineLost && error.reason() != kEngineUnavailable) {
-      throw;
-    }
-    hub.pool.lost(*lease);
-  }
-  lease = acquire(hub, request, call);
-  return forward_with(hub, lease, request, call);
+Json body_of(const Request& request) {
+  return base::parse_json(request.body, "the request body");
 }
 
-// The same for a request that generates.
-Response generate(
-    hub::Hub& hub,
-    const Request& request,
-    const char* operation,
-    const GenerationOptions& options) {
-  check_priority(hub, request, options.priority);
-  return pass_to_engine(hub, request, operation, options.model, options.keep_alive_seconds);
+EngineCall generating(const char* operation, const GenerationOptions& options) {
+  return {
+      .operation = operation,
+      .model = options.model,
+      .keep_alive_seconds = options.keep_alive_seconds,
+      .priority = options.priority};
 }
 
 // Checked here, before an engine is loaded for a request that can never work; the engine parses the
 // same bytes again.
 Response chat(hub::Hub& hub, const Request& request) {
-  const Json body = base::parse_json(request.body, "the request body");
-  return generate(hub, request, "chat", ChatRequest::from_json(body).options);
+  const ChatRequest asked = ChatRequest::from_json(body_of(request));
+  return pass_to_engine(hub, request, generating("chat", asked.options));
 }
 
 Response completion(hub::Hub& hub, const Request& request) {
-  const Json body = base::parse_json(request.body, "the request body");
-  return generate(hub, request, "text_completion", CompletionRequest::from_json(body).options);
+  const CompletionRequest asked = CompletionRequest::from_json(body_of(request));
+  return pass_to_engine(hub, request, generating("text_completion", asked.options));
 }
 
 Response embeddings(hub::Hub& hub, const Request& request) {
-  const Json body = base::parse_json(request.body, "the request body");
-  const EmbeddingRequest asked = EmbeddingRequest::from_json(body);
-  return pass_to_engine(hub, request, kEmbeddings, asked.model, asked.keep_alive_seconds);
+  const EmbeddingRequest asked = EmbeddingRequest::from_json(body_of(request));
+  return pass_to_engine(
+      hub,
+      request,
+      {.operation = "embeddings",
+       .model = asked.model,
+       .keep_alive_seconds = asked.keep_alive_seconds,
+       .makes_text = false});
 }
 
 Json model_json(const registry::Model& model) {
@@ -221,6 +189,40 @@ Response get_served_model(hub::Hub& hub, const Request& request) {
 }
 
 }  // namespace
+
+Response pass_to_engine(hub::Hub& hub, const Request& request, const EngineCall& wanted) {
+  check_priority(hub, request, wanted.priority);
+  if (wanted.model.empty()) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        "'model' is required: the name of a registered model (GET /v1/models lists them)",
+        "model");
+  }
+  request.model = wanted.model;
+  const registry::ResolvedModel resolved = hub.resolver.resolve(wanted.model);
+  if (wanted.makes_text && !makes_text(resolved.base)) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}' makes embeddings, it cannot chat or continue a text: POST /v1/embeddings takes "
+            "it",
+            wanted.model),
+        "model",
+        "model_makes_embeddings_only");
+  }
+  const Call call{wanted, hub.served_model(resolved)};
+  Lease lease = acquire(hub, request, call);
+  try {
+    return forward_with(hub, lease, request, call);
+  } catch (const base::Error& error) {
+    if (error.reason() != kEngineLost && error.reason() != kEngineUnavailable) {
+      throw;
+    }
+    hub.pool.lost(*lease.engine);
+  }
+  lease = acquire(hub, request, call);
+  return forward_with(hub, lease, request, call);
+}
 
 std::vector<Route> inference_routes(hub::Hub& hub) {
   const auto chat_handler = [&hub](const Request& request) { return chat(hub, request); };

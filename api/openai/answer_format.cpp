@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/server/http_error.h"
+#include "api/server/sse.h"
 #include "core/base/ids.h"
 
 namespace hub::api {
@@ -28,12 +30,37 @@ Json usage_json(const AnswerUsage& usage) {
         {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
 }
 
+std::string event_of(std::string_view data) {
+  return sse_event({.data = data, .event = {}, .id = {}, .retry_ms = {}});
+}
+
 }  // namespace
 
 std::string new_answer_id(std::string_view prefix) {
   std::string id = base::new_id();
   std::erase(id, '-');
   return std::string(prefix) + id;
+}
+
+std::string WireFormat::keep_alive() {
+  return sse_comment("keep-alive");
+}
+
+std::string AnswerFormat::opening(int index) {
+  const std::string chunk = opening_chunk(index);
+  return chunk.empty() ? "" : event_of(chunk);
+}
+
+std::string AnswerFormat::piece(int index, const AnswerPiece& piece) {
+  return event_of(piece_chunk(index, piece));
+}
+
+std::string AnswerFormat::ending(const AnswerUsage& usage) {
+  return (head_.include_usage ? event_of(usage_chunk(usage)) : "") + event_of(kDone);
+}
+
+std::string AnswerFormat::failure(const base::Error& error) {
+  return event_of(error_body(error));
 }
 
 Json AnswerFormat::envelope(std::string_view object) const {

@@ -8,13 +8,17 @@
 
 #include "api/openai/generation_options.h"
 #include "core/base/json.h"
+#include "core/chat/tool.h"
 
 namespace hub::api {
 
 struct ChatMessage {
-  std::string role;  // system, user, assistant ("developer" is read as "system")
+  std::string role;  // system, user, assistant, tool ("developer" is read as "system")
   std::string content;
   std::optional<std::string> name;
+  std::vector<chat::ToolCall> tool_calls{};   // assistant
+  std::optional<std::string> tool_call_id{};  // tool
+  std::optional<std::string> reasoning{};     // assistant: reasoning_content
 };
 
 // The body of POST /v1/chat/completions as a complete, valid value.
@@ -23,6 +27,9 @@ struct ChatRequest {
   std::vector<ChatMessage> messages;  // not empty
   // chat_template_kwargs, an object, or null. Shared only because Json is incomplete in headers.
   std::shared_ptr<const base::Json> template_kwargs;
+  std::vector<chat::Tool> tools{};
+  chat::ToolChoice tool_choice{};
+  bool parse_reasoning = true;  // reasoning_format: "none" leaves <think> in the text
 
   // Throws kInvalidArgument naming the field's path, what was wanted and what came.
   static ChatRequest from_json(const base::Json& body);

@@ -30,6 +30,7 @@ struct EmbeddingRequest {
   std::optional<engine::Pooling> pooling;
   bool normalize = true;
   std::optional<double> keep_alive_seconds{};  // read_keep_alive()
+  bool truncates = false;                      // a text beyond the context is cut, not refused
 
   // Unknown fields are ignored. Throws kInvalidArgument naming the field's path, what was wanted
   // and what came.

@@ -12,15 +12,6 @@ namespace hub::api {
 
 namespace {
 
-// JSON's own numbers are doubles, which would write 0.1F as 0.10000000149011612.
-void append_numbers(std::string& text, const std::vector<float>& vector) {
-  text += '[';
-  for (std::size_t i = 0; i < vector.size(); ++i) {
-    fmt::format_to(std::back_inserter(text), "{}{}", i == 0 ? "" : ",", vector[i]);
-  }
-  text += ']';
-}
-
 void append_base64(std::string& text, const std::vector<float>& vector) {
   std::string bytes;
   bytes.reserve(4 * vector.size());
@@ -34,6 +25,15 @@ void append_base64(std::string& text, const std::vector<float>& vector) {
 }
 
 }  // namespace
+
+// JSON's own numbers are doubles, which would write 0.1F as 0.10000000149011612.
+void append_numbers(std::string& text, const std::vector<float>& vector) {
+  text += '[';
+  for (std::size_t i = 0; i < vector.size(); ++i) {
+    fmt::format_to(std::back_inserter(text), "{}{}", i == 0 ? "" : ",", vector[i]);
+  }
+  text += ']';
+}
 
 std::string embedding_answer(
     const std::vector<std::vector<float>>& vectors,

@@ -16,4 +16,7 @@ std::string embedding_answer(
     const std::string& model,
     std::int64_t prompt_tokens);
 
+// Appends a JSON array of numbers with as many digits as give the same float back.
+void append_numbers(std::string& text, const std::vector<float>& vector);
+
 }  // namespace hub::api

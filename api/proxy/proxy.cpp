@@ -107,25 +107,20 @@ std::string request_bytes(const Request& request, const Upstream& upstream) {
   throw base::Error(base::ErrorCode::kUnavailable, std::string(message), {}, std::string(reason));
 }
 
-bool is_event_stream(const Headers& headers) {
+bool has_type(const Headers& headers, std::string_view wanted) {
   const auto type = headers.find("Content-Type");
-  return type != headers.end() && type->second.starts_with("text/event-stream");
+  return type != headers.end() && type->second.starts_with(wanted);
 }
 
-std::string lost_event() {
-  const base::Error error(
-      base::ErrorCode::kUnavailable,
-      "the engine stopped in the middle of this answer: send the request again",
-      {},
-      "engine_lost");
+std::string lost_event(const base::Error& error) {
   return sse_event({.data = error_body(error), .event = {}, .id = {}, .retry_ms = {}});
 }
 
-// Passes an event stream on by whole lines: an event that broke off never reaches the client as if
-// it were one.
-class EventRelay {
+// Passes a stream on by whole lines: an event, or a line of NDJSON, that broke off never reaches
+// the client as if it were one.
+class LineRelay {
  public:
-  explicit EventRelay(BodyWriter& out) : out_(out) {}
+  LineRelay(BodyWriter& out, bool has_events) : out_(out), has_events_(has_events) {}
 
   bool pass(std::string_view bytes) {
     held_ += bytes;
@@ -145,13 +140,15 @@ class EventRelay {
 
   bool finish() { return held_.empty() || out_.write(held_); }
 
-  void lost() {
+  void lost(const std::string& text) {
+    // Lines are sent whole, but for one that is too long to be held back.
     std::string end = after_event_ ? "" : after_line_ ? "\n" : "\n\n";
-    out_.write(end + lost_event());
+    out_.write((has_events_ ? end : after_line_ ? "" : "\n") + text);
   }
 
  private:
   BodyWriter& out_;
+  const bool has_events_;
   std::string held_;
   bool after_line_ = true;
   bool after_event_ = true;
@@ -163,6 +160,7 @@ struct Exchange {
   std::shared_ptr<CancelHook> on_cancel;
   std::string request_id;
   std::function<void()> on_loss;
+  std::function<std::string(const base::Error&)> lost_text;
 };
 
 void note_loss(const Exchange& exchange) {
@@ -173,8 +171,8 @@ void note_loss(const Exchange& exchange) {
   }
 }
 
-void stream_events(const Exchange& exchange, BodyWriter& out) {
-  EventRelay relay(out);
+void stream_lines(const Exchange& exchange, bool has_events, BodyWriter& out) {
+  LineRelay relay(out, has_events);
   while (true) {
     const auto piece = exchange.connection->read_body();
     if (*exchange.cancelled) {
@@ -182,7 +180,12 @@ void stream_events(const Exchange& exchange, BodyWriter& out) {
     }
     if (!piece) {
       note_loss(exchange);
-      relay.lost();
+      const base::Error error(
+          base::ErrorCode::kUnavailable,
+          "the engine stopped in the middle of this answer: send the request again",
+          {},
+          kEngineLost);
+      relay.lost(exchange.lost_text ? exchange.lost_text(error) : lost_event(error));
       break;
     }
     if (piece->empty()) {
@@ -220,7 +223,8 @@ Response forward(const Request& request, const Upstream& upstream) {
       request.cancelled,
       request.on_cancel,
       request.request_id,
-      upstream.on_loss};
+      upstream.on_loss,
+      upstream.lost_text};
   UpstreamConnection& connection = *exchange.connection;
   *request.on_cancel = [connection = exchange.connection] { connection->cancel(); };
 
@@ -245,8 +249,12 @@ Response forward(const Request& request, const Upstream& upstream) {
     *request.on_cancel = nullptr;
     return response;
   }
-  if (is_event_stream(head->headers)) {
-    response.stream = [exchange](BodyWriter& out) { stream_events(exchange, out); };
+  const bool has_events = has_type(head->headers, "text/event-stream");
+  const bool has_lines = has_type(head->headers, "application/x-ndjson");
+  if (has_events || (has_lines && upstream.lost_text)) {
+    response.stream = [exchange, has_events](BodyWriter& out) {
+      stream_lines(exchange, has_events, out);
+    };
     return response;
   }
   if (!head->known_length) {

@@ -207,6 +207,9 @@ void Connection::respond(Response response) {
     return;
   }
   phase_ = Phase::kHandling;
+  if (response.status >= 400 && context_.options.shape_error) {
+    context_.options.shape_error(*request_, response);
+  }
   ResponseFraming framing;
   framing.http_1_0 = http_1_0_;
   framing.keep_alive = keep_alive_ && !*context_.stopping;

@@ -6,19 +6,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "api/openai/chat_request.h"
 #include "api/openai/chat_response.h"
-#include "api/worker/generation_handler.h"
 #include "api/worker/prompt_room.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
 namespace hub::api {
 
-namespace {
-
-std::vector<int> prompt_of(
-    const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+std::string chat_prompt(const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
   if (model.chat_template == nullptr) {
     throw base::Error(
         base::ErrorCode::kInvalidArgument,
@@ -28,9 +24,15 @@ std::vector<int> prompt_of(
         "no_chat_template");
   }
   const base::Json messages = chat.template_messages(dropped);
-  const std::string text =
-      model.chat_template->render({.messages = messages, .extra = chat.template_kwargs.get()});
-  return model.tokenizer->encode(text);  // the template writes the special tokens itself
+  return model.chat_template->render({.messages = messages, .extra = chat.template_kwargs.get()});
+}
+
+namespace {
+
+std::vector<int> prompt_of(
+    const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+  // The template writes the special tokens itself.
+  return model.tokenizer->encode(chat_prompt(model, chat, dropped));
 }
 
 // The prompt with as many of the newest messages as leave room for an answer; with the fewest where
@@ -47,16 +49,23 @@ std::vector<int> truncated_prompt_of(const ServedModel& model, const ChatRequest
 
 }  // namespace
 
-Response handle_chat(const ServedModel& model, const Request& request) {
+Generation chat_generation(const ServedModel& model, const ChatRequest& chat) {
   Generation generation;
-  const ChatRequest chat =
-      ChatRequest::from_json(base::parse_json(request.body, "the request body"));
   generation.prompts.push_back(
       chat.options.truncates ? truncated_prompt_of(model, chat) : prompt_of(model, chat));
   generation.options = chat.options;
+  generation.prompt_field = "messages";
+  return generation;
+}
+
+Response handle_chat(const ServedModel& model, const Request& request) {
+  const double arrived = base::steady_seconds();
+  const ChatRequest chat =
+      ChatRequest::from_json(base::parse_json(request.body, "the request body"));
+  Generation generation = chat_generation(model, chat);
+  generation.arrived = arrived;
   generation.format = std::make_unique<ChatFormat>(
       answer_head(model, request, ChatFormat::kIdPrefix, chat.options));
-  generation.prompt_field = "messages";
   return generate(model, request, std::move(generation));
 }
 

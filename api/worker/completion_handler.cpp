@@ -2,10 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/openai/completion_request.h"
 #include "api/openai/completion_response.h"
-#include "api/worker/generation_handler.h"
 #include "api/worker/prompt_room.h"
+#include "core/base/clock.h"
 #include "core/base/json_reader.h"
 
 namespace hub::api {
@@ -23,10 +22,8 @@ std::vector<int> tokens_of(const ServedModel& model, const Prompt& prompt) {
 
 }  // namespace
 
-Response handle_completion(const ServedModel& model, const Request& request) {
+Generation completion_generation(const ServedModel& model, const CompletionRequest& completion) {
   Generation generation;
-  const CompletionRequest completion =
-      CompletionRequest::from_json(base::parse_json(request.body, "the request body"));
   for (const Prompt& prompt : completion.prompts) {
     generation.prompts.push_back(tokens_of(model, prompt));
     if (completion.options.truncates) {
@@ -34,9 +31,18 @@ Response handle_completion(const ServedModel& model, const Request& request) {
     }
   }
   generation.options = completion.options;
+  generation.prompt_field = "prompt";
+  return generation;
+}
+
+Response handle_completion(const ServedModel& model, const Request& request) {
+  const double arrived = base::steady_seconds();
+  const CompletionRequest completion =
+      CompletionRequest::from_json(base::parse_json(request.body, "the request body"));
+  Generation generation = completion_generation(model, completion);
+  generation.arrived = arrived;
   generation.format = std::make_unique<CompletionFormat>(
       answer_head(model, request, CompletionFormat::kIdPrefix, completion.options));
-  generation.prompt_field = "prompt";
   return generate(model, request, std::move(generation));
 }
 

@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "api/openai/embedding_request.h"
 #include "api/openai/embedding_response.h"
 #include "api/worker/request_id.h"
 #include "core/base/clock.h"
@@ -23,6 +22,15 @@ namespace {
 // takes. Token ids come as they are.
 constexpr bool kAddSpecial = true;
 
+// Cuts what is longer than `tokens`; the last token stays, which may be an encoder's [SEP].
+void keep_first(std::vector<int>& input, int tokens) {
+  const auto most = static_cast<std::size_t>(tokens);
+  if (input.size() > most) {
+    input[most - 1] = input.back();
+    input.resize(most);
+  }
+}
+
 // What the model's own folder says, else what is usual for its kind.
 model_config::Pooling pooling_of(const model_config::ModelConfig& config) {
   using model_config::Pooling;
@@ -38,6 +46,9 @@ engine::EmbedRequest engine_request(
     wanted.inputs.push_back(
         text != nullptr ? model.tokenizer->encode(*text, kAddSpecial)
                         : std::get<std::vector<int>>(input));
+    if (asked.truncates) {
+      keep_first(wanted.inputs.back(), model.engine.context_length());
+    }
   }
   wanted.pooling = asked.pooling.value_or(pooling_of(model.engine.model_config()));
   wanted.dimensions = asked.dimensions;
@@ -89,10 +100,8 @@ class Measured {
 
 }  // namespace
 
-Response handle_embeddings(const ServedModel& model, const Request& request) {
+Embedded embed(const ServedModel& model, const Request& request, const EmbeddingRequest& asked) {
   const double arrived = base::steady_seconds();
-  const EmbeddingRequest asked =
-      EmbeddingRequest::from_json(base::parse_json(request.body, "the request body"));
   engine::EmbedRequest wanted = engine_request(model, asked, request);
   std::int64_t tokens = 0;
   for (const std::vector<int>& input : wanted.inputs) {
@@ -102,11 +111,10 @@ Response handle_embeddings(const ServedModel& model, const Request& request) {
   Measured measured(model, request, tokens, arrived);
   *request.on_cancel = pending.canceller();
   try {
-    const engine::Vectors vectors = pending.get();
+    Embedded result{.vectors = pending.get(), .tokens = tokens};
     measured.ended(pending.began(), engine::FinishReason::kStop);
-    const std::string name = request.header("x-hub-model");
-    return json_response(
-        200, embedding_answer(vectors, asked.encoding, name.empty() ? model.name : name, tokens));
+    result.seconds = base::steady_seconds() - arrived;
+    return result;
   } catch (const base::Error& error) {
     if (error.code() == base::ErrorCode::kCancelled ||
         error.code() == base::ErrorCode::kUnavailable) {
@@ -114,6 +122,17 @@ Response handle_embeddings(const ServedModel& model, const Request& request) {
     }
     throw;
   }
+}
+
+Response handle_embeddings(const ServedModel& model, const Request& request) {
+  const EmbeddingRequest asked =
+      EmbeddingRequest::from_json(base::parse_json(request.body, "the request body"));
+  const Embedded embedded = embed(model, request, asked);
+  const std::string name = request.header("x-hub-model");
+  return json_response(
+      200,
+      embedding_answer(
+          embedded.vectors, asked.encoding, name.empty() ? model.name : name, embedded.tokens));
 }
 
 }  // namespace hub::api

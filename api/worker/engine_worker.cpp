@@ -5,6 +5,8 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "api/worker/dialect_routes.h"
 #include "api/worker/embedding_handler.h"
 #include "api/worker/memory_reporter.h"
 #include "api/worker/served_model.h"
@@ -177,7 +180,8 @@ Router routes(const ServedModel& model) {
   const auto stats = [&model](const Request&) {
     return json_response(200, stats_json(model.engine.stats()).dump());
   };
-  return Router({
+  std::vector<Route> all = dialect_routes(model);
+  const std::vector<Route> own{
       {.method = "POST", .pattern = "/v1/chat/completions", .handler = chat},
       {.method = "POST", .pattern = "/chat/completions", .handler = chat},
       {.method = "POST", .pattern = "/v1/completions", .handler = text},
@@ -185,7 +189,9 @@ Router routes(const ServedModel& model) {
       {.method = "POST", .pattern = "/v1/embeddings", .handler = embeddings},
       {.method = "POST", .pattern = "/embeddings", .handler = embeddings},
       {.method = "GET", .pattern = "/stats", .handler = stats},
-  });
+  };
+  all.insert(all.end(), own.begin(), own.end());
+  return Router(std::move(all));
 }
 
 Server::Options server_options(const EngineArguments& arguments) {
@@ -275,7 +281,9 @@ void serve(const EngineArguments& arguments) {
       .stop_ids = ends,
       .grammars =
           std::make_shared<const Grammars>(tokenizer, engine.model_config().vocab_size, ends),
-      .on_usage = emit_usage};
+      .on_usage = emit_usage,
+      .running = std::make_shared<RunningRequests>(
+          arguments.max_running.value_or(engine::EngineConfig{}.max_running))};
   Server server(server_options(arguments), routes(model));
   server.start();
   // Tells an engine that works from one that hangs, too: the server ends the latter.

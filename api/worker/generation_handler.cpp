@@ -1,14 +1,26 @@
 #include "api/worker/generation_handler.h"
 
+#include <charconv>
 #include <utility>
 #include <vector>
 
-#include "api/server/sse.h"
 #include "api/worker/prompt_room.h"
 #include "api/worker/running_answer.h"
 #include "core/base/clock.h"
 
 namespace hub::api {
+
+namespace {
+
+// As the proxy told it, which alone can set the header; 0 where it said nothing.
+double load_seconds(const Request& request) {
+  const std::string text = request.header("x-hub-load-seconds");
+  double seconds = 0.0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return seconds;
+}
+
+}  // namespace
 
 Response generate(const ServedModel& model, const Request& request, Generation generation) {
   const bool streaming = generation.options.stream;
@@ -23,7 +35,12 @@ Response generate(const ServedModel& model, const Request& request, Generation g
   if (!streaming) {
     return json_response(200, answer->collect());
   }
-  return sse_response([answer](SseWriter& writer) { answer->write(writer); });
+  Response response;
+  response.headers["Content-Type"] = answer->stream_type();
+  response.headers["Cache-Control"] = "no-cache";
+  response.headers["X-Accel-Buffering"] = "no";
+  response.stream = [answer](BodyWriter& body) { answer->write(body); };
+  return response;
 }
 
 AnswerHead answer_head(
@@ -37,7 +54,8 @@ AnswerHead answer_head(
       .created_s = base::SystemClock().now_ms() / 1000,
       .model = name.empty() ? model.name : name,
       .include_usage = options.include_usage,
-      .logprobs = options.logprobs};
+      .logprobs = options.logprobs,
+      .load_seconds = load_seconds(request)};
 }
 
 }  // namespace hub::api

@@ -49,6 +49,9 @@ RunningAnswer::RunningAnswer(
   }
   characters_.assign(streams_.size(), 0);
   echoed_.assign(streams_.size(), false);
+  if (model_.running) {
+    place_.emplace(*model_.running, request_id_, prompt_tokens_);
+  }
   *request.on_cancel = [cancellers = std::move(cancellers)] {
     for (const auto& cancel : cancellers) {
       cancel();
@@ -120,6 +123,9 @@ void RunningAnswer::take(const TextDelta& delta) {
   if (first_text_ == 0.0) {
     first_text_ = base::steady_seconds();
   }
+  if (place_) {
+    place_->count(usage().completion_tokens);
+  }
   if (!delta.finish) {
     return;
   }
@@ -140,6 +146,15 @@ AnswerUsage RunningAnswer::usage() const {
     result.drafted_tokens += stream.drafted_tokens();
     result.accepted_tokens += stream.accepted_tokens();
   }
+  return result;
+}
+
+AnswerUsage RunningAnswer::timed_usage() const {
+  const base::EngineUsage so_far = measured();
+  AnswerUsage result = usage();
+  result.seconds = so_far.seconds;
+  result.prefill_seconds = so_far.prefill_seconds;
+  result.decode_seconds = so_far.decode_seconds;
   return result;
 }
 
@@ -182,6 +197,7 @@ AnswerChoice RunningAnswer::collect_choice(TextStream& stream, double& mean_logp
   }
   mean_logprob = count == 0 ? 0.0 : sum / count;
   choice.finish_reason = to_string(finish_);
+  choice.stop = stream.stop();
   return choice;
 }
 
@@ -210,40 +226,42 @@ std::string RunningAnswer::collect() {
       choice.tokens.insert(choice.tokens.begin(), begin.tokens.begin(), begin.tokens.end());
     }
   }
-  return generation_.format->whole(choices, usage());
+  return generation_.format->whole(choices, timed_usage());
 }
 
-void RunningAnswer::write(SseWriter& writer) {
+std::string RunningAnswer::stream_type() const {
+  const std::string_view type = generation_.format->stream_type();
+  return std::string(type) + (type == WireFormat::kEventStream ? "; charset=utf-8" : "");
+}
+
+void RunningAnswer::write(BodyWriter& body) {
   try {
-    if (!write_choices(writer)) {
+    if (!write_choices(body)) {
       finish_ = FinishReason::kCancelled;
       return;  // the client is gone; what still runs is cancelled by ending the streams
     }
   } catch (const Error& error) {
-    // The header was sent long ago: the error travels as an event, and no [DONE] follows.
-    writer.data(
-        error.code() == ErrorCode::kInternal
-            ? error_body(
+    // The header was sent long ago: the error travels in the stream, which then has no ending.
+    body.write(generation_.format->failure(
+        error.code() != ErrorCode::kInternal
+            ? error
+            : Error(
+                  ErrorCode::kInternal,
                   fmt::format("generation failed; the log has the reason under {}", request_id_),
-                  type_of(500),
                   {},
-                  "internal_error")
-            : error_body(error));
+                  "internal_error")));
     return;
   }
-  if (generation_.options.include_usage) {
-    writer.data(generation_.format->usage_chunk(usage()));
-  }
-  writer.data(AnswerFormat::kDone);
+  body.write(generation_.format->ending(timed_usage()));
 }
 
 // False when the client is gone.
-bool RunningAnswer::write_choices(SseWriter& writer) {
+bool RunningAnswer::write_choices(BodyWriter& body) {
   std::vector<std::size_t> open(streams_.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (const std::size_t choice : open) {
-    const std::string opening = generation_.format->opening_chunk(static_cast<int>(choice));
-    if (!opening.empty() && !writer.data(opening)) {
+    const std::string opening = generation_.format->opening(static_cast<int>(choice));
+    if (!opening.empty() && !body.write(opening)) {
       return false;
     }
   }
@@ -251,7 +269,7 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
   while (!open.empty()) {
     int timeout_ms = open.size() == 1 ? kKeepAliveMs : kTurnMs;
     for (std::size_t i = 0; i < open.size();) {
-      const Progress progress = write_next(writer, open[i], std::exchange(timeout_ms, 0));
+      const Progress progress = write_next(body, open[i], std::exchange(timeout_ms, 0));
       if (progress == Progress::kClientGone) {
         return false;
       }
@@ -265,7 +283,8 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
       }
     }
     if (base::steady_seconds() - last_written > kKeepAliveMs / 1000.0) {
-      if (!writer.comment()) {
+      const std::string nothing = generation_.format->keep_alive();
+      if (!nothing.empty() && !body.write(nothing)) {
         return false;
       }
       last_written = base::steady_seconds();
@@ -276,7 +295,7 @@ bool RunningAnswer::write_choices(SseWriter& writer) {
 
 // Writes what a choice has to say within the time.
 RunningAnswer::Progress RunningAnswer::write_next(
-    SseWriter& writer, std::size_t choice, int timeout_ms) {
+    BodyWriter& body, std::size_t choice, int timeout_ms) {
   bool timed_out = false;
   const auto delta = streams_[choice].next_for(timeout_ms, &timed_out);
   if (timed_out) {
@@ -286,7 +305,7 @@ RunningAnswer::Progress RunningAnswer::write_next(
     return Progress::kEnded;
   }
   take(*delta);
-  const AnswerFormat& format = *generation_.format;
+  WireFormat& format = *generation_.format;
   const auto index = static_cast<int>(choice);
   if (generation_.options.echo && !echoed_[choice]) {
     echoed_[choice] = true;
@@ -294,7 +313,7 @@ RunningAnswer::Progress RunningAnswer::write_next(
     PromptEcho begin = echo(prompt, streams_[choice]);
     characters_[choice] = character_count(begin.text);
     const AnswerPiece piece{.text = begin.text, .tokens = std::move(begin.tokens)};
-    if (!writer.data(format.piece_chunk(index, piece))) {
+    if (!body.write(format.piece(index, piece))) {
       return Progress::kClientGone;
     }
   }
@@ -302,14 +321,15 @@ RunningAnswer::Progress RunningAnswer::write_next(
       .text = delta->text, .tokens = tokens_of(*delta), .offset = characters_[choice]};
   characters_[choice] += character_count(delta->text);
   const bool says_something = !piece.text.empty() || !piece.tokens.empty();
-  if (says_something && !writer.data(format.piece_chunk(index, piece))) {
+  if (says_something && !body.write(format.piece(index, piece))) {
     return Progress::kClientGone;
   }
   if (!delta->finish) {
     return Progress::kGoesOn;
   }
-  const AnswerPiece last{.text = {}, .finish_reason = to_string(*delta->finish)};
-  return writer.data(format.piece_chunk(index, last)) ? Progress::kEnded : Progress::kClientGone;
+  const AnswerPiece last{
+      .text = {}, .finish_reason = to_string(*delta->finish), .stop = streams_[choice].stop()};
+  return body.write(format.piece(index, last)) ? Progress::kEnded : Progress::kClientGone;
 }
 
 }  // namespace hub::api

@@ -2,11 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/openai/answer_format.h"
-#include "api/server/sse.h"
+#include "api/server/http.h"
 #include "api/worker/generation_handler.h"
 #include "api/worker/told_tokens.h"
 #include "core/base/engine_events.h"
@@ -26,21 +27,25 @@ class RunningAnswer {
 
   // The whole answer. Throws for one that is not whole.
   std::string collect();
-  // The answer in events as it comes, all choices beside each other.
-  void write(SseWriter& writer);
+  // The answer as it comes, all choices beside each other.
+  void write(BodyWriter& body);
+  // Of such an answer; with the character set that its kind of text is given with.
+  [[nodiscard]] std::string stream_type() const;
 
  private:
   enum class Progress : std::uint8_t { kWaits, kGoesOn, kEnded, kClientGone };
 
   engine::TextStream submit(std::size_t prompt, int answer);
   AnswerChoice collect_choice(engine::TextStream& stream, double& mean_logprob);
-  bool write_choices(SseWriter& writer);
-  Progress write_next(SseWriter& writer, std::size_t choice, int timeout_ms);
+  bool write_choices(BodyWriter& body);
+  Progress write_next(BodyWriter& body, std::size_t choice, int timeout_ms);
   // Throws for an answer that is not whole.
   void take(const engine::TextDelta& delta);
   [[nodiscard]] PromptEcho echo(std::size_t prompt, const engine::TextStream& scored) const;
   [[nodiscard]] std::vector<AnswerToken> tokens_of(const engine::TextDelta& delta) const;
   [[nodiscard]] AnswerUsage usage() const;
+  // The same with how long it took so far.
+  [[nodiscard]] AnswerUsage timed_usage() const;
   [[nodiscard]] base::EngineUsage measured() const;
 
   const ServedModel& model_;
@@ -49,6 +54,7 @@ class RunningAnswer {
   const std::string traceparent_;
   const std::string cache_scope_;
   const Generation generation_;
+  std::optional<RunningRequests::Place> place_;
   int prompt_tokens_ = 0;
   std::vector<engine::TextStream> streams_;  // best_of a prompt
   std::vector<std::size_t> characters_;      // told of each choice's text

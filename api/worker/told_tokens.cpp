@@ -20,9 +20,14 @@ std::string bytes_of(const text::Tokenizer& tokenizer, int token) {
 
 AnswerToken told(const text::Tokenizer& tokenizer, const engine::TextToken& token) {
   AnswerToken result{
-      .bytes = bytes_of(tokenizer, token.drawn.token), .logprob = token.drawn.logprob};
+      .bytes = bytes_of(tokenizer, token.drawn.token),
+      .logprob = token.drawn.logprob,
+      .id = token.drawn.token};
   for (const engine::TokenLogprob& likely : token.top) {
-    result.top.push_back({.bytes = bytes_of(tokenizer, likely.token), .logprob = likely.logprob});
+    result.top.push_back(
+        {.bytes = bytes_of(tokenizer, likely.token),
+         .logprob = likely.logprob,
+         .id = likely.token});
   }
   return result;
 }
@@ -50,7 +55,7 @@ PromptEcho echo_of(
         static_cast<std::ptrdiff_t>(i) < shown ? "" : detokenizer.push(prompt[i]);
     echo.text += piece;
     if (scores != nullptr) {
-      AnswerToken token = i == 0 ? AnswerToken{.bytes = bytes_of(*tokenizer, prompt[0])}
+      AnswerToken token = i == 0 ? AnswerToken{.bytes = bytes_of(*tokenizer, prompt[0]), .id = prompt[0]}
                                  : told(*tokenizer, scores->at(i - 1));
       if (i == 0) {
         token.logprob.reset();

@@ -57,6 +57,9 @@ class TextStream {
   [[nodiscard]] int drafted_tokens() const { return drafted_tokens_; }
   [[nodiscard]] int accepted_tokens() const { return accepted_tokens_; }
 
+  // The stop string that ended the answer; "" where none did.
+  [[nodiscard]] const std::string& stop() const { return stops_.found(); }
+
   // Of the tokens read so far.
   [[nodiscard]] TokenTimes times() const;
 

@@ -128,7 +128,8 @@ class RustTemplate {
 struct ChatTemplate::Compiled {
   RustTemplate main;
   std::optional<RustTemplate> with_tools;
-  Json special;  // bos_token, eos_token, …
+  Json special;        // bos_token, eos_token, …
+  std::string source;  // of main
 };
 
 std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::path& folder) {
@@ -137,7 +138,8 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::pa
   if (!sources.main) {
     return nullptr;
   }
-  auto compiled = std::unique_ptr<Compiled>(new Compiled{RustTemplate(*sources.main), {}, {}});
+  auto compiled =
+      std::unique_ptr<Compiled>(new Compiled{RustTemplate(*sources.main), {}, {}, *sources.main});
   compiled->special = special_tokens(config);
   std::string all = *sources.main;
   if (sources.with_tools) {
@@ -152,6 +154,10 @@ ChatTemplate::ChatTemplate(std::unique_ptr<Compiled> compiled, std::string diges
     : compiled_(std::move(compiled)), digest_(std::move(digest)) {}
 
 ChatTemplate::~ChatTemplate() = default;
+
+const std::string& ChatTemplate::source() const {
+  return compiled_->source;
+}
 
 std::string ChatTemplate::render(const TemplateInput& input) const {
   const bool has_tools = input.tools != nullptr && !input.tools->is_null();

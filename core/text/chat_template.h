@@ -35,6 +35,8 @@ class ChatTemplate {
   // unknown role), or naming the message and field that has the wrong shape.
   [[nodiscard]] std::string render(const TemplateInput& input) const;
 
+  // The template's text, of several that without tools.
+  [[nodiscard]] const std::string& source() const;
   // SHA-256 of the template's text.
   [[nodiscard]] const std::string& digest() const { return digest_; }
 

@@ -42,6 +42,7 @@ std::string StopMatcher::push(std::string_view piece) {
     if (at + stop.size() < end || (at + stop.size() == end && at < begin)) {
       begin = at;
       end = at + stop.size();
+      found_ = stop;
     }
   }
   const std::size_t keep = stopped_ ? begin : held_.size() - pending_length(held_, stops_);

@@ -21,10 +21,13 @@ class StopMatcher {
   // What was held back and turned out harmless.
   std::string flush();
   [[nodiscard]] bool stopped() const { return stopped_; }
+  // The stop string that counted; "" while there is none.
+  [[nodiscard]] const std::string& found() const { return found_; }
 
  private:
   std::vector<std::string> stops_;
   std::string held_;
+  std::string found_;
   bool stopped_ = false;
 };
 

@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "api/handlers/anthropic.h"
 #include "api/handlers/inference.h"
+#include "api/handlers/llama_cpp.h"
 #include "api/handlers/metrics.h"
+#include "api/handlers/ollama.h"
 #include "api/handlers/system.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
 
@@ -39,6 +42,9 @@ TEST_F(OpenApi, DescribesExactlyTheRoutesThereAre) {
   for (const auto& table :
        {system_routes(hub),
         inference_routes(hub),
+        anthropic_routes(hub),
+        ollama_routes(hub),
+        llama_cpp_routes(hub),
         registry_routes(hub),
         openapi_routes(),
         metric_routes(hub.metrics)}) {
