@@ -43,7 +43,9 @@ def record(model: Any, tokenizer: Any, text: str) -> dict[str, Any]:
     return {
         "text": text,
         "tokens": ids,
-        "logprobs": [round(float(row[token]), 6) for row, token in zip(logprobs, ids[1:], strict=True)],
+        "logprobs": [
+            round(float(row[token]), 6) for row, token in zip(logprobs, ids[1:], strict=True)
+        ],
         "top": [
             [[int(token), round(float(row[token]), 6)] for token in likely]
             for row, likely in zip(logprobs, order, strict=True)
@@ -55,16 +57,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=default_folder())
     model, tokenizer = load(str(parser.parse_args().folder))
+    cases = [record(model, tokenizer, text) for text in TEXTS]
     golden = {
         "made_by": "scripts/make_prompt_goldens.py",
         "versions": versions(),
         "model": "smollm2-135m-instruct-f32",
         "dtype": "float32",
         "tolerance": TOLERANCE,
-        "cases": [record(model, tokenizer, text) for text in TEXTS],
+        "cases": cases,
     }
     GOLDEN.write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n")
-    print(f"{GOLDEN}: {sum(len(case['tokens']) for case in golden['cases'])} tokens")
+    print(f"{GOLDEN}: {sum(len(case['tokens']) for case in cases)} tokens")
 
 
 if __name__ == "__main__":
