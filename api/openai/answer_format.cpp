@@ -25,7 +25,7 @@ Json usage_json(const AnswerUsage& usage) {
       {"total_tokens", usage.prompt_tokens + usage.completion_tokens},
       {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}},
       {"completion_tokens_details",
-       {{"reasoning_tokens", 0},
+       {{"reasoning_tokens", usage.reasoning_tokens},
         {"accepted_prediction_tokens", usage.accepted_tokens},
         {"rejected_prediction_tokens", usage.drafted_tokens - usage.accepted_tokens}}}};
 }
@@ -52,7 +52,8 @@ std::string AnswerFormat::opening(int index) {
 }
 
 std::string AnswerFormat::piece(int index, const AnswerPiece& piece) {
-  return event_of(piece_chunk(index, piece));
+  const std::string chunk = piece_chunk(index, piece);
+  return chunk.empty() ? "" : event_of(chunk);
 }
 
 std::string AnswerFormat::ending(const AnswerUsage& usage) {
@@ -93,7 +94,8 @@ std::string AnswerFormat::whole(
 }
 
 std::string AnswerFormat::piece_chunk(int index, const AnswerPiece& piece) const {
-  return chunk(chunk_choice(index, piece));
+  const Json choice = chunk_choice(index, piece);
+  return choice.is_null() ? std::string() : chunk(choice);
 }
 
 std::string AnswerFormat::usage_chunk(const AnswerUsage& usage) const {

@@ -117,6 +117,7 @@ class AnswerFormat : public WireFormat {
 
   // What comes before a choice's text; "" for nothing.
   [[nodiscard]] virtual std::string opening_chunk(int index) const = 0;
+  // "" where the form says nothing of such a piece.
   [[nodiscard]] std::string piece_chunk(int index, const AnswerPiece& piece) const;
   // Only with include_usage, before kDone.
   [[nodiscard]] std::string usage_chunk(const AnswerUsage& usage) const;
@@ -125,6 +126,7 @@ class AnswerFormat : public WireFormat {
   [[nodiscard]] virtual std::string_view whole_object() const = 0;
   [[nodiscard]] virtual std::string_view chunk_object() const = 0;
   [[nodiscard]] virtual base::Json whole_choice(int index, const AnswerChoice& choice) const = 0;
+  // null for nothing
   [[nodiscard]] virtual base::Json chunk_choice(int index, const AnswerPiece& piece) const = 0;
   [[nodiscard]] bool tells_logprobs() const { return head_.logprobs; }
 

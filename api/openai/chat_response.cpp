@@ -18,6 +18,40 @@ Json choice_of(int index, Json delta, Json logprobs, std::string_view finish_rea
       {"finish_reason", finish_reason.empty() ? Json(nullptr) : Json(finish_reason)}};
 }
 
+Json call_json(const chat::ToolCall& call) {
+  return {
+      {"id", call.id},
+      {"type", "function"},
+      {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+}
+
+Json delta_of(const AnswerPiece& piece) {
+  if (piece.text.empty() && piece.kind != chat::ChatPiece::Kind::kCallBegins) {
+    return Json::object();
+  }
+  switch (piece.kind) {
+    case chat::ChatPiece::Kind::kReasoning:
+      return {{"reasoning_content", piece.text}};
+    case chat::ChatPiece::Kind::kCallBegins: {
+      Json call = call_json(
+          {.id = std::string(piece.call_id),
+           .name = std::string(piece.call_name),
+           .arguments = {}});
+      Json indexed = {{"index", piece.call}};
+      indexed.update(call);
+      return {{"tool_calls", Json::array({std::move(indexed)})}};
+    }
+    case chat::ChatPiece::Kind::kArguments:
+      return {
+          {"tool_calls",
+           Json::array({{{"index", piece.call}, {"function", {{"arguments", piece.text}}}}})}};
+    case chat::ChatPiece::Kind::kText:
+    case chat::ChatPiece::Kind::kCallEnds:
+      break;
+  }
+  return {{"content", piece.text}};
+}
+
 }  // namespace
 
 std::string ChatFormat::opening_chunk(int index) const {
@@ -25,21 +59,32 @@ std::string ChatFormat::opening_chunk(int index) const {
 }
 
 Json ChatFormat::whole_choice(int index, const AnswerChoice& choice) const {
+  Json message = {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}};
+  if (!choice.reasoning.empty()) {
+    message["reasoning_content"] = choice.reasoning;
+  }
+  if (!choice.calls.empty()) {
+    if (choice.text.empty()) {
+      message["content"] = nullptr;
+    }
+    for (const chat::ToolCall& call : choice.calls) {
+      message["tool_calls"].push_back(call_json(call));
+    }
+  }
   return {
       {"index", index},
-      {"message", {{"role", "assistant"}, {"content", choice.text}, {"refusal", nullptr}}},
+      {"message", std::move(message)},
       {"logprobs", tells_logprobs() ? chat_logprobs(choice.tokens) : Json(nullptr)},
       {"finish_reason", choice.finish_reason}};
 }
 
 Json ChatFormat::chunk_choice(int index, const AnswerPiece& piece) const {
-  Json delta = Json::object();
-  if (!piece.text.empty()) {
-    delta["content"] = piece.text;
+  if (piece.kind == chat::ChatPiece::Kind::kCallEnds && piece.tokens.empty()) {
+    return nullptr;
   }
   return choice_of(
       index,
-      std::move(delta),
+      delta_of(piece),
       piece.tokens.empty() ? Json(nullptr) : chat_logprobs(piece.tokens),
       piece.finish_reason);
 }

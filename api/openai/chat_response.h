@@ -10,7 +10,8 @@ class ChatFormat final : public AnswerFormat {
   using AnswerFormat::AnswerFormat;
   static constexpr std::string_view kIdPrefix = "chatcmpl-";
 
-  // The role, with empty content; later deltas hold content only.
+  // The role, with empty content; later deltas hold content, reasoning_content or
+  // tool_calls: of each call its name first, then its arguments in pieces.
   [[nodiscard]] std::string opening_chunk(int index) const override;
 
  private:

@@ -49,6 +49,8 @@ CompletionRequest CompletionRequest::from_json(const Json& body) {
   CompletionRequest request;
   request.options = GenerationOptions::from_json(reader, true);
   read_logprobs(reader, request.options);
+  refuse_if_asked(reader, "tools", "/v1/chat/completions takes them");
+  refuse_if_asked(reader, "functions", "leave it out");
   if (!reader.optional_string("suffix").value_or("").empty()) {
     refuse_unsupported("suffix", "leave it out");
   }

@@ -147,15 +147,6 @@ std::string read_prediction(const JsonReader& body) {
   return text;
 }
 
-// Fields of OpenAI's, mlx-lm's and llama.cpp's requests that would change the answer.
-void refuse_what_is_not_supported(const JsonReader& body) {
-  for (const char* key : {"tools", "functions", "audio", "grammar", "adapters", "lora"}) {
-    if (asks(body, key)) {
-      refuse_unsupported(body.path_of(key), "leave it out");
-    }
-  }
-}
-
 }  // namespace
 
 void refuse_unsupported(const std::string& path, const std::string& advice) {
@@ -164,6 +155,12 @@ void refuse_unsupported(const std::string& path, const std::string& advice) {
       fmt::format("'{}' is not supported as sent: {}", path, advice),
       path,
       "unsupported_parameter");
+}
+
+void refuse_if_asked(const JsonReader& body, std::string_view key, const std::string& advice) {
+  if (asks(body, key)) {
+    refuse_unsupported(body.path_of(key), advice);
+  }
 }
 
 GenerationOptions GenerationOptions::from_json(const JsonReader& body, bool can_echo) {
@@ -200,7 +197,10 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body, bool can_
   options.keep_alive_seconds = read_keep_alive(body);
   options.priority =
       static_cast<int>(body.optional_int("priority", -kMaxPriority, kMaxPriority).value_or(0));
-  refuse_what_is_not_supported(body);
+  // Of OpenAI's, mlx-lm's and llama.cpp's requests.
+  for (const char* key : {"audio", "grammar", "adapters", "lora"}) {
+    refuse_if_asked(body, key, "leave it out");
+  }
   return options;
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/json_reader.h"
@@ -49,5 +50,8 @@ struct GenerationOptions {
 
 // Throws the error for a field that would change the answer but is not supported.
 [[noreturn]] void refuse_unsupported(const std::string& path, const std::string& advice);
+
+// The same where the field asks for something: an empty list, object or string does not.
+void refuse_if_asked(const base::JsonReader& body, std::string_view key, const std::string& advice);
 
 }  // namespace hub::api

@@ -263,6 +263,10 @@ std::string ResponsesFormat::piece(int /*index*/, const AnswerPiece& piece) {
         Kind::kCallBegins,
         {.id = std::string(piece.call_id), .name = std::string(piece.call_name), .arguments = {}}));
   }
+  const bool says_nothing = piece.kind == Kind::kText && piece.text.empty();
+  if (says_nothing && (item_ == nullptr || item_->kind() != Kind::kText)) {
+    return {};  // tokens of what was left out, such as a mark of the model's thinking
+  }
   if (piece.kind != Kind::kArguments && (item_ == nullptr || item_->kind() != piece.kind)) {
     text = open(Item(piece.kind));
   }

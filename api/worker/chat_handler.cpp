@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,49 +12,101 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/chat/chat_prompt.h"
+#include "core/chat/tool_grammar.h"
 
 namespace hub::api {
 
-std::string chat_prompt(const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+struct Prompt {
+  std::vector<int> tokens;
+  chat::ChatPrompt rendered;
+};
+
+chat::ChatPrompt rendered_prompt(
+    const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
   if (model.chat_template == nullptr) {
-    throw base::Error(
-        base::ErrorCode::kInvalidArgument,
+    throw Error(
+        ErrorCode::kInvalidArgument,
         fmt::format(
             "model \"{}\" has no chat template; /v1/completions takes plain text", model.name),
         "messages",
         "no_chat_template");
   }
   const base::Json messages = chat.template_messages(dropped);
-  return model.chat_template->render({.messages = messages, .extra = chat.template_kwargs.get()});
+  return chat::make_prompt(
+      *model.chat_template,
+      model.style,
+      {.messages = messages,
+       .tools = chat.tools,
+       .choice = chat.tool_choice,
+       .template_kwargs = chat.template_kwargs.get(),
+       .answer_grammar = chat.options.grammar,
+       .parse_reasoning = chat.parse_reasoning});
 }
 
-namespace {
-
-std::vector<int> prompt_of(
-    const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+Prompt prompt_of(const ServedModel& model, const ChatRequest& chat, std::size_t dropped = 0) {
+  Prompt prompt;
+  prompt.rendered = rendered_prompt(model, chat, dropped);
   // The template writes the special tokens itself.
-  return model.tokenizer->encode(chat_prompt(model, chat, dropped));
+  prompt.tokens = model.tokenizer->encode(prompt.rendered.text);
+  return prompt;
 }
 
 // The prompt with as many of the newest messages as leave room for an answer; with the fewest where
 // even those are too long.
-std::vector<int> truncated_prompt_of(const ServedModel& model, const ChatRequest& chat) {
+Prompt truncated_prompt_of(const ServedModel& model, const ChatRequest& chat) {
   const auto room = static_cast<std::size_t>(prompt_room(model, chat.options));
   const std::vector<std::size_t> counts = chat.droppable();
   // Fewer messages never make a longer prompt.
   const auto found = std::partition_point(counts.begin(), counts.end() - 1, [&](std::size_t count) {
-    return prompt_of(model, chat, count).size() > room;
+    return prompt_of(model, chat, count).tokens.size() > room;
   });
   return prompt_of(model, chat, *found);
 }
 
+// Finds out what a grammar of tools cannot be made of: the schema that is to blame by itself.
+void compile_calls(
+    const ServedModel& model, const ChatRequest& chat, const text::GrammarSpec& grammar) {
+  try {
+    static_cast<void>(model.grammars->compile(grammar));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInvalidArgument) {
+      throw;
+    }
+    for (std::size_t i = 0; i < chat.tools.size(); ++i) {
+      try {
+        static_cast<void>(model.grammars->compile(chat::arguments_grammar(chat.tools[i])));
+      } catch (const Error& schema_error) {
+        const std::string path = fmt::format("tools[{}].function.parameters", i);
+        throw Error(schema_error.code(), fmt::format("'{}': {}", path, schema_error.what()), path);
+      }
+    }
+    throw Error(error.code(), error.what(), "tools");
+  }
+}
+
 }  // namespace
+
+std::string chat_prompt(const ServedModel& model, const ChatRequest& chat, std::size_t dropped) {
+  return rendered_prompt(model, chat, dropped).text;
+}
 
 Generation chat_generation(const ServedModel& model, const ChatRequest& chat) {
   Generation generation;
-  generation.prompts.push_back(
-      chat.options.truncates ? truncated_prompt_of(model, chat) : prompt_of(model, chat));
+  Prompt prompt =
+      chat.options.truncates ? truncated_prompt_of(model, chat) : prompt_of(model, chat);
+  if (prompt.rendered.grammar && prompt.rendered.grammar != chat.options.grammar) {
+    compile_calls(model, chat, *prompt.rendered.grammar);
+  }
+  generation.prompts.push_back(std::move(prompt.tokens));
   generation.options = chat.options;
+  generation.options.grammar = std::move(prompt.rendered.grammar);
+  generation.shape = std::move(prompt.rendered.shape);
   generation.prompt_field = "messages";
   return generation;
 }

@@ -278,11 +278,13 @@ void serve(const EngineArguments& arguments) {
   engine::Engine engine(engine_config(arguments));
   const auto tokenizer = text::Tokenizer::load(arguments.model_folder);
   const std::vector<int> ends = stop_ids(engine.model_config(), *tokenizer, arguments.model_folder);
+  const auto chat_template = text::ChatTemplate::load(arguments.model_folder);
   const ServedModel model{
       .name = arguments.name,
       .engine = engine,
       .tokenizer = tokenizer,
-      .chat_template = text::ChatTemplate::load(arguments.model_folder),
+      .chat_template = chat_template,
+      .style = chat_template ? chat::style_of(*chat_template) : chat::ChatStyle{},
       .stop_ids = ends,
       .grammars =
           std::make_shared<const Grammars>(tokenizer, engine.model_config().vocab_size, ends),

@@ -21,13 +21,13 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using engine::FinishReason;
-using engine::TextDelta;
 using engine::TextStream;
 
 // Long prompts say nothing for a while; proxies and clients give up on silent connections.
 constexpr int kKeepAliveMs = 5000;
 // Of several choices the first that goes on is waited for; the others come in the same steps.
 constexpr int kTurnMs = 50;
+constexpr std::string_view kToolCalls = "tool_calls";  // a finish reason of the wire only
 
 }  // namespace
 
@@ -43,12 +43,12 @@ RunningAnswer::RunningAnswer(
   for (std::size_t prompt = 0; prompt < generation_.prompts.size(); ++prompt) {
     prompt_tokens_ += static_cast<int>(generation_.prompts[prompt].size());
     for (int answer = 0; answer < generation_.options.best_of; ++answer) {
-      streams_.push_back(submit(prompt, answer));
-      cancellers.push_back(streams_.back().canceller());
+      answers_.push_back(submit(prompt, answer));
+      cancellers.push_back(answers_.back().stream().canceller());
     }
   }
-  characters_.assign(streams_.size(), 0);
-  echoed_.assign(streams_.size(), false);
+  characters_.assign(answers_.size(), 0);
+  echoed_.assign(answers_.size(), false);
   if (model_.running) {
     place_.emplace(*model_.running, request_id_, prompt_tokens_);
   }
@@ -73,8 +73,8 @@ base::EngineUsage RunningAnswer::measured() const {
   double first_token = now;
   double last_token = 0.0;
   base::InterTokenTimes inter_token;
-  for (const TextStream& stream : streams_) {
-    const engine::TokenTimes times = stream.times();
+  for (const AnswerReader& answer : answers_) {
+    const engine::TokenTimes times = answer.stream().times();
     began = times.began > 0.0 ? std::min(began, times.began) : began;
     first_token = times.first_token > 0.0 ? std::min(first_token, times.first_token) : first_token;
     last_token = std::max(last_token, times.last_token);
@@ -97,7 +97,7 @@ base::EngineUsage RunningAnswer::measured() const {
       .finish_reason = std::string(to_string(finish_))};
 }
 
-TextStream RunningAnswer::submit(std::size_t prompt, int answer) {
+AnswerReader RunningAnswer::submit(std::size_t prompt, int answer) {
   engine::GenerateRequest wanted =
       engine_request(model_, generation_.options, generation_.prompts[prompt], answer);
   wanted.request_id = request_id_;
@@ -110,7 +110,13 @@ TextStream RunningAnswer::submit(std::size_t prompt, int answer) {
     wanted.adapter = adapter_;
   }
   try {
-    return {model_.engine.submit(std::move(wanted)), model_.tokenizer, generation_.options.stop};
+    return {
+        TextStream(
+            model_.engine.submit(std::move(wanted)),
+            model_.tokenizer,
+            generation_.options.stop,
+            shown_tokens(*model_.tokenizer, generation_.shape)),
+        generation_.shape};
   } catch (const Error& error) {
     if (error.reason() == "context_length_exceeded") {  // the engine does not know the field
       throw Error(error.code(), error.what(), generation_.prompt_field, error.reason());
@@ -119,7 +125,7 @@ TextStream RunningAnswer::submit(std::size_t prompt, int answer) {
   }
 }
 
-void RunningAnswer::take(const TextDelta& delta) {
+void RunningAnswer::take(const AnswerDelta& delta) {
   if (first_text_ == 0.0) {
     first_text_ = base::steady_seconds();
   }
@@ -140,7 +146,9 @@ void RunningAnswer::take(const TextDelta& delta) {
 
 AnswerUsage RunningAnswer::usage() const {
   AnswerUsage result{.prompt_tokens = prompt_tokens_};
-  for (const TextStream& stream : streams_) {
+  for (const AnswerReader& answer : answers_) {
+    const TextStream& stream = answer.stream();
+    result.reasoning_tokens += answer.reasoning_tokens();
     result.completion_tokens += stream.completion_tokens();
     result.cached_tokens += stream.cached_tokens();
     result.drafted_tokens += stream.drafted_tokens();
@@ -169,7 +177,7 @@ PromptEcho RunningAnswer::echo(std::size_t prompt, const TextStream& scored) con
 
 // The tokens of a delta, as far as they are told. Who gets the prompt's tokens counts those that
 // follow, so that a stop id has to be among them, with no text.
-std::vector<AnswerToken> RunningAnswer::tokens_of(const TextDelta& delta) const {
+std::vector<AnswerToken> RunningAnswer::tokens_of(const AnswerDelta& delta) const {
   if (!generation_.options.logprobs) {
     return {};
   }
@@ -182,13 +190,16 @@ std::vector<AnswerToken> RunningAnswer::tokens_of(const TextDelta& delta) const 
 }
 
 // `mean_logprob`: of its tokens.
-AnswerChoice RunningAnswer::collect_choice(TextStream& stream, double& mean_logprob) {
+AnswerChoice RunningAnswer::collect_choice(AnswerReader& answer, double& mean_logprob) {
   AnswerChoice choice;
+  chat::ChatAnswer parts;
+  bool calls = false;
   double sum = 0.0;
   int count = 0;
-  while (const auto delta = stream.next()) {
+  while (const auto delta = answer.next()) {
     take(*delta);
-    choice.text += delta->text;
+    std::ranges::for_each(delta->pieces, [&](const auto& piece) { parts.add(piece); });
+    calls = delta->calls;
     for (const engine::TextToken& token : delta->tokens) {
       sum += static_cast<double>(token.drawn.logprob);
       ++count;
@@ -196,8 +207,11 @@ AnswerChoice RunningAnswer::collect_choice(TextStream& stream, double& mean_logp
     std::ranges::move(tokens_of(*delta), std::back_inserter(choice.tokens));
   }
   mean_logprob = count == 0 ? 0.0 : sum / count;
-  choice.finish_reason = to_string(finish_);
-  choice.stop = stream.stop();
+  choice.text = std::move(parts.text);
+  choice.reasoning = std::move(parts.reasoning);
+  choice.calls = std::move(parts.calls);
+  choice.finish_reason = calls ? kToolCalls : to_string(finish_);
+  choice.stop = answer.stream().stop();
   return choice;
 }
 
@@ -205,11 +219,11 @@ std::string RunningAnswer::collect() {
   const auto made = static_cast<std::size_t>(generation_.options.best_of);
   const auto wanted = static_cast<std::size_t>(generation_.options.n);
   std::vector<AnswerChoice> choices;
-  for (std::size_t first = 0; first < streams_.size(); first += made) {
+  for (std::size_t first = 0; first < answers_.size(); first += made) {
     std::vector<AnswerChoice> answers(made);
     std::vector<double> mean_logprobs(made);
     for (std::size_t i = 0; i < made; ++i) {
-      answers[i] = collect_choice(streams_[first + i], mean_logprobs[i]);
+      answers[i] = collect_choice(answers_[first + i], mean_logprobs[i]);
     }
     std::vector<std::size_t> order(made);
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -218,7 +232,7 @@ std::string RunningAnswer::collect() {
           order, std::greater<>(), [&](std::size_t i) { return mean_logprobs[i]; });
     }
     const PromptEcho begin =
-        generation_.options.echo ? echo(first / made, streams_[first]) : PromptEcho{};
+        generation_.options.echo ? echo(first / made, answers_[first].stream()) : PromptEcho{};
     for (std::size_t i = 0; i < wanted; ++i) {
       choices.push_back(std::move(answers[order[i]]));
       AnswerChoice& choice = choices.back();
@@ -257,7 +271,7 @@ void RunningAnswer::write(BodyWriter& body) {
 
 // False when the client is gone.
 bool RunningAnswer::write_choices(BodyWriter& body) {
-  std::vector<std::size_t> open(streams_.size());
+  std::vector<std::size_t> open(answers_.size());
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (const std::size_t choice : open) {
     const std::string opening = generation_.format->opening(static_cast<int>(choice));
@@ -297,7 +311,7 @@ bool RunningAnswer::write_choices(BodyWriter& body) {
 RunningAnswer::Progress RunningAnswer::write_next(
     BodyWriter& body, std::size_t choice, int timeout_ms) {
   bool timed_out = false;
-  const auto delta = streams_[choice].next_for(timeout_ms, &timed_out);
+  const auto delta = answers_[choice].next_for(timeout_ms, &timed_out);
   if (timed_out) {
     return Progress::kWaits;
   }
@@ -305,31 +319,64 @@ RunningAnswer::Progress RunningAnswer::write_next(
     return Progress::kEnded;
   }
   take(*delta);
-  WireFormat& format = *generation_.format;
-  const auto index = static_cast<int>(choice);
-  if (generation_.options.echo && !echoed_[choice]) {
-    echoed_[choice] = true;
-    const auto prompt = choice / static_cast<std::size_t>(generation_.options.best_of);
-    PromptEcho begin = echo(prompt, streams_[choice]);
-    characters_[choice] = character_count(begin.text);
-    const AnswerPiece piece{.text = begin.text, .tokens = std::move(begin.tokens)};
-    if (!body.write(format.piece(index, piece))) {
-      return Progress::kClientGone;
-    }
-  }
-  const AnswerPiece piece{
-      .text = delta->text, .tokens = tokens_of(*delta), .offset = characters_[choice]};
-  characters_[choice] += character_count(delta->text);
-  const bool says_something = !piece.text.empty() || !piece.tokens.empty();
-  if (says_something && !body.write(format.piece(index, piece))) {
+  if (!write_echo(body, choice) || !write_delta(body, choice, *delta)) {
     return Progress::kClientGone;
   }
   if (!delta->finish) {
     return Progress::kGoesOn;
   }
   const AnswerPiece last{
-      .text = {}, .finish_reason = to_string(*delta->finish), .stop = streams_[choice].stop()};
-  return body.write(format.piece(index, last)) ? Progress::kEnded : Progress::kClientGone;
+      .text = {},
+      .finish_reason = delta->calls ? kToolCalls : to_string(*delta->finish),
+      .stop = answers_[choice].stream().stop()};
+  return write_piece(body, choice, last) ? Progress::kEnded : Progress::kClientGone;
+}
+
+// False when the client is gone.
+bool RunningAnswer::write_piece(BodyWriter& body, std::size_t choice, const AnswerPiece& piece) {
+  const std::string bytes = generation_.format->piece(static_cast<int>(choice), piece);
+  return bytes.empty() || body.write(bytes);
+}
+
+// The prompt, once, in front of the choice's first text; likewise.
+bool RunningAnswer::write_echo(BodyWriter& body, std::size_t choice) {
+  if (!generation_.options.echo || echoed_[choice]) {
+    return true;
+  }
+  echoed_[choice] = true;
+  const auto prompt = choice / static_cast<std::size_t>(generation_.options.best_of);
+  PromptEcho begin = echo(prompt, answers_[choice].stream());
+  characters_[choice] = character_count(begin.text);
+  return write_piece(
+      body, choice, {.text = begin.text, .tokens = std::move(begin.tokens), .offset = 0});
+}
+
+// A piece for each part; the tokens go with the first, or alone. Likewise.
+bool RunningAnswer::write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta) {
+  std::vector<AnswerToken> tokens = tokens_of(delta);
+  for (const chat::ChatPiece& part : delta.pieces) {
+    const bool written = write_piece(
+        body,
+        choice,
+        {.text = part.text,
+         .tokens = std::exchange(tokens, {}),
+         .offset = characters_[choice],
+         .kind = part.kind,
+         .call = part.call,
+         .call_id = part.id,
+         .call_name = part.name});
+    if (!written) {
+      return false;
+    }
+    if (part.kind == chat::ChatPiece::Kind::kText) {
+      characters_[choice] += character_count(part.text);
+    }
+  }
+  return tokens.empty() ||
+         write_piece(
+             body,
+             choice,
+             {.text = {}, .tokens = std::move(tokens), .offset = characters_[choice]});
 }
 
 }  // namespace hub::api

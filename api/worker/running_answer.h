@@ -8,6 +8,7 @@
 
 #include "api/openai/answer_format.h"
 #include "api/server/http.h"
+#include "api/worker/answer_reader.h"
 #include "api/worker/generation_handler.h"
 #include "api/worker/told_tokens.h"
 #include "core/base/engine_events.h"
@@ -35,14 +36,17 @@ class RunningAnswer {
  private:
   enum class Progress : std::uint8_t { kWaits, kGoesOn, kEnded, kClientGone };
 
-  engine::TextStream submit(std::size_t prompt, int answer);
-  AnswerChoice collect_choice(engine::TextStream& stream, double& mean_logprob);
+  AnswerReader submit(std::size_t prompt, int answer);
+  AnswerChoice collect_choice(AnswerReader& answer, double& mean_logprob);
   bool write_choices(BodyWriter& body);
   Progress write_next(BodyWriter& body, std::size_t choice, int timeout_ms);
+  bool write_piece(BodyWriter& body, std::size_t choice, const AnswerPiece& piece);
+  bool write_echo(BodyWriter& body, std::size_t choice);
+  bool write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta);
   // Throws for an answer that is not whole.
-  void take(const engine::TextDelta& delta);
+  void take(const AnswerDelta& delta);
   [[nodiscard]] PromptEcho echo(std::size_t prompt, const engine::TextStream& scored) const;
-  [[nodiscard]] std::vector<AnswerToken> tokens_of(const engine::TextDelta& delta) const;
+  [[nodiscard]] std::vector<AnswerToken> tokens_of(const AnswerDelta& delta) const;
   [[nodiscard]] AnswerUsage usage() const;
   // The same with how long it took so far.
   [[nodiscard]] AnswerUsage timed_usage() const;
@@ -56,9 +60,9 @@ class RunningAnswer {
   const Generation generation_;
   std::optional<RunningRequests::Place> place_;
   int prompt_tokens_ = 0;
-  std::vector<engine::TextStream> streams_;  // best_of a prompt
-  std::vector<std::size_t> characters_;      // told of each choice's text
-  std::vector<bool> echoed_;                 // whether a choice's prompt was written
+  std::vector<AnswerReader> answers_;    // best_of a prompt
+  std::vector<std::size_t> characters_;  // told of each choice's text
+  std::vector<bool> echoed_;             // whether a choice's prompt was written
   double first_text_ = 0.0;
   engine::FinishReason finish_ = engine::FinishReason::kCancelled;  // of the choice read last
 };

@@ -55,8 +55,9 @@ PromptEcho echo_of(
         static_cast<std::ptrdiff_t>(i) < shown ? "" : detokenizer.push(prompt[i]);
     echo.text += piece;
     if (scores != nullptr) {
-      AnswerToken token = i == 0 ? AnswerToken{.bytes = bytes_of(*tokenizer, prompt[0]), .id = prompt[0]}
-                                 : told(*tokenizer, scores->at(i - 1));
+      AnswerToken token =
+          i == 0 ? AnswerToken{.bytes = bytes_of(*tokenizer, prompt[0]), .id = prompt[0]}
+                 : told(*tokenizer, scores->at(i - 1));
       if (i == 0) {
         token.logprob.reset();
       }

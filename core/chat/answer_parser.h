@@ -18,8 +18,11 @@ struct AnswerShape {
   bool thinks = false;              // <think>…</think> before the answer is reasoning
   bool prompt_opens_think = false;  // the prompt's end opened it
   bool prompt_opens_call = false;   // the prompt's end was the form's opening mark
-  bool must_call = false;           // the answer's grammar makes it begin with a call
 };
+
+// The texts that a parser looks for and that a tokenizer may hold as special tokens, which are no
+// text otherwise: answers must show them.
+std::vector<std::string_view> marks_of(const AnswerShape& shape);
 
 // Takes an answer's text apart while it comes: reasoning, text, calls. The pieces do not depend on
 // how the text was cut. A call's mark is withheld until it is known to be one; what turns out to be
@@ -38,8 +41,8 @@ class AnswerParser {
 
   // True while what comes is reasoning.
   [[nodiscard]] bool in_reasoning() const;
-  // True when the answer holds calls and the last of them is whole: it ended to have them made.
-  [[nodiscard]] bool ended_with_calls() const;
+  // True when a call has begun: an answer that then stops by itself stops to have it made.
+  [[nodiscard]] bool has_calls() const;
   // True when nothing more of the answer is wanted: only one call was allowed, and is whole.
   [[nodiscard]] bool enough() const;
 

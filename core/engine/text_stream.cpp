@@ -1,5 +1,6 @@
 #include "core/engine/text_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hub::engine {
@@ -7,11 +8,25 @@ namespace hub::engine {
 TextStream::TextStream(
     TokenStream tokens,
     std::shared_ptr<const text::Tokenizer> tokenizer,
-    std::vector<std::string> stops)
+    std::vector<std::string> stops,
+    std::vector<int> shown)
     : tokens_(std::move(tokens)),
       canceller_(tokens_->canceller()),
-      detokenizer_(std::make_unique<text::Detokenizer>(std::move(tokenizer))),
+      tokenizer_(std::move(tokenizer)),
+      shown_(std::move(shown)),
+      detokenizer_(std::make_unique<text::Detokenizer>(tokenizer_)),
       stops_(std::move(stops)) {}
+
+void TextStream::end() {
+  tokens_.reset();
+}
+
+std::string TextStream::text_of(int token) {
+  if (std::ranges::find(shown_, token) == shown_.end()) {
+    return detokenizer_->push(token);
+  }
+  return detokenizer_->flush() + tokenizer_->id_to_token(token).value_or("");
+}
 
 std::optional<TextDelta> TextStream::next() {
   while (tokens_) {
@@ -66,7 +81,7 @@ std::optional<TextDelta> TextStream::take(TokenEvent event) {
   if (event.token >= 0) {
     ++completion_tokens_;
     times_.add_token(event.seconds);
-    const std::string piece = detokenizer_->push(event.token);
+    const std::string piece = text_of(event.token);
     detokenized_ += piece.size();
     held_.push_back(
         {.token =

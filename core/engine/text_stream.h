@@ -32,11 +32,13 @@ struct TextDelta {
 // Destroying it cancels the request.
 class TextStream {
  public:
-  // `stops`: strings that end the answer and are not part of it.
+  // `stops`: strings that end the answer and are not part of it. `shown`: special tokens that are
+  // part of the text all the same, under their own names.
   TextStream(
       TokenStream tokens,
       std::shared_ptr<const text::Tokenizer> tokenizer,
-      std::vector<std::string> stops);
+      std::vector<std::string> stops,
+      std::vector<int> shown = {});
 
   // Waits for more text; nullopt after the last delta. With a stop string found the last delta has
   // kStop, and generation is cancelled.
@@ -44,6 +46,9 @@ class TextStream {
   // As next(), but returns nullopt and sets `*timed_out` when the request said nothing at all for
   // `timeout_ms`.
   std::optional<TextDelta> next_for(int timeout_ms, bool* timed_out);
+
+  // Cancels the request: nothing more is wanted, and next() gives nothing more.
+  void end();
 
   // Tokens read so far, those of a found stop string included.
   [[nodiscard]] int completion_tokens() const { return completion_tokens_; }
@@ -74,10 +79,13 @@ class TextStream {
   };
 
   std::optional<TextDelta> take(TokenEvent event);
+  std::string text_of(int token);
   void release_tokens(std::vector<TextToken>& tokens, bool all);
 
   std::optional<TokenStream> tokens_;  // absent after the last delta
   std::function<void()> canceller_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
+  std::vector<int> shown_;
   std::unique_ptr<text::Detokenizer> detokenizer_;
   text::StopMatcher stops_;
   std::vector<TextToken> prompt_;

@@ -147,11 +147,13 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::pa
     all += *sources.with_tools;
   }
   return std::shared_ptr<const ChatTemplate>(
-      new ChatTemplate(std::move(compiled), base::sha256_hex(all)));
+      new ChatTemplate(std::move(compiled), std::move(all)));
 }
 
-ChatTemplate::ChatTemplate(std::unique_ptr<Compiled> compiled, std::string digest)
-    : compiled_(std::move(compiled)), digest_(std::move(digest)) {}
+ChatTemplate::ChatTemplate(std::unique_ptr<Compiled> compiled, std::string source)
+    : compiled_(std::move(compiled)),
+      source_(std::move(source)),
+      digest_(base::sha256_hex(source_)) {}
 
 ChatTemplate::~ChatTemplate() = default;
 

@@ -35,15 +35,16 @@ class ChatTemplate {
   // unknown role), or naming the message and field that has the wrong shape.
   [[nodiscard]] std::string render(const TemplateInput& input) const;
 
-  // The template's text, of several that without tools.
-  [[nodiscard]] const std::string& source() const;
-  // SHA-256 of the template's text.
+  // The template's text, with that for tools behind it where there are two.
+  [[nodiscard]] const std::string& source() const { return source_; }
+  // SHA-256 of source().
   [[nodiscard]] const std::string& digest() const { return digest_; }
 
  private:
   struct Compiled;
-  ChatTemplate(std::unique_ptr<Compiled> compiled, std::string digest);
+  ChatTemplate(std::unique_ptr<Compiled> compiled, std::string source);
   std::unique_ptr<Compiled> compiled_;
+  std::string source_;
   std::string digest_;
 };
 

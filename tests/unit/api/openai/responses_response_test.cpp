@@ -180,6 +180,13 @@ TEST(ResponsesFormat, AStreamOfThoughtsTextAndCalls) {
   }
 }
 
+TEST(ResponsesFormat, TokensWithoutTextBeginNoMessage) {
+  const auto stream = format();
+  std::string bytes = stream->opening(0);
+  const std::vector<AnswerToken> mark = {{.bytes = "</think>", .logprob = -0.5F}};
+  EXPECT_EQ(stream->piece(0, {.text = {}, .tokens = mark}), "");
+}
+
 TEST(ResponsesFormat, AnAnswerOfNothingIsAnEmptyMessage) {
   const auto stream = format();
   std::string bytes = stream->opening(0) + stream->piece(0, {.text = {}, .finish_reason = "stop"});
