@@ -128,8 +128,7 @@ class RustTemplate {
 struct ChatTemplate::Compiled {
   RustTemplate main;
   std::optional<RustTemplate> with_tools;
-  Json special;        // bos_token, eos_token, …
-  std::string source;  // of main
+  Json special;  // bos_token, eos_token, …
 };
 
 std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::path& folder) {
@@ -138,8 +137,7 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::pa
   if (!sources.main) {
     return nullptr;
   }
-  auto compiled =
-      std::unique_ptr<Compiled>(new Compiled{RustTemplate(*sources.main), {}, {}, *sources.main});
+  auto compiled = std::unique_ptr<Compiled>(new Compiled{RustTemplate(*sources.main), {}, {}});
   compiled->special = special_tokens(config);
   std::string all = *sources.main;
   if (sources.with_tools) {
@@ -156,10 +154,6 @@ ChatTemplate::ChatTemplate(std::unique_ptr<Compiled> compiled, std::string sourc
       digest_(base::sha256_hex(source_)) {}
 
 ChatTemplate::~ChatTemplate() = default;
-
-const std::string& ChatTemplate::source() const {
-  return compiled_->source;
-}
 
 std::string ChatTemplate::render(const TemplateInput& input) const {
   const bool has_tools = input.tools != nullptr && !input.tools->is_null();

@@ -38,7 +38,7 @@ def node_folder() -> Path:
     """A folder whose node_modules has the OpenAI client; skips where npm cannot install it."""
     if not (NODE / "node").exists():
         pytest.skip("Node is not in build/tools: run scripts/setup")
-    folder = ROOT / "build/tools/openai_js"
+    folder = ROOT / "build/openai_js"
     folder.mkdir(parents=True, exist_ok=True)
     lock = JS_PACKAGE / "package-lock.json"
     installed = folder / "node_modules/.package-lock.json"
