@@ -38,16 +38,23 @@ bool is_text_part(std::string_view type) {
          type == "summary_text" || type == "reasoning_text";
 }
 
-// The text of one part. A refusal is text that the assistant once said.
-std::string part_text(const JsonReader& part, const std::string& model) {
+// The text of one part, which stands at `path`. A refusal is text that the assistant once said.
+std::string part_text(const Json& value, const std::string& path, const std::string& model) {
+  const JsonReader part(value, path);
   const std::string type = part.string("type");
   if (type == "refusal") {
     return part.string("refusal");
   }
   if (!is_text_part(type)) {
-    refuse_unsupported(
-        part.path_of("type"),
-        fmt::format("the model \"{}\" reads text only, got \"{}\"", model, type));
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "'{}': model \"{}\" reads text only, it cannot take a part of type \"{}\"",
+            path,
+            model,
+            type),
+        path,
+        "unsupported_content");
   }
   return part.string("text");
 }
@@ -63,7 +70,7 @@ std::vector<std::string> texts_of(
   }
   std::vector<std::string> texts;
   for (const Json& part : value) {
-    texts.push_back(part_text(JsonReader(part, fmt::format("{}[{}]", path, texts.size())), model));
+    texts.push_back(part_text(part, fmt::format("{}[{}]", path, texts.size()), model));
   }
   return texts;
 }

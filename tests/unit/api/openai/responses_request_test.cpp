@@ -119,7 +119,7 @@ TEST(ResponsesRequest, WhatIsNotSupportedIsRefusedByName) {
   EXPECT_EQ(refused(R"("tools":[{"type":"web_search"}])"), "tools[0].type unsupported_parameter");
   EXPECT_EQ(
       refused_input(R"([{"role":"user","content":[{"type":"input_image","image_url":"x"}]}])"),
-      "input[0].content[0].type unsupported_parameter");
+      "input[0].content[0] unsupported_content");
   EXPECT_EQ(
       refused_input(R"([{"type":"item_reference","id":"msg_1"}])"),
       "input[0].type unsupported_parameter");
