@@ -54,6 +54,9 @@ struct ServerFlags {
         {"prefix_disk_bytes",
          "keys and values on disk, for the next start and what memory cannot keep (default 4 GiB, "
          "0: none)"},
+        {"response_store_bytes",
+         "stored answers of POST /v1/responses, all together (default 256 MiB, 0: none)"},
+        {"response_store_seconds", "how long they are kept (default 30 days)"},
         {"max_running", "requests an engine decodes together (default 16)"},
         {"speculative_tokens",
          "tokens of one answer guessed and checked in a step at most (default 16, 0: none)"},

@@ -12,6 +12,7 @@
 #include "api/handlers/ollama.h"
 #include "api/handlers/openapi.h"
 #include "api/handlers/registry_routes.h"
+#include "api/handlers/responses.h"
 #include "api/handlers/system.h"
 #include "api/handlers/unsupported.h"
 
@@ -24,6 +25,7 @@ std::vector<Route> all_routes(hub::Hub& hub) {
         anthropic_routes(hub),
         ollama_routes(hub),
         llama_cpp_routes(hub),
+        responses_routes(hub),
         registry_routes(hub),
         unsupported_routes(),
         openapi_routes(),

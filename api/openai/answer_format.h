@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,9 +40,13 @@ struct AnswerUsage {
 // A token of an answer with its likelihood. `bytes` need not be whole UTF-8 characters.
 struct AnswerToken {
   std::string bytes;
-  float logprob = 0.0F;            // natural log; minus infinity for what cannot be drawn
+  // Natural log; minus infinity for what cannot be drawn. Absent: of a prompt's first token, which
+  // nothing precedes.
+  std::optional<float> logprob = 0.0F;
   std::vector<AnswerToken> top{};  // the likeliest at its place, without tops of their own
   int id = -1;
+  // Characters of the choice's text that it makes; absent: those that begin in `bytes`.
+  std::optional<std::size_t> characters{};
 };
 
 struct AnswerChoice {

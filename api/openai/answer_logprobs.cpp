@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -14,8 +15,26 @@ namespace {
 // JSON has no infinity; OpenAI's server writes this for what is impossible.
 constexpr float kImpossible = -9999.0F;
 
-float finite(float logprob) {
-  return std::isfinite(logprob) ? logprob : kImpossible;
+Json finite(std::optional<float> logprob) {
+  if (!logprob) {
+    return nullptr;
+  }
+  return std::isfinite(*logprob) ? *logprob : kImpossible;
+}
+
+// {token: logprob}; of tokens with the same text (parts of a character all have U+FFFD) the
+// likeliest, which comes first.
+Json top_json(const std::vector<AnswerToken>& top) {
+  if (top.empty()) {
+    return nullptr;
+  }
+  Json result = Json::object();
+  for (const AnswerToken& likely : top) {
+    if (!result.contains(likely.bytes)) {
+      result[likely.bytes] = finite(likely.logprob);
+    }
+  }
+  return result;
 }
 
 Json token_json(const AnswerToken& token) {
@@ -47,17 +66,15 @@ Json completion_logprobs(const std::vector<AnswerToken>& tokens, std::size_t off
       {"token_logprobs", Json::array()},
       {"top_logprobs", nullptr},
       {"text_offset", Json::array()}};
+  const bool has_top =
+      std::ranges::any_of(tokens, [](const AnswerToken& token) { return !token.top.empty(); });
   for (const AnswerToken& token : tokens) {
     result["tokens"].push_back(token.bytes);
     result["token_logprobs"].push_back(finite(token.logprob));
     result["text_offset"].push_back(offset);
-    offset += character_count(token.bytes);
-    if (!token.top.empty()) {
-      Json top = Json::object();
-      for (const AnswerToken& likely : token.top) {
-        top[likely.bytes] = finite(likely.logprob);
-      }
-      result["top_logprobs"].push_back(std::move(top));
+    offset += token.characters.value_or(character_count(token.bytes));
+    if (has_top) {
+      result["top_logprobs"].push_back(top_json(token.top));
     }
   }
   return result;

@@ -17,7 +17,8 @@ base::Json chat_logprobs(const std::vector<AnswerToken>& tokens);
 
 // The member "logprobs" of a choice of POST /v1/completions:
 // {"tokens","token_logprobs","top_logprobs":[{token: logprob}],"text_offset"}. `offset`: characters
-// of the choice's text before the first token. "top_logprobs" is null where none were wanted.
+// of the choice's text before the first token. "top_logprobs" is null where none were wanted; a
+// token without a likelihood has null in both columns.
 base::Json completion_logprobs(const std::vector<AnswerToken>& tokens, std::size_t offset);
 
 // Characters that begin in these bytes of a UTF-8 text.

@@ -47,13 +47,10 @@ void check_choices(const CompletionRequest& request) {
 CompletionRequest CompletionRequest::from_json(const Json& body) {
   const JsonReader reader(body);
   CompletionRequest request;
-  request.options = GenerationOptions::from_json(reader);
+  request.options = GenerationOptions::from_json(reader, true);
   read_logprobs(reader, request.options);
   refuse_if_asked(reader, "tools", "/v1/chat/completions takes them");
   refuse_if_asked(reader, "functions", "leave it out");
-  if (reader.optional_bool("echo").value_or(false)) {
-    refuse_unsupported("echo", "leave it out or send false");
-  }
   if (!reader.optional_string("suffix").value_or("").empty()) {
     refuse_unsupported("suffix", "leave it out");
   }

@@ -49,9 +49,11 @@ std::vector<std::string> read_stop(const JsonReader& body) {
   return stops;
 }
 
-std::optional<int> read_max_tokens(const JsonReader& body) {
-  const auto old_name = body.optional_int("max_tokens", 1, kMaxInt);
-  const auto new_name = body.optional_int("max_completion_tokens", 1, kMaxInt);
+// Whoever gets the prompt back may want nothing else.
+std::optional<int> read_max_tokens(const JsonReader& body, bool echo) {
+  const std::int64_t least = echo ? 0 : 1;
+  const auto old_name = body.optional_int("max_tokens", least, kMaxInt);
+  const auto new_name = body.optional_int("max_completion_tokens", least, kMaxInt);
   const auto wanted = new_name ? new_name : old_name;
   return wanted ? std::optional(static_cast<int>(*wanted)) : std::nullopt;
 }
@@ -161,7 +163,7 @@ void refuse_if_asked(const JsonReader& body, std::string_view key, const std::st
   }
 }
 
-GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
+GenerationOptions GenerationOptions::from_json(const JsonReader& body, bool can_echo) {
   GenerationOptions options;
   options.model = body.optional_string("model").value_or("");
   options.stream = body.optional_bool("stream").value_or(false);
@@ -173,7 +175,8 @@ GenerationOptions GenerationOptions::from_json(const JsonReader& body) {
   if (auto breakers = body.optional_strings("dry_sequence_breakers")) {
     options.dry_breakers = std::move(*breakers);
   }
-  options.max_tokens = read_max_tokens(body);
+  options.echo = can_echo && body.optional_bool("echo").value_or(false);
+  options.max_tokens = read_max_tokens(body, options.echo);
   options.min_tokens = static_cast<int>(body.optional_int("min_tokens", 0, kMaxInt).value_or(0));
   if (options.max_tokens && options.min_tokens > *options.max_tokens) {
     throw Error(

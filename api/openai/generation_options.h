@@ -19,7 +19,7 @@ struct GenerationOptions {
   engine::SamplingParams sampling;
   std::vector<std::string> dry_breakers{"\n", ":", "\"", "*"};  // rules.dry.breakers as texts
   std::optional<int> max_tokens;    // max_completion_tokens, else max_tokens; absent: no limit but
-                                    // the context
+                                    // the context; 0 only with echo
   int min_tokens = 0;               // nothing but a stop string ends the answer before
   bool ignore_eos = false;          // the model's own end does not end the answer
   std::vector<int> stop_token_ids;  // end it as the model's own do
@@ -35,12 +35,13 @@ struct GenerationOptions {
   std::optional<text::GrammarSpec> grammar;  // what an answer must look like
   int priority = 0;                          // as vLLM's: those with a lower one are answered first
   std::optional<double> keep_alive_seconds{};  // read_keep_alive()
+  bool echo = false;      // an answer begins with its prompt, and so do its logprobs
   bool logprobs = false;  // each token with its own and the top_logprobs likeliest
 
   // Unknown fields are ignored; known ones of a wrong type or range, and those that would change
   // the answer but are not supported, throw kInvalidArgument with the field's path (reason
-  // "unsupported_parameter" for the latter).
-  static GenerationOptions from_json(const base::JsonReader& body);
+  // "unsupported_parameter" for the latter). `can_echo`: the route knows "echo".
+  static GenerationOptions from_json(const base::JsonReader& body, bool can_echo = false);
 
   static constexpr int kMaxAnswers = 128;  // of n and best_of
   static constexpr int kMaxTopLogprobs = 20;

@@ -20,6 +20,7 @@ AnswerDelta AnswerReader::take(TextDelta delta) {
       .pieces = {},
       .tokens = std::move(delta.tokens),
       .finish = delta.finish,
+      .stop = std::move(delta.stop),
       .error = std::move(delta.error)};
   if (!parser_) {
     if (!delta.text.empty()) {

@@ -16,6 +16,7 @@ struct AnswerDelta {
   std::vector<chat::ChatPiece> pieces;                        // may be empty
   std::vector<engine::TextToken> tokens;                      // as TextDelta's
   std::optional<engine::FinishReason> finish = std::nullopt;  // set on the last delta only
+  std::optional<engine::TextToken> stop = std::nullopt;       // as TextDelta's
   bool calls = false;                                         // with `finish`: it ended with calls
   std::string error = {};
 };

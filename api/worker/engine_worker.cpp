@@ -20,6 +20,7 @@
 #include "api/worker/dialect_routes.h"
 #include "api/worker/embedding_handler.h"
 #include "api/worker/memory_reporter.h"
+#include "api/worker/responses_handler.h"
 #include "api/worker/served_model.h"
 #include "api/worker/stop_ids.h"
 #include "core/base/engine_events.h"
@@ -177,6 +178,9 @@ Router routes(const ServedModel& model) {
   const auto embeddings = [&model](const Request& request) {
     return handle_embeddings(model, request);
   };
+  const auto responses = [&model](const Request& request) {
+    return handle_responses(model, request);
+  };
   const auto stats = [&model](const Request&) {
     return json_response(200, stats_json(model.engine.stats()).dump());
   };
@@ -188,6 +192,7 @@ Router routes(const ServedModel& model) {
       {.method = "POST", .pattern = "/completions", .handler = text},
       {.method = "POST", .pattern = "/v1/embeddings", .handler = embeddings},
       {.method = "POST", .pattern = "/embeddings", .handler = embeddings},
+      {.method = "POST", .pattern = "/v1/responses", .handler = responses},
       {.method = "GET", .pattern = "/stats", .handler = stats},
   };
   all.insert(all.end(), own.begin(), own.end());

@@ -48,6 +48,7 @@ RunningAnswer::RunningAnswer(
     }
   }
   characters_.assign(answers_.size(), 0);
+  echoed_.assign(answers_.size(), false);
   if (model_.running) {
     place_.emplace(*model_.running, request_id_, prompt_tokens_);
   }
@@ -101,6 +102,10 @@ AnswerReader RunningAnswer::submit(std::size_t prompt, int answer) {
   engine::GenerateRequest wanted =
       engine_request(model_, generation_.options, generation_.prompts[prompt], answer);
   wanted.request_id = request_id_;
+  // The other answers of a prompt repeat what the first one found, but for streams, which may begin
+  // in any order.
+  wanted.prompt_logprobs = generation_.options.echo && generation_.options.logprobs &&
+                           (answer == 0 || generation_.options.stream);
   wanted.cache_scope = cache_scope_;
   if (!adapter_.empty()) {
     wanted.adapter = adapter_;
@@ -162,24 +167,27 @@ AnswerUsage RunningAnswer::timed_usage() const {
   return result;
 }
 
-AnswerToken RunningAnswer::told(const engine::TokenLogprob& token) const {
-  const bool is_known = token.token < model_.tokenizer->vocabulary_size();
-  return {
-      .bytes = is_known ? model_.tokenizer->decode(std::vector{token.token}, false) : "",
-      .logprob = token.logprob,
-      .id = token.token};
+// What each choice of the prompt begins with. `scored`: the stream of an answer that was asked for
+// the prompt's logprobs, with its first delta read.
+PromptEcho RunningAnswer::echo(std::size_t prompt, const TextStream& scored) const {
+  return echo_of(
+      model_.tokenizer,
+      generation_.prompts[prompt],
+      generation_.options.logprobs ? &scored.prompt() : nullptr);
 }
 
-std::vector<AnswerToken> RunningAnswer::told(const std::vector<engine::TextToken>& tokens) const {
-  std::vector<AnswerToken> result;
-  for (const engine::TextToken& token : tokens) {
-    AnswerToken one = told(token.drawn);
-    for (const engine::TokenLogprob& likely : token.top) {
-      one.top.push_back(told(likely));
-    }
-    result.push_back(std::move(one));
+// The tokens of a delta, as far as they are told. Who gets the prompt's tokens counts those that
+// follow, so that a stop id has to be among them, with no text.
+std::vector<AnswerToken> RunningAnswer::tokens_of(const AnswerDelta& delta) const {
+  if (!generation_.options.logprobs) {
+    return {};
   }
-  return result;
+  std::vector<AnswerToken> tokens = told(*model_.tokenizer, delta.tokens);
+  if (generation_.options.echo && delta.stop) {
+    tokens.push_back(told(*model_.tokenizer, *delta.stop));
+    tokens.back().characters = 0;
+  }
+  return tokens;
 }
 
 // `mean_logprob`: of its tokens.
@@ -197,9 +205,7 @@ AnswerChoice RunningAnswer::collect_choice(AnswerReader& answer, double& mean_lo
       sum += static_cast<double>(token.drawn.logprob);
       ++count;
     }
-    if (generation_.options.logprobs) {
-      std::ranges::move(told(delta->tokens), std::back_inserter(choice.tokens));
-    }
+    std::ranges::move(tokens_of(*delta), std::back_inserter(choice.tokens));
   }
   mean_logprob = count == 0 ? 0.0 : sum / count;
   choice.text = std::move(parts.text);
@@ -226,8 +232,13 @@ std::string RunningAnswer::collect() {
       std::ranges::stable_sort(
           order, std::greater<>(), [&](std::size_t i) { return mean_logprobs[i]; });
     }
+    const PromptEcho begin =
+        generation_.options.echo ? echo(first / made, answers_[first].stream()) : PromptEcho{};
     for (std::size_t i = 0; i < wanted; ++i) {
       choices.push_back(std::move(answers[order[i]]));
+      AnswerChoice& choice = choices.back();
+      choice.text.insert(0, begin.text);
+      choice.tokens.insert(choice.tokens.begin(), begin.tokens.begin(), begin.tokens.end());
     }
   }
   return generation_.format->whole(choices, timed_usage());
@@ -309,7 +320,7 @@ RunningAnswer::Progress RunningAnswer::write_next(
     return Progress::kEnded;
   }
   take(*delta);
-  if (!write_delta(body, choice, *delta)) {
+  if (!write_echo(body, choice) || !write_delta(body, choice, *delta)) {
     return Progress::kClientGone;
   }
   if (!delta->finish) {
@@ -319,24 +330,37 @@ RunningAnswer::Progress RunningAnswer::write_next(
       .text = {},
       .finish_reason = delta->calls ? kToolCalls : to_string(*delta->finish),
       .stop = answers_[choice].stream().stop()};
-  const std::string end = generation_.format->piece(static_cast<int>(choice), last);
-  return end.empty() || body.write(end) ? Progress::kEnded : Progress::kClientGone;
+  return write_piece(body, choice, last) ? Progress::kEnded : Progress::kClientGone;
 }
 
-// A chunk for each piece; the tokens go with the first, or alone. False when the client is gone.
-bool RunningAnswer::write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta) {
-  std::vector<AnswerToken> tokens;
-  if (generation_.options.logprobs) {
-    tokens = told(delta.tokens);
+// False when the client is gone.
+bool RunningAnswer::write_piece(BodyWriter& body, std::size_t choice, const AnswerPiece& piece) {
+  const std::string bytes = generation_.format->piece(static_cast<int>(choice), piece);
+  return bytes.empty() || body.write(bytes);
+}
+
+// The prompt, once, in front of the choice's first text; likewise.
+bool RunningAnswer::write_echo(BodyWriter& body, std::size_t choice) {
+  if (!generation_.options.echo || echoed_[choice]) {
+    return true;
   }
-  const auto write = [&](AnswerPiece piece) {
-    piece.tokens = std::exchange(tokens, {});
-    const std::string chunk = generation_.format->piece(static_cast<int>(choice), piece);
-    return chunk.empty() || body.write(chunk);
-  };
+  echoed_[choice] = true;
+  const auto prompt = choice / static_cast<std::size_t>(generation_.options.best_of);
+  PromptEcho begin = echo(prompt, answers_[choice].stream());
+  characters_[choice] = character_count(begin.text);
+  return write_piece(
+      body, choice, {.text = begin.text, .tokens = std::move(begin.tokens), .offset = 0});
+}
+
+// A piece for each part; the tokens go with the first, or alone. Likewise.
+bool RunningAnswer::write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta) {
+  std::vector<AnswerToken> tokens = tokens_of(delta);
   for (const chat::ChatPiece& part : delta.pieces) {
-    const bool written = write(
+    const bool written = write_piece(
+        body,
+        choice,
         {.text = part.text,
+         .tokens = std::exchange(tokens, {}),
          .offset = characters_[choice],
          .kind = part.kind,
          .call = part.call,
@@ -349,7 +373,11 @@ bool RunningAnswer::write_delta(BodyWriter& body, std::size_t choice, const Answ
       characters_[choice] += character_count(part.text);
     }
   }
-  return tokens.empty() || write({.text = {}, .offset = characters_[choice]});
+  return tokens.empty() ||
+         write_piece(
+             body,
+             choice,
+             {.text = {}, .tokens = std::move(tokens), .offset = characters_[choice]});
 }
 
 }  // namespace hub::api

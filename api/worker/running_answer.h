@@ -10,6 +10,7 @@
 #include "api/server/http.h"
 #include "api/worker/answer_reader.h"
 #include "api/worker/generation_handler.h"
+#include "api/worker/told_tokens.h"
 #include "core/base/engine_events.h"
 #include "core/engine/text_stream.h"
 
@@ -39,11 +40,13 @@ class RunningAnswer {
   AnswerChoice collect_choice(AnswerReader& answer, double& mean_logprob);
   bool write_choices(BodyWriter& body);
   Progress write_next(BodyWriter& body, std::size_t choice, int timeout_ms);
+  bool write_piece(BodyWriter& body, std::size_t choice, const AnswerPiece& piece);
+  bool write_echo(BodyWriter& body, std::size_t choice);
   bool write_delta(BodyWriter& body, std::size_t choice, const AnswerDelta& delta);
   // Throws for an answer that is not whole.
   void take(const AnswerDelta& delta);
-  [[nodiscard]] std::vector<AnswerToken> told(const std::vector<engine::TextToken>& tokens) const;
-  [[nodiscard]] AnswerToken told(const engine::TokenLogprob& token) const;
+  [[nodiscard]] PromptEcho echo(std::size_t prompt, const engine::TextStream& scored) const;
+  [[nodiscard]] std::vector<AnswerToken> tokens_of(const AnswerDelta& delta) const;
   [[nodiscard]] AnswerUsage usage() const;
   // The same with how long it took so far.
   [[nodiscard]] AnswerUsage timed_usage() const;
@@ -59,6 +62,7 @@ class RunningAnswer {
   int prompt_tokens_ = 0;
   std::vector<AnswerReader> answers_;    // best_of a prompt
   std::vector<std::size_t> characters_;  // told of each choice's text
+  std::vector<bool> echoed_;             // whether a choice's prompt was written
   double first_text_ = 0.0;
   engine::FinishReason finish_ = engine::FinishReason::kCancelled;  // of the choice read last
 };

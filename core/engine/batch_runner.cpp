@@ -74,6 +74,7 @@ mx::array row_indices(const std::vector<int>& values) {
 BatchRunner::BatchRunner(const models::LanguageModel& model, bool gives_hidden)
     : model_(model),
       gives_hidden_(gives_hidden),
+      scorer_(model),
       drawers_(std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads)) {}
 
 // Fills the masks of the parts that sample under a grammar. Touches their sequences' grammar and
@@ -165,10 +166,15 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
     }
   }
   add_written(wanted, layout.sequences);
-  if (gives_hidden_) {
+  const bool scores = std::ranges::any_of(
+      parts, [](const RunPart& part) { return part.sequence->scores_prompt(); });
+  if (gives_hidden_ || scores) {
     wanted.push_back(hidden);
   }
   mx::eval(wanted);
+  if (scores) {
+    score_prompts(parts, layout.order, hidden);
+  }
   for (const models::SequenceRows& sequence : layout.sequences) {
     sequence.cache->advance(sequence.rows);
   }
@@ -189,6 +195,21 @@ void BatchRunner::run(std::span<RunPart> parts, const TakeDrawn& take) {
       part.hidden = nn::rows_of(hidden, {begin, begin + kept});
     }
     begin += layout.sequences[i].rows;
+  }
+}
+
+// Before the caches advance: a row's place in its sequence follows from their length.
+void BatchRunner::score_prompts(
+    std::span<const RunPart> parts, std::span<const std::size_t> order, const mx::array& hidden) {
+  int begin = 0;
+  for (const std::size_t index : order) {
+    const RunPart& part = parts[index];
+    Sequence& sequence = *part.sequence;
+    if (sequence.scores_prompt()) {
+      const mx::array rows = nn::rows_of(hidden, {begin, begin + part.rows});
+      scorer_.score(sequence, rows, sequence.cache->length());
+    }
+    begin += part.rows + static_cast<int>(part.draft.size());
   }
 }
 

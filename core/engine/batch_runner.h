@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/engine/greedy_rows.h"
+#include "core/engine/prompt_scores.h"
 #include "core/engine/row_drawer.h"
 #include "core/engine/sequence.h"
 #include "core/models/language_model.h"
@@ -39,7 +40,8 @@ struct RunPart {
 using TakeDrawn =
     std::function<bool(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed)>;
 
-// Runs a step: one forward over the rows of all its sequences, then a draw for each that samples.
+// Runs a step: one forward over the rows of all its sequences, then the scores of prompts that are
+// to be told, and a draw for each that samples.
 // Belongs to the thread that owns MLX.
 class BatchRunner {
  public:
@@ -58,6 +60,8 @@ class BatchRunner {
     std::span<const float> logits;  // [1 + draft, vocab]
     std::optional<Drawn> first = std::nullopt;
   };
+  void score_prompts(
+      std::span<const RunPart> parts, std::span<const std::size_t> order, const mx::array& hidden);
   void draw_likeliest(
       std::span<RunPart> parts,
       std::span<const std::size_t> sampling,
@@ -74,6 +78,7 @@ class BatchRunner {
 
   const models::LanguageModel& model_;
   const bool gives_hidden_;
+  PromptScorer scorer_;
   std::vector<RowDrawer> drawers_;  // one a thread
 };
 

@@ -41,6 +41,7 @@ TokenStream Engine::Impl::submit(GenerateRequest request) {
     sequence->grammar.emplace(*request.grammar);
   }
   sequence->hint = std::move(request.hint);
+  sequence->tells_prompt = request.prompt_logprobs;
   sequence->owner.scope = std::move(request.cache_scope);
   sequence->priority = request.priority;
   sequence->stream = std::make_shared<StreamState>();

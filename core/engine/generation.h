@@ -75,7 +75,8 @@ inline constexpr int kToTheContextsEnd = std::numeric_limits<int>::max();
 struct GenerateRequest {
   std::string request_id;
   std::vector<int> prompt;  // not empty
-  // >= 1; prompt + max_tokens is cut to the context length, but where caches roll (RequestLimits).
+  // >= 0; prompt + max_tokens is cut to the context length, but where caches roll (RequestLimits).
+  // 0: the prompt is computed and nothing said.
   int max_tokens = 0;
   SamplingParams sampling = {};
   std::vector<int> stop_ids = {};  // end the answer and are not part of it
@@ -87,7 +88,9 @@ struct GenerateRequest {
   // A text that the answer may resemble: its tokens are guessed from it, which changes nothing but
   // the time.
   std::vector<int> hint = {};
-  // Cached prefixes are shared among requests of one scope only.
+  // The first event tells how likely the prompt's tokens are, and sampling.top_logprobs others at
+  // their places: the whole prompt is computed then, whatever of it is cached.
+  bool prompt_logprobs = false;
   // Whose it is: cached prefixes are shared among requests of one scope only.
   std::string cache_scope = {};
   // Those with a lower one start first and give way last; among equals scopes are served fair.
@@ -100,8 +103,14 @@ struct TokenLogprob {
   float logprob = 0.0F;
 };
 
+// A token and how likely it and others were at its place.
+struct TextToken {
+  TokenLogprob drawn;
+  std::vector<TokenLogprob> top;  // SamplingParams::top_logprobs, the likeliest first
+};
+
 // One generated token. The last event has `finish` set and, unless it is kLength, no token of its
-// own (token < 0).
+// own (token < 0); nor has the only one of a request for no tokens.
 struct TokenEvent {
   int token = -1;
   float logprob = 0.0F;                // as TokenLogprob's
@@ -109,6 +118,10 @@ struct TokenEvent {
   std::optional<FinishReason> finish = std::nullopt;
   std::string error = {};  // message when finish is kError
   double seconds = 0.0;    // base::steady_seconds() when the token was drawn; 0 without one
+  // With GenerateRequest::prompt_logprobs, in the first event unless that is an error's or a
+  // cancellation's: the prompt's tokens but the first, which nothing precedes.
+  std::vector<TextToken> prompt = {};
+  std::optional<TextToken> stop = std::nullopt;  // with kStop: the stop id that was drawn
 };
 
 }  // namespace hub::engine

@@ -13,7 +13,8 @@ bool takes_likeliest(const Sequence& sequence) {
   const SamplingParams& sampling = sequence.sampling;
   return sampling.temperature <= 0.0F && sampling.top_logprobs == 0 && !sequence.grammar &&
          !changes_logits(sampling.rules) &&
-         static_cast<int>(sequence.tokens.size()) >= sequence.min_length;
+         static_cast<int>(sequence.tokens.size()) >= sequence.min_length &&
+         static_cast<int>(sequence.tokens.size()) < sequence.max_length;
 }
 
 GreedyRows::GreedyRows(const mx::array& logits)

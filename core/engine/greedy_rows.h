@@ -13,9 +13,9 @@ namespace hub::engine {
 
 namespace mx = mlx::core;
 
-// True where all that the sequence's next token needs of its logits is which is the likeliest: at
-// temperature 0, without rules, a grammar, logprobs of others, or stop tokens that may not come
-// yet.
+// True where all that the sequence's next token needs of its logits is which is the likeliest: it
+// has one, at temperature 0, without rules, a grammar, logprobs of others, or stop tokens that may
+// not come yet.
 bool takes_likeliest(const Sequence& sequence);
 
 // The likeliest token of each row and its logprob, found where the logits are, which then need not

@@ -66,10 +66,10 @@ void check_request(
         "model_makes_embeddings_only");
   }
   check_tokens(request.prompt, config, "prompt");
-  if (request.max_tokens < 1) {
+  if (request.max_tokens < 0) {
     throw Error(
         ErrorCode::kInvalidArgument,
-        fmt::format("max_tokens: at least 1 was wanted, got {}", request.max_tokens),
+        fmt::format("max_tokens: at least 0 was wanted, got {}", request.max_tokens),
         "max_tokens");
   }
   const auto length = static_cast<std::int64_t>(request.prompt.size());

@@ -55,6 +55,11 @@ std::vector<TokenLogprob> most_likely(std::span<const float> logits, int count, 
   return best;
 }
 
+float logprob_of(std::span<const float> logits, int token, double log_sum) {
+  const auto logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
+  return static_cast<float>(logit - log_sum);
+}
+
 constexpr auto kLikelierFirst = [](const auto& a, const auto& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 };
@@ -76,15 +81,11 @@ std::optional<Drawn> Sampler::draw(
     const SamplingParams& params,
     std::uint64_t seed,
     std::uint64_t position) {
-  if (logits.empty()) {
+  const auto mass = weigh(logits);
+  if (!mass) {
     return std::nullopt;
   }
-  const float top = max_of(logits);
-  exp_sums(logits, top, 1.0F, sums_);
-  const double sum = std::accumulate(sums_.begin(), sums_.end(), 0.0);
-  if (!std::isfinite(top) || !std::isfinite(sum)) {
-    return std::nullopt;
-  }
+  const auto [top, sum] = *mass;
   int token = 0;
   if (params.temperature <= 0.0F) {
     token = static_cast<int>(std::ranges::find(logits, top) - logits.begin());
@@ -97,13 +98,44 @@ std::optional<Drawn> Sampler::draw(
   } else {
     token = pick_any(logits, uniform_at(seed, position), params.temperature, top);
   }
-  const double log_sum = static_cast<double>(top) + std::log(sum);
-  const double logit = static_cast<double>(logits[static_cast<std::size_t>(token)]);
-  Drawn drawn{.token = token, .logprob = static_cast<float>(logit - log_sum)};
+  const double log_sum = mass->log_sum();
+  Drawn drawn{.token = token, .logprob = logprob_of(logits, token, log_sum)};
   if (params.top_logprobs > 0) {
     drawn.top = most_likely(logits, params.top_logprobs, log_sum);
   }
   return drawn;
+}
+
+std::optional<TextToken> Sampler::score(
+    std::span<const float> logits, int token, int top_logprobs) {
+  const auto mass = weigh(logits);
+  if (!mass) {
+    return std::nullopt;
+  }
+  const double log_sum = mass->log_sum();
+  TextToken scored{
+      .drawn = {.token = token, .logprob = logprob_of(logits, token, log_sum)}, .top = {}};
+  if (top_logprobs > 0) {
+    scored.top = most_likely(logits, top_logprobs, log_sum);
+  }
+  return scored;
+}
+
+double Sampler::Mass::log_sum() const {
+  return static_cast<double>(top) + std::log(sum);
+}
+
+std::optional<Sampler::Mass> Sampler::weigh(std::span<const float> logits) {
+  if (logits.empty()) {
+    return std::nullopt;
+  }
+  const float top = max_of(logits);
+  exp_sums(logits, top, 1.0F, sums_);
+  const double sum = std::accumulate(sums_.begin(), sums_.end(), 0.0);
+  if (!std::isfinite(top) || !std::isfinite(sum)) {
+    return std::nullopt;
+  }
+  return Mass{.top = top, .sum = sum};
 }
 
 // A logit below which no filter keeps anything. Every filter keeps the most likely tokens down to

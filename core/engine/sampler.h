@@ -31,7 +31,18 @@ class Sampler {
       std::uint64_t seed,
       std::uint64_t position);
 
+  // How likely `token` is in a row of logits as draw() takes them, and the `top_logprobs`
+  // likeliest; to the last bit what draw() says of the same row. nullopt as there.
+  std::optional<TextToken> score(std::span<const float> logits, int token, int top_logprobs);
+
  private:
+  // What a row weighs: the largest logit, and the sum of all exp(logit - top). sums_ has its parts.
+  struct Mass {
+    float top;
+    double sum;
+    [[nodiscard]] double log_sum() const;
+  };
+  std::optional<Mass> weigh(std::span<const float> logits);
   struct Candidate {
     int token;
     float logit;

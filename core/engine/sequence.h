@@ -56,10 +56,19 @@ struct Sequence {
   HiddenRows draft_hidden{};  // what the head has yet to read, up to the last token in `cache`
   int draft_read = 0;
   int awaited = 0;     // tokens of steps that were begun and not taken (decode_ahead.h)
+  // GenerateRequest::prompt_logprobs, until they were told, and those that are computed: of the
+  // prompt's tokens but the first (prompt_scores.h).
+  bool tells_prompt = false;
+  std::vector<TextToken> prompt_scores{};
   bool ended = false;  // its last event was sent
   // While it waits: whose cache it starts from once that holds so many tokens (prefix_leader.h).
   std::shared_ptr<StreamState> leader{};
   std::size_t shared_tokens = 0;
+
+  // Whether the likelihood of tokens of its prompt is still to be computed.
+  [[nodiscard]] bool scores_prompt() const {
+    return tells_prompt && prompt_scores.size() + 1 < static_cast<std::size_t>(prompt_length);
+  }
 
   // The known tokens whose keys and values are in the cache.
   [[nodiscard]] std::span<const int> cached_tokens() const {

@@ -73,7 +73,7 @@ StepLoop::StepLoop(
 
 void StepLoop::add(std::unique_ptr<Sequence> sequence) {
   sequence->key = shares_.join(sequence->owner.scope);
-  if (shares_beginnings() && is_lent_whole(*sequence)) {
+  if (shares_beginnings() && is_lent_whole(*sequence) && !sequence->scores_prompt()) {
     auto ahead = pointers(running_);
     std::ranges::copy(pointers(waiting_), std::back_inserter(ahead));
     choose_leader(*sequence, known_beginning(*sequence), ahead);
@@ -167,7 +167,8 @@ std::vector<RunPart> StepLoop::parts_of(const StepPlan& plan) {
 bool StepLoop::goes_ahead(std::span<const RunPart> parts) const {
   return options_.runs_ahead && options_.draft_maker == nullptr &&
          limits_.bytes_per_sequence == 0 && std::ranges::all_of(parts, [](const RunPart& part) {
-           return part.decodes() && part.draft.empty() && takes_likeliest(*part.sequence);
+           return part.decodes() && part.draft.empty() && takes_likeliest(*part.sequence) &&
+                !part.sequence->scores_prompt();
          });
 }
 
@@ -303,14 +304,14 @@ void StepLoop::preempt(std::unique_ptr<Sequence> sequence) {
 }
 
 void StepLoop::admit(std::unique_ptr<Sequence> sequence) {
-  if (on_admit_) {
+  if (on_admit_ && !sequence->scores_prompt()) {
     on_admit_(*sequence);
   }
   sequence->cache = cached_beginning(*sequence);
-  const int cached = sequence->cache ? sequence->cache->length() : 0;
   if (!sequence->cache) {
     sequence->cache.emplace(model_.config(), options_.cache);
   }
+  const int cached = sequence->cache->length();
   if (sequence->stream->began.load(std::memory_order_relaxed) == 0.0) {
     sequence->stream->cached_tokens.store(cached, std::memory_order_relaxed);
   }
@@ -347,9 +348,9 @@ std::size_t StepLoop::known_beginning(const Sequence& sequence) const {
 }
 
 // What of the sequence's beginning another one computed already, running or ended; at least its
-// last token is always computed anew, for the logits.
+// last token is always computed anew, for the logits, and all of it where those of all are wanted.
 std::optional<models::KvCache> StepLoop::cached_beginning(const Sequence& sequence) {
-  if (!options_.keeps_prefixes) {
+  if (!options_.keeps_prefixes || sequence.scores_prompt()) {
     return std::nullopt;
   }
   const auto [running, longest] = longest_beginning(sequence);

@@ -28,20 +28,29 @@ void StepLoop::charge(Sequence& sequence) {
 }
 
 bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bool guessed) {
-  if (!drawn) {
+  // A row of its prompt that could not be scored says as much of the model as its last one.
+  if (!drawn || sequence.scores_prompt()) {
     end(sequence,
         {.finish = FinishReason::kError,
          .error = sequence.mask_error.empty() ? "the model's logits are not finite numbers"
                                               : sequence.mask_error});
     return false;
   }
-  if (std::ranges::find(sequence.stop_ids, drawn->token) != sequence.stop_ids.end()) {
-    end(sequence, {.finish = FinishReason::kStop});
-    return false;
-  }
+  TokenEvent event;
   if (static_cast<int>(sequence.tokens.size()) == sequence.prompt_length) {
     prompt_tokens_ += sequence.tokens.size();
     cached_prompt_tokens_ += static_cast<std::uint64_t>(sequence.stream->cached_tokens.load());
+    event.prompt = std::exchange(sequence.prompt_scores, {});
+    sequence.tells_prompt = false;
+  }
+  const bool says_nothing = sequence.max_length == sequence.prompt_length;
+  if (says_nothing || std::ranges::count(sequence.stop_ids, drawn->token) > 0) {
+    event.finish = says_nothing ? FinishReason::kLength : FinishReason::kStop;
+    if (!says_nothing) {
+      event.stop = {.drawn = {.token = drawn->token, .logprob = drawn->logprob}, .top = drawn->top};
+    }
+    end(sequence, std::move(event));
+    return false;
   }
   if (sequence.grammar) {
     try {
@@ -57,11 +66,10 @@ bool StepLoop::deliver(Sequence& sequence, const std::optional<Drawn>& drawn, bo
     ++drafts_.of(sequence.draft_source).accepted;
     ++sequence.stream->accepted_tokens;
   }
-  TokenEvent event{
-      .token = drawn->token,
-      .logprob = drawn->logprob,
-      .top = drawn->top,
-      .seconds = base::steady_seconds()};
+  event.token = drawn->token;
+  event.logprob = drawn->logprob;
+  event.top = drawn->top;
+  event.seconds = base::steady_seconds();
   if (static_cast<int>(sequence.tokens.size()) >= sequence.max_length) {
     event.finish = FinishReason::kLength;
     end(sequence, std::move(event));

@@ -75,6 +75,9 @@ std::optional<TextDelta> TextStream::take(TokenEvent event) {
   cached_tokens_ = tokens_->cached_tokens();
   drafted_tokens_ = tokens_->drafted_tokens();
   accepted_tokens_ = tokens_->accepted_tokens();
+  if (!event.prompt.empty()) {
+    prompt_ = std::move(event.prompt);
+  }
   if (event.token >= 0) {
     ++completion_tokens_;
     times_.add_token(event.seconds);
@@ -89,6 +92,7 @@ std::optional<TextDelta> TextStream::take(TokenEvent event) {
   }
   delta.finish = event.finish;
   delta.error = std::move(event.error);
+  delta.stop = std::move(event.stop);
   if (event.finish && !stops_.stopped()) {
     delta.text += stops_.push(detokenizer_->flush());
     delta.text += stops_.flush();

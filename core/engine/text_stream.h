@@ -17,12 +17,6 @@
 
 namespace hub::engine {
 
-// A drawn token and how likely it and others were.
-struct TextToken {
-  TokenLogprob drawn;
-  std::vector<TokenLogprob> top;  // SamplingParams::top_logprobs
-};
-
 struct TextDelta {
   std::string text;  // whole UTF-8 characters; may be empty in the last delta only
   // Those whose text ends within what was told so far and that no earlier delta had. A found stop
@@ -30,6 +24,7 @@ struct TextDelta {
   std::vector<TextToken> tokens = {};
   std::optional<FinishReason> finish = std::nullopt;  // set on the last delta only
   std::string error = {};                             // message when finish is kError
+  std::optional<TextToken> stop = std::nullopt;       // the stop id that ended the answer
 };
 
 // A request's answer as text: detokenizes and looks for stop strings on the reader's thread. The
@@ -60,6 +55,9 @@ class TextStream {
 
   // Of the prompt's tokens those that were cached already; known with the first delta.
   [[nodiscard]] int cached_tokens() const { return cached_tokens_; }
+  // With GenerateRequest::prompt_logprobs, known with the first delta: of the prompt's tokens but
+  // the first.
+  [[nodiscard]] const std::vector<TextToken>& prompt() const { return prompt_; }
   // As TokenStream's, when the last delta was read.
   [[nodiscard]] int drafted_tokens() const { return drafted_tokens_; }
   [[nodiscard]] int accepted_tokens() const { return accepted_tokens_; }
@@ -90,6 +88,7 @@ class TextStream {
   std::vector<int> shown_;
   std::unique_ptr<text::Detokenizer> detokenizer_;
   text::StopMatcher stops_;
+  std::vector<TextToken> prompt_;
   int completion_tokens_ = 0;
   int cached_tokens_ = 0;
   int drafted_tokens_ = 0;

@@ -169,6 +169,8 @@ std::vector<Setting> engine_settings() {
       {"kv_sinks", false, count_of(&Config::kv_sinks, 0, model_config::kMostKvSinks)},
       {"batch_invariant", false, switch_of(&Config::batch_invariant)},
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
+      {"response_store_bytes", false, bytes_of(&Config::response_store_bytes, 0)},
+      {"response_store_seconds", false, real_of(&Config::response_store_seconds, 1, 1e10)},
       {"max_running", false, count_of(&Config::max_running, 1, 256)},
       {"speculative_tokens", false, count_of(&Config::speculative_tokens, 0, 64)},
       {"draft_model",

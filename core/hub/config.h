@@ -52,6 +52,9 @@ struct Config {
   bool batch_invariant = false;
   // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none
   std::uint64_t prefix_disk_bytes = 4ULL << 30U;
+  // response_store_bytes: stored answers of POST /v1/responses; 0: none
+  std::uint64_t response_store_bytes = 256ULL << 20U;
+  double response_store_seconds = 30 * 86400.0;  // response_store_seconds: they are kept for
   int max_running = 16;         // max_running: sequences an engine decodes together
   int speculative_tokens = 16;  // speculative_tokens: guessed and checked in a step, of one answer
   // draft_model: NAME or MODEL=NAME; which models guess tokens for others

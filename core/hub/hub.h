@@ -43,6 +43,7 @@
 #include "core/registry/model_registry.h"
 #include "core/registry/model_resolver.h"
 #include "core/registry/pin_store.h"
+#include "core/registry/response_store.h"
 
 namespace hub::hub {
 
@@ -102,6 +103,7 @@ class Hub {
   registry::AuditLog audit;
   Settings settings;
   registry::PinStore pins;
+  registry::ResponseStore responses;  // of POST /v1/responses
   jobs::EventLog events;
   jobs::JobQueue queue;
   Garbage garbage;

@@ -54,6 +54,7 @@ TEST(GreedyRows, AreForSequencesThatNeedNothingElse) {
   const auto takes = [](const auto& change) {
     Sequence sequence;
     sequence.tokens = {1, 2, 3};
+    sequence.max_length = 4;
     sequence.sampling.temperature = 0.0F;
     change(sequence);
     return takes_likeliest(sequence);
@@ -64,6 +65,7 @@ TEST(GreedyRows, AreForSequencesThatNeedNothingElse) {
   EXPECT_FALSE(takes([](Sequence& s) { s.sampling.rules.bias = {{3, 1.0F}}; }));
   EXPECT_FALSE(takes([](Sequence& s) { s.min_length = 4; }));
   EXPECT_TRUE(takes([](Sequence& s) { s.min_length = 3; }));
+  EXPECT_FALSE(takes([](Sequence& s) { s.max_length = 3; })) << "there is no next token";
 }
 
 }  // namespace

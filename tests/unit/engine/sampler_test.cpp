@@ -49,6 +49,21 @@ TEST(Sampler, LogprobIsOfTheModelsOwnDistribution) {
   EXPECT_NEAR(hot.logprob, std::log(0.5F), 1e-6);
 }
 
+TEST(Sampler, AScoreIsWhatADrawSays) {
+  Sampler sampler;
+  const std::vector<float> logits = four_logits();
+  const Drawn drawn = sampler.draw(logits, {.temperature = 0.0F, .top_logprobs = 2}, 1, 0).value();
+  const TextToken scored = sampler.score(logits, drawn.token, 2).value();
+  EXPECT_EQ(scored.drawn.logprob, drawn.logprob);
+  ASSERT_EQ(scored.top.size(), 2U);
+  EXPECT_EQ(scored.top[0].token, drawn.token);
+  EXPECT_EQ(scored.top[1].logprob, drawn.top[1].logprob);
+  const TextToken other = sampler.score(logits, 1, 0).value();
+  EXPECT_NEAR(other.drawn.logprob, std::log(0.05F), 1e-6);
+  EXPECT_TRUE(other.top.empty());
+  EXPECT_FALSE(sampler.score(std::vector<float>{1.0F, std::nanf("")}, 0, 1));
+}
+
 TEST(Sampler, FrequenciesFollowTheTemperedDistribution) {
   Sampler sampler;
   const std::vector<float> logits = four_logits();

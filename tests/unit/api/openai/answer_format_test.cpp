@@ -165,6 +165,24 @@ TEST(ChatFormat, TellsLogprobsWithTheBytesOfEachToken) {
   EXPECT_EQ(chunk["choices"][0]["logprobs"]["content"], content);
 }
 
+TEST(CompletionFormat, TellsAPromptsTokens) {
+  const CompletionFormat format(head_with_logprobs());
+  const std::vector<AnswerToken> tokens = {
+      {.bytes = "<s>", .logprob = std::nullopt, .characters = 0},
+      {.bytes = "Hi",
+       .logprob = -3.0F,
+       .top = {
+           {.bytes = "\xef\xbf\xbd", .logprob = -0.5F},
+           {.bytes = "\xef\xbf\xbd", .logprob = -2.0F}}}};
+  const Json whole = Json::parse(format.whole({{"Hi", "length", tokens}}, {}));
+  const Json& logprobs = whole["choices"][0]["logprobs"];
+  EXPECT_EQ(logprobs["text_offset"], Json::parse("[0,0]"));
+  EXPECT_EQ(logprobs["token_logprobs"], Json::parse("[null,-3.0]"));
+  EXPECT_TRUE(logprobs["top_logprobs"][0].is_null());
+  EXPECT_EQ(logprobs["top_logprobs"][1], (Json{{"\xef\xbf\xbd", -0.5}}))
+      << "of tokens with the same text the likeliest";
+}
+
 TEST(CompletionFormat, TellsLogprobsInColumns) {
   const CompletionFormat format(head_with_logprobs());
   const Json chunk =

@@ -127,6 +127,7 @@ TEST(ChatRequest, WrongMessagesAreNamedByPath) {
 TEST(ChatRequest, WrongTypesAndRangesAreNamed) {
   EXPECT_EQ(param_of_field(R"("max_tokens":-1)"), "max_tokens");
   EXPECT_EQ(param_of_field(R"("max_tokens":0)"), "max_tokens");
+  EXPECT_EQ(param_of_field(R"("max_tokens":0,"echo":true)"), "max_tokens");
   EXPECT_EQ(param_of_field(R"("max_tokens":1.5)"), "max_tokens");
   EXPECT_EQ(param_of_field(R"("max_completion_tokens":"5")"), "max_completion_tokens");
   EXPECT_EQ(param_of_field(R"("temperature":-0.1)"), "temperature");

@@ -51,12 +51,20 @@ TEST(CompletionRequest, WrongPromptsAreNamedByPath) {
 }
 
 TEST(CompletionRequest, WhatWouldChangeTheAnswerIsRefusedByName) {
-  EXPECT_EQ(param_of(R"({"prompt":"a","echo":true})"), "echo");
   EXPECT_EQ(param_of(R"({"prompt":"a","suffix":"b"})"), "suffix");
   EXPECT_EQ(param_of(R"({"prompt":"a","logprobs":21})"), "logprobs");
   EXPECT_EQ(param_of(R"({"prompt":"a","logprobs":"yes"})"), "logprobs");
   EXPECT_EQ(param_of(R"({"prompt":["a","b"],"n":65})"), "n");
   EXPECT_EQ(param_of(R"({"prompt":"a","echo":false,"suffix":null,"logprobs":null})"), "(accepted)");
+}
+
+TEST(CompletionRequest, WhoGetsThePromptBackMayWantNothingElse) {
+  EXPECT_EQ(param_of(R"({"prompt":"a","max_tokens":0})"), "max_tokens");
+  EXPECT_EQ(param_of(R"({"prompt":"a","echo":"yes"})"), "echo");
+  EXPECT_FALSE(parse(R"({"prompt":"a"})").options.echo);
+  const GenerationOptions options = parse(R"({"prompt":"a","echo":true,"max_tokens":0})").options;
+  EXPECT_TRUE(options.echo);
+  EXPECT_EQ(options.max_tokens, 0);
 }
 
 TEST(CompletionRequest, LogprobsAreACountOrAYes) {
