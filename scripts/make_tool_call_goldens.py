@@ -8,7 +8,7 @@ Each case is an answer as a model of that family writes it. mlx-lm's parsers get
 import importlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden" / "chat" / "tool_calls.json"
 # Our name of a form, and mlx-lm's.
@@ -92,11 +92,9 @@ CASES: list[tuple[str, str]] = [
 def read(form: str, text: str) -> list[dict[str, Any]]:
     parser: Any = importlib.import_module(f"mlx_lm.tool_parsers.{PARSERS[form]}")
     body = text.removeprefix(parser.tool_call_start).removesuffix(parser.tool_call_end)
-    calls: Any = parser.parse_tool_call(body, TOOLS)
-    return [
-        {"name": call["name"], "arguments": call["arguments"]}
-        for call in (calls if isinstance(calls, list) else [calls])
-    ]
+    found: Any = parser.parse_tool_call(body, TOOLS)
+    calls = cast("list[Any]", found if isinstance(found, list) else [found])
+    return [{"name": call["name"], "arguments": call["arguments"]} for call in calls]
 
 
 def main() -> None:
