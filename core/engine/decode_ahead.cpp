@@ -10,6 +10,7 @@
 #include "core/engine/step_rows.h"
 #include "core/models/attend.h"
 #include "core/nn/adapter_spans.h"
+#include "core/tensor/ops.h"
 
 namespace hub::engine {
 
@@ -25,7 +26,7 @@ mx::array DecodeAhead::next_tokens(std::span<Sequence* const> sequences) const {
     return row_indices(tokens);
   }
   const Step& last = begun_.back();
-  const mx::array tokens = mx::astype(last.rows.tokens(), mx::int32);
+  const mx::array tokens = tensor::astype(last.rows.tokens(), mx::int32);
   if (std::ranges::equal(sequences, last.sequences)) {
     return tokens;
   }
