@@ -235,6 +235,7 @@ def test_a_demanded_tool_is_called(api: OpenAI) -> None:
         messages=[{"role": "user", "content": "What is the weather in Paris?"}],
         tools=[WEATHER],
         tool_choice={"type": "function", "function": {"name": "get_weather"}},
+        parallel_tool_calls=False,
         temperature=0,
         max_tokens=120,
     )
@@ -250,6 +251,7 @@ def test_a_tool_call_streams(api: OpenAI) -> None:
         messages=[{"role": "user", "content": "What is the weather in Paris?"}],
         tools=[WEATHER],
         tool_choice="required",
+        parallel_tool_calls=False,
         temperature=0,
         max_tokens=120,
         stream=True,

@@ -226,6 +226,7 @@ def test_a_function_call_and_its_result(api: OpenAI) -> None:
         input="What is the weather in Paris?",
         tools=[WEATHER],
         tool_choice="required",
+        parallel_tool_calls=False,
         temperature=0,
         max_output_tokens=120,
     )
@@ -253,6 +254,7 @@ def test_a_function_call_streams(api: OpenAI) -> None:
             input="What is the weather in Paris?",
             tools=[WEATHER],
             tool_choice={"type": "function", "name": "get_weather"},
+            parallel_tool_calls=False,
             temperature=0,
             max_output_tokens=120,
             stream=True,

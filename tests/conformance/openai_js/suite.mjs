@@ -78,6 +78,7 @@ test("a tool that is demanded", async () => {
     max_tokens: 120,
     tools: [{ type: "function", function: { name: "get_weather", description: "The weather in a city", parameters } }],
     tool_choice: "required",
+    parallel_tool_calls: false,
   });
   const [call] = answer.choices[0].message.tool_calls;
   assert.equal(call.function.name, "get_weather");
