@@ -35,6 +35,8 @@ constexpr std::array<std::string_view, 11> kHopByHop{
 // The worker trusts whoever reaches its socket: it has no use for a client's secrets.
 constexpr std::array<std::string_view, 4> kCredentials{
     "Authorization", "Cookie", "Proxy-Authorization", "X-Api-Key"};
+// The hub reads some answers on their way, and packs them itself.
+constexpr std::string_view kPacking = "Accept-Encoding";
 constexpr std::size_t kHeldBackBytes = 1U << 20U;
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -68,7 +70,8 @@ std::string request_bytes(const Request& request, const Upstream& upstream) {
   Headers headers;
   for (const auto& [name, value] : request.headers) {
     const bool internal = same_name(name.substr(0, 6), "x-hub-");
-    if (!internal && !is_one_of(name, kHopByHop) && !is_one_of(name, kCredentials) &&
+    if (!internal && !same_name(name, kPacking) && !is_one_of(name, kHopByHop) &&
+        !is_one_of(name, kCredentials) &&
         !named_by_connection(name, request.header("Connection"))) {
       headers[name] = value;
     }

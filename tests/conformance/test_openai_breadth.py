@@ -200,7 +200,11 @@ def test_json_schema(api: OpenAI) -> None:
         max_tokens=200,
         response_format={
             "type": "json_schema",
-            "json_schema": {"name": "city", "strict": True, "schema": City.model_json_schema()},
+            "json_schema": {
+                "name": "city",
+                "strict": True,
+                "schema": {**City.model_json_schema(), "additionalProperties": False},
+            },
         },
     )
     City.model_validate_json(answer.choices[0].message.content or "")

@@ -22,8 +22,15 @@ def uv() -> str:
     return found
 
 
+def wanted() -> None:
+    """Skips where packages of hundreds of megabytes were not asked for."""
+    if "HUB_TESTS_OUTSIDE" not in os.environ:
+        pytest.skip("scripts/test --full installs other projects' packages, or HUB_TESTS_OUTSIDE=1")
+
+
 def uv_run(packages: list[str]) -> list[str]:
     """The beginning of a command in an environment of these packages; skips where they cannot be installed."""
+    wanted()
     command = [uv(), "run", "--no-project", "--python", sys.executable]
     for package in packages:
         command += ["--with", package]
@@ -36,6 +43,7 @@ def uv_run(packages: list[str]) -> list[str]:
 
 def node_folder() -> Path:
     """A folder whose node_modules has the OpenAI client; skips where npm cannot install it."""
+    wanted()
     if not (NODE / "node").exists():
         pytest.skip("Node is not in build/tools: run scripts/setup")
     folder = ROOT / "build/openai_js"

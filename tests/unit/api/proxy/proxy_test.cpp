@@ -46,6 +46,7 @@ class Proxy : public ::testing::Test {
         "POST /v1/chat?a=%20b HTTP/1.1\r\nHost: a\r\nX-Request-Id: id9\r\nAuthorization: secret\r\n"
         "X-Api-Key: secret\r\nCookie: secret\r\n"
         "Connection: keep-alive, X-Private\r\nX-Private: 1\r\nX-Hub-Tenant: evil\r\nX-Kept: yes\r\n"
+        "Accept-Encoding: gzip\r\n"
         "Content-Length: " +
         std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
     return {};
@@ -90,6 +91,7 @@ TEST_F(Proxy, PassesRequestAndAnswerThrough) {
   EXPECT_THAT(seen, HasSubstr("X-Request-Id: id9\r\n"));
   EXPECT_THAT(seen, HasSubstr("X-Kept: yes\r\n"));
   EXPECT_THAT(seen, Not(HasSubstr("secret")));
+  EXPECT_THAT(seen, Not(HasSubstr("Accept-Encoding")));
   EXPECT_THAT(seen, Not(HasSubstr("evil")));
   EXPECT_THAT(seen, Not(HasSubstr("X-Private")));
 }
