@@ -40,7 +40,7 @@ def test_a_message(api: Anthropic) -> None:
     assert message.stop_reason == "end_turn"
     assert message.stop_sequence is None
     assert message.usage.output_tokens > 1
-    assert message._request_id
+    assert message._request_id  # pyright: ignore[reportPrivateUsage] (documented for use)
 
 
 def test_it_says_what_the_chat_route_says(api: Anthropic, client: HubClient) -> None:
@@ -130,6 +130,8 @@ def test_the_raw_events_have_names(client: HubClient) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_why_it_stopped(api: Anthropic, stream: bool) -> None:
+    create: Any = api.messages.create  # its overloads do not take a dict
+
     def ask(**more: Any) -> anthropic.types.Message:
         wanted: dict[str, Any] = {
             "model": DEFAULT_MODEL,
@@ -139,7 +141,8 @@ def test_why_it_stopped(api: Anthropic, stream: bool) -> None:
             **more,
         }
         if not stream:
-            return api.messages.create(**wanted)
+            made: anthropic.types.Message = create(**wanted)
+            return made
         with api.messages.stream(**wanted) as events:
             return events.get_final_message()
 
@@ -152,7 +155,7 @@ def test_why_it_stopped(api: Anthropic, stream: bool) -> None:
 
 
 def test_an_answer_held_to_a_schema(api: Anthropic) -> None:
-    schema = {
+    schema: dict[str, object] = {
         "type": "object",
         "properties": {"city": {"type": "string", "maxLength": 20}},
         "required": ["city"],
@@ -199,18 +202,20 @@ def test_a_call_that_is_demanded(api: Anthropic, stream: bool, choice: Any) -> N
         "tools": [WEATHER],
         "tool_choice": {**choice, "disable_parallel_tool_use": True},
     }
+    create: Any = api.messages.create  # its overloads do not take a dict
+    message: anthropic.types.Message
     if stream:
         with api.messages.stream(**wanted) as events:
             message = events.get_final_message()
     else:
-        message = api.messages.create(**wanted)
+        message = create(**wanted)
     (call,) = [block for block in message.content if block.type == "tool_use"]
     assert message.stop_reason == "tool_use"
     assert call.name == "get_weather"
     assert call.id
-    assert isinstance(call.input, dict)
-    assert set(call.input) == {"city", "days"}
-    assert 1 <= call.input["days"] <= 7
+    arguments: Any = call.input
+    assert set(arguments) == {"city", "days"}
+    assert 1 <= arguments["days"] <= 7
 
 
 def test_what_a_tool_answered_is_read(api: Anthropic) -> None:

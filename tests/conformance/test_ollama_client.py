@@ -206,12 +206,14 @@ def test_tools_are_shown_and_their_answers_read(api: Client, stream: bool) -> No
         {"role": "tool", "tool_name": "get_weather", "content": "It rains."},
     ]
     asked: dict[str, Any] = {"model": DEFAULT_MODEL, "messages": messages, "options": GREEDY}
-    without = api.chat(**asked)
+    untyped: Any = api  # the overloads of its calls do not take a dict
+    without: ollama.ChatResponse = untyped.chat(**asked)
+    last: ollama.ChatResponse
     if stream:
-        parts = list(api.chat(**asked, tools=[get_weather], stream=True))
+        parts = list(untyped.chat(**asked, tools=[get_weather], stream=True))
         last = parts[-1]
     else:
-        last = api.chat(**asked, tools=[get_weather])
+        last = untyped.chat(**asked, tools=[get_weather])
     assert last.done
     assert (last.prompt_eval_count or 0) > (without.prompt_eval_count or 0)
 
