@@ -18,7 +18,7 @@ ADDRESS = "http://localhost:8000"
 OWN = {"openai", "anthropic"}  # in the project's environment
 PIECE = re.compile(
     r"^## (?P<title>[^\n]+)$"
-    r"|^<!-- runs: (?P<program>\w+)(?: with (?P<packages>[^;]+))?; expects: (?P<expects>.+?) -->\n"
+    r"|^<!-- runs: (?P<program>\w+)(?: with (?P<packages>[^;\n]+))?; expects: (?P<expects>[^\n]+?) -->\n"
     r"```\w+\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )

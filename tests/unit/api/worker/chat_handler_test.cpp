@@ -77,7 +77,9 @@ TEST_F(ChatHandlerTest, AStreamHasTheSameCallInPieces) {
       calls += call.contains("id") ? 1 : 0;
       arguments += call["function"]["arguments"].get<std::string>();
     }
-    finish = choice["finish_reason"].is_null() ? finish : choice["finish_reason"];
+    if (!choice["finish_reason"].is_null()) {
+      finish = choice["finish_reason"];
+    }
   }
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(finish, "tool_calls");
