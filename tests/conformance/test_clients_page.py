@@ -17,8 +17,8 @@ PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "clients.md"
 ADDRESS = "http://localhost:8000"
 OWN = {"openai", "anthropic"}  # in the project's environment
 PIECE = re.compile(
-    r"^## (?P<title>.+)$"
-    r"|^<!-- runs: (?P<program>\w+)(?: with (?P<packages>[^;]+))?; expects: (?P<expects>.+?) -->\n"
+    r"^## (?P<title>[^\n]+)$"
+    r"|^<!-- runs: (?P<program>\w+)(?: with (?P<packages>[^;\n]+))?; expects: (?P<expects>[^\n]+?) -->\n"
     r"```\w+\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )

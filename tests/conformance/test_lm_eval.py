@@ -70,7 +70,9 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluate(hub: HubProcess, tasks: Path, output: Path, task: str, **arguments: object) -> Path:
+def evaluate(
+    hub: HubProcess, tasks: Path, output: Path, task: str, batch: int = 1, **arguments: object
+) -> Path:
     given = {
         "model": DEFAULT_MODEL,
         "base_url": f"{hub.url}/v1/completions",
@@ -82,6 +84,7 @@ def evaluate(hub: HubProcess, tasks: Path, output: Path, task: str, **arguments:
         *uv_run(PACKAGES),
         *("lm_eval", "run", "--model", "local-completions", "--tasks", task),
         *("--include_path", str(tasks), "--log_samples", "--output_path", str(output)),
+        *("--batch_size", str(batch)),
         *("--model_args", ",".join(f"{name}={value}" for name, value in given.items())),
     ]
     offline = {
@@ -112,7 +115,7 @@ def loglikelihoods(output: Path) -> list[list[float]]:
 
 @pytest.fixture(scope="module")
 def by_tokens(hub: HubProcess, tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return evaluate(hub, tasks, tmp_path_factory.mktemp("by_tokens"), "hub_choices", batch_size=4)
+    return evaluate(hub, tasks, tmp_path_factory.mktemp("by_tokens"), "hub_choices", batch=4)
 
 
 def test_choices_are_as_likely_as_mlx_lm_finds_them(by_tokens: Path) -> None:

@@ -78,7 +78,18 @@ def test_items_and_instructions(api: OpenAI) -> None:
         max_output_tokens=24,
         store=False,
     )
-    assert "Ada" in answer.output_text
+    chat = api.chat.completions.create(
+        model=DEFAULT_MODEL,
+        messages=[
+            {"role": "system", "content": "You know names."},
+            {"role": "user", "content": "My name is Ada."},
+            {"role": "assistant", "content": "Hello Ada."},
+            {"role": "user", "content": "What is my name?"},
+        ],
+        temperature=0,
+        max_tokens=24,
+    )
+    assert answer.output_text == chat.choices[0].message.content
     assert answer.instructions == "You know names."
     with pytest.raises(openai.NotFoundError):
         api.responses.retrieve(answer.id)
@@ -109,7 +120,6 @@ def test_a_conversation_goes_on_from_what_is_stored(api: OpenAI) -> None:
         max_output_tokens=24,
     )
     assert second.previous_response_id == first.id
-    assert "Ada" in second.output_text
     # The same as when the client sends it all itself; the instructions of before are not carried over.
     told = api.responses.create(
         model=DEFAULT_MODEL,
