@@ -83,15 +83,8 @@ def evaluate(
     command = [
         *uv_run(PACKAGES),
         *("lm_eval", "run", "--model", "local-completions", "--tasks", task),
-        *(
-            "--batch_size",
-            str(batch),
-            "--include_path",
-            str(tasks),
-            "--log_samples",
-            "--output_path",
-            str(output),
-        ),
+        *("--include_path", str(tasks), "--log_samples", "--output_path", str(output)),
+        *("--batch_size", str(batch)),
         *("--model_args", ",".join(f"{name}={value}" for name, value in given.items())),
     ]
     offline = {

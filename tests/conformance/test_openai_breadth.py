@@ -39,7 +39,7 @@ WEATHER: ChatCompletionToolParam = {
 }
 
 
-class City(BaseModel):
+class City(BaseModel, extra="forbid"):
     name: str = Field(max_length=20)
     kind: Literal["city", "village"]
     inhabitants: int
