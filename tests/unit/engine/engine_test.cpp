@@ -294,7 +294,7 @@ TEST_F(EngineTest, AnswerIsCutToTheContext) {
 TEST_F(EngineTest, WrongRequestsAreRefused) {
   Engine engine(config());
   for (const GenerateRequest& wrong :
-       {request({}, 5), request({96}, 5), request({-1}, 5), request({1}, 0)}) {
+       {request({}, 5), request({96}, 5), request({-1}, 5), request({1}, -1)}) {
     EXPECT_EQ(thrown_by([&] { engine.submit(wrong); }).code(), ErrorCode::kInvalidArgument);
   }
 }

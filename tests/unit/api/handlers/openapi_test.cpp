@@ -11,6 +11,7 @@
 #include "api/handlers/llama_cpp.h"
 #include "api/handlers/metrics.h"
 #include "api/handlers/ollama.h"
+#include "api/handlers/responses.h"
 #include "api/handlers/system.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
 
@@ -45,6 +46,7 @@ TEST_F(OpenApi, DescribesExactlyTheRoutesThereAre) {
         anthropic_routes(hub),
         ollama_routes(hub),
         llama_cpp_routes(hub),
+        responses_routes(hub),
         registry_routes(hub),
         openapi_routes(),
         metric_routes(hub.metrics)}) {

@@ -39,6 +39,7 @@ std::string chunk(std::string_view bytes) {
 class Proxy : public ::testing::Test {
  protected:
   void upstream(std::function<void(UpstreamPeer&)> script) {
+    upstream_.reset();  // it listens at the same place
     upstream_ = std::make_unique<FakeUpstream>(socket_, std::move(script));
   }
   std::string post(std::string_view body = "{}") {
