@@ -57,7 +57,7 @@ TEST(ResponsesRequest, SettingsAreTheChatRoutesUnderTheirOwnNames) {
       R"("instructions":"Be brief","max_output_tokens":7,"temperature":0.5,"top_p":0.25,"seed":3,
          "truncation":"auto","stream":true,"store":false,"n":4,"max_tokens":null,
          "include":["message.output_text.logprobs"],"top_logprobs":2,
-         "text":{"format":{"type":"json_schema","name":"x","schema":{"type":"object"}}}})");
+         "text":{"format":{"type":"json_schema","name":"x","schema":{"type":"object"}}})");
   const GenerationOptions& options = request.chat.options;
   EXPECT_EQ(options.max_tokens, 7);
   EXPECT_FLOAT_EQ(options.sampling.temperature, 0.5F);

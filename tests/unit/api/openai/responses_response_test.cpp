@@ -189,7 +189,8 @@ TEST(ResponsesFormat, TokensWithoutTextBeginNoMessage) {
 
 TEST(ResponsesFormat, AnAnswerOfNothingIsAnEmptyMessage) {
   const auto stream = format();
-  std::string bytes = stream->opening(0) + stream->piece(0, {.text = {}, .finish_reason = "stop"});
+  std::string bytes = stream->opening(0);
+  bytes += stream->piece(0, {.text = {}, .finish_reason = "stop"});
   bytes += stream->ending({});
   const Json response = events(bytes).back().data["response"];
   ASSERT_EQ(response["output"].size(), 1U);
@@ -198,7 +199,8 @@ TEST(ResponsesFormat, AnAnswerOfNothingIsAnEmptyMessage) {
 
 TEST(ResponsesFormat, AFailureClosesWhatIsOpen) {
   const auto stream = format();
-  std::string bytes = stream->opening(0) + stream->piece(0, {.text = "Pa"});
+  std::string bytes = stream->opening(0);
+  bytes += stream->piece(0, {.text = "Pa"});
   bytes += stream->failure(
       base::Error(base::ErrorCode::kUnavailable, "the engine ends", {}, "engine_ends"));
   const std::vector<Event> said = events(bytes);
@@ -213,8 +215,10 @@ TEST(ResponsesFormat, AFailureClosesWhatIsOpen) {
 TEST(ResponsesFormat, TellsLogprobsWithTheText) {
   const auto stream = format();
   const std::vector<AnswerToken> tokens = {{.bytes = "Pa", .logprob = -0.5F}};
-  std::string bytes = stream->opening(0) + stream->piece(0, {.text = "Pa", .tokens = tokens});
-  bytes += stream->piece(0, {.text = {}, .finish_reason = "stop"}) + stream->ending({});
+  std::string bytes = stream->opening(0);
+  bytes += stream->piece(0, {.text = "Pa", .tokens = tokens});
+  bytes += stream->piece(0, {.text = {}, .finish_reason = "stop"});
+  bytes += stream->ending({});
   const std::vector<Event> said = events(bytes);
   EXPECT_EQ(said[4].data["logprobs"][0]["token"], "Pa");
   EXPECT_EQ(said.back().data["response"]["output"][0]["content"][0]["logprobs"].size(), 1U);
