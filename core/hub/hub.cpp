@@ -178,11 +178,7 @@ Hub::Hub(Config given, const base::BuildInfo& build)
       audit(database, clock),
       settings(database, clock),
       pins(database, clock),
-      responses(
-          database,
-          clock,
-          {.most_bytes = config.response_store_bytes,
-           .keep_seconds = config.response_store_seconds}),
+      responses(database, clock, {config.response_store_bytes, config.response_store_seconds}),
       events(database),
       queue(database, clock, {.most_queued = config.queue_limit}),
       garbage(config.data_dir, queue, artifacts, models, datasets),
