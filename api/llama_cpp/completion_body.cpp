@@ -43,7 +43,7 @@ void translate_bias(const JsonReader& body, Json& options) {
   if (!body.has("logit_bias") || !body.value("logit_bias").is_array()) {
     return;
   }
-  constexpr int kNever = -100;
+  constexpr int never = -100;
   Json bias = Json::object();
   for (const Json& pair : body.value("logit_bias")) {
     const bool is_pair = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer();
@@ -54,7 +54,7 @@ void translate_bias(const JsonReader& body, Json& options) {
               pair.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 60),
           "logit_bias");
     }
-    bias[pair[0].dump()] = pair[1].is_number() ? pair[1] : Json(kNever);
+    bias[pair[0].dump()] = pair[1].is_number() ? pair[1] : Json(never);
   }
   options["logit_bias"] = std::move(bias);
 }
@@ -85,7 +85,7 @@ LlamaCompletion LlamaCompletion::from_json(const Json& json) {
   if (request.return_tokens || request.tells_probabilities) {
     options["logprobs"] = probabilities;
   }
-  if (body.has("grammar") && body.value("grammar") != "") {
+  if (body.has("grammar") && !body.string("grammar").empty()) {
     options["guided_grammar"] = lark_from_gbnf(body.string("grammar"), body.path_of("grammar"));
   }
   std::vector<FieldName> names(sampler_names().begin(), sampler_names().end());

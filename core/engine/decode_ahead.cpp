@@ -49,8 +49,7 @@ void DecodeAhead::begin(std::span<const RunPart> parts) {
     const auto row = static_cast<int>(sequences.size());
     nn::add_span(spans, sequence->owner.adapter.get(), row, row + 1);
     sequence->cache->reserve(1);
-    rows.push_back(
-        {.cache = &*sequence->cache, .rows = 1, .in_flight = sequence->awaited > 0});
+    rows.push_back({.cache = &*sequence->cache, .rows = 1, .in_flight = sequence->awaited > 0});
     sequences.push_back(sequence);
   }
   const mx::array hidden =

@@ -55,7 +55,7 @@ struct Sequence {
   std::optional<models::KvCache> draft_cache{};
   HiddenRows draft_hidden{};  // what the head has yet to read, up to the last token in `cache`
   int draft_read = 0;
-  int awaited = 0;     // tokens of steps that were begun and not taken (decode_ahead.h)
+  int awaited = 0;  // tokens of steps that were begun and not taken (decode_ahead.h)
   // GenerateRequest::prompt_logprobs, until they were told, and those that are computed: of the
   // prompt's tokens but the first (prompt_scores.h).
   bool tells_prompt = false;

@@ -168,7 +168,7 @@ bool StepLoop::goes_ahead(std::span<const RunPart> parts) const {
   return options_.runs_ahead && options_.draft_maker == nullptr &&
          limits_.bytes_per_sequence == 0 && std::ranges::all_of(parts, [](const RunPart& part) {
            return part.decodes() && part.draft.empty() && takes_likeliest(*part.sequence) &&
-                !part.sequence->scores_prompt();
+                  !part.sequence->scores_prompt();
          });
 }
 

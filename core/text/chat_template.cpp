@@ -144,8 +144,7 @@ std::shared_ptr<const ChatTemplate> ChatTemplate::load(const std::filesystem::pa
     compiled->with_tools.emplace(*sources.with_tools);
     all += *sources.with_tools;
   }
-  return std::shared_ptr<const ChatTemplate>(
-      new ChatTemplate(std::move(compiled), std::move(all)));
+  return std::shared_ptr<const ChatTemplate>(new ChatTemplate(std::move(compiled), std::move(all)));
 }
 
 ChatTemplate::ChatTemplate(std::unique_ptr<Compiled> compiled, std::string source)

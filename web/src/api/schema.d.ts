@@ -1157,6 +1157,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/responses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a conversation (OpenAI's Responses)
+         * @description The answer is stored with its conversation unless `store` is false, and a later request goes on from it with
+         *     `previous_response_id`. docs/http-api.md lists what is supported, ignored and refused.
+         */
+        post: operations["createResponse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses/{response}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        /** A stored answer */
+        get: operations["getResponse"];
+        put?: never;
+        post?: never;
+        /** Forget a stored answer */
+        delete: operations["deleteResponse"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses/{response}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Always refused: an answer is made while its client waits, and ends when the client goes */
+        post: operations["cancelResponse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/responses/{response}/input_items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        /** What a stored answer had been given, that of earlier answers included */
+        get: operations["listResponseInputItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/embeddings": {
         parameters: {
             query?: never;
@@ -1782,7 +1864,7 @@ export interface paths {
                          */
                         add_special?: boolean | null;
                         /**
-                         * @description Each token with its text, or with its bytes where that is no whole characters
+                         * @description Each token with its text; U+FFFD where it is no whole character
                          * @default false
                          */
                         with_pieces?: boolean | null;
@@ -3398,7 +3480,9 @@ export interface components {
         };
         GenerationOptions: {
             model: components["schemas"]["ModelValue"];
+            /** @description At least 1, but with echo */
             max_tokens?: number | null;
+            /** @description The newer name of max_tokens */
             max_completion_tokens?: number | null;
             temperature?: number | null;
             top_p?: number | null;
@@ -3525,12 +3609,85 @@ export interface components {
             top_logprobs?: number | null;
             messages: {
                 /** @enum {unknown} */
-                role: "system" | "developer" | "user" | "assistant";
-                /** @description Text */
-                content: string | Record<string, never>[];
+                role: "system" | "developer" | "user" | "assistant" | "tool";
+                /** @description Text; null or absent beside tool_calls */
+                content?: string | Record<string, never>[] | null;
+                name?: string | null;
+                /** @description Of an assistant */
+                tool_calls?: components["schemas"]["ToolCall"][] | null;
+                /** @description Of a message of role tool: the call that it answers */
+                tool_call_id?: string;
+                /** @description Of an assistant; also as reasoning or thinking */
+                reasoning_content?: string | null;
             }[];
+            /** @description Functions that the model may ask to have called */
+            tools?: {
+                /** @constant */
+                type?: "function";
+                function: {
+                    name: string;
+                    description?: string | null;
+                    /** @description The JSON schema of an object */
+                    parameters?: Record<string, never> | null;
+                    /**
+                     * @description Calls fit the schema also where the model need not call
+                     * @default false
+                     */
+                    strict: boolean | null;
+                };
+            }[] | null;
+            /** @description Which calls the answer may or must hold; what it must, a grammar enforces */
+            tool_choice?: ("none" | "auto" | "required" | null) | {
+                /** @constant */
+                type?: "function";
+                function: {
+                    name: string;
+                };
+            } | {
+                /** @constant */
+                type: "allowed_tools";
+                allowed_tools: {
+                    /** @enum {unknown} */
+                    mode: "auto" | "required";
+                    tools: Record<string, never>[];
+                };
+            };
+            /**
+             * @description false: one call at most
+             * @default true
+             */
+            parallel_tool_calls: boolean | null;
+            /**
+             * @description For the chat template, as reasoning_effort and enable_thinking
+             * @enum {unknown}
+             */
+            reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max" | null;
+            /**
+             * @description none leaves reasoning in the text
+             * @default auto
+             * @enum {unknown}
+             */
+            reasoning_format: "auto" | "deepseek" | "none" | null;
+            /** @description Further variables for the chat template */
+            chat_template_kwargs?: Record<string, never> | null;
+            modalities?: "text"[] | null;
+        };
+        ToolCall: {
+            id?: string | null;
+            /** @constant */
+            type?: "function";
+            function: {
+                name: string;
+                /** @description JSON text, or the object itself */
+                arguments?: string | Record<string, never> | null;
+            };
         };
         CompletionRequest: components["schemas"]["GenerationOptions"] & {
+            /**
+             * @description Each choice begins with its prompt, and its logprobs with those of the prompt; max_tokens may then be 0
+             * @default false
+             */
+            echo: boolean | null;
             /** @description Tell each token with its likelihood, and so many of the likeliest at its place */
             logprobs?: number | boolean | null;
             prompt: string | string[] | number[] | number[][];
@@ -3688,6 +3845,122 @@ export interface components {
             stop_type: "eos" | "limit" | "word";
             stopping_word: string;
             timings: Record<string, never>;
+        };
+        /** @description A message, a function_call, a function_call_output or reasoning */
+        ResponsesItem: {
+            id?: string;
+            /** @enum {unknown} */
+            type: "message" | "function_call" | "function_call_output" | "reasoning";
+            /** @enum {unknown} */
+            status?: "in_progress" | "completed" | "incomplete";
+            /** @enum {unknown} */
+            role?: "user" | "assistant" | "system" | "developer";
+            /** @description A message's text or text parts; what was thought */
+            content?: string | Record<string, never>[];
+            summary?: Record<string, never>[];
+            call_id?: string;
+            name?: string;
+            /** @description JSON text */
+            arguments?: string;
+            /** @description A function's result */
+            output?: string | Record<string, never>[];
+        };
+        /** @description And the settings of GenerationOptions that have no other name here */
+        ResponsesRequest: {
+            model: components["schemas"]["ModelValue"];
+            /** @description The user's text */
+            input: string | Record<string, never>[];
+            /** @description The system's message; not carried over from earlier answers */
+            instructions?: string | null;
+            /** @description The stored answer that this goes on from */
+            previous_response_id?: string | null;
+            /** @default true */
+            store: boolean | null;
+            /** @default false */
+            stream: boolean | null;
+            max_output_tokens?: number | null;
+            temperature?: number | null;
+            top_p?: number | null;
+            top_logprobs?: number | null;
+            /** @description message.output_text.logprobs tells each token's likelihood; others are ignored */
+            include?: string[] | null;
+            text?: {
+                format?: {
+                    /** @enum {unknown} */
+                    type: "text" | "json_object" | "json_schema";
+                    name?: string;
+                    /** @description A JSON schema */
+                    schema?: unknown;
+                    strict?: boolean | null;
+                } | null;
+            } | null;
+            /** @description Functions of the client's own; built-in tools are refused */
+            tools?: {
+                /** @constant */
+                type: "function";
+                name: string;
+                description?: string | null;
+                parameters?: Record<string, never> | null;
+                strict?: boolean | null;
+            }[] | null;
+            /** @description auto, none, required, a function, or allowed_tools */
+            tool_choice?: string | Record<string, never> | null;
+            /** @default true */
+            parallel_tool_calls: boolean | null;
+            reasoning?: {
+                effort?: string | null;
+                summary?: string | null;
+            } | null;
+            /**
+             * @default disabled
+             * @enum {unknown}
+             */
+            truncation: "auto" | "disabled" | null;
+            metadata?: {
+                [key: string]: string;
+            } | null;
+            /** @enum {unknown} */
+            background?: false | null;
+        };
+        ResponsesAnswer: {
+            id: string;
+            /** @constant */
+            object: "response";
+            /** @description Unix seconds */
+            created_at: number;
+            /** @enum {unknown} */
+            status: "in_progress" | "completed" | "incomplete" | "failed";
+            error?: {
+                code?: string;
+                message?: string;
+            } | null;
+            incomplete_details?: {
+                /** @constant */
+                reason?: "max_output_tokens";
+            } | null;
+            model: string;
+            output: components["schemas"]["ResponsesItem"][];
+            previous_response_id?: string | null;
+            metadata?: Record<string, never>;
+            usage: {
+                input_tokens?: number;
+                input_tokens_details?: {
+                    cached_tokens?: number;
+                };
+                output_tokens?: number;
+                output_tokens_details?: {
+                    reasoning_tokens?: number;
+                };
+                total_tokens?: number;
+            } | null;
+        };
+        ResponsesEvent: {
+            /**
+             * @example response.output_text.delta
+             * @example response.completed
+             */
+            type: string;
+            sequence_number: number;
         };
         EmbeddingRequest: {
             model: components["schemas"]["ModelValue"];
@@ -3993,6 +4266,8 @@ export interface components {
         };
     };
     parameters: {
+        /** @description The id of a stored answer */
+        ResponseId: string;
         IdempotencyKey: string;
         Lines: number;
         Limit: number;
@@ -5774,6 +6049,140 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServedModel"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createResponse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResponsesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer, or with `stream` its typed events */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponsesAnswer"];
+                    "text/event-stream": components["schemas"]["ResponsesEvent"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getResponse: {
+        parameters: {
+            query?: {
+                /** @description A stored answer is whole: true is refused */
+                stream?: "false";
+            };
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponsesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteResponse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @constant */
+                        object: "response.deleted";
+                        /** @constant */
+                        deleted: true;
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    cancelResponse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            default: components["responses"]["Error"];
+        };
+    };
+    listResponseInputItems: {
+        parameters: {
+            query?: {
+                limit?: number;
+                order?: "asc" | "desc";
+                /** @description The id of an item of the page before */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The id of a stored answer */
+                response: components["parameters"]["ResponseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of items */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: components["schemas"]["ResponsesItem"][];
+                        first_id: string | null;
+                        last_id: string | null;
+                        has_more: boolean;
+                    };
                 };
             };
             default: components["responses"]["Error"];

@@ -39,7 +39,8 @@ std::string chunk(std::string_view bytes) {
 class Proxy : public ::testing::Test {
  protected:
   void upstream(std::function<void(UpstreamPeer&)> script) {
-    upstream_.reset();  // it listens at the same place
+    upstream_.reset();
+    std::filesystem::remove(socket_);  // it listened at the same place
     upstream_ = std::make_unique<FakeUpstream>(socket_, std::move(script));
   }
   std::string post(std::string_view body = "{}") {
