@@ -47,7 +47,7 @@ const std::vector<FieldName>& field_names() {
 
 // "json", a JSON schema, or nothing.
 void read_format(const JsonReader& body, Json& request) {
-  if (!body.has("format") || body.value("format") == "") {
+  if (!body.has("format") || body.value("format") == Json("")) {
     return;
   }
   const Json& format = body.value("format");

@@ -137,15 +137,15 @@ std::shared_ptr<const Json> read_template_kwargs(const JsonReader& body) {
   const Json* given = body.optional_object("chat_template_kwargs");
   Json kwargs = given == nullptr ? Json::object() : *given;
   if (const auto effort = body.optional_string("reasoning_effort")) {
-    constexpr std::array<std::string_view, 7> kEfforts = {
+    constexpr std::array<std::string_view, 7> efforts = {
         "none", "minimal", "low", "medium", "high", "xhigh", "max"};
-    if (std::ranges::find(kEfforts, *effort) == kEfforts.end()) {
+    if (std::ranges::find(efforts, *effort) == efforts.end()) {
       throw Error(
           ErrorCode::kInvalidArgument,
           fmt::format(
               "'{}' must be one of {}, got \"{}\"",
               body.path_of("reasoning_effort"),
-              fmt::join(kEfforts, ", "),
+              fmt::join(efforts, ", "),
               *effort),
           body.path_of("reasoning_effort"));
     }

@@ -198,7 +198,7 @@ class Messages {
   }
   [[nodiscard]] bool only_thought() const {
     return !messages_.empty() && messages_.back().contains("reasoning_content") &&
-           messages_.back().at("content") == "" && !messages_.back().contains("tool_calls");
+           messages_.back().at("content") == Json("") && !messages_.back().contains("tool_calls");
   }
   void add_call(const Json& item) {
     if (messages_.empty() || messages_.back().at("role") != "assistant") {

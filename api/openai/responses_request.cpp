@@ -189,8 +189,8 @@ Json or_null(const JsonReader& body, std::string_view field) {
   return body.has(field) ? body.value(field) : Json(nullptr);
 }
 
-Json or_else(const JsonReader& body, std::string_view field, Json absent) {
-  return body.has(field) ? body.value(field) : std::move(absent);
+Json or_else(const JsonReader& body, std::string_view field, const Json& absent) {
+  return body.has(field) ? body.value(field) : absent;
 }
 
 Json repeated_of(const JsonReader& body, bool store) {

@@ -198,19 +198,19 @@ std::string ResponsesFormat::whole(
   return text_of(result);
 }
 
-std::string ResponsesFormat::event(std::string_view type, Json members) {
+std::string ResponsesFormat::event(std::string_view type, const Json& members) {
   Json data = {{"type", type}, {"sequence_number", sequence_number_++}};
   data.update(members);
   return sse_event({.data = text_of(data), .event = type, .id = {}, .retry_ms = {}});
 }
 
-std::string ResponsesFormat::item_event(std::string_view type, Json members) {
+std::string ResponsesFormat::item_event(std::string_view type, const Json& members) {
   Json all = {{"item_id", item_->id()}, {"output_index", output_->size()}};
   if (!item_->is_call()) {
     all["content_index"] = 0;
   }
   all.update(members);
-  return event(type, std::move(all));
+  return event(type, all);
 }
 
 std::string ResponsesFormat::opening(int /*index*/) {

@@ -41,9 +41,9 @@ class ResponsesFormat final : public WireFormat {
 
   [[nodiscard]] base::Json response(
       std::string_view status, const base::Json& output, std::string_view finish_reason) const;
-  std::string event(std::string_view type, base::Json members);
+  std::string event(std::string_view type, const base::Json& members);
   // About the open item.
-  std::string item_event(std::string_view type, base::Json members);
+  std::string item_event(std::string_view type, const base::Json& members);
   std::string open(Item item);
   std::string close(bool whole);
 

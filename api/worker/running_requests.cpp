@@ -25,6 +25,7 @@ std::vector<RunningRequests::Entry> RunningRequests::entries() const {
   const double now = base::steady_seconds();
   const std::scoped_lock lock(mutex_);
   std::vector<Entry> entries;
+  entries.reserve(places_.size());
   for (const auto& [number, place] : places_) {
     entries.push_back(
         {.request_id = place->request_id_,

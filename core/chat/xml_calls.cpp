@@ -133,8 +133,8 @@ std::string json_value(std::string_view text, ValueKind kind) {
   }
   if (kind == ValueKind::kInteger && value->is_number_float()) {
     const double number = value->get<double>();
-    constexpr double kExact = 9007199254740992.0;
-    if (number == std::floor(number) && std::abs(number) <= kExact) {
+    constexpr double exact = 9007199254740992.0;
+    if (number == std::floor(number) && std::abs(number) <= exact) {
       return Json(static_cast<std::int64_t>(number)).dump();
     }
   }

@@ -39,7 +39,8 @@ bool PromptScorer::score_rows(
   const auto vocabulary = static_cast<std::size_t>(logits.shape(1));
   const std::span rows(logits.data<float>(), logits.size());
   for (int row = begin; row < end; ++row) {
-    const int token = sequence.tokens[static_cast<std::size_t>(first + row + 1)];
+    const auto place = static_cast<std::size_t>(first) + static_cast<std::size_t>(row) + 1;
+    const int token = sequence.tokens[place];
     auto scored = sampler_.score(
         rows.subspan(static_cast<std::size_t>(row - begin) * vocabulary, vocabulary),
         token,
