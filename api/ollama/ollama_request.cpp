@@ -102,7 +102,7 @@ Json read_common(const JsonReader& body) {
 
 void refuse_what_is_there(const JsonReader& body, std::initializer_list<const char*> fields) {
   for (const char* field : fields) {
-    if (body.has(field) && !body.value(field).empty() && body.value(field) != "") {
+    if (body.has(field) && !body.value(field).empty() && body.value(field) != Json("")) {
       refuse_unsupported(body.path_of(field), "leave it out");
     }
   }
@@ -185,7 +185,7 @@ EmbeddingRequest ollama_embeddings(const Json& json) {
 
 std::optional<OllamaLoad> ollama_load(const Json& json, const std::string& field) {
   const JsonReader body(json);
-  if (body.has(field) && !body.value(field).empty() && body.value(field) != "") {
+  if (body.has(field) && !body.value(field).empty() && body.value(field) != Json("")) {
     return std::nullopt;
   }
   return OllamaLoad{body.string("model"), read_keep_alive(body)};

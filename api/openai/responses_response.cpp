@@ -278,7 +278,7 @@ std::string ResponsesFormat::piece(int /*index*/, const AnswerPiece& piece) {
   if (item_->kind() == Kind::kText) {
     members["logprobs"] = logprobs_json(piece.tokens);
   }
-  return text + item_event(item_->event_type() + ".delta", std::move(members));
+  return text + item_event(item_->event_type() + ".delta", members);
 }
 
 std::string ResponsesFormat::ending(const AnswerUsage& usage) {
