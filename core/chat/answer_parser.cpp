@@ -1,6 +1,7 @@
 #include "core/chat/answer_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::string_view kThink = "<think>";
 constexpr std::string_view kThinkEnd = "</think>";
+constexpr std::array kThinkEnds = {kThinkEnd};
 constexpr std::string_view kPythonTag = "<|python_tag|>";
 constexpr std::size_t kLongestFence = 32;  // with the language's name behind it
 
@@ -30,20 +32,6 @@ std::size_t size_without_trailing_space(std::string_view text) {
     --size;
   }
   return size;
-}
-
-// Bytes of `text` before what may be the beginning of a mark.
-std::size_t certain_size(std::string_view text, const std::vector<std::string_view>& marks) {
-  std::size_t pending = 0;
-  for (const std::string_view mark : marks) {
-    for (std::size_t length = std::min(mark.size() - 1, text.size()); length > pending; --length) {
-      if (text.ends_with(mark.substr(0, length))) {
-        pending = length;
-        break;
-      }
-    }
-  }
-  return text.size() - pending;
 }
 
 }  // namespace
@@ -159,7 +147,7 @@ class AnswerParser::Machine {
     const bool ends = end != std::string::npos;
     const std::size_t certain = ends     ? end
                                 : final_ ? held_.size()
-                                         : certain_size(held_, {kThinkEnd});
+                                         : certain_size(held_, kThinkEnds);
     const std::size_t size =
         final_ && !ends ? certain
                         : size_without_trailing_space(std::string_view(held_).substr(0, certain));

@@ -1,5 +1,6 @@
 #include "core/chat/call_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/chat/gemma_calls.h"
@@ -59,6 +60,19 @@ bool Literal::take(char byte) {
   }
   ++at_;
   return true;
+}
+
+std::size_t certain_size(std::string_view text, std::span<const std::string_view> marks) {
+  std::size_t pending = 0;
+  for (const std::string_view mark : marks) {
+    for (std::size_t length = std::min(mark.size() - 1, text.size()); length > pending; --length) {
+      if (text.ends_with(mark.substr(0, length))) {
+        pending = length;
+        break;
+      }
+    }
+  }
+  return text.size() - pending;
 }
 
 std::vector<std::string_view> opening_marks(CallForm form) {

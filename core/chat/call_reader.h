@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +75,9 @@ class Literal {
   std::string_view text_;  // of static duration
   std::size_t at_ = 0;
 };
+
+// Bytes of `text` before what may be the beginning of a mark at its end.
+std::size_t certain_size(std::string_view text, std::span<const std::string_view> marks);
 
 // What models put around JSON in their answers: the opening mark of kGeneric's calls that have one.
 inline constexpr std::string_view kFence = "```";

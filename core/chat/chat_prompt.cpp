@@ -59,18 +59,20 @@ std::string rendered(
   return render(messages_without_system(asked.messages, instructions));
 }
 
-bool opens_think(std::string_view prompt) {
+// White space behind the mark is layout.
+bool ends_with_mark(std::string_view prompt, std::string_view mark) {
   while (!prompt.empty() && is_space(prompt.back())) {
     prompt.remove_suffix(1);
   }
-  return prompt.ends_with("<think>");
+  return prompt.ends_with(mark);
+}
+
+bool opens_think(std::string_view prompt) {
+  return ends_with_mark(prompt, "<think>");
 }
 
 bool closes_think(std::string_view prompt) {
-  while (!prompt.empty() && is_space(prompt.back())) {
-    prompt.remove_suffix(1);
-  }
-  return prompt.ends_with("</think>");
+  return ends_with_mark(prompt, "</think>");
 }
 
 Lead lead_of(const ChatStyle& style, std::string_view prompt) {

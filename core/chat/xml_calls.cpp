@@ -1,10 +1,9 @@
 #include "core/chat/xml_calls.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
-#include <functional>
-#include <limits>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -20,6 +19,7 @@ using base::Json;
 
 constexpr std::string_view kParameter = "<parameter=";
 constexpr std::string_view kParameterEnd = "</parameter>";
+constexpr std::array kValueEnds = {kParameterEnd};
 constexpr std::string_view kFunctionEnd = "</function>";
 constexpr std::string_view kCallEnd = "</tool_call>";
 constexpr std::size_t kMaxName = 256;
@@ -72,16 +72,6 @@ ValueKind kind_of(const Json& schema) {
     return ValueKind::kInteger;
   }
   return type == "boolean" || type == "bool" ? ValueKind::kBoolean : ValueKind::kJson;
-}
-
-// Bytes of `text` from the end that may be the beginning of `mark`.
-std::size_t pending(std::string_view text, std::string_view mark) {
-  for (std::size_t length = std::min(text.size(), mark.size() - 1); length > 0; --length) {
-    if (text.ends_with(mark.substr(0, length))) {
-      return length;
-    }
-  }
-  return 0;
 }
 
 // Bytes at the end of UTF-8 text that are a character's beginning only.
@@ -208,7 +198,7 @@ void XmlCalls::key_ended(CallSink& sink) {
 void XmlCalls::give_string(CallSink& sink, bool whole) {
   std::size_t size = held_.size();
   if (!whole) {
-    size -= pending(held_, kParameterEnd);
+    size = certain_size(held_, kValueEnds);
     if (size > 0 && held_[size - 1] == '\n') {  // the last line break is layout
       --size;
     }

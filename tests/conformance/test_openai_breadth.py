@@ -6,12 +6,11 @@ import base64
 import json
 import math
 import struct
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import openai
 import pytest
-from hub_client import DEFAULT_MODEL, HubProcess
+from hub_client import DEFAULT_MODEL
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 from pydantic import BaseModel, Field
@@ -41,12 +40,6 @@ class City(BaseModel, extra="forbid"):
     name: str = Field(max_length=20)
     kind: Literal["city", "village"]
     inhabitants: int
-
-
-@pytest.fixture
-def api(hub: HubProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{hub.url}/v1", api_key="none", max_retries=0, timeout=300) as connected:
-        yield connected
 
 
 # Log-probabilities and several answers

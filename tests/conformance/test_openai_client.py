@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -14,12 +13,6 @@ from openai.types.chat import ChatCompletionMessageParam
 QUESTION: list[ChatCompletionMessageParam] = [
     {"role": "user", "content": "What is the capital of France?"}
 ]
-
-
-@pytest.fixture
-def api(hub: HubProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{hub.url}/v1", api_key="none", max_retries=0, timeout=300) as connected:
-        yield connected
 
 
 def test_chat(api: OpenAI) -> None:

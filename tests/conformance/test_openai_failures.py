@@ -18,12 +18,6 @@ QUESTION: list[ChatCompletionMessageParam] = [
 ]
 
 
-@pytest.fixture
-def api(hub: HubProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{hub.url}/v1", api_key="none", max_retries=0, timeout=300) as connected:
-        yield connected
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, cast
 
 import openai
 import pytest
-from hub_client import DEFAULT_MODEL, HubProcess
+from hub_client import DEFAULT_MODEL
 from openai import OpenAI
 from openai.types.chat import (
     ChatCompletion,
@@ -52,12 +51,6 @@ TIME: ChatCompletionToolParam = {
         },
     },
 }
-
-
-@pytest.fixture
-def api(hub: HubProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{hub.url}/v1", api_key="none", max_retries=0, timeout=300) as connected:
-        yield connected
 
 
 def ask(api: OpenAI, **fields: Any) -> ChatCompletion:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -31,12 +30,6 @@ WEATHER: FunctionToolParam = {
 class City(BaseModel):
     name: str = Field(max_length=20)
     inhabitants: int
-
-
-@pytest.fixture
-def api(hub: HubProcess) -> Iterator[OpenAI]:
-    with OpenAI(base_url=f"{hub.url}/v1", api_key="none", max_retries=0, timeout=300) as connected:
-        yield connected
 
 
 def test_a_text(api: OpenAI) -> None:
