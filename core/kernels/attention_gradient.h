@@ -6,9 +6,9 @@
 // appendix B.2).
 #include "core/kernels/compiler.h"
 #include "core/kernels/cpu_ops.h"
-#include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
 #include "core/kernels/row_kernels.h"
+#include "core/kernels/score_kernels.h"
 #include "core/kernels/simd_math.h"
 
 namespace hub::kernels {
@@ -61,6 +61,7 @@ void attention_gradient(const AttentionGradient& in, float* scratch) {
   const std::int64_t width = (std::int64_t{in.length} + 15) / 16 * 16;
   float* p = scratch;
   float* d = scratch + kGradientRows * width;
+  float* turned = scratch + 2 * kGradientRows * width;
   for (int begin = 0; begin < in.length; begin += kGradientRows) {
     const int rows = in.length - begin < kGradientRows ? in.length - begin : kGradientRows;
     const int first = in.window > 0 && begin >= in.window ? begin - in.window + 1 : 0;
@@ -70,9 +71,9 @@ void attention_gradient(const AttentionGradient& in, float* scratch) {
     const float* out_gradient = in.out_gradient + begin * in.out_stride;
     const Rows q{in.q + at, dim};
     const Rows d_out{out_gradient, in.out_stride};
-    dot_panel<S>(q, rows, {in.k + from, dim}, keys, in.head_dim, {p, width, false});
-    const float* values = in.v + first * in.v_stride;
-    dot_panel<S>(d_out, rows, {values, in.v_stride}, keys, in.head_dim, {d, width, false});
+    const Rows values{in.v + first * in.v_stride, in.v_stride};
+    score_rows<S>(q, rows, {in.k + from, dim}, keys, in.head_dim, {p, width, false}, turned);
+    score_rows<S>(d_out, rows, values, keys, in.head_dim, {d, width, false}, turned);
     for (std::int64_t row = 0; row < rows; ++row) {
       const int visible = begin + static_cast<int>(row) + 1 - first;
       const int hidden = in.window > 0 && visible > in.window ? visible - in.window : 0;

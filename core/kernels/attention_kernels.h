@@ -7,9 +7,9 @@
 // who computes which segment.
 #include "core/kernels/compiler.h"
 #include "core/kernels/cpu_ops.h"
-#include "core/kernels/dot_product.h"
 #include "core/kernels/outer_product.h"
 #include "core/kernels/row_kernels.h"
+#include "core/kernels/score_kernels.h"
 #include "core/kernels/simd_math.h"
 
 namespace hub::kernels {
@@ -99,6 +99,7 @@ template <class S>
 void attend_segment(
     const AttentionRows& in, int segment, const PartialAttention& out, float* scores) {
   const std::int64_t dim = in.head_dim;
+  float* turned = scores + std::int64_t{in.rows} * kAttentionTile;
   for (int row = 0; row < in.rows; ++row) {
     out.maxima[row] = -__builtin_inff();
     out.sums[row] = 0.0F;
@@ -118,8 +119,14 @@ void attend_segment(
     const bool is_kept_apart = key < in.first;
     const int keys = is_kept_apart ? sinks : all;  // nothing lies behind them
     const float* tile = is_kept_apart ? in.sink_keys + key * dim : in.keys + (key - in.first) * dim;
-    dot_panel<S>(
-        {in.q, dim}, in.rows, {tile, dim}, keys, in.head_dim, {scores, kAttentionTile, false});
+    score_tile<S>(
+        {in.q, dim},
+        in.rows,
+        {tile, dim},
+        keys,
+        in.head_dim,
+        {scores, kAttentionTile, false},
+        turned);
     for (std::int64_t row = 0; row < in.rows; ++row) {
       const int reach = in.position + static_cast<int>(row) / in.rows_per_position - key + 1;
       const int visible = reach < keys ? reach : keys;

@@ -89,6 +89,11 @@ class StepRunner {
     return std::int64_t{rows} * group_ * (dim_ + 2);
   }
 
+  // Of CpuOps::attend_segment.
+  [[nodiscard]] std::size_t score_scratch(int queries) const {
+    return std::size_t(queries + dim_) * kAttentionTile;
+  }
+
   [[nodiscard]] PartialAttention partial(float* memory, int rows) const {
     const std::int64_t queries = std::int64_t{rows} * group_;
     return {memory + queries * dim_, memory + queries * (dim_ + 1), memory};
@@ -188,8 +193,9 @@ class StepRunner {
   void attend_unit(const AttentionUnit& unit) const {
     const int queries = unit.rows * group_;
     const auto size = std::size_t(partial_size(unit.rows));
-    float* scores = thread_scratch(std::size_t(queries) * kAttentionTile + 2 * size);
-    float* memory = scores + std::int64_t{queries} * kAttentionTile;
+    const std::size_t scratch = score_scratch(queries);
+    float* scores = thread_scratch(scratch + 2 * size);
+    float* memory = scores + scratch;
     const auto total = partial(memory, unit.rows);
     const auto next = partial(memory + size, unit.rows);
     for (int i = 0; i < unit.segments(); ++i) {
@@ -221,7 +227,7 @@ class StepRunner {
     ThreadPool::shared().for_each(static_cast<int>(pieces.size()), [&](int i) {
       const auto& piece = pieces[std::size_t(i)];
       const AttentionRows rows = rows_of(*piece.unit, piece.segment);
-      float* scores = thread_scratch(std::size_t(rows.rows) * kAttentionTile);
+      float* scores = thread_scratch(score_scratch(rows.rows));
       ops_.attend_segment(rows, piece.segment, partial(piece.memory, piece.unit->rows), scores);
     });
     for (std::size_t i = 0; i < pieces.size();) {

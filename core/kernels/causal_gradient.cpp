@@ -88,7 +88,9 @@ class GradientRunner {
          head_of(q_gradient_, head),
          head_of(k_gradient_, head),
          head_of(v_gradient_, head)},
-        thread_scratch(std::size_t{2} * kGradientRows * width));
+        thread_scratch(
+            std::size_t{2} * kGradientRows * width +
+            std::size_t{kAttentionTile} * std::size_t(dim_)));
   }
 
   // Sums the query heads of each key/value head in order, and turns q and k back.

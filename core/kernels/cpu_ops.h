@@ -163,7 +163,8 @@ struct CpuOps {
   // `count` such rows, one after another, as floats [count, columns].
   void (*dequantize_rows)(
       const std::uint32_t* rows, const RowFormat& format, int columns, int count, float* out);
-  // The rows' attention to the keys of one segment alone. scores: [rows, kAttentionTile] scratch.
+  // The rows' attention to the keys of one segment alone. scores: (rows + head_dim) *
+  // kAttentionTile floats of scratch.
   void (*attend_segment)(
       const AttentionRows& in, int segment, const PartialAttention& out, float* scores);
   void (*merge_attention)(
@@ -172,7 +173,7 @@ struct CpuOps {
   void (*add_sink)(const PartialAttention& total, int row, int head_dim, float sink);
   // The row's attention: values / sum.
   void (*finish_attention)(const PartialAttention& total, int row, int head_dim, float* out);
-  // scratch: 2 * kGradientRows * (length rounded up to 16) floats.
+  // scratch: 2 * kGradientRows * (length rounded up to 16) + kAttentionTile * head_dim floats.
   void (*attention_gradient)(const AttentionGradient& in, float* scratch);
 
   // log(sum(e^x)) over n elements, and gradient[i] = factor * e^(x[i] - log_sum), less `factor` at

@@ -33,6 +33,28 @@ struct Avx2 {
   HUB_INLINE F load_first(const float* p, int n) {
     return {_mm256_maskload_ps(p, first(n)), _mm256_maskload_ps(p + 8, first(n - 8))};
   }
+  // Of the eight rows from p.
+  HUB_INLINE void load_columns(const float* p, std::int64_t stride, __m256* columns) {
+    const auto two_rows = [&](std::int64_t row) __attribute__((always_inline)) {
+      const __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(p + row * stride));
+      return _mm256_insertf128_ps(low, _mm_loadu_ps(p + (row + 4) * stride), 1);
+    };
+    const __m256 a = two_rows(0), b = two_rows(1), c = two_rows(2), d = two_rows(3);
+    const __m256 ab = _mm256_unpacklo_ps(a, b), cd = _mm256_unpacklo_ps(c, d);
+    columns[0] = _mm256_shuffle_ps(ab, cd, 0x44);
+    columns[1] = _mm256_shuffle_ps(ab, cd, 0xEE);
+    const __m256 ab_high = _mm256_unpackhi_ps(a, b), cd_high = _mm256_unpackhi_ps(c, d);
+    columns[2] = _mm256_shuffle_ps(ab_high, cd_high, 0x44);
+    columns[3] = _mm256_shuffle_ps(ab_high, cd_high, 0xEE);
+  }
+  HUB_INLINE void load_columns(const float* p, std::int64_t stride, F* columns) {
+    __m256 low[4], high[4];
+    load_columns(p, stride, low);
+    load_columns(p + 8 * stride, stride, high);
+    for (int j = 0; j < 4; ++j) {
+      columns[j] = {low[j], high[j]};
+    }
+  }
   HUB_INLINE void store(float* p, F a) {
     _mm256_storeu_ps(p, a.lo);
     _mm256_storeu_ps(p + 8, a.hi);

@@ -47,6 +47,14 @@ struct Portable {
     }
     return load(all);
   }
+  // Four neighbouring columns of sixteen rows: lane i of columns[j] is p[i * stride + j].
+  HUB_INLINE void load_columns(const float* p, std::int64_t stride, F* columns) {
+    for (int j = 0; j < 4; ++j) {
+      for (int i = 0; i < 16; ++i) {
+        columns[j].v[i / 4][i % 4] = p[i * stride + j];
+      }
+    }
+  }
   HUB_INLINE void store(float* p, F a) { __builtin_memcpy(p, &a, sizeof(a)); }
   HUB_INLINE void store_first(float* p, F a, int n) {
     for (int i = 0; i < n; ++i) {
