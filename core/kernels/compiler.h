@@ -7,5 +7,5 @@
 #if defined(__clang__)
 #define HUB_UNROLL _Pragma("unroll")
 #else
-#define HUB_UNROLL _Pragma("GCC unroll 8")
+#define HUB_UNROLL _Pragma("GCC unroll 16")
 #endif

@@ -106,10 +106,10 @@ HUB_INLINE void finish_tile(const typename S::F* sums, const Target& y, int colu
   }
 }
 
-// kM rows of x against four rows of W, weights unpacked in registers: for few rows.
+// kM rows of x, weights unpacked in registers: for few rows.
 template <class S, int kM, int kBits>
 void fly_rows(const Rows& x, const PackedRows& w, float* y, int y_columns, Range n) {
-  constexpr int N = 4;
+  constexpr int N = kM <= 4 ? 4 : 2;  // rows of W at a time: accumulators that fit the registers
   alignas(64) float scales[N][kBlockGroups];
   alignas(64) float biases[N][kBlockGroups];
   const int per_group = w.group_size / 32;
@@ -129,18 +129,23 @@ void fly_rows(const Rows& x, const PackedRows& w, float* y, int y_columns, Range
       }
       for (std::int64_t step = 0; step < length / 32; ++step) {
         const std::int64_t group = step / per_group;
+        typename S::F a[N];
+        typename S::F b[N];
         HUB_UNROLL
         for (int j = 0; j < N; ++j) {
-          auto a = S::zero();
-          auto b = S::zero();
-          unpack<S, kBits>(rows[j], step, group, a, b);
-          // The hardware does not foresee the jump to the next four rows.
+          unpack<S, kBits>(rows[j], step, group, a[j], b[j]);
+          // The hardware does not foresee the jump to the next rows.
           S::prefetch(rows[j].words + ahead + step * kBits);
+        }
+        HUB_UNROLL
+        for (int m = 0; m < kM; ++m) {
+          const float* xm = x.row(m) + k0 + 32 * step;
+          const auto low = S::load(xm);
+          const auto high = S::load(xm + 16);
           HUB_UNROLL
-          for (int m = 0; m < kM; ++m) {
-            const float* xm = x.row(m) + k0 + 32 * step;
-            sums[m * N + j] = S::fma(S::load(xm), a, sums[m * N + j]);
-            sums[m * N + j] = S::fma(S::load(xm + 16), b, sums[m * N + j]);
+          for (int j = 0; j < N; ++j) {
+            auto& sum = sums[m * N + j];
+            sum = S::fma(high, b[j], S::fma(low, a[j], sum));
           }
         }
       }
@@ -244,6 +249,18 @@ void unpack_panel(const PackedRows& w, Range n, int k0, int length, float* panel
   }
 }
 
+// fly_rows() of `count` <= kMost rows.
+template <class S, int kBits, int kMost>
+void fly(const Rows& x, int count, const PackedRows& w, float* y, int y_columns, Range n) {
+  if constexpr (kMost > 1) {
+    if (count < kMost) {
+      fly<S, kBits, kMost - 1>(x, count, w, y, y_columns, n);
+      return;
+    }
+  }
+  fly_rows<S, kMost, kBits>(x, w, y, y_columns, n);
+}
+
 template <class S, int kBits>
 void packed_dot_bits(
     const float* x,
@@ -256,23 +273,21 @@ void packed_dot_bits(
   const Rows first{x + static_cast<std::int64_t>(m.begin) * w.columns, w.columns};
   float* out = y + static_cast<std::int64_t>(m.begin) * y_columns;
   const int rows = m.end - m.begin;
-  if (rows == 1) {
-    fly_rows<S, 1, kBits>(first, w, out, y_columns, n);
+  if (rows <= S::kFlyMost) {
+    // As many passes over W as need be, of rows as equal in number as can be.
+    const int passes = (rows + S::kFlyRows - 1) / S::kFlyRows;
+    for (int pass = 0; pass < passes; ++pass) {
+      const int begin = rows * pass / passes;
+      const int count = rows * (pass + 1) / passes - begin;
+      fly<S, kBits, S::kFlyRows>(
+          {first.row(begin), first.stride},
+          count,
+          w,
+          out + std::int64_t{begin} * y_columns,
+          y_columns,
+          n);
+    }
     return;
-  }
-  if constexpr (S::kFlyRows == 4) {
-    if (rows == 2) {
-      fly_rows<S, 2, kBits>(first, w, out, y_columns, n);
-      return;
-    }
-    if (rows == 3) {
-      fly_rows<S, 3, kBits>(first, w, out, y_columns, n);
-      return;
-    }
-    if (rows == 4) {
-      fly_rows<S, 4, kBits>(first, w, out, y_columns, n);
-      return;
-    }
   }
   for (int k0 = 0; k0 < w.columns; k0 += kDotBlock) {
     const int length = w.columns - k0 < kDotBlock ? w.columns - k0 : kDotBlock;

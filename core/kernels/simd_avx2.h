@@ -18,7 +18,7 @@ struct Avx2 {
     __m256 scale, bias;
   };
 
-  static constexpr int kFlyRows = 1;
+  static constexpr int kFlyRows = 1, kFlyMost = 1;
   static constexpr int kDotRows = 2, kDotCols = 3;
   static constexpr int kOuterRows = 3, kOuterVectors = 2;
 

@@ -16,7 +16,7 @@ struct Avx512 {
     F table;  // the sixteen values that a 4-bit field can stand for
   };
 
-  static constexpr int kFlyRows = 4;
+  static constexpr int kFlyRows = 12, kFlyMost = 16;
   static constexpr int kDotRows = 4, kDotCols = 6;
   static constexpr int kOuterRows = 6, kOuterVectors = 4;
 

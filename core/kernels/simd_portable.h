@@ -23,9 +23,10 @@ struct Portable {
     float scale, bias;
   };
 
-  // Rows of x for which a weight is unpacked in registers (no panel), and the register tiles of the
-  // two products: accumulators that fit the register file.
-  static constexpr int kFlyRows = 1;
+  // Rows of x that a weight unpacked in registers meets at once, rows up to which unpacking it anew
+  // for each such lot is quicker than a panel, and the register tiles of the two products:
+  // accumulators that fit the register file.
+  static constexpr int kFlyRows = 1, kFlyMost = 1;
   static constexpr int kDotRows = 1, kDotCols = 3;
   static constexpr int kOuterRows = 2, kOuterVectors = 1;
 
