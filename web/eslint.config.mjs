@@ -27,8 +27,24 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
       "max-lines": ["error", { max: 400 }],
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: [
+            {
+              name: "next/link",
+              message: "Use Link of @/components/ui/link, which fetches nothing before a click.",
+            },
+            {
+              name: "next/dynamic",
+              message: "Use lazily of @/components/ui/lazily, which is smaller.",
+            },
+          ],
+        },
+      ],
     },
   },
   a11y.flatConfigs.strict,
+  { files: ["src/components/ui/link.tsx"], rules: { "no-restricted-imports": "off" } },
   { files: ["**/*.mjs"], ...tseslint.configs.disableTypeChecked },
 );

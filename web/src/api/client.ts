@@ -1,5 +1,5 @@
 import createClient, { type Middleware } from "openapi-fetch";
-import { createInfiniteHook, createQueryHook } from "swr-openapi";
+import { createQueryHook } from "swr-openapi";
 import { ApiError, OfflineError, readError } from "./errors";
 import { apiKey, keyWasRefused } from "./key";
 import type { components, paths } from "./schema";
@@ -38,15 +38,7 @@ const throwErrors: Middleware = { onResponse: ({ response }) => expectOk(respons
 export const api = createClient<paths>({ fetch: (request: Request) => hubFetch(request) });
 api.use(throwErrors);
 
-type FetchError = ApiError | OfflineError;
+export type FetchError = ApiError | OfflineError;
 
 /** SWR over GET: `const { data, error, isLoading } = useHub("/jobs", { params: { query: { limit: 50 } } })`. */
 export const useHub = createQueryHook<paths, `${string}/${string}`, "hub", FetchError>(api, "hub");
-
-/** SWR over the pages of a list, by `next_cursor`. Events refresh all pages that are shown (page-refresh.ts). */
-export const useHubPages = createInfiniteHook<
-  paths,
-  `${string}/${string}`,
-  "hub-pages",
-  FetchError
->(api, "hub-pages");

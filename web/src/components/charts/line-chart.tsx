@@ -1,7 +1,7 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { memo, useRef, type ReactNode } from "react";
+import { lazily } from "@/components/ui/lazily";
 import { Skeleton } from "@/components/ui/states";
 import type { Points } from "./downsample";
 import { useWasNear } from "./was-near";
@@ -31,10 +31,10 @@ export interface LineChartProps {
 
 const loadCanvas = () => import("./uplot-canvas");
 
-const Canvas = dynamic(() => loadCanvas().then((module) => module.UplotCanvas), {
-  ssr: false,
-  loading: () => <Skeleton className="h-full" />,
-});
+const Canvas = lazily(
+  () => loadCanvas().then((module) => module.UplotCanvas),
+  <Skeleton className="h-full" />,
+);
 
 /**
  * Lines over steps. A chart is drawn once it comes near the screen, and the code for it is loaded with the first one. Drag, pinch, or Ctrl and the wheel

@@ -1,7 +1,7 @@
 "use client";
 
-import { useHubPages } from "@/api/client";
 import { messageOf } from "@/api/errors";
+import { useHubPages } from "@/api/pages";
 import { Field, Select } from "@/components/ui/field";
 import { plural } from "@/format";
 

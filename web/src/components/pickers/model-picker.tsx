@@ -1,8 +1,8 @@
 "use client";
 
 import { useMemo } from "react";
-import { useHubPages } from "@/api/client";
 import { messageOf } from "@/api/errors";
+import { useHubPages } from "@/api/pages";
 import { Field, Select } from "@/components/ui/field";
 import { groupedModels, splitModelValue, versionChoices } from "./model-value";
 

@@ -1,7 +1,6 @@
 "use client";
 
 import { Menu, X } from "lucide-react";
-import Link from "next/link";
 import { useState, type ReactNode } from "react";
 import { SWRConfig } from "swr";
 import { EventsProvider } from "@/api/events";
@@ -9,6 +8,7 @@ import { ApiError } from "@/api/errors";
 import { refreshPages } from "@/api/page-refresh";
 import { renderInParts } from "@/api/render-in-parts";
 import { IconButton } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { ToastProvider } from "@/components/ui/toast";
 import { ConnectionState, OfflineBanner } from "./connection";
 import { KeyDialog } from "./key-dialog";
@@ -59,7 +59,7 @@ function Frame({ children }: { children: ReactNode }) {
         >
           {open ? <X size={19} aria-hidden /> : <Menu size={19} aria-hidden />}
         </IconButton>
-        <Link href="/" prefetch={false} className="flex items-center gap-2.5 font-semibold">
+        <Link href="/" className="flex items-center gap-2.5 font-semibold">
           <Mark />
           MLX Model Hub
         </Link>

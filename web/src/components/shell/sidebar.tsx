@@ -1,8 +1,8 @@
 "use client";
 
 import clsx from "clsx";
-import Link from "next/link";
 import { usePathname } from "next/navigation";
+import { Link } from "@/components/ui/link";
 import { destinations, isCurrent } from "./navigation";
 
 /** The list of pages. `onNavigate` closes the drawer on a phone. */
@@ -22,7 +22,6 @@ export function Sidebar({ onNavigate }: { onNavigate?: () => void }) {
                 <li key={href}>
                   <Link
                     href={href}
-                    prefetch={false}
                     aria-current={current ? "page" : undefined}
                     onClick={onNavigate}
                     className={clsx(

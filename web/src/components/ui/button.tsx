@@ -1,6 +1,6 @@
 import clsx from "clsx";
-import Link from "next/link";
 import type { ButtonHTMLAttributes, ComponentProps } from "react";
+import { Link } from "./link";
 
 type Look = "primary" | "plain" | "quiet" | "danger";
 type Size = "small" | "normal";

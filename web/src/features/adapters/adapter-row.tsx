@@ -1,13 +1,13 @@
 "use client";
 
-import dynamic from "next/dynamic";
-import Link from "next/link";
 import { useState } from "react";
 import { useAction } from "@/api/action";
 import { api, type Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button, LinkButton } from "@/components/ui/button";
 import { CopyButton } from "@/components/ui/copy-button";
+import { lazily } from "@/components/ui/lazily";
+import { Link } from "@/components/ui/link";
 import { Skeleton } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { formatBytes, formatFigure, shortDigest } from "@/format";
@@ -16,7 +16,7 @@ import { chatHref, evaluateHref, modelHref } from "@/links";
 import { useVersionText } from "@/features/models/version-file";
 import { readAdapterConfig, targetWords } from "./adapter-config";
 
-const PeftDialog = dynamic(() => import("./peft-dialog").then((module) => module.PeftDialog));
+const PeftDialog = lazily(() => import("./peft-dialog").then((module) => module.PeftDialog));
 
 interface AdapterRowProps {
   version: Schemas["Version"];
@@ -43,7 +43,6 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
         <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
           <Link
             href={modelHref(version.model, { version: version.version })}
-            prefetch={false}
             className="min-w-0 truncate font-medium hover:text-accent-strong hover:underline"
           >
             {version.model} v{version.version}
@@ -92,7 +91,6 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
             <LinkButton
               size="small"
               href={chatHref(version.base ? `${version.base.model}+${value}` : value)}
-              prefetch={false}
               aria-label={`Chat with ${value}`}
             >
               Chat
@@ -101,7 +99,6 @@ export function AdapterRow({ version, engines }: AdapterRowProps) {
               size="small"
               look="quiet"
               href={evaluateHref(value)}
-              prefetch={false}
               aria-label={`Evaluate ${value}`}
             >
               Evaluate

@@ -2,7 +2,7 @@
 
 import { Search } from "lucide-react";
 import { useEffect, useState } from "react";
-import { useHubPages } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { Button, LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Field, Input } from "@/components/ui/field";
@@ -19,7 +19,7 @@ export function AdaptersPage() {
         title="Adapters"
         lead="What was trained beside frozen weights. Several of one base share its engine and its memory."
         actions={
-          <LinkButton href="/train/" prefetch={false} look="primary">
+          <LinkButton href="/train/" look="primary">
             Train one
           </LinkButton>
         }
@@ -63,11 +63,7 @@ function AdapterBrowser() {
       <Card>
         <EmptyState
           title="No adapters yet"
-          action={
-            <LinkButton href="/train/" prefetch={false}>
-              Train one
-            </LinkButton>
-          }
+          action={<LinkButton href="/train/">Train one</LinkButton>}
         >
           A fine-tuning job makes one. Adapters of mlx-lm and PEFT can be registered under Models.
         </EmptyState>

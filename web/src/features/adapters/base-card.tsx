@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { formatBytes } from "@/format";
 import { EngineControls } from "@/features/models/engine-controls";
 import { modelHref } from "@/links";
@@ -25,7 +25,6 @@ export function BaseCard({ group: { base, adapters }, engines }: BaseCardProps) 
           <span className="flex flex-wrap items-center gap-2">
             <Link
               href={modelHref(base.model, { version: base.version })}
-              prefetch={false}
               className="hover:text-accent-strong hover:underline"
             >
               {base.model} v{base.version}

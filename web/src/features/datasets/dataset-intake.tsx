@@ -2,11 +2,15 @@
 
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
-import { Dialog } from "@/components/ui/dialog";
+import { lazily, useHasBeen, useLoadedLater } from "@/components/ui/lazily";
 import { DropZone } from "./drop-zone";
-import { NewDatasetNotice } from "./new-dataset-notice";
-import { PathForm } from "./path-form";
-import { UploadCard } from "./upload-card";
+
+const loadUpload = () => import("./upload-card");
+const loadNotice = () => import("./new-dataset-notice");
+const loadByPath = () => import("./path-form");
+const UploadCard = lazily(() => loadUpload().then((module) => module.UploadCard));
+const NewDatasetNotice = lazily(() => loadNotice().then((module) => module.NewDatasetNotice));
+const PathDialog = lazily(() => loadByPath().then((module) => module.PathDialog));
 
 interface Intake {
   id: number;
@@ -20,6 +24,10 @@ const intake = (content: Intake["content"]): Intake => ({ id: (lastId += 1), con
 export function DatasetIntake() {
   const [all, setAll] = useState<Intake[]>([]);
   const [byPath, setByPath] = useState(false);
+  const hasAskedForPath = useHasBeen(byPath);
+  useLoadedLater(loadUpload);
+  useLoadedLater(loadNotice);
+  useLoadedLater(loadByPath);
   const remove = (id: number): void => setAll(all.filter((one) => one.id !== id));
   return (
     <div className="space-y-3">
@@ -34,14 +42,16 @@ export function DatasetIntake() {
           <NewDatasetNotice key={id} dataset={content} onClose={() => remove(id)} />
         ),
       )}
-      <Dialog title="Register by path" open={byPath} onClose={() => setByPath(false)} wide>
-        <PathForm
+      {hasAskedForPath && (
+        <PathDialog
+          open={byPath}
+          onClose={() => setByPath(false)}
           onDone={(dataset) => {
             setByPath(false);
             setAll([intake(dataset), ...all]);
           }}
         />
-      </Dialog>
+      )}
     </div>
   );
 }

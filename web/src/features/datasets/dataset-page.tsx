@@ -1,10 +1,12 @@
 "use client";
 
+import { Trash2 } from "lucide-react";
 import { useRouter, useSearchParams } from "next/navigation";
-import { Suspense } from "react";
-import { useHub } from "@/api/client";
+import { Suspense, useState } from "react";
+import { useHub, type Schemas } from "@/api/client";
 import { ApiError } from "@/api/errors";
-import { LinkButton } from "@/components/ui/button";
+import { Button, LinkButton } from "@/components/ui/button";
+import { lazily, useHasBeen, useLoadedLater } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, Skeleton } from "@/components/ui/states";
 import { ModelPicker } from "@/components/pickers/model-picker";
@@ -12,7 +14,9 @@ import { DatasetFacts } from "./dataset-facts";
 import { datasetHref, trainOnHref } from "@/links";
 import { DatasetPreview } from "./dataset-preview";
 import { DatasetReport } from "./dataset-report";
-import { DeleteDataset } from "./delete-dataset";
+
+const loadDelete = () => import("./delete-dataset");
+const DeleteDataset = lazily(() => loadDelete().then((module) => module.DeleteDataset));
 
 export function DatasetPage() {
   return (
@@ -71,8 +75,8 @@ function OneDataset({ name, model }: { name: string; model: string }) {
         lead={`Format ${data.format}`}
         actions={
           <>
-            <DeleteDataset dataset={data} />
-            <LinkButton look="primary" href={trainOnHref(data.name)} prefetch={false}>
+            <DeleteButton dataset={data} />
+            <LinkButton look="primary" href={trainOnHref(data.name)}>
               Train on it
             </LinkButton>
           </>
@@ -101,6 +105,23 @@ function OneDataset({ name, model }: { name: string; model: string }) {
         </div>
         <DatasetPreview dataset={data} model={model} />
       </div>
+    </>
+  );
+}
+
+function DeleteButton({ dataset }: { dataset: Schemas["Dataset"] }) {
+  const [asking, setAsking] = useState(false);
+  const hasAsked = useHasBeen(asking);
+  useLoadedLater(loadDelete);
+  return (
+    <>
+      <Button look="danger" onClick={() => setAsking(true)}>
+        <Trash2 size={15} aria-hidden />
+        Delete
+      </Button>
+      {hasAsked && (
+        <DeleteDataset dataset={dataset} open={asking} onClose={() => setAsking(false)} />
+      )}
     </>
   );
 }

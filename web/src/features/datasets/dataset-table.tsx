@@ -1,10 +1,10 @@
 "use client";
 
-import Link from "next/link";
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { SortTh, Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatNumber, formatTime } from "@/format";
 import { datasetHref, trainOnHref } from "@/links";
@@ -53,7 +53,6 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
             <Td className="min-w-24">
               <Link
                 href={datasetHref(dataset.name)}
-                prefetch={false}
                 className="font-medium wrap-anywhere hover:underline"
               >
                 {dataset.name}
@@ -81,7 +80,6 @@ export function DatasetTable({ datasets }: { datasets: Schemas["Dataset"][] }) {
                 size="small"
                 look="quiet"
                 href={trainOnHref(dataset.name)}
-                prefetch={false}
                 aria-label={`Train on ${dataset.name}`}
               >
                 Train

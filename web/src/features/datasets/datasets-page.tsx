@@ -1,10 +1,10 @@
 "use client";
 
+import { useHubPages } from "@/api/pages";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
-import { useHubPages } from "@/api/client";
 import { DatasetIntake } from "./dataset-intake";
 import { DatasetTable } from "./dataset-table";
 

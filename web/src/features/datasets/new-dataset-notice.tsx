@@ -30,10 +30,10 @@ export function NewDatasetNotice({ dataset, onClose }: NewDatasetNoticeProps) {
         <span className="font-medium break-all">{name}</span>{" "}
         <span className="text-ink-soft">is registered: {facts.join(", ")}</span>
       </p>
-      <LinkButton size="small" href={datasetHref(name)} prefetch={false}>
+      <LinkButton size="small" href={datasetHref(name)}>
         Report and rows
       </LinkButton>
-      <LinkButton size="small" look="primary" href={trainOnHref(name)} prefetch={false}>
+      <LinkButton size="small" look="primary" href={trainOnHref(name)}>
         Train on it
       </LinkButton>
       <IconButton label="Close" onClick={onClose}>

@@ -5,13 +5,28 @@ import { api, type Schemas } from "@/api/client";
 import { useAction } from "@/api/action";
 import { newIdempotencyKey } from "@/api/idempotency-key";
 import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/field";
 import { ErrorNotice } from "@/components/ui/states";
 import { nameOfFile } from "./dataset-name";
 import { DatasetOptionsFields, newOptions, optionProblems, optionsOf } from "./dataset-options";
 
+interface PathDialogProps {
+  open: boolean;
+  onClose: () => void;
+  onDone: (dataset: Schemas["Dataset"]) => void;
+}
+
 /** Registers a file or folder that lies on the hub's machine. */
-export function PathForm({ onDone }: { onDone: (dataset: Schemas["Dataset"]) => void }) {
+export function PathDialog({ open, onClose, onDone }: PathDialogProps) {
+  return (
+    <Dialog title="Register by path" open={open} onClose={onClose} wide>
+      <PathForm onDone={onDone} />
+    </Dialog>
+  );
+}
+
+function PathForm({ onDone }: { onDone: PathDialogProps["onDone"] }) {
   const [path, setPath] = useState("");
   const [draft, setDraft] = useState(() => newOptions(""));
   const [named, setNamed] = useState(false);

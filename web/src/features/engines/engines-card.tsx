@@ -21,7 +21,7 @@ export function EnginesCard({ engines }: { engines: Engine[] | undefined }) {
       flush
       className="min-h-63"
       actions={
-        <LinkButton href="/system/" prefetch={false} look="quiet" size="small">
+        <LinkButton href="/system/" look="quiet" size="small">
           Load and unload
         </LinkButton>
       }
@@ -30,11 +30,7 @@ export function EnginesCard({ engines }: { engines: Engine[] | undefined }) {
       {engines?.length === 0 && (
         <EmptyState
           title="No model is loaded"
-          action={
-            <LinkButton href="/playground/" prefetch={false}>
-              Open the playground
-            </LinkButton>
-          }
+          action={<LinkButton href="/playground/">Open the playground</LinkButton>}
         >
           The first question to a model loads it.
         </EmptyState>

@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { StateBadge } from "@/components/ui/badge";
+import { Link } from "@/components/ui/link";
 import { Progress } from "@/components/ui/progress";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatNumber, formatTime } from "@/format";
@@ -96,7 +96,6 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
         {version ? (
           <Link
             href={modelHref(version.model, { version: version.version })}
-            prefetch={false}
             className="font-medium hover:underline"
           >
             {version.model}
@@ -111,7 +110,7 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
       </Td>
       <Td className={wide}>
         {dataset?.name ? (
-          <Link href={datasetHref(dataset.name)} prefetch={false} className="hover:underline">
+          <Link href={datasetHref(dataset.name)} className="hover:underline">
             {dataset.name}
           </Link>
         ) : (
@@ -127,7 +126,7 @@ function EvaluationRow({ evaluation, share, chosen, obstacle, onChoose }: Evalua
       </Td>
       <Td>
         {state && (
-          <Link href={jobHref(evaluation.job_id)} prefetch={false} title="The job that measures">
+          <Link href={jobHref(evaluation.job_id)} title="The job that measures">
             <StateBadge state={state} />
           </Link>
         )}

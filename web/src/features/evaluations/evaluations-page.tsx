@@ -1,12 +1,12 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useRouter, useSearchParams } from "next/navigation";
 import { Suspense, useState } from "react";
-import { useHubPages } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { plural } from "@/format";
@@ -16,9 +16,8 @@ import { EvaluationFilters } from "./evaluation-filters";
 import { EvaluationTable } from "./evaluation-table";
 import { compareEvaluationsHref } from "@/links";
 
-const NewEvaluationDialog = dynamic(
-  () => import("./new-evaluation-dialog").then((module) => module.NewEvaluationDialog),
-  { ssr: false },
+const NewEvaluationDialog = lazily(() =>
+  import("./new-evaluation-dialog").then((module) => module.NewEvaluationDialog),
 );
 
 const pageSize = 100;

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { useMemo, useState } from "react";
 import useSWR from "swr";
@@ -9,6 +8,7 @@ import { LineChart, type Series } from "@/components/charts/line-chart";
 import { LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Later } from "@/components/ui/later";
+import { Link } from "@/components/ui/link";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
 import { formatBytes, formatFigure, plural, shortId } from "@/format";
@@ -77,7 +77,7 @@ function Comparison({ ids }: { ids: string }) {
   return (
     <>
       <nav aria-label="Where you are" className="mb-2 text-sm text-ink-faint">
-        <Link href="/jobs/" prefetch={false} className="hover:text-ink hover:underline">
+        <Link href="/jobs/" className="hover:text-ink hover:underline">
           Jobs
         </Link>{" "}
         / compare

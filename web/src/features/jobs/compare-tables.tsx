@@ -1,10 +1,10 @@
 "use client";
 
-import Link from "next/link";
 import { useState, type ReactNode } from "react";
 import { StateBadge } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
 import { Checkbox } from "@/components/ui/field";
+import { Link } from "@/components/ui/link";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
 import { jobHref, modelHref } from "@/links";
@@ -61,7 +61,6 @@ export function CompareTables({ jobs, names }: CompareTablesProps) {
                   <Link
                     key={job.id}
                     href={modelHref(job.result.model)}
-                    prefetch={false}
                     className="text-accent hover:underline"
                   >
                     {job.result.model} v{job.result.version}
@@ -132,7 +131,7 @@ function RunHeads({ jobs, names }: CompareTablesProps) {
                   strokeDasharray={at >= 6 ? "4 2" : undefined}
                 />
               </svg>
-              <Link href={jobHref(job.id)} prefetch={false} className="text-ink hover:underline">
+              <Link href={jobHref(job.id)} className="text-ink hover:underline">
                 {names[at]}
               </Link>
             </span>

@@ -1,22 +1,19 @@
 "use client";
 
 import { Ban, MessageSquare, Pencil, Play, Repeat2, Trash2 } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
 import { api } from "@/api/client";
 import { Button, LinkButton } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
 import { chatHref, trainAgainHref } from "@/links";
 import { hasEnded, mayReproduce, mayResume, type Job } from "./job";
 import type { Leaving } from "./leave-dialog";
 import type { JobChanges } from "./use-job-changes";
 
-const LeaveDialog = dynamic(() => import("./leave-dialog").then((module) => module.LeaveDialog), {
-  ssr: false,
-});
-const ReproduceDialog = dynamic(
-  () => import("./reproduce-dialog").then((module) => module.ReproduceDialog),
-  { ssr: false },
+const LeaveDialog = lazily(() => import("./leave-dialog").then((module) => module.LeaveDialog));
+const ReproduceDialog = lazily(() =>
+  import("./reproduce-dialog").then((module) => module.ReproduceDialog),
 );
 
 /** What can be done with a job in its state. */
@@ -38,7 +35,7 @@ export function JobActions({ job, changes }: { job: Job; changes: JobChanges }) 
   return (
     <>
       {job.result && (
-        <LinkButton look="primary" href={chatHref(job.result.model)} prefetch={false}>
+        <LinkButton look="primary" href={chatHref(job.result.model)}>
           <MessageSquare size={16} aria-hidden />
           Chat with it
         </LinkButton>
@@ -50,7 +47,7 @@ export function JobActions({ job, changes }: { job: Job; changes: JobChanges }) 
         </Button>
       )}
       {job.type === "finetune" && (
-        <LinkButton href={trainAgainHref(job.id)} prefetch={false}>
+        <LinkButton href={trainAgainHref(job.id)}>
           <Pencil size={16} aria-hidden />
           Change and train
         </LinkButton>

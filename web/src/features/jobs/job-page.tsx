@@ -1,11 +1,11 @@
 "use client";
 
-import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { lazy, Suspense } from "react";
 import { useHub } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { LinkButton } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, Skeleton, SkeletonRows } from "@/components/ui/states";
 import { Tabs, type Tab } from "@/components/ui/tabs";
@@ -99,7 +99,7 @@ function JobOf({ id }: { id: string }) {
   return (
     <>
       <nav aria-label="Where you are" className="mb-2 text-sm text-ink-faint">
-        <Link href="/jobs/" prefetch={false} className="hover:text-ink hover:underline">
+        <Link href="/jobs/" className="hover:text-ink hover:underline">
           Jobs
         </Link>{" "}
         / <span className="font-mono">{shortId(job.id)}</span>

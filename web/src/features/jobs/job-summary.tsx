@@ -1,8 +1,8 @@
 "use client";
 
-import Link from "next/link";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Card, Stat } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { Elapsed } from "@/components/ui/ticking";
 import { formatBytes, formatFigure, formatNumber, shortId } from "@/format";
 import { jobHref, modelHref } from "@/links";
@@ -51,7 +51,6 @@ function StateLine({ job }: { job: Job }) {
         Made{" "}
         <Link
           href={modelHref(job.result.model)}
-          prefetch={false}
           className="font-medium text-accent hover:underline"
         >
           {job.result.model} v{job.result.version}
@@ -73,7 +72,7 @@ function Reproduces({ id }: { id: string }) {
     <>
       {" "}
       · does{" "}
-      <Link href={jobHref(id)} prefetch={false} className="text-accent hover:underline">
+      <Link href={jobHref(id)} className="text-accent hover:underline">
         {shortId(id)}
       </Link>{" "}
       again

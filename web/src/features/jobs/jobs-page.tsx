@@ -1,10 +1,10 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useState } from "react";
-import { useHubPages } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { Button, LinkButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { compareJobsHref } from "@/links";
@@ -16,9 +16,7 @@ import { QueueCard } from "./queue-card";
 import { useJobActivity } from "./use-job-activity";
 import { useJobChanges } from "./use-job-changes";
 
-const LeaveDialog = dynamic(() => import("./leave-dialog").then((module) => module.LeaveDialog), {
-  ssr: false,
-});
+const LeaveDialog = lazily(() => import("./leave-dialog").then((module) => module.LeaveDialog));
 
 const pageLength = 50;
 /** More lines than this nobody can tell apart. */
@@ -62,7 +60,7 @@ export function JobsPage() {
         title="Jobs"
         lead="What runs, what waits for its turn, and what came of it."
         actions={
-          <LinkButton look="primary" href="/train/" prefetch={false}>
+          <LinkButton look="primary" href="/train/">
             New training
           </LinkButton>
         }
@@ -136,7 +134,7 @@ function CompareBar({ selected, onClear }: { selected: string[]; onClear: () => 
           Clear
         </Button>
         {enough && (
-          <LinkButton size="small" look="primary" href={compareJobsHref(selected)} prefetch={false}>
+          <LinkButton size="small" look="primary" href={compareJobsHref(selected)}>
             Compare
           </LinkButton>
         )}

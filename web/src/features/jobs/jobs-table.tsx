@@ -1,9 +1,9 @@
 "use client";
 
 import { Ban, Trash2 } from "lucide-react";
-import Link from "next/link";
 import { StateBadge } from "@/components/ui/badge";
 import { IconButton } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { Table, Td, Th } from "@/components/ui/table";
 import { Age, Elapsed } from "@/components/ui/ticking";
 import { formatFigure, formatNumber, shortId } from "@/format";
@@ -70,11 +70,7 @@ function JobRow({ job, ...props }: { job: Job } & JobsTableProps) {
         />
       </Td>
       <Td className="max-w-56 sm:max-w-80">
-        <Link
-          href={jobHref(job.id)}
-          prefetch={false}
-          className="block truncate font-medium hover:underline"
-        >
+        <Link href={jobHref(job.id)} className="block truncate font-medium hover:underline">
           {name}
         </Link>
         <p className="truncate text-xs text-ink-faint">

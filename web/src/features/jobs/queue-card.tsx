@@ -1,12 +1,12 @@
 "use client";
 
 import { ArrowDown, ArrowUp, ArrowUpToLine, Ban, Pause, Play } from "lucide-react";
-import Link from "next/link";
 import { useEffect, useRef, useState } from "react";
 import { useHub } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button, IconButton } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Elapsed } from "@/components/ui/ticking";
 import { formatFigure, plural, shortId } from "@/format";
@@ -133,11 +133,7 @@ function RunningRow({ job, activity, busy, onCancel }: RunningRowProps) {
 function JobName({ job, note }: { job: Job; note?: string }) {
   return (
     <div className="min-w-0 flex-1 basis-48">
-      <Link
-        href={jobHref(job.id)}
-        prefetch={false}
-        className="block truncate text-sm font-medium hover:underline"
-      >
+      <Link href={jobHref(job.id)} className="block truncate text-sm font-medium hover:underline">
         {jobName(job)}
       </Link>
       <p className="truncate text-xs text-ink-faint">

@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import { useHub, type Schemas } from "@/api/client";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatFigure, formatNumber, shortDigest } from "@/format";
@@ -45,7 +45,6 @@ export function ReproductionCard({ job }: { job: Job }) {
         job.reproduces && (
           <Link
             href={compareJobsHref([job.reproduces, job.id])}
-            prefetch={false}
             className="text-sm text-accent hover:underline"
           >
             Both courses

@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { Card, Facts } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { EmptyState } from "@/components/ui/states";
 import { formatBytes, formatDuration, formatFigure, formatNumber } from "@/format";
 import { modelHref } from "@/links";
@@ -38,7 +38,6 @@ export default function ResultTab({ job }: { job: Job }) {
                   <Link
                     key="evaluation"
                     href="/evaluations/"
-                    prefetch={false}
                     className="text-accent hover:underline"
                   >
                     All evaluations
@@ -55,7 +54,7 @@ export default function ResultTab({ job }: { job: Job }) {
 
 function Made({ result }: { result: NonNullable<Job["result"]> }) {
   return (
-    <Link href={modelHref(result.model)} prefetch={false} className="text-accent hover:underline">
+    <Link href={modelHref(result.model)} className="text-accent hover:underline">
       {result.model} v{result.version}
     </Link>
   );

@@ -1,10 +1,10 @@
 "use client";
 
-import Link from "next/link";
 import { useHub, type Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { Card, Facts } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
+import { Link } from "@/components/ui/link";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { formatBytes, formatFigure, formatTime, plural, shortDigest, shortId } from "@/format";
 import { datasetHref, jobHref, modelHref } from "@/links";
@@ -46,12 +46,7 @@ function InputsCard({ job }: { job: Job }) {
           ],
           [
             "Model",
-            <Link
-              key="model"
-              href={modelHref(version?.model ?? job.model)}
-              prefetch={false}
-              className={link}
-            >
+            <Link key="model" href={modelHref(version?.model ?? job.model)} className={link}>
               {version ? `${version.model} v${version.version}` : job.model}
             </Link>,
           ],
@@ -60,12 +55,7 @@ function InputsCard({ job }: { job: Job }) {
                 [
                   "Data set",
                   dataset.name ? (
-                    <Link
-                      key="dataset"
-                      href={datasetHref(dataset.name)}
-                      prefetch={false}
-                      className={link}
-                    >
+                    <Link key="dataset" href={datasetHref(dataset.name)} className={link}>
                       {dataset.name}
                     </Link>
                   ) : (
@@ -90,12 +80,7 @@ function InputsCard({ job }: { job: Job }) {
             ? [
                 [
                   "Does again",
-                  <Link
-                    key="again"
-                    href={jobHref(job.reproduces)}
-                    prefetch={false}
-                    className={link}
-                  >
+                  <Link key="again" href={jobHref(job.reproduces)} className={link}>
                     {shortId(job.reproduces)}
                   </Link>,
                 ] as [string, React.ReactNode],

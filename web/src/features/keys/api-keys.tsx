@@ -6,25 +6,28 @@ import { useHub, type Schemas } from "@/api/client";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { lazily, useHasBeen, useLoadedLater } from "@/components/ui/lazily";
 import { ScopeNotice } from "@/components/ui/scope-notice";
 import { EmptyState, SkeletonRows } from "@/components/ui/states";
 import { Table, Td, Th } from "@/components/ui/table";
 import { formatAge, formatNumber, formatTime } from "@/format";
+import type { KeyDialog } from "./key-dialogs";
 import { isThisKey } from "./key-words";
 import { limitWords } from "./limits";
-import { LimitsDialog } from "./limits-dialog";
-import { NewKeyDialog } from "./new-key-dialog";
-import { RevokeKeyDialog } from "./revoke-key-dialog";
 import { useStoredKey } from "./use-stored-key";
 
 type Key = Schemas["Key"];
 
+const loadDialogs = () => import("./key-dialogs");
+const KeyDialogs = lazily(() => loadDialogs().then((module) => module.KeyDialogs));
+
 /** Keys with what they open, how much they may use and what they used. */
 export function ApiKeys() {
   const { data, error, mutate } = useHub("/keys");
-  const [making, setMaking] = useState(false);
-  const [revoking, setRevoking] = useState<Key | null>(null);
-  const [limiting, setLimiting] = useState<Key | null>(null);
+  const [open, setOpen] = useState<KeyDialog | null>(null);
+  const hasOpened = useHasBeen(open !== null);
+  useLoadedLater(loadDialogs);
+  const make = (): void => setOpen({ is: "new" });
   const keys = data?.data;
   return (
     <Card
@@ -32,7 +35,7 @@ export function ApiKeys() {
       flush
       className="min-h-72"
       actions={
-        <Button look="primary" size="small" disabled={!keys} onClick={() => setMaking(true)}>
+        <Button look="primary" size="small" disabled={!keys} onClick={make}>
           <Plus size={15} aria-hidden />
           New key
         </Button>
@@ -53,7 +56,7 @@ export function ApiKeys() {
         <EmptyState
           title="No keys"
           action={
-            <Button look="primary" onClick={() => setMaking(true)}>
+            <Button look="primary" onClick={make}>
               Make a key
             </Button>
           }
@@ -63,11 +66,13 @@ export function ApiKeys() {
         </EmptyState>
       )}
       {keys && keys.length > 0 && (
-        <KeysTable keys={keys} onRevoke={setRevoking} onLimit={setLimiting} />
+        <KeysTable
+          keys={keys}
+          onRevoke={(key) => setOpen({ is: "revoke", key })}
+          onLimit={(key) => setOpen({ is: "limits", key })}
+        />
       )}
-      <NewKeyDialog open={making} onClose={() => setMaking(false)} />
-      <LimitsDialog apiKey={limiting} onClose={() => setLimiting(null)} />
-      <RevokeKeyDialog apiKey={revoking} onClose={() => setRevoking(null)} />
+      {hasOpened && <KeyDialogs open={open} onClose={() => setOpen(null)} />}
     </Card>
   );
 }

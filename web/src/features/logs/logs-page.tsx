@@ -1,20 +1,20 @@
 "use client";
 
 import { Radio } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useSearchParams } from "next/navigation";
 import { Suspense, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { SkeletonRows } from "@/components/ui/states";
 import { LevelControl } from "./level-control";
 import { filterQuery, readFilter, type LogFilter } from "./log-filter";
 import { FilterChips, LogFilters } from "./log-filters";
 
-const LogList = dynamic(() => import("./log-list").then((module) => module.LogList), {
-  ssr: false,
-  loading: () => <SkeletonRows rows={8} />,
-});
+const LogList = lazily(
+  () => import("./log-list").then((module) => module.LogList),
+  <SkeletonRows rows={8} />,
+);
 
 /** What the server, its engines and its jobs wrote, as one list. */
 export function LogsPage() {

@@ -1,7 +1,7 @@
 "use client";
 
-import Link from "next/link";
 import { useHub } from "@/api/client";
+import { Link } from "@/components/ui/link";
 import { Skeleton } from "@/components/ui/states";
 import type { System } from "@/features/system/use-system";
 import { formatBytes, plural } from "@/format";
@@ -30,11 +30,7 @@ function Models({ system, models }: { system: System; models: Parameters<typeof 
       <ul className="space-y-1">
         {fit.slice(0, mostShown).map(({ id, name, bytes }) => (
           <li key={id} className="flex gap-4 py-1">
-            <Link
-              href={modelIdHref(id)}
-              prefetch={false}
-              className="min-w-0 flex-1 truncate hover:underline"
-            >
+            <Link href={modelIdHref(id)} className="min-w-0 flex-1 truncate hover:underline">
               {name}
             </Link>
             <span className="whitespace-nowrap text-ink-soft tabular-nums">

@@ -1,8 +1,8 @@
 "use client";
 
 import clsx from "clsx";
-import Link from "next/link";
 import type { ReactNode } from "react";
+import { Link } from "@/components/ui/link";
 import { formatBytes } from "@/format";
 import { jobHref } from "@/links";
 import type { Holder, Ledger } from "./ledger";
@@ -84,7 +84,7 @@ function Entry({ color, lit, name, bytes, note }: EntryProps) {
 export function HolderName({ holder, name }: { holder: Holder; name: string }) {
   if (holder.kind === "job") {
     return (
-      <Link href={jobHref(holder.name)} prefetch={false} className="hover:underline">
+      <Link href={jobHref(holder.name)} className="hover:underline">
         {name}
       </Link>
     );

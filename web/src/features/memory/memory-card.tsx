@@ -17,7 +17,7 @@ export function MemoryCard({ system }: { system: System | undefined }) {
     <Card
       title="Memory"
       actions={
-        <LinkButton href="/system/" prefetch={false} look="quiet" size="small">
+        <LinkButton href="/system/" look="quiet" size="small">
           Every line
         </LinkButton>
       }

@@ -1,21 +1,21 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
+import { lazily } from "@/components/ui/lazily";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { Table, Td, Th } from "@/components/ui/table";
 import { useAliases } from "./aliases";
 
-const MoveAliasDialog = dynamic(() =>
+const MoveAliasDialog = lazily(() =>
   import("./move-alias-dialog").then((module) => module.MoveAliasDialog),
 );
-const RemoveAliasDialog = dynamic(() =>
+const RemoveAliasDialog = lazily(() =>
   import("./remove-alias-dialog").then((module) => module.RemoveAliasDialog),
 );
 

@@ -1,4 +1,4 @@
-import Link from "next/link";
+import { Link } from "@/components/ui/link";
 import { nodeDetail, nodeHref, nodeTitle, type LineageNode } from "./lineage";
 
 /** What has to be removed first. Nothing without dependants. */
@@ -12,7 +12,6 @@ export function DependantList({ dependants }: { dependants: readonly LineageNode
           <li key={node.id}>
             <Link
               href={nodeHref(node) ?? "/models/"}
-              prefetch={false}
               className="text-accent-strong underline underline-offset-2"
             >
               {nodeTitle(node)}

@@ -1,8 +1,8 @@
 "use client";
 
 import clsx from "clsx";
-import Link from "next/link";
 import { useId, type ReactNode } from "react";
+import { Link } from "@/components/ui/link";
 import { nodeDetail, nodeHref, nodeTitle, type Lineage, type LineageNode } from "./lineage";
 import { layOut, type Place } from "./lineage-layout";
 
@@ -78,7 +78,7 @@ function NodeLink({ node, children }: { node: LineageNode; children: ReactNode }
   const href = nodeHref(node);
   if (href == null) return <g>{children}</g>;
   return (
-    <Link href={href} prefetch={false} className="group outline-none">
+    <Link href={href} className="group outline-none">
       {children}
     </Link>
   );

@@ -1,4 +1,4 @@
-import Link from "next/link";
+import { Link } from "@/components/ui/link";
 import {
   nodeDetail,
   nodeHref,
@@ -40,11 +40,7 @@ function NodeName({ node }: { node: LineageNode }) {
   const href = nodeHref(node);
   if (href == null) return <>{nodeTitle(node)}</>;
   return (
-    <Link
-      href={href}
-      prefetch={false}
-      className="font-medium text-accent-strong underline underline-offset-2"
-    >
+    <Link href={href} className="font-medium text-accent-strong underline underline-offset-2">
       {nodeTitle(node)}
     </Link>
   );

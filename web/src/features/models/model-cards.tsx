@@ -1,9 +1,9 @@
 "use client";
 
-import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
+import { Link } from "@/components/ui/link";
 import { Age } from "@/components/ui/ticking";
 import { formatBytes, formatNumber, plural } from "@/format";
 import { quantizationWords } from "./current-version";
@@ -43,11 +43,7 @@ function ModelCard({ model, ...circumstances }: { model: Schemas["Model"] } & Ci
       <header className="flex items-start justify-between gap-2">
         <div className="min-w-0">
           <h2 className="truncate font-semibold">
-            <Link
-              href={modelHref(model.name)}
-              prefetch={false}
-              className="hover:text-accent-strong hover:underline"
-            >
+            <Link href={modelHref(model.name)} className="hover:text-accent-strong hover:underline">
               {model.name}
             </Link>
           </h2>
@@ -75,10 +71,10 @@ function ModelCard({ model, ...circumstances }: { model: Schemas["Model"] } & Ci
         </span>
         {model.state === "ready" && (
           <>
-            <LinkButton size="small" look="quiet" href={trainHref(model.name)} prefetch={false}>
+            <LinkButton size="small" look="quiet" href={trainHref(model.name)}>
               Fine-tune
             </LinkButton>
-            <LinkButton size="small" href={chatHref(model.name)} prefetch={false}>
+            <LinkButton size="small" href={chatHref(model.name)}>
               Chat
             </LinkButton>
           </>

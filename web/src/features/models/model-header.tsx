@@ -10,13 +10,13 @@ import {
   Trash2,
   Upload,
 } from "lucide-react";
-import dynamic from "next/dynamic";
-import Link from "next/link";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button, LinkButton } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
+import { Link } from "@/components/ui/link";
 import { Menu, type MenuItem } from "@/components/ui/menu";
 import { PageHeader } from "@/components/ui/page-header";
 import { nameProblem, repositoryProblem } from "./model-name";
@@ -28,8 +28,8 @@ import { TagList } from "./tag-list";
 import { hasEnded } from "./transfer";
 import { useTransfers } from "./use-transfers";
 
-const ModelDialogs = dynamic(() => import("./model-dialogs").then((module) => module.ModelDialogs));
-const TransfersCard = dynamic(() =>
+const ModelDialogs = lazily(() => import("./model-dialogs").then((module) => module.ModelDialogs));
+const TransfersCard = lazily(() =>
   import("./transfers-card").then((module) => module.TransfersCard),
 );
 
@@ -118,15 +118,11 @@ export function ModelHeader({ model, onChange }: ModelHeaderProps) {
           <>
             {ready && (
               <>
-                <LinkButton look="primary" href={chatHref(model.name)} prefetch={false}>
+                <LinkButton look="primary" href={chatHref(model.name)}>
                   Chat
                 </LinkButton>
-                <LinkButton href={trainHref(model.name)} prefetch={false}>
-                  Fine-tune
-                </LinkButton>
-                <LinkButton href={evaluateHref(model.name)} prefetch={false}>
-                  Evaluate
-                </LinkButton>
+                <LinkButton href={trainHref(model.name)}>Fine-tune</LinkButton>
+                <LinkButton href={evaluateHref(model.name)}>Evaluate</LinkButton>
                 <EngineControls value={model.name} engine={engine} />
               </>
             )}
@@ -171,11 +167,7 @@ function Origin({ model }: { model: Schemas["Model"] }) {
   return (
     <span>
       of{" "}
-      <Link
-        href={modelHref(name)}
-        prefetch={false}
-        className="text-accent-strong underline underline-offset-2"
-      >
+      <Link href={modelHref(name)} className="text-accent-strong underline underline-offset-2">
         {model.base_model}
       </Link>
     </span>

@@ -1,7 +1,8 @@
 "use client";
 
 import { useEffect } from "react";
-import { useHubPages, type Schemas } from "@/api/client";
+import type { Schemas } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { queryOf, sortBySize, type ModelFilters } from "./model-filters";
 
 interface ModelList {

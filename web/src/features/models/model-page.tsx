@@ -1,12 +1,12 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useSearchParams } from "next/navigation";
 import { Suspense } from "react";
 import { useHub, type Schemas } from "@/api/client";
 import { ApiError } from "@/api/errors";
 import { Card } from "@/components/ui/card";
 import { LinkButton } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, Skeleton, SkeletonRows } from "@/components/ui/states";
 import { Tabs, type Tab } from "@/components/ui/tabs";
@@ -16,24 +16,25 @@ import { modelHref, type ModelTab } from "@/links";
 import { ModelSummary } from "./model-summary";
 import { VersionChoice } from "./version-choice";
 
-const loading = () => <SkeletonRows rows={6} />;
-const VersionsTab = dynamic(() => import("./versions-tab").then((module) => module.VersionsTab), {
+const loading = <SkeletonRows rows={6} />;
+const VersionsTab = lazily(
+  () => import("./versions-tab").then((module) => module.VersionsTab),
   loading,
-});
-const LineageTab = dynamic(() => import("./lineage-tab").then((module) => module.LineageTab), {
-  loading,
-});
-const FilesTab = dynamic(() => import("./files-tab").then((module) => module.FilesTab), {
-  loading,
-});
-const ConfigurationTab = dynamic(
-  () => import("./configuration-tab").then((module) => module.ConfigurationTab),
-  { loading },
 );
-const AliasesTab = dynamic(() => import("./aliases-tab").then((module) => module.AliasesTab), {
+const LineageTab = lazily(
+  () => import("./lineage-tab").then((module) => module.LineageTab),
   loading,
-});
-const SyncTab = dynamic(() => import("./sync-tab").then((module) => module.SyncTab), { loading });
+);
+const FilesTab = lazily(() => import("./files-tab").then((module) => module.FilesTab), loading);
+const ConfigurationTab = lazily(
+  () => import("./configuration-tab").then((module) => module.ConfigurationTab),
+  loading,
+);
+const AliasesTab = lazily(
+  () => import("./aliases-tab").then((module) => module.AliasesTab),
+  loading,
+);
+const SyncTab = lazily(() => import("./sync-tab").then((module) => module.SyncTab), loading);
 
 const tabs: readonly Tab<ModelTab>[] = [
   { id: "versions", label: "Versions" },

@@ -1,8 +1,8 @@
 "use client";
 
-import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Card, Stat } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { formatBytes, formatNumber, plural } from "@/format";
 import { quantizationWords } from "./current-version";
 import { engineOf, useEngines, useSystemMemory } from "./engines";
@@ -64,7 +64,7 @@ export function ModelSummary({ model }: { model: Schemas["Model"] }) {
             {engine && engine.model !== model.name && (
               <span className="mt-1 block text-xs text-ink-faint">
                 in the engine of{" "}
-                <Link href={modelHref(engine.model)} prefetch={false} className="underline">
+                <Link href={modelHref(engine.model)} className="underline">
                   {engine.model}
                 </Link>
               </span>

@@ -1,8 +1,8 @@
 "use client";
 
-import Link from "next/link";
 import type { Schemas } from "@/api/client";
 import { Badge, StateBadge } from "@/components/ui/badge";
+import { Link } from "@/components/ui/link";
 import { SortTh, Table, Td, Th } from "@/components/ui/table";
 import { Age } from "@/components/ui/ticking";
 import { formatBytes, plural } from "@/format";
@@ -59,7 +59,6 @@ function ModelRow({ model, ...circumstances }: { model: Schemas["Model"] } & Cir
       <Td className="max-w-72">
         <Link
           href={modelHref(model.name)}
-          prefetch={false}
           className="block truncate font-medium hover:text-accent-strong hover:underline"
         >
           {model.name}

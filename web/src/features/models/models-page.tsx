@@ -1,11 +1,11 @@
 "use client";
 
 import { Plus } from "lucide-react";
-import dynamic from "next/dynamic";
 import { useSearchParams } from "next/navigation";
 import { Suspense, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { useEngines, useSystemMemory } from "./engines";
@@ -22,10 +22,11 @@ import { useModelList } from "./model-list";
 import { ModelTable } from "./model-table";
 import { useModelsView } from "./view-choice";
 
-const ModelCards = dynamic(() => import("./model-cards").then((module) => module.ModelCards), {
-  loading: () => <SkeletonRows rows={8} />,
-});
-const RegisterDialog = dynamic(() =>
+const ModelCards = lazily(
+  () => import("./model-cards").then((module) => module.ModelCards),
+  <SkeletonRows rows={8} />,
+);
+const RegisterDialog = lazily(() =>
   import("./register-dialog").then((module) => module.RegisterDialog),
 );
 

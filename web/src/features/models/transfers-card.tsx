@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useState } from "react";
 import { useAction } from "@/api/action";
 import { api, type Schemas } from "@/api/client";
@@ -8,6 +7,7 @@ import { useEvents } from "@/api/events";
 import { StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { Progress } from "@/components/ui/progress";
 import { useToasts } from "@/components/ui/toast";
 import { formatBytes, formatDuration } from "@/format";
@@ -150,7 +150,6 @@ function JobLink({ job }: { job: Job }) {
   return (
     <Link
       href={jobHref(job.id)}
-      prefetch={false}
       className="px-2 text-sm text-accent-strong underline underline-offset-2"
     >
       Job

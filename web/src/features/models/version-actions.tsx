@@ -1,19 +1,19 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useState } from "react";
 import { api, type Schemas } from "@/api/client";
 import { useAction } from "@/api/action";
 import { Button } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
 import { ErrorNotice } from "@/components/ui/states";
 import { formatBytes, plural } from "@/format";
 import { EngineControls } from "./engine-controls";
 import { engineOf, useEngines } from "./engines";
 
-const MoveAliasDialog = dynamic(() =>
+const MoveAliasDialog = lazily(() =>
   import("./move-alias-dialog").then((module) => module.MoveAliasDialog),
 );
-const DeleteVersionDialog = dynamic(() =>
+const DeleteVersionDialog = lazily(() =>
   import("./delete-version-dialog").then((module) => module.DeleteVersionDialog),
 );
 

@@ -1,11 +1,11 @@
 "use client";
 
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { useHub, type Schemas } from "@/api/client";
 import { LinkButton } from "@/components/ui/button";
 import { Card, Facts } from "@/components/ui/card";
 import { CopyButton } from "@/components/ui/copy-button";
+import { Link } from "@/components/ui/link";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { formatFigure, formatTime, shortId } from "@/format";
 import { chatHref, datasetHref, jobHref, modelHref } from "@/links";
@@ -31,11 +31,7 @@ export function VersionDetails({ model, id }: VersionDetailsProps) {
         title={`Version ${version.version}`}
         actions={
           version.state === "ready" && (
-            <LinkButton
-              size="small"
-              href={chatHref(`${version.model}:${version.version}`)}
-              prefetch={false}
-            >
+            <LinkButton size="small" href={chatHref(`${version.model}:${version.version}`)}>
               Chat with it
             </LinkButton>
           )
@@ -112,7 +108,7 @@ function VersionLink({ version }: { version: { model: string; version: number } 
 
 function TextLink({ href, children }: { href: string; children: ReactNode }) {
   return (
-    <Link href={href} prefetch={false} className="text-accent-strong underline underline-offset-2">
+    <Link href={href} className="text-accent-strong underline underline-offset-2">
       {children}
     </Link>
   );

@@ -1,7 +1,8 @@
 "use client";
 
 import clsx from "clsx";
-import { useHubPages, type Schemas } from "@/api/client";
+import type { Schemas } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { Badge, StateBadge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";

@@ -1,13 +1,13 @@
 "use client";
 
 import clsx from "clsx";
-import Link from "next/link";
 import { useState } from "react";
 import useSWR from "swr";
 import type { HubEvent } from "@/api/event-feed";
 import { useEvents } from "@/api/events";
 import type { Tone } from "@/components/ui/badge";
 import { Card } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { EmptyState, ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { formatTime } from "@/format";
 import { mergeEvents, readPastEvents } from "./event-history";
@@ -65,7 +65,7 @@ function EventLine({ event }: { event: HubEvent }) {
       <span aria-hidden className={clsx("size-2 shrink-0 rounded-full", dots[tone])} />
       <span className="min-w-0 flex-1 truncate" title={text}>
         {href ? (
-          <Link href={href} prefetch={false} className="hover:underline">
+          <Link href={href} className="hover:underline">
             {text}
           </Link>
         ) : (

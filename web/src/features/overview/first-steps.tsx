@@ -59,7 +59,7 @@ function Step({ number, done, title, text, href, action }: StepProps) {
       <div className="min-w-0 text-sm">
         <h3 className="font-medium">{title}</h3>
         <p className="mt-0.5 mb-3 text-ink-soft">{text}</p>
-        <LinkButton href={href} prefetch={false} size="small" look={done ? "plain" : "primary"}>
+        <LinkButton href={href} size="small" look={done ? "plain" : "primary"}>
           {action}
         </LinkButton>
       </div>

@@ -27,7 +27,7 @@ export function Health({ system }: { system: System | undefined }) {
       {error && !(error instanceof OfflineError) && (
         <p className="basis-full text-sm break-words text-bad">
           {messageOf(error)}{" "}
-          <LinkButton href="/settings/" prefetch={false} size="small">
+          <LinkButton href="/settings/" size="small">
             Settings
           </LinkButton>
         </p>

@@ -1,7 +1,7 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { Card } from "@/components/ui/card";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorNotice, SkeletonRows } from "@/components/ui/states";
 import { EnginesCard } from "@/features/engines/engines-card";
@@ -11,22 +11,18 @@ import { Health } from "./health";
 import { WorkCardSkeleton, workCardHeight } from "./work-card-skeleton";
 
 // What is not seen first comes after the rest of the page.
-const WorkCard = dynamic(() => import("./work-card").then((module) => module.WorkCard), {
-  ssr: false,
-  loading: () => (
-    <Card title="Jobs" className={workCardHeight}>
-      <WorkCardSkeleton />
-    </Card>
-  ),
-});
-const EventsCard = dynamic(() => import("./events-card").then((module) => module.EventsCard), {
-  ssr: false,
-  loading: () => (
-    <Card title="Recent events" className="min-h-64">
-      <SkeletonRows rows={5} />
-    </Card>
-  ),
-});
+const WorkCard = lazily(
+  () => import("./work-card").then((module) => module.WorkCard),
+  <Card title="Jobs" className={workCardHeight}>
+    <WorkCardSkeleton />
+  </Card>,
+);
+const EventsCard = lazily(
+  () => import("./events-card").then((module) => module.EventsCard),
+  <Card title="Recent events" className="min-h-64">
+    <SkeletonRows rows={5} />
+  </Card>,
+);
 /** How the hub is and what it is doing, at a glance. */
 export function Overview() {
   const { data: system, error, mutate } = useSystem();

@@ -1,11 +1,11 @@
 "use client";
 
-import Link from "next/link";
 import { useHub } from "@/api/client";
 import { LineChart } from "@/components/charts/line-chart";
 import { StateBadge } from "@/components/ui/badge";
 import { LinkButton } from "@/components/ui/button";
 import { Card, Stat } from "@/components/ui/card";
+import { Link } from "@/components/ui/link";
 import { EmptyState, ErrorNotice } from "@/components/ui/states";
 import { Age } from "@/components/ui/ticking";
 import { formatRate } from "@/features/engines/rate-words";
@@ -39,7 +39,7 @@ export function WorkCard({ queued }: { queued: number | undefined }) {
           <span className="px-2 text-xs text-ink-faint tabular-nums">
             {queued != null && `${formatNumber(queued)} queued`}
           </span>
-          <LinkButton href="/jobs/" prefetch={false} look="quiet" size="small">
+          <LinkButton href="/jobs/" look="quiet" size="small">
             All jobs
           </LinkButton>
         </>
@@ -129,11 +129,7 @@ function Training({ job }: { job: Job }) {
 function JobHead({ job }: { job: Job }) {
   return (
     <p className="flex min-w-0 items-center gap-2">
-      <Link
-        href={jobHref(job.id)}
-        prefetch={false}
-        className="min-w-0 truncate font-medium hover:underline"
-      >
+      <Link href={jobHref(job.id)} className="min-w-0 truncate font-medium hover:underline">
         {longJobTitle(job)}
       </Link>
       <StateBadge state={job.cancel_requested ? "cancelling" : job.state} />
@@ -146,14 +142,14 @@ function Idle({ last }: { last: Job | undefined }) {
     <EmptyState
       title="Nothing is running"
       action={
-        <LinkButton href="/train/" prefetch={false} look="primary">
+        <LinkButton href="/train/" look="primary">
           Train a model
         </LinkButton>
       }
     >
       {last && (
         <>
-          <Link href={jobHref(last.id)} prefetch={false} className="block truncate underline">
+          <Link href={jobHref(last.id)} className="block truncate underline">
             {longJobTitle(last)}
           </Link>
           {last.state.toLowerCase()} <Age time={last.ended_at} />

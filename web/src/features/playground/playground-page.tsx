@@ -1,10 +1,10 @@
 "use client";
 
-import dynamic from "next/dynamic";
+import { lazily } from "@/components/ui/lazily";
 import { PlaygroundSkeleton } from "./playground-skeleton";
 
 /** Only in the browser: the conversations are there. */
-export const PlaygroundPage = dynamic(
+export const PlaygroundPage = lazily(
   () => import("./playground").then((module) => module.Playground),
-  { ssr: false, loading: PlaygroundSkeleton },
+  <PlaygroundSkeleton />,
 );

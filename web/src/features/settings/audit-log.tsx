@@ -1,12 +1,13 @@
 "use client";
 
-import Link from "next/link";
 import { useState } from "react";
-import { useHub, useHubPages, type Schemas } from "@/api/client";
+import { useHub, type Schemas } from "@/api/client";
+import { useHubPages } from "@/api/pages";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Card } from "@/components/ui/card";
 import { Field, Select } from "@/components/ui/field";
+import { Link } from "@/components/ui/link";
 import { ScopeNotice } from "@/components/ui/scope-notice";
 import { EmptyState, SkeletonRows } from "@/components/ui/states";
 import { Table, Td, Th } from "@/components/ui/table";
@@ -132,7 +133,6 @@ function EntriesTable({ entries }: { entries: Entry[] }) {
             <Td>
               <Link
                 href={`/logs/?request_id=${encodeURIComponent(entry.request_id)}`}
-                prefetch={false}
                 className="font-mono text-xs whitespace-nowrap text-accent-strong hover:underline"
               >
                 {entry.request_id.slice(0, 13)}

@@ -6,11 +6,14 @@ import { useHub } from "@/api/client";
 import { apiKey } from "@/api/key";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
-import { ConfirmDialog } from "@/components/ui/dialog";
 import { Checkbox, Field, Input } from "@/components/ui/field";
+import { lazily, useHasBeen, useLoadedLater } from "@/components/ui/lazily";
 import { ScopeNotice } from "@/components/ui/scope-notice";
 import { readSetting, settingRange, settingTitle, valueWords, type Setting } from "./setting-words";
 import { useSettings } from "./use-settings";
+
+const loadDialog = () => import("@/components/ui/dialog");
+const ConfirmDialog = lazily(() => loadDialog().then((module) => module.ConfirmDialog));
 
 /** One setting: what it does, its value, and the way back to its default. */
 export function SettingRow({ setting }: { setting: Setting }) {
@@ -87,6 +90,8 @@ function Reset({ setting, busy, onReset }: ResetProps) {
 
 function Toggle({ setting, busy, onSet }: ControlProps) {
   const [asking, setAsking] = useState(false);
+  const hasAsked = useHasBeen(asking);
+  useLoadedLater(loadDialog);
   const on = setting.value === true;
   const ask = (value: boolean): void => {
     // Without a key this browser would lock itself out.
@@ -102,23 +107,25 @@ function Toggle({ setting, busy, onSet }: ControlProps) {
         disabled={busy}
         onChange={(event) => ask(event.target.checked)}
       />
-      <ConfirmDialog
-        title="Require keys, and this browser has none?"
-        open={asking}
-        onClose={() => setAsking(false)}
-        confirmLabel="Require keys"
-        busy={busy}
-        onConfirm={() => {
-          setAsking(false);
-          onSet(true);
-        }}
-      >
-        <p>
-          From then on every page here asks for an API key. Make one with scope admin under API keys
-          first and keep it in this browser, or you can go on only with a key that you have written
-          down.
-        </p>
-      </ConfirmDialog>
+      {hasAsked && (
+        <ConfirmDialog
+          title="Require keys, and this browser has none?"
+          open={asking}
+          onClose={() => setAsking(false)}
+          confirmLabel="Require keys"
+          busy={busy}
+          onConfirm={() => {
+            setAsking(false);
+            onSet(true);
+          }}
+        >
+          <p>
+            From then on every page here asks for an API key. Make one with scope admin under API
+            keys first and keep it in this browser, or you can go on only with a key that you have
+            written down.
+          </p>
+        </ConfirmDialog>
+      )}
     </>
   );
 }

@@ -1,22 +1,19 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useSearchParams } from "next/navigation";
 import { Suspense, type ReactNode } from "react";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { SkeletonRows } from "@/components/ui/states";
 import { Tabs } from "@/components/ui/tabs";
 import { ServerSettings } from "./server-settings";
 
-const loading = () => <SkeletonRows rows={5} />;
-const AuditLog = dynamic(() => import("./audit-log").then((module) => module.AuditLog), {
-  ssr: false,
+const loading = <SkeletonRows rows={5} />;
+const AuditLog = lazily(() => import("./audit-log").then((module) => module.AuditLog), loading);
+const ThisBrowser = lazily(
+  () => import("./this-browser").then((module) => module.ThisBrowser),
   loading,
-});
-const ThisBrowser = dynamic(() => import("./this-browser").then((module) => module.ThisBrowser), {
-  ssr: false,
-  loading,
-});
+);
 
 const tabs = [
   { id: "server", label: "Server" },

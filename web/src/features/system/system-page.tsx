@@ -1,7 +1,7 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { Card } from "@/components/ui/card";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { ErrorNotice, Skeleton, SkeletonRows } from "@/components/ui/states";
 import { HintsList } from "./hints-list";
@@ -9,19 +9,14 @@ import { LedgerCard } from "./ledger-card";
 import { MachineCard } from "./machine-card";
 import { useSystem } from "./use-system";
 
-const EnginesSection = dynamic(
+const EnginesSection = lazily(
   () => import("./engines-section").then((module) => module.EnginesSection),
-  {
-    ssr: false,
-    loading: () => (
-      <Card title="Engines" className="min-h-57">
-        <SkeletonRows rows={2} />
-      </Card>
-    ),
-  },
+  <Card title="Engines" className="min-h-57">
+    <SkeletonRows rows={2} />
+  </Card>,
 );
 // Below what is seen first.
-const Upkeep = dynamic(() => import("./upkeep").then((module) => module.Upkeep), { ssr: false });
+const Upkeep = lazily(() => import("./upkeep").then((module) => module.Upkeep));
 
 /** The hub from inside: machine, memory, engines, connections, upkeep. */
 export function SystemPage() {

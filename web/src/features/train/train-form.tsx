@@ -1,6 +1,5 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useAction } from "@/api/action";
@@ -8,6 +7,7 @@ import { useHub } from "@/api/client";
 import { newIdempotencyKey } from "@/api/idempotency-key";
 import { useAllModels } from "@/components/pickers/model-picker";
 import { Button } from "@/components/ui/button";
+import { lazily } from "@/components/ui/lazily";
 import { ErrorNotice, Skeleton } from "@/components/ui/states";
 import { jobHref } from "@/links";
 import { draftProblems, requestOf, saveDraft, withEntry, type Draft } from "./draft";
@@ -27,10 +27,10 @@ import type { Entry } from "./settings/setting";
 import { usePlan } from "./use-plan";
 
 /** The reader of YAML is loaded when somebody wants it. */
-const YamlView = dynamic(() => import("./yaml-view").then((module) => module.YamlView), {
-  ssr: false,
-  loading: () => <Skeleton className="h-[40rem]" />,
-});
+const YamlView = lazily(
+  () => import("./yaml-view").then((module) => module.YamlView),
+  <Skeleton className="h-[40rem]" />,
+);
 
 /** A fine-tuning job: put together, estimated while it is, and sent. */
 export function TrainForm({ initial }: { initial: Draft }) {

@@ -1,15 +1,15 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { Suspense } from "react";
+import { lazily } from "@/components/ui/lazily";
 import { PageHeader } from "@/components/ui/page-header";
 import { TrainLoading } from "./train-loading";
 
 /** The form and its table of settings are most of the page's code; the frame is there before it. */
-const TrainStart = dynamic(() => import("./train-start").then((module) => module.TrainStart), {
-  ssr: false,
-  loading: () => <TrainLoading />,
-});
+const TrainStart = lazily(
+  () => import("./train-start").then((module) => module.TrainStart),
+  <TrainLoading />,
+);
 
 export function TrainPage() {
   return (
