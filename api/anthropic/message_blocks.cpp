@@ -127,8 +127,7 @@ void append_message(const JsonReader& message, const std::string& model, Json& m
   if (content.is_string()) {
     parts.text = content.get<std::string>();
   } else if (content.is_array()) {
-    for (std::size_t i = 0; i < content.size(); ++i) {
-      const JsonReader block(content[i], fmt::format("{}[{}]", message.path_of("content"), i));
+    for (const JsonReader& block : message.optional_objects("content")) {
       read_block(block, role, model, parts);
     }
   } else {

@@ -140,16 +140,12 @@ void read_tool_choice(const JsonReader& body, Json& chat) {
 }
 
 void read_tools(const JsonReader& body, Json& chat) {
-  const Json* tools = body.optional_array("tools");
-  if (tools == nullptr || tools->empty()) {
-    return;
+  for (const JsonReader& tool : body.optional_objects("tools")) {
+    chat["tools"].push_back(read_tool(tool));
   }
-  chat["tools"] = Json::array();
-  for (const Json& tool : *tools) {
-    const std::string path = fmt::format("{}[{}]", body.path_of("tools"), chat["tools"].size());
-    chat["tools"].push_back(read_tool(JsonReader(tool, path)));
+  if (chat.contains("tools")) {
+    read_tool_choice(body, chat);
   }
-  read_tool_choice(body, chat);
 }
 
 void read_messages(const JsonReader& body, Json& chat) {
@@ -160,8 +156,7 @@ void read_messages(const JsonReader& body, Json& chat) {
   static_cast<void>(body.value("messages"));  // required
   const Json& given = *body.optional_array("messages");
   const std::string model = body.optional_string("model").value_or("");
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const JsonReader message(given[i], fmt::format("{}[{}]", body.path_of("messages"), i));
+  for (const JsonReader& message : body.optional_objects("messages")) {
     append_message(message, model, messages);
   }
   if (given.empty()) {

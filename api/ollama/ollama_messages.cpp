@@ -33,9 +33,7 @@ class Conversation {
     if (one["role"] == "tool") {
       one["tool_call_id"] = answered(message.optional_string("tool_name").value_or(""));
     }
-    const Json* calls = message.optional_array("tool_calls");
-    for (std::size_t i = 0; calls != nullptr && i < calls->size(); ++i) {
-      const JsonReader call((*calls)[i], fmt::format("{}[{}]", message.path_of("tool_calls"), i));
+    for (const JsonReader& call : message.optional_objects("tool_calls")) {
       one["tool_calls"].push_back(read_call(call));
     }
     return one;
@@ -77,9 +75,8 @@ Json ollama_messages(const JsonReader& body) {
   Json messages = Json::array();
   Conversation conversation;
   static_cast<void>(body.value("messages"));  // required
-  for (const Json& message : *body.optional_array("messages")) {
-    messages.push_back(conversation.read(
-        JsonReader(message, fmt::format("{}[{}]", body.path_of("messages"), messages.size()))));
+  for (const JsonReader& message : body.optional_objects("messages")) {
+    messages.push_back(conversation.read(message));
   }
   return messages;
 }

@@ -139,9 +139,7 @@ std::string read_prediction(const JsonReader& body) {
     return reader.string("content");
   }
   std::string text;
-  const Json& parts = reader.value("content");
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const JsonReader part(parts[i], fmt::format("{}[{}]", reader.path_of("content"), i));
+  for (const JsonReader& part : reader.optional_objects("content")) {
     text += part.string("text");
   }
   return text;

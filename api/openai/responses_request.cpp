@@ -110,25 +110,17 @@ Json chat_tool_choice(const JsonReader& body) {
   Json allowed = {
       {"mode", choice.optional_string("mode").value_or("auto")}, {"tools", Json::array()}};
   static_cast<void>(choice.value("tools"));  // required
-  for (const Json& tool : *choice.optional_array("tools")) {
-    const std::string path =
-        fmt::format("{}[{}]", choice.path_of("tools"), allowed["tools"].size());
-    allowed["tools"].push_back(named_function(JsonReader(tool, path)));
+  for (const JsonReader& tool : choice.optional_objects("tools")) {
+    allowed["tools"].push_back(named_function(tool));
   }
   return {{"type", "allowed_tools"}, {"allowed_tools", std::move(allowed)}};
 }
 
 void read_tools(const JsonReader& body, Json& chat) {
-  const Json* tools = body.optional_array("tools");
-  if (tools == nullptr || tools->empty()) {
-    return;
+  for (const JsonReader& tool : body.optional_objects("tools")) {
+    chat["tools"].push_back(chat_tool(tool));
   }
-  chat["tools"] = Json::array();
-  for (const Json& tool : *tools) {
-    const std::string path = fmt::format("{}[{}]", body.path_of("tools"), chat["tools"].size());
-    chat["tools"].push_back(chat_tool(JsonReader(tool, path)));
-  }
-  if (body.has("tool_choice")) {
+  if (chat.contains("tools") && body.has("tool_choice")) {
     chat["tool_choice"] = chat_tool_choice(body);
   }
 }

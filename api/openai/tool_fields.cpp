@@ -116,9 +116,7 @@ ToolChoice read_allowed(const JsonReader& choice, const std::vector<Tool>& tools
   result.kind =
       read_mode(allowed.value("mode"), allowed.path_of("mode"), "\"auto\" or \"required\"");
   static_cast<void>(allowed.value("tools"));  // required
-  for (const Json& one : *allowed.optional_array("tools")) {
-    const JsonReader reader(
-        one, fmt::format("{}[{}]", allowed.path_of("tools"), result.names.size()));
+  for (const JsonReader& reader : allowed.optional_objects("tools")) {
     check_type(reader);
     result.names.push_back(known_name(function_of(reader), tools));
   }
@@ -189,10 +187,7 @@ ToolChoice read_tool_choice(const JsonReader& body, const std::vector<Tool>& too
 
 std::vector<chat::ToolCall> read_tool_calls(const JsonReader& message) {
   std::vector<chat::ToolCall> calls;
-  const Json* found = message.optional_array("tool_calls");
-  for (const Json& value : found == nullptr ? Json::array() : *found) {
-    const JsonReader reader(
-        value, fmt::format("{}[{}]", message.path_of("tool_calls"), calls.size()));
+  for (const JsonReader& reader : message.optional_objects("tool_calls")) {
     check_type(reader);
     const JsonReader function = function_of(reader);
     chat::ToolCall call;

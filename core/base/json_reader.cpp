@@ -221,6 +221,19 @@ const Json* JsonReader::optional_array(std::string_view key) const {
   return &found;
 }
 
+std::vector<JsonReader> JsonReader::optional_objects(std::string_view key) const {
+  std::vector<JsonReader> objects;
+  const Json* found = optional_array(key);
+  if (found == nullptr) {
+    return objects;
+  }
+  objects.reserve(found->size());
+  for (const Json& item : *found) {
+    objects.emplace_back(item, fmt::format("{}[{}]", path_of(key), objects.size()));
+  }
+  return objects;
+}
+
 void JsonReader::refuse_unknown(std::initializer_list<std::string_view> known) const {
   for (const auto& [key, unused] : object_.items()) {
     if (std::find(known.begin(), known.end(), key) == known.end()) {

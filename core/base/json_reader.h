@@ -44,6 +44,8 @@ class JsonReader {
       std::string_view key) const;
   [[nodiscard]] const Json* optional_object(std::string_view key) const;
   [[nodiscard]] const Json* optional_array(std::string_view key) const;
+  // The elements of an array of objects, each with its path; none when absent.
+  [[nodiscard]] std::vector<JsonReader> optional_objects(std::string_view key) const;
 
   // Throws kInvalidArgument naming the first field that is not among `known`: our own routes refuse
   // what they would ignore.

@@ -53,6 +53,21 @@ TEST(ParseJson, RefusesNumbersThatNoDoubleHolds) {
   EXPECT_EQ(error.reason(), "invalid_json");
 }
 
+TEST(JsonReader, ObjectsOfAnArrayKnowTheirPaths) {
+  const Json json = parse_json(R"({"tools":[{"name":"a"},{"name":1}],"mixed":[{},2]})", "body");
+  const JsonReader reader(json, "request");
+  EXPECT_TRUE(reader.optional_objects("absent").empty());
+  const auto tools = reader.optional_objects("tools");
+  ASSERT_EQ(tools.size(), 2U);
+  EXPECT_EQ(tools[0].string("name"), "a");
+  EXPECT_EQ(
+      error_of([&] { static_cast<void>(tools[1].string("name")); }).param(),
+      "request.tools[1].name");
+  EXPECT_THAT(
+      error_of([&] { static_cast<void>(reader.optional_objects("mixed")); }).what(),
+      HasSubstr("request.mixed[1]"));
+}
+
 TEST(JsonReader, IntegersStayWithinTheirRangeAtItsEnds) {
   constexpr auto most = std::numeric_limits<std::int64_t>::max();
   constexpr auto least = std::numeric_limits<std::int64_t>::min();
