@@ -126,7 +126,7 @@ Response system_state(hub::Hub& hub) {
         {"adapters", true},
         {"finetune_methods", {"lora", "dora", "full"}},
         {"json_schema", true},
-        {"tools", false},
+        {"tools", true},
         {"embeddings", true},
         {"api_keys", true},
         {"mlflow", true},

@@ -12,7 +12,7 @@ class PrefillPace {
  public:
   static constexpr double kPatience = 2.1;
   static constexpr double kShortestWait = 0.065;  // seconds
-  static constexpr int kFewestRows = 16;          // so that a prompt comes to its end
+  static constexpr int kFewestRows = 12;          // so that a prompt comes to its end
 
   // `most`: rows of a step at most, whatever else is in it.
   explicit PrefillPace(int most) : most_(most), last_(most < kFirstRows ? most : kFirstRows) {}

@@ -47,7 +47,7 @@ async function stream(route: Route, ...data: (object | "[DONE]")[]): Promise<voi
   });
 }
 
-/** As if the hub could do this, too. */
+/** As if the hub could do this, or could not. */
 async function grant(page: Page, capabilities: Record<string, boolean>): Promise<void> {
   await page.route("**/system", async (route) => {
     const response = await route.fetch();
@@ -133,7 +133,8 @@ test("an answer can be stopped, edited and deleted", async ({ page }) => {
   await expect(page.getByRole("article")).toHaveCount(0);
 });
 
-test("what the hub cannot do yet is not offered", async ({ page }) => {
+test("what a hub cannot do is not offered", async ({ page }) => {
+  await grant(page, { tools: false });
   await open(page);
   await expect(page.getByLabel("Temperature", { exact: true })).toBeVisible();
   await expect(page.getByLabel("Presence penalty", { exact: true })).toBeVisible();
@@ -162,6 +163,34 @@ test("the model's own tokens are told, and its answer keeps to a schema", async 
   // Spaces may stand between the parts, and the view of tokens shows them as dots.
   expect(answer.replaceAll(/[\s·]/g, "")).toMatch(/\{"city":"[^"]*","large":(true|false)\}/);
   expect(words.length).toBeGreaterThan(5);
+});
+
+test("a model calls a tool, and goes on with what that gave back", async ({ page }) => {
+  const sent = await open(page);
+  const parameters = {
+    type: "object",
+    properties: { city: { type: "string", maxLength: 12 } },
+    required: ["city"],
+    additionalProperties: false,
+  };
+  const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
+  await page.getByLabel("Tools", { exact: true }).fill(JSON.stringify(tools));
+  await page.getByLabel("Use of tools").selectOption("required");
+  await say(page, "How is the weather in Paris?");
+  const result = page.getByLabel("Result of get_weather").first();
+  await expect(result).toBeVisible({ timeout: loadLimitMs });
+  expect(sent[0]).toMatchObject({ tools, tool_choice: "required" });
+  for (const field of await page.getByLabel("Result of get_weather").all()) {
+    await field.fill('{"sky":"clear"}');
+  }
+  await page.getByRole("button", { name: /Go on with the result/ }).click();
+  await expect.poll(() => sent.length).toBe(2);
+  const [called, given] = sent[1]?.messages.slice(1, 3) ?? [];
+  const call = (called as { tool_calls?: { function: { name: string; arguments: string } }[] })
+    .tool_calls?.[0]?.function;
+  expect(call?.name).toBe("get_weather");
+  expect(Object.keys(JSON.parse(call?.arguments ?? "{}") as object)).toEqual(["city"]);
+  expect(given).toMatchObject({ role: "tool", content: '{"sky":"clear"}' });
 });
 
 test("a JSON schema and tools can be sent to a hub that takes them", async ({ page }) => {
