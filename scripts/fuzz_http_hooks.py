@@ -23,7 +23,7 @@ BOUNDS = {
     "/api/generate": "num_predict",
 }
 MOST_TOKENS = 64
-LONGEST_ANSWER = 1_000_000
+LONGEST_ANSWER = 2**31 - 1
 SHARE = 3  # of so many calls one names a thing that is there
 _chance = random.Random(1)
 
