@@ -28,7 +28,9 @@ void run(std::string_view input) {
     return;
   }
   require(lark.find("start: ") != std::string::npos, "a grammar has a beginning");
-  accepts([&] { compiler().compile({.kind = text::GrammarSpec::Kind::kLark, .text = lark}); });
+  accepts([&] {
+    static_cast<void>(compiler().compile({.kind = text::GrammarSpec::Kind::kLark, .text = lark}));
+  });
 }
 
 }  // namespace hub::fuzz
