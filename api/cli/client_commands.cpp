@@ -341,6 +341,7 @@ void add_client_commands(CLI::App& app, const ClientSetup& setup, int& exit_code
   add_jobs(app, common);
   add_archives(app, common);
   add_keys(app, common);
+  add_bench(app, common);
   add_launch(app, common);
   add_logs(app, common);
   add_mlflow(app, common);

@@ -24,9 +24,10 @@ struct ClientSetup {
 ClientSetup process_setup();
 
 // Mounts `run`, `models`, `pull`, `push`, `import`, `train`, `merge`, `quantize`, `export-adapter`,
-// `evaluate`, `evaluations`, `jobs`, `export`, `import-archive`, `keys`, `launch`, `mlflow` and
-// `version` on `app`: clients of the HTTP API. A command that ran sets `exit_code`: 0, 1 (the job
-// failed), 130 (interrupted). What fails throws base::Error out of app.parse(). The server is
+// `evaluate`, `evaluations`, `jobs`, `export`, `import-archive`, `keys`, `bench`, `launch`,
+// `mlflow` and `version` on `app`: clients of the HTTP API. A command that ran sets `exit_code`: 0,
+// 1 (the job failed), 130 (interrupted). What fails throws base::Error out of app.parse(). The
+// server is
 // --server, else MLX_HUB_SERVER, else what a server of the data folder (--data-dir,
 // MLX_HUB_DATA_DIR, the default) published, else http://127.0.0.1:8000. `exit_code` must outlive
 // `app`.

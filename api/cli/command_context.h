@@ -38,6 +38,8 @@ struct CommandContext {
 void add_conversions(CLI::App& app, const std::shared_ptr<CommandContext>& common);
 // `evaluate` and `evaluations`.
 void add_evaluations(CLI::App& app, const std::shared_ptr<CommandContext>& common);
+// `bench`.
+void add_bench(CLI::App& app, const std::shared_ptr<CommandContext>& common);
 // `launch`.
 void add_launch(CLI::App& app, const std::shared_ptr<CommandContext>& common);
 // `logs`.

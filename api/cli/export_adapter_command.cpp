@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -7,10 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "api/cli/command_context.h"
-#include "api/server/uri.h"
+#include "api/cli/model_version.h"
 #include "core/base/error.h"
 #include "core/base/ids.h"
-#include "core/base/json_reader.h"
 
 namespace hub::api {
 namespace {
@@ -18,45 +16,12 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 using base::Json;
-using base::JsonReader;
 
 struct ExportAdapterOptions {
   std::string model;
   std::string format = "peft";
   std::filesystem::path folder;
 };
-
-// The id of the version that "name", "name:2" or "name@alias" means.
-std::string version_id(HubClient& client, const std::string& value) {
-  const std::size_t mark = value.find_first_of(":@");
-  const Json model = client.get("/models/" + percent_encode(value.substr(0, mark)));
-  const Json& aliases = model.at("aliases");
-  const Json& versions = model.at("versions");
-  std::string wanted;  // a version's number
-  if (mark == std::string::npos) {
-    if (aliases.contains("production")) {
-      wanted = aliases.at("production").dump();
-    } else {
-      std::int64_t newest = 0;
-      for (const Json& version : versions) {
-        if (version.at("state") == "ready") {
-          newest = std::max(newest, version.at("version").get<std::int64_t>());
-        }
-      }
-      wanted = std::to_string(newest);
-    }
-  } else if (const std::string word = value.substr(mark + 1); value[mark] == ':') {
-    wanted = word;
-  } else if (aliases.contains(word)) {
-    wanted = aliases.at(word).dump();
-  }
-  for (const Json& version : versions) {
-    if (version.at("version").dump() == wanted) {
-      return version.at("id").get<std::string>();
-    }
-  }
-  throw Error(ErrorCode::kNotFound, fmt::format("there is no version '{}'", value));
-}
 
 void download(HubClient& client, const std::string& path, const std::filesystem::path& file) {
   errno = 0;

@@ -1,5 +1,5 @@
 // mlx-hub-worker: the children of `mlx-hub serve` that own MLX. Not meant to be started by hand,
-// except `mlx-hub-worker doctor`.
+// except `mlx-hub-worker doctor`; `mlx-hub bench` starts `mlx-hub-worker bench`.
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "api/worker/bench.h"
 #include "api/worker/blas_info.h"
 #include "api/worker/doctor.h"
 #include "api/worker/engine_worker.h"
@@ -21,6 +22,7 @@ namespace {
 struct Arguments {
   hub::api::EngineArguments engine;
   hub::api::JobArguments job;
+  hub::api::BenchArguments bench;
   std::optional<int> threads;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -72,6 +74,20 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::PositiveNumber);
 }
 
+void add_bench(CLI::App& app, hub::api::BenchArguments& arguments) {
+  CLI::App* bench = app.add_subcommand("bench", "Measure a model, print the report as JSON");
+  bench->add_option("--model", arguments.model_folder, "The model's folder")->required();
+  bench->add_option("--prompt", arguments.prompts, "Tokens of prompts that are read alone")
+      ->check(CLI::Range(1, 1 << 20));
+  bench->add_option("--streams", arguments.streams, "Answers that are decoded together")
+      ->check(CLI::Range(1, 1024));
+  bench->add_option("--tokens", arguments.tokens, "Of each answer")->check(CLI::Range(2, 1 << 20));
+  bench->add_option("--rounds", arguments.rounds, "Of which the median counts")
+      ->check(CLI::Range(1, 1000));
+  bench->add_option("--training-tokens", arguments.training_tokens, "Of a row, 0: no training")
+      ->check(CLI::Range(0, 1 << 20));
+}
+
 hub::obs::log::Options log_options(const Arguments& arguments) {
   namespace log = hub::obs::log;
   log::Options options;
@@ -98,6 +114,7 @@ int run(int argc, char** argv) {
   app.add_option("--log-format", arguments.log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
   add_engine(app, arguments.engine);
+  add_bench(app, arguments.bench);
   CLI::App* job = app.add_subcommand("job", "Run one job");
   job->add_option(
          "--spec",
@@ -122,6 +139,9 @@ int run(int argc, char** argv) {
   if (app.got_subcommand("job")) {
     arguments.job.build = hub::base::this_build();
     return hub::api::run_job(arguments.job);
+  }
+  if (app.got_subcommand("bench")) {
+    return hub::api::run_bench(arguments.bench, hub::base::this_build());
   }
   if (app.got_subcommand("device")) {
     return hub::api::run_device(hub::base::this_build());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,7 +26,7 @@ class Commands : public ::testing::Test {
     CLI::App app("test", "mlx-hub");
     api::add_client_commands(
         app,
-        {.program = "/nowhere/mlx-hub",
+        {.program = program_,
          .environment = [this](const std::string& name) -> std::optional<std::string> {
            const auto found = environment_.find(name);
            return found == environment_.end() ? std::nullopt : std::optional(found->second);
@@ -54,6 +55,7 @@ class Commands : public ::testing::Test {
   }
 
   TempFolder folder_;
+  std::filesystem::path program_ = "/nowhere/mlx-hub";
   std::map<std::string, std::string> environment_{{"MLX_HUB_DATA_DIR", folder_.path().string()}};
   std::ostringstream out_;
   std::ostringstream err_;
