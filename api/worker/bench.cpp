@@ -42,12 +42,28 @@ double median(std::vector<double> values) {
 struct ModelFacts {
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
+  double layers = 0.0;  // parameters that each token meets
+  double head = 0.0;    // those that make logits
   MachineLimits limits;
 
-  [[nodiscard]] double forward_seconds(int rows) const {
-    return api::forward_seconds(limits, weight_bytes, parameters, rows);
+  // Over `rows` tokens, of which `answers` get logits.
+  [[nodiscard]] double forward_seconds(int rows, int answers) const {
+    return api::forward_seconds(
+        limits, static_cast<double>(weight_bytes), layers * rows + head * answers);
   }
 };
+
+ModelFacts facts_of(const engine::Engine& engine, const std::filesystem::path& folder) {
+  const model_config::ModelConfig& config = engine.model_config();
+  ModelFacts facts;
+  facts.parameters = model_config::parameter_count(config, model_config::read_weight_files(folder));
+  facts.weight_bytes = engine.stats().weight_bytes;
+  facts.head = static_cast<double>(config.vocab_size) * config.hidden_size;
+  // The embedding is looked up, not multiplied; tied, it is the head.
+  facts.layers =
+      static_cast<double>(facts.parameters) - (config.tie_word_embeddings ? 1.0 : 2.0) * facts.head;
+  return facts;
+}
 
 class Results {
  public:
@@ -149,7 +165,7 @@ void measure_serving(
       milliseconds.push_back(seconds * 1e3);
       rates.push_back(length / seconds);
     }
-    const double limit = model.forward_seconds(length);
+    const double limit = model.forward_seconds(length, 1);
     results.add(fmt::format("ttft {}", length), "ms", milliseconds, limit * 1e3);
     results.add(fmt::format("prefill {}", length), "tok/s", rates, length / limit);
   }
@@ -163,7 +179,7 @@ void measure_serving(
         fmt::format("decode {}", streams),
         "tok/s",
         rates,
-        streams / model.forward_seconds(streams));
+        streams / model.forward_seconds(streams, streams));
   }
   results.add("peak memory serving", "bytes", {static_cast<double>(engine.stats().peak_bytes)});
 }
@@ -207,7 +223,8 @@ void measure_training(
   const train::TrainResult result = trainer.run();
   // Forward and the gradient of the activations; a frozen weight has none.
   const double limit =
-      arguments.training_tokens / (2.0 * facts.forward_seconds(arguments.training_tokens));
+      arguments.training_tokens /
+      (2.0 * facts.forward_seconds(arguments.training_tokens, arguments.training_tokens));
   results.add(fmt::format("train {}", arguments.training_tokens), "tok/s", rates, limit);
   results.add("peak memory training", "bytes", {static_cast<double>(result.peak_memory_bytes)});
 }
@@ -246,10 +263,8 @@ Json bench_report(
     }
     engine::Engine engine(std::move(config));
     load_seconds = base::steady_seconds() - started;
-    facts.parameters = model_config::parameter_count(
-        engine.model_config(), model_config::read_weight_files(arguments.model_folder));
-    facts.weight_bytes = engine.stats().weight_bytes;
     check(arguments, engine.context_length());
+    facts = facts_of(engine, arguments.model_folder);
     progress << "the machine's limits" << std::endl;
     facts.limits = measure_limits();
     measure_serving(arguments, engine, facts, results, progress);

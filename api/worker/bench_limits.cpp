@@ -85,11 +85,9 @@ MachineLimits measure_limits() {
       .flops_per_second = product_rate()};
 }
 
-double forward_seconds(
-    const MachineLimits& limits, std::uint64_t weight_bytes, std::uint64_t parameters, int rows) {
+double forward_seconds(const MachineLimits& limits, double weight_bytes, double multiply_adds) {
   return std::max(
-      static_cast<double>(weight_bytes) / limits.read_bytes_per_second,
-      2.0 * static_cast<double>(parameters) * rows / limits.flops_per_second);
+      weight_bytes / limits.read_bytes_per_second, 2.0 * multiply_adds / limits.flops_per_second);
 }
 
 }  // namespace hub::api

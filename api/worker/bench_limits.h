@@ -13,9 +13,8 @@ struct MachineLimits {
 // Takes about two seconds. On the thread that owns MLX.
 MachineLimits measure_limits();
 
-// Seconds that a forward over `rows` tokens takes at the limits: the weights are read once, each
-// parameter is a multiplication and an addition a row.
-double forward_seconds(
-    const MachineLimits& limits, std::uint64_t weight_bytes, std::uint64_t parameters, int rows);
+// Seconds that a forward takes at the limits: all weights are read once, and the multiplications
+// and additions of its products are done; whichever takes longer.
+double forward_seconds(const MachineLimits& limits, double weight_bytes, double multiply_adds);
 
 }  // namespace hub::api

@@ -92,8 +92,8 @@ TEST_F(Bench, APromptBeyondTheContextIsRefused) {
 
 TEST(BenchLimits, TheSlowerOfMemoryAndArithmeticIsTheLimit) {
   const MachineLimits limits{.read_bytes_per_second = 100.0, .flops_per_second = 1000.0};
-  EXPECT_DOUBLE_EQ(forward_seconds(limits, 200, 100, 1), 2.0);   // reading 200 bytes
-  EXPECT_DOUBLE_EQ(forward_seconds(limits, 200, 100, 20), 4.0);  // 2 * 100 * 20 operations
+  EXPECT_DOUBLE_EQ(forward_seconds(limits, 200.0, 100.0), 2.0);   // reading 200 bytes
+  EXPECT_DOUBLE_EQ(forward_seconds(limits, 200.0, 2000.0), 4.0);  // two operations each
 }
 
 }  // namespace
