@@ -172,6 +172,7 @@ void measure_serving(
   for (const int streams : arguments.streams) {
     progress << fmt::format("{} answers of {} tokens", streams, arguments.tokens) << std::endl;
     std::vector<double> rates;
+    rates.reserve(static_cast<std::size_t>(arguments.rounds));
     for (int round = 0; round < arguments.rounds; ++round) {
       rates.push_back(decode_rate(engine, prompts, streams, arguments.tokens));
     }
