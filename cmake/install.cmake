@@ -12,3 +12,7 @@ endforeach()
 set_target_properties(mlx-hub mlx-hub-worker PROPERTIES BUILD_RPATH "${hub_rpath}")
 # Not as TARGETS: CMake would leave room in the built programs for other paths by empty ones, which mean the working folder.
 install(PROGRAMS $<TARGET_FILE:mlx-hub> $<TARGET_FILE:mlx-hub-worker> DESTINATION bin COMPONENT programs)
+if(TARGET hub_cuda_plugin)
+  add_dependencies(mlx-hub-worker hub_cuda_plugin) # so that whoever builds the worker has it
+  install(FILES $<TARGET_FILE:hub_cuda_plugin> DESTINATION lib/mlx-hub COMPONENT programs)
+endif()

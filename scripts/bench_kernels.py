@@ -22,16 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = "hub_bench_kernels"
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, target: str = TARGET) -> Path:
     """The bench program, brought up to date. CMake comes with the environment."""
     cmake = Path(sys.executable).parent / "cmake"
-    subprocess.run([cmake, "--build", folder, "--target", TARGET], check=True, stdout=sys.stderr)
-    return folder / "tests" / TARGET
+    subprocess.run([cmake, "--build", folder, "--target", target], check=True, stdout=sys.stderr)
+    return folder / "tests" / target
 
 
-def run(program: Path, seconds: float, stock: bool) -> list[dict[str, Any]]:
-    """What the program prints, line by line; progress goes to stderr."""
-    command = [str(program), str(seconds), *([] if stock else ["--no-stock"])]
+def lines_of(command: list[str]) -> list[dict[str, Any]]:
+    """What a bench program prints, line by line; progress goes to stderr."""
     lines: list[dict[str, Any]] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
@@ -40,7 +39,7 @@ def run(program: Path, seconds: float, stock: bool) -> list[dict[str, Any]]:
             print(f"\r{len(lines)} measured", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     if process.returncode != 0:
-        sys.exit(f"{program.name} ended with status {process.returncode}")
+        sys.exit(f"{Path(command[0]).name} ended with status {process.returncode}")
     return lines
 
 
@@ -73,7 +72,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write everything to this file")
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     arguments = parser.parse_args()
-    *cases, limits = run(build(arguments.build), arguments.seconds, not arguments.no_stock)
+    command = [str(build(arguments.build)), str(arguments.seconds)]
+    *cases, limits = lines_of(command + (["--no-stock"] if arguments.no_stock else []))
     print_table(limits, cases)
     if arguments.json:
         facts = {"machine": machine_facts.facts(), "limits": limits, "cases": cases}

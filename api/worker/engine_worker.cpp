@@ -17,6 +17,7 @@
 #include "api/worker/blas_info.h"
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "api/worker/cuda_warning.h"
 #include "api/worker/dialect_routes.h"
 #include "api/worker/embedding_handler.h"
 #include "api/worker/memory_reporter.h"
@@ -338,6 +339,7 @@ int run_engine(const EngineArguments& arguments) {
   std::signal(SIGINT, SIG_IGN);
   try {
     warn_about_slow_blas();
+    warn_about_cuda_plugin();
     serve(arguments);
     return 0;
   } catch (const std::exception& error) {

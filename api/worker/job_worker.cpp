@@ -13,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "api/worker/cuda_warning.h"
 #include "api/worker/environment.h"
 #include "api/worker/estimate_job.h"
 #include "api/worker/evaluate_job.h"
@@ -105,6 +106,7 @@ int run_job(JobArguments arguments) {
   }
   const auto session = std::make_shared<Session>();
   std::thread(read_until_closed, session).detach();
+  warn_about_cuda_plugin();
   bool succeeded = false;
   {
     const MemoryReporter memory(kMemoryInterval);

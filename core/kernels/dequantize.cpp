@@ -3,6 +3,7 @@
 #include <mlx/fast.h>
 #include <mlx/ops.h>
 
+#include "core/kernels/cuda_plugin.h"
 #include "core/tensor/ops.h"
 
 namespace hub::kernels {
@@ -62,6 +63,9 @@ mx::array on_cuda(const QuantizedWeight& w, mx::Dtype dtype) {
 }  // namespace
 
 mx::array dequantize(const QuantizedWeight& w, mx::Dtype dtype) {
+  if (const auto matrix = cuda_dequantize(w, dtype)) {
+    return *matrix;
+  }
   if (tensor::default_device_is_cuda() && (w.bits == 4 || w.bits == 8)) {
     return on_cuda(w, dtype);
   }

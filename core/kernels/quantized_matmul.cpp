@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/kernels/cpu_ops.h"
 #include "core/kernels/cpu_primitive.h"
+#include "core/kernels/cuda_plugin.h"
 #include "core/kernels/dequantize.h"
 #include "core/kernels/matmul_parts.h"
 #include "core/tensor/ops.h"
@@ -204,6 +205,11 @@ mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool tr
   if (!own) {
     if (x.shape(0) == 0) {  // nothing to compute, which not every kernel of MLX takes
       return mx::zeros({0, transpose ? w.packed.shape(0) : columns}, x.dtype());
+    }
+    if (transpose) {
+      if (const auto product = cuda_quantized_matmul(x, w)) {
+        return *product;
+      }
     }
     if (!runs_on_cpu() && x.shape(0) >= kRowsWorthUnpacking) {
       return dense_matmul(x, w, transpose);

@@ -23,10 +23,11 @@ struct QuantizedWeight {
 // On CPU (groups 32 and 64, 4 and 8 bits, K a multiple of 32) an own threaded kernel computes; an
 // output row then has the same bits whatever the other rows, their number and the number of
 // threads. On a GPU, many rows are multiplied with the weight unpacked for them alone, forward and
-// backward. Everything else goes to MLX's stock operation, without that promise. Differentiable in
-// x (the same operation with the flag flipped). Asking for a gradient of packed, scales or biases
-// throws base::Error kInvalidArgument where the own kernel computes, as do shapes or dtypes that do
-// not fit, everywhere. Builds a graph only; belongs to the thread that owns MLX.
+// backward, and on CUDA few rows by a kernel of ours where it is quicker (cuda_plugin.h).
+// Everything else goes to MLX's stock operation, without that promise. Differentiable in x (the
+// same operation with the flag flipped). Asking for a gradient of packed, scales or biases throws
+// base::Error kInvalidArgument where the own kernel computes, as do shapes or dtypes that do not
+// fit, everywhere. Builds a graph only; belongs to the thread that owns MLX.
 mx::array quantized_matmul(const mx::array& x, const QuantizedWeight& w, bool transpose = true);
 
 }  // namespace hub::kernels
