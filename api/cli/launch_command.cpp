@@ -20,6 +20,7 @@ using base::Json;
 
 // Agents' own instructions and tools take about as many tokens.
 constexpr std::int64_t kAgentsNeed = 16'000;
+constexpr int kMostLinks = 40;  // as the system follows
 
 struct LaunchOptions {
   std::string agent;
@@ -61,7 +62,6 @@ std::int64_t context_of(HubClient& client, const std::string& model) {
 
 // Where a link leads: what people keep elsewhere stays there. Of a link to nothing, too.
 fs::path resolved(fs::path file) {
-  constexpr int kMostLinks = 40;  // as the system follows
   std::error_code error;
   for (int i = 0; i < kMostLinks && fs::is_symlink(file, error); ++i) {
     file = file.parent_path() / fs::read_symlink(file);
