@@ -74,18 +74,6 @@ net::HttpRequest with_body(net::HttpRequest request, const Json& body) {
   return request;
 }
 
-// A certificate is made out to the name by which others call. Who is called on this machine's own
-// loopback address is as certain with https as it is with http.
-bool is_own_machine(std::string_view url) {
-  const std::size_t begin = url.find("://");
-  std::string_view host = begin == std::string_view::npos ? url : url.substr(begin + 3);
-  if (host.starts_with("[::1]")) {
-    return true;
-  }
-  host = host.substr(0, host.find_first_of(":/"));
-  return hub::is_loopback(std::string(host));
-}
-
 void set_request_id(net::HttpRequest& request, const std::string& id) {
   if (!id.empty()) {
     request.headers.emplace_back("X-Request-Id", id);
@@ -93,6 +81,18 @@ void set_request_id(net::HttpRequest& request, const std::string& id) {
 }
 
 }  // namespace
+
+bool is_own_machine(std::string_view url) {
+  const std::size_t begin = url.find("://");
+  std::string_view host = begin == std::string_view::npos ? url : url.substr(begin + 3);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (const std::size_t user = host.rfind('@'); user != std::string_view::npos) {
+    host.remove_prefix(user + 1);
+  }
+  host =
+      host.starts_with('[') ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+  return hub::is_loopback(std::string(host));
+}
 
 void throw_refusal(int status, std::string_view body) {
   const Json answer = Json::parse(body, nullptr, false);

@@ -69,4 +69,8 @@ class HubClient {
 // The error that an answer's body tells; for bodies in another form one that names the status.
 [[noreturn]] void throw_refusal(int status, std::string_view body);
 
+// Whether a URL's host is this machine's own loopback address: who is called there is as certain
+// with https as it is with http, though a certificate is made out to the name by which others call.
+bool is_own_machine(std::string_view url);
+
 }  // namespace hub::api

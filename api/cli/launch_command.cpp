@@ -20,6 +20,7 @@ using base::Json;
 
 // Agents' own instructions and tools take about as many tokens.
 constexpr std::int64_t kAgentsNeed = 16'000;
+constexpr int kMostLinks = 40;  // as the system follows
 
 struct LaunchOptions {
   std::string agent;
@@ -59,22 +60,39 @@ std::int64_t context_of(HubClient& client, const std::string& model) {
   }
 }
 
+// Where a link leads: what people keep elsewhere stays there. Of a link to nothing, too.
+fs::path resolved(fs::path file) {
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(file, error); ++i) {
+    file = file.parent_path() / fs::read_symlink(file);
+  }
+  return file;
+}
+
 void write(const LaunchSettings& settings, Console& console) {
-  const bool exists = fs::exists(settings.file);
-  const std::string present = exists ? base::read_file(settings.file) : "";
+  const fs::path file = resolved(settings.file);
+  const bool exists = fs::exists(file);
+  const std::string present = exists ? base::read_file(file) : "";
   const std::string wanted = settings.written(present);
   if (wanted == present) {
     console.err << settings.file.string() << " says so already" << std::endl;
     return;
   }
   std::error_code error;
-  fs::create_directories(settings.file.parent_path(), error);
+  fs::create_directories(file.parent_path(), error);
+  // Agents keep keys in these files: none becomes readable for others.
+  const fs::perms mode =
+      exists ? fs::status(file).permissions() : fs::perms::owner_read | fs::perms::owner_write;
   if (exists) {
     const fs::path kept = settings.file.string() + ".bak";
-    base::write_file_atomically(kept, present);
-    console.err << "What was there is kept as " << kept.string() << std::endl;
+    if (fs::exists(fs::symlink_status(kept))) {
+      console.err << kept.string() << " is there already and stays as it is" << std::endl;
+    } else {
+      base::write_file_atomically(kept, present, mode);
+      console.err << "What was there is kept as " << kept.string() << std::endl;
+    }
   }
-  base::write_file_atomically(settings.file, wanted);
+  base::write_file_atomically(file, wanted, mode);
   console.err << "Wrote " << settings.file.string() << std::endl;
 }
 

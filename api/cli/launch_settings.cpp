@@ -109,11 +109,15 @@ LaunchSettings claude(const LaunchTarget& target, const Environment& environment
     for (const auto& [name, value] : claude_variables(target)) {
       env[name] = value;
     }
+    const std::string helper = fmt::format("printenv {}", kKeyVariable);
     if (target.needs_key) {
       env.erase("ANTHROPIC_AUTH_TOKEN");
-      json["apiKeyHelper"] = fmt::format("printenv {}", kKeyVariable);
+      json["apiKeyHelper"] = helper;
     } else {
       env["ANTHROPIC_AUTH_TOKEN"] = "none";
+      if (json.value("apiKeyHelper", Json()) == helper) {  // ours, of a hub that asked for a key
+        json.erase("apiKeyHelper");
+      }
     }
     return json.dump(2) + "\n";
   };
@@ -174,7 +178,7 @@ LaunchSettings codex(const LaunchTarget& target, const Environment& environment)
   LaunchSettings settings;
   const std::string provider = "model_providers.mlx-hub";
   settings.shell = fmt::format(
-      "codex -c {} -c {} -c {} -c {}{} -c {} -c {} --model {}\n",
+      "codex -c {} -c {} -c {} -c {}{} -c {}{} --model {}\n",
       quoted(fmt::format("{}.name=\"MLX Model Hub\"", provider)),
       quoted(fmt::format("{}.base_url={}", provider, toml_text(target.url + "/v1"))),
       quoted(fmt::format("{}.wire_api=\"responses\"", provider)),
@@ -182,9 +186,9 @@ LaunchSettings codex(const LaunchTarget& target, const Environment& environment)
       target.needs_key ? " -c " + quoted(fmt::format("{}.env_key=\"{}\"", provider, kKeyVariable))
                        : "",
       quoted("web_search=\"disabled\""),
-      quoted(
-          fmt::format(
-              "model_context_window={}", std::max<std::int64_t>(target.context_length, 8192))),
+      target.context_length > 0
+          ? " -c " + quoted(fmt::format("model_context_window={}", target.context_length))
+          : "",
       quoted(target.model));
   settings.file = folder(environment, "CODEX_HOME", ".codex") / "config.toml";
   settings.written = [target, file = settings.file](const std::string& present) {

@@ -319,7 +319,9 @@ std::vector<Route> with_audit(
     std::vector<Route> routes, registry::KeyRegistry& keys, registry::AuditLog& audit) {
   for (Route& route : routes) {
     route.permission = permission_of(route);
-    const bool logged = changes(route.method) && route.permission != Permission::kInfer;
+    // Of what keys to generate may call, only what removes something that was kept.
+    const bool logged = changes(route.method) &&
+                        (route.permission != Permission::kInfer || route.method == "DELETE");
     route.handler =
         [&keys, &audit, logged, handler = std::move(route.handler)](const Request& request) {
           if (!request.key_id.empty()) {

@@ -26,8 +26,10 @@ std::string duration(std::int64_t ms) {
                       : fmt::format("{}m{}s", seconds / 60, seconds % 60);
 }
 
+// What removes or stops an answer makes none.
 bool generates(const Route& route) {
-  return route.method != "GET" && permission_of(route) == Permission::kInfer;
+  return route.method == "POST" && !route.pattern.ends_with("/cancel") &&
+         permission_of(route) == Permission::kInfer;
 }
 
 [[noreturn]] void refuse(
@@ -47,7 +49,7 @@ bool generates(const Route& route) {
 
 std::shared_ptr<void> begin_stream(const KeyLimiting& with, const Request& request) {
   const registry::KeyLimits limits = with.keys.limits_of(request.key_id);
-  auto place = with.meter.begin_stream(request.key_id, limits);
+  auto place = with.meter.begin_stream(request.key_id, limits, with.patience);
   if (place == nullptr) {
     with.metrics.refused(request.key_name, KeyLimit::kStreams);
     throw base::BusyError(

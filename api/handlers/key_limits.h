@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ struct KeyLimiting {
   registry::KeyRegistry& keys;
   registry::KeyMeter& meter;
   hub::KeyMetrics& metrics;
+  // How long a request waits for a place among its key's streams: one is given back only after the
+  // last bytes of an answer were written, and a client may ask again as soon as it has read them.
+  std::chrono::milliseconds patience{200};
 };
 
 // How a key stands, as headers: those of OpenAI (x-ratelimit-limit-requests, …), on /v1/messages

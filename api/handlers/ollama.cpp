@@ -190,25 +190,34 @@ Response show(hub::Hub& hub, const Request& request) {
        {"modified_at", base::rfc3339(version.created_at_ms)}});
 }
 
-Response running(hub::Hub& hub) {
-  Json models = Json::array();
-  for (const auto& engine : hub.pool.engines()) {
-    if (engine.state != "ready") {
-      continue;
-    }
+// Null for a version that is gone meanwhile.
+Json running_json(hub::Hub& hub, const hub::ModelPool::EngineInfo& engine) {
+  try {
     const registry::Version version = hub.models.get_version(engine.base_version_id);
-    models.push_back(
-        {{"name", engine.model},
-         {"model", engine.model},
-         {"size", engine.resident_bytes},
-         {"size_vram", 0},
-         {"digest", version.digest},
-         {"details", details(stored_json(version.config_json))}});
+    return {
+        {"name", engine.model},
+        {"model", engine.model},
+        {"size", engine.resident_bytes},
+        {"size_vram", 0},
+        {"digest", version.digest},
+        {"details", details(stored_json(version.config_json))}};
+  } catch (const base::Error&) {
+    return nullptr;
   }
-  return json_answer(200, Json{{"models", std::move(models)}});
 }
 
 }  // namespace
+
+base::Json ollama_running(hub::Hub& hub, const std::vector<hub::ModelPool::EngineInfo>& engines) {
+  Json models = Json::array();
+  for (const auto& engine : engines) {
+    Json running = engine.state == "ready" ? running_json(hub, engine) : nullptr;
+    if (!running.is_null()) {
+      models.push_back(std::move(running));
+    }
+  }
+  return {{"models", std::move(models)}};
+}
 
 std::vector<Route> ollama_routes(hub::Hub& hub) {
   const auto with_hub = [&hub](auto handle) {
@@ -229,7 +238,11 @@ std::vector<Route> ollama_routes(hub::Hub& hub) {
        }},
       {"GET", "/api/tags", [&hub](const Request&) { return tags(hub); }},
       {"POST", "/api/show", with_hub(show)},
-      {"GET", "/api/ps", [&hub](const Request&) { return running(hub); }},
+      {"GET",
+       "/api/ps",
+       [&hub](const Request&) {
+         return json_answer(200, ollama_running(hub, hub.pool.engines()));
+       }},
       {"GET",
        "/api/version",
        [](const Request&) { return json_answer(200, Json{{"version", HUB_VERSION}}); }},

@@ -4,29 +4,22 @@
 #include <string>
 #include <string_view>
 
-#include <fmt/format.h>
-
-#include "core/base/error.h"
-
 namespace hub::api {
 namespace {
 
 struct Unsupported {
   std::string_view prefix;
   std::string_view what;  // is not there, and what is instead
-  bool takes_files = false;
 };
 
 constexpr std::array<Unsupported, 13> kUnsupported{{
-    {"/v1/audio",
-     "speech is neither made nor read: the models of this hub take and give text",
-     true},
-    {"/v1/images", "images are not made: the models of this hub take and give text", true},
-    {"/v1/videos", "videos are not made: the models of this hub take and give text", true},
+    {"/v1/audio", "speech is neither made nor read: the models of this hub take and give text"},
+    {"/v1/images", "images are not made: the models of this hub take and give text"},
+    {"/v1/videos", "videos are not made: the models of this hub take and give text"},
     {"/v1/realtime", "there are no realtime sessions; POST /v1/chat/completions streams"},
     {"/v1/moderations", "there is no model that moderates"},
-    {"/v1/files", "there is no file store; POST /datasets takes data sets", true},
-    {"/v1/uploads", "there is no file store; POST /datasets takes data sets", true},
+    {"/v1/files", "there is no file store; POST /datasets takes data sets"},
+    {"/v1/uploads", "there is no file store; POST /datasets takes data sets"},
     {"/v1/fine_tuning", "fine-tuning has routes of its own: POST /jobs"},
     {"/v1/batches", "there are no batch jobs; send the requests side by side"},
     {"/v1/assistants", "there are no assistants; POST /v1/chat/completions takes tools"},
@@ -40,19 +33,12 @@ constexpr std::array<Unsupported, 13> kUnsupported{{
 std::vector<Route> unsupported_routes() {
   std::vector<Route> routes;
   for (const Unsupported& one : kUnsupported) {
-    const auto refuse = [&one](const Request& request) -> Response {
-      throw base::Error(
-          base::ErrorCode::kNotImplemented,
-          fmt::format("{} {} is not supported: {}", request.method, request.path, one.what),
-          {},
-          "not_supported");
-    };
     for (const char* method : {"GET", "POST", "DELETE"}) {
       routes.push_back(
           {.method = method,
            .pattern = std::string(one.prefix) + "/{path*}",
-           .handler = refuse,
-           .upload = one.takes_files && std::string_view(method) == "POST"});
+           .handler = nullptr,
+           .not_supported = std::string(one.what)});
     }
   }
   return routes;

@@ -189,6 +189,14 @@ Admission admit_checked(
   if (options.authorize) {
     options.authorize(request, *match.route);
   }
+  if (!match.route->not_supported.empty()) {
+    throw base::Error(
+        base::ErrorCode::kNotImplemented,
+        fmt::format(
+            "{} {} is not supported: {}", request.method, request.path, match.route->not_supported),
+        {},
+        "not_supported");
+  }
   plan_body(request, facts, options, admission);
   return admission;
 }

@@ -116,7 +116,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void finish_from_handler(bool complete);     // handler thread
   // Writes all three on the I/O thread and waits; false when the client is gone. Handler thread.
   bool write_and_wait(std::string_view first, std::string_view second, std::string_view third);
-  void respond(Response response);         // without a handler, or its complete answer
+  void shape(Response& response) const;    // an error, once: whoever the request belongs to
+  void respond(Response response);         // without a handler
+  void write_answer(Response response);    // a complete one, shaped
   void refuse_request(Response response);  // and nothing more is read from this client
   void finish_answer();
   void client_gone();

@@ -95,9 +95,10 @@ std::string Connection::head_of(
 
 void Connection::send_body(Response response) {
   remove_upload(*request_);
+  shape(response);  // before it is packed: a packed body is no error that could be read
   pack(response, *request_);
   asio::post(context_.io, [self = shared_from_this(), response = std::move(response)]() mutable {
-    self->respond(std::move(response));
+    self->write_answer(std::move(response));
   });
 }
 
@@ -209,15 +210,25 @@ bool Connection::write_and_wait(
   return result.get();
 }
 
+void Connection::shape(Response& response) const {
+  if (response.status >= 400 && context_.options.shape_error) {
+    context_.options.shape_error(*request_, response);
+  }
+}
+
 void Connection::respond(Response response) {
+  if (phase_ != Phase::kClosed) {
+    shape(response);
+  }
+  write_answer(std::move(response));
+}
+
+void Connection::write_answer(Response response) {
   if (phase_ == Phase::kClosed) {
     record(499);
     return;
   }
   phase_ = Phase::kHandling;
-  if (response.status >= 400 && context_.options.shape_error) {
-    context_.options.shape_error(*request_, response);
-  }
   ResponseFraming framing;
   framing.http_1_0 = http_1_0_;
   framing.keep_alive = keep_alive_ && !*context_.stopping;

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <string_view>
 
 #include "api/server/connection.h"
@@ -13,6 +14,7 @@ constexpr auto kGoodbyeTime = std::chrono::seconds(1);
 
 void Connection::begin_tls() {
   phase_ = Phase::kHandshake;
+  started_ = std::chrono::steady_clock::now();  // of the refusal, where there will be one
   deadline(context_.options.header_timeout);
   read_more();
 }

@@ -113,7 +113,10 @@ Headers Guard::cors_headers(const Request& request) const {
       {"Access-Control-Expose-Headers",
        "ETag, Idempotency-Replayed, Retry-After, WWW-Authenticate, traceparent, X-Request-Id, "
        "x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, "
-       "x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens"},
+       "x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, "
+       "request-id, anthropic-ratelimit-requests-limit, anthropic-ratelimit-requests-remaining, "
+       "anthropic-ratelimit-requests-reset, anthropic-ratelimit-tokens-limit, "
+       "anthropic-ratelimit-tokens-remaining, anthropic-ratelimit-tokens-reset"},
       {"Vary", "Origin"}};
 }
 

@@ -127,6 +127,9 @@ struct Route {
   bool upload = false;
   // A route that does not say what it needs is for administrators.
   Permission permission = Permission::kAdmin;
+  // Set: there is nothing behind it, and this says what is instead. Who may call it is answered 501
+  // by the head alone: no body is read or stored, whatever its media type, and no handler runs.
+  std::string not_supported{};
 };
 
 // A JSON answer with content type and trailing newline.

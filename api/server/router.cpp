@@ -102,7 +102,7 @@ std::string join(const std::set<std::string>& words) {
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
   std::set<std::string> shapes;
   for (const Route& route : routes_) {
-    if (!route.pattern.starts_with('/') || !route.handler) {
+    if (!route.pattern.starts_with('/') || (!route.handler && route.not_supported.empty())) {
       refuse(route, "a route needs a pattern that starts with a slash, and a handler");
     }
     Pattern pattern;

@@ -46,7 +46,7 @@ class Server {
     // The same once the route is known; may set key_id. For keys.
     std::function<void(Request&, const Route&)> authorize;
     // May rewrite an answer of status 400 and above that is no stream: the forms of other APIs.
-    // Runs on the I/O thread: must not block, nor throw.
+    // Runs on the I/O thread or a handler's, several at once: must not block, nor throw.
     std::function<void(const Request&, Response&)> shape_error;
     std::function<void(const Access&)> on_finish;
     bool access_log = true;

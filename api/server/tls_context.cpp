@@ -5,7 +5,9 @@
 #include <system_error>
 #include <utility>
 
+#include <boost/asio/ssl/error.hpp>
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "core/base/error.h"
@@ -71,6 +73,11 @@ std::unique_ptr<ssl::context> load(const TlsFiles& files) {
     refuse("tls_cert", files.certificate, "no certificate in PEM: " + error.message());
   }
   context->use_private_key_file(files.key.string(), ssl::context::pem, error);
+  // A key of another type than the certificate's is loaded all the same: it lies beside it.
+  if (!error && SSL_CTX_check_private_key(native) != 1) {
+    error = error_code(static_cast<int>(ERR_get_error()), boost::asio::error::get_ssl_category());
+    ERR_clear_error();
+  }
   if (error) {
     refuse(
         "tls_key",

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/error.h"
@@ -74,13 +75,20 @@ void sync_path(const std::filesystem::path& path) {
   }
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
+void write_file_atomically(
+    const std::filesystem::path& path,
+    std::string_view bytes,
+    std::optional<std::filesystem::perms> mode) {
   const std::filesystem::path temporary = path.string() + ".tmp-" + new_id();
   try {
+    const auto bits = static_cast<mode_t>(mode.value_or(static_cast<std::filesystem::perms>(0644)));
     const Descriptor opened(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode ? 0600 : bits));
     if (opened.number() < 0) {
       throw_system_error("create", temporary, errno);
+    }
+    if (mode && ::fchmod(opened.number(), bits) != 0) {
+      throw_system_error("set the mode of", temporary, errno);
     }
     write_all(opened.number(), bytes, temporary);
     if (::fsync(opened.number()) != 0) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,13 @@ namespace hub::base {
 std::string read_file(const std::filesystem::path& path, std::uint64_t limit_bytes = 256ULL << 20U);
 
 // Replaces the file or leaves it as it was: temporary file beside it, fsync, rename, fsync of the
-// folder. Throws kUnavailable with the system's reason (disk full, permission).
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+// folder. A symbolic link is replaced, not followed. The new file has `mode`, whatever the umask;
+// without one 0644 less the umask. Throws kUnavailable with the system's reason (disk full,
+// permission).
+void write_file_atomically(
+    const std::filesystem::path& path,
+    std::string_view bytes,
+    std::optional<std::filesystem::perms> mode = std::nullopt);
 
 // fsync of a file or folder that is there. Throws kUnavailable.
 void sync_path(const std::filesystem::path& path);

@@ -5,7 +5,9 @@
 #include <iterator>
 #include <sstream>
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -346,7 +348,11 @@ bool Config::beyond_loopback() const {
 }
 
 bool is_loopback(const std::string& host) {
-  return host == "::1" || host == "localhost" || host.rfind("127.", 0) == 0;
+  in_addr v4{};
+  in6_addr v6{};
+  return host == "localhost" ||
+         (::inet_pton(AF_INET, host.c_str(), &v4) == 1 && ntohl(v4.s_addr) >> 24U == 127U) ||
+         (::inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
 }
 
 Config load_config(

@@ -120,7 +120,7 @@ Config load_config(
 // file that cannot be parsed.
 std::string configured_api_key(const std::filesystem::path& data_folder);
 
-// True for 127.0.0.0/8, ::1 and "localhost".
+// True for addresses in 127.0.0.0/8, ::1 and "localhost"; not for names that begin as they do.
 bool is_loopback(const std::string& host);
 
 }  // namespace hub::hub

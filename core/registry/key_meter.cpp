@@ -118,18 +118,29 @@ void KeyMeter::refuse(Entry& entry, Standing& standing, KeyLimit limit) const {
   standing.retry_after_s = static_cast<int>(std::clamp(seconds, 1.0, 3600.0));
 }
 
-std::shared_ptr<void> KeyMeter::begin_stream(const std::string& key_id, const KeyLimits& limits) {
-  const std::lock_guard lock(mutex_);
+std::shared_ptr<void> KeyMeter::begin_stream(
+    const std::string& key_id, const KeyLimits& limits, std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
   Entry& entry = entries_[key_id];  // stays where it is: entries are never removed
-  if (limits.concurrent_streams && entry.streams >= *limits.concurrent_streams) {
+  const auto taken = [&] {
+    return limits.concurrent_streams && entry.streams >= *limits.concurrent_streams;
+  };
+  // A key that asks without end must not hold a thread with each request that will be refused.
+  if (taken() && entry.waiting < *limits.concurrent_streams) {
+    ++entry.waiting;
+    stream_ended_.wait_for(lock, patience, [&] { return !taken(); });
+    --entry.waiting;
+  }
+  if (taken()) {
     ++entry.use.refused_requests;
     entry.unwritten = true;
     return nullptr;
   }
   ++entry.streams;
-  return {&entry, [this](Entry* taken) {
+  return {&entry, [this](Entry* left) {
             const std::lock_guard guard(mutex_);
-            --taken->streams;
+            --left->streams;
+            stream_ended_.notify_all();
           }};
 }
 
@@ -140,6 +151,8 @@ void KeyMeter::add_tokens(const std::string& key_id, std::int64_t prompt, std::i
   entry.use.completion_tokens += completion;
   entry.unwritten = true;
   if (entry.tokens.limit > 0) {
+    // Or the time of a long answer, in which the bucket was full already, would count afterwards.
+    fill(entry.tokens, entry.tokens.limit, clock_.now_ms());
     entry.tokens.level -= static_cast<double>(prompt + completion);
   }
 }

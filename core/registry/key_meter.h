@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,7 +32,7 @@ std::string_view to_string(KeyLimit limit);
 // known at its end only: a request gets in while the bucket of tokens is above zero, and what it
 // then takes may bring it below; nothing gets in until that is made up for. Buckets and streams are
 // in memory: a restart fills the former. Counts are in the database, too, as of the last flush().
-// Thread-safe; only flush() and the constructor block on the database.
+// Thread-safe; only flush() and the constructor block on the database, and begin_stream() may wait.
 class KeyMeter {
  public:
   KeyMeter(db::Pool& pool, const base::Clock& clock);
@@ -51,9 +53,13 @@ class KeyMeter {
   Standing admit(const ApiKey& key, bool generates);
 
   // A place among the answers that a key may have in the works at once, until the pointer is gone;
-  // null when they are all taken. The meter outlives it.
+  // null when they are all taken, and none was given back in the time of `patience`: who read the
+  // end of an answer and asks again comes a moment before its place is free. Of a key no more wait
+  // than it has places; the others hear at once. The meter outlives it.
   [[nodiscard]] std::shared_ptr<void> begin_stream(
-      const std::string& key_id, const KeyLimits& limits);
+      const std::string& key_id,
+      const KeyLimits& limits,
+      std::chrono::milliseconds patience = std::chrono::milliseconds(0));
 
   void add_tokens(const std::string& key_id, std::int64_t prompt, std::int64_t completion);
 
@@ -74,6 +80,7 @@ class KeyMeter {
     Bucket requests;
     Bucket tokens;
     std::int64_t streams = 0;
+    std::int64_t waiting = 0;  // for one of them to end
     bool unwritten = false;
   };
   void refuse(Entry& entry, Standing& standing, KeyLimit limit) const;
@@ -81,6 +88,7 @@ class KeyMeter {
   db::Pool& pool_;
   const base::Clock& clock_;
   mutable std::mutex mutex_;
+  std::condition_variable stream_ended_;
   std::map<std::string, Entry> entries_;  // guarded by mutex_; by key id
 };
 

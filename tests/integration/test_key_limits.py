@@ -152,11 +152,23 @@ def test_concurrent_streams_are_limited_and_their_ends_make_room(metered: HubPro
             assert answer.headers["retry-after"] == "1"
         assert client.get("/models").status_code == 200
     with httpx.Client(base_url=metered.url, headers=bearer(key), timeout=120) as client:
+        # An event stream notices within a second that nobody reads it.
         deadline = time.monotonic() + 30
         while (answer := client.post("/v1/chat/completions", json=CHAT)).status_code == 429:
             assert time.monotonic() < deadline, "the places of ended streams are not given back"
             time.sleep(0.1)
         assert answer.status_code == 200
+
+
+def test_who_read_an_answers_end_may_ask_again_at_once(metered: HubProcess) -> None:
+    key = make_key(metered, "one-stream", concurrent_streams=1)
+    with httpx.Client(base_url=metered.url, headers=bearer(key), timeout=120) as client:
+        for _ in range(10):
+            with client.stream(
+                "POST", "/v1/chat/completions", json={**CHAT, "stream": True}
+            ) as answer:
+                assert answer.status_code == 200
+                assert "data: [DONE]" in answer.iter_lines()
 
 
 def test_limits_change_while_the_hub_runs(metered: HubProcess) -> None:

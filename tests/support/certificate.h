@@ -8,17 +8,20 @@
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 namespace hub::test {
 
 // Writes a new private key, and a certificate of it that vouches for itself, as PEM. `name` is its
-// subject.
+// subject. An elliptic curve's key, or one of RSA.
 inline void write_certificate(
     const std::filesystem::path& certificate,
     const std::filesystem::path& key,
-    const std::string& name) {
-  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> pair(EVP_EC_gen("P-256"), EVP_PKEY_free);
+    const std::string& name,
+    bool rsa = false) {
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> pair(
+      rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, void (*)(X509*)> made(X509_new(), X509_free);
   X509_set_version(made.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(made.get()), 1);

@@ -22,6 +22,16 @@ TEST(WriteFileAtomically, ReplacesTheWholeFileAndLeavesNothingElse) {
       1);
 }
 
+TEST(WriteFileAtomically, GivesTheModeThatWasAskedForWhateverTheUmask) {
+  using std::filesystem::perms;
+  const test::TempDir folder;
+  const auto file = folder.path() / "x";
+  for (const int mode : {0600, 0666}) {
+    write_file_atomically(file, "x", static_cast<perms>(mode));
+    EXPECT_EQ(std::filesystem::status(file).permissions(), static_cast<perms>(mode));
+  }
+}
+
 TEST(WriteFileAtomically, KeepsTheOldFileWhenItCannotWrite) {
   const test::TempDir folder;
   try {

@@ -133,6 +133,16 @@ TEST(Config, ACertificateAndItsKeyGoTogether) {
   EXPECT_EQ(config.tls_key, "/etc/k.pem");
 }
 
+TEST(Config, OnlyAddressesAndLocalhostAreLoopback) {
+  for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "0:0:0:0:0:0:0:1", "localhost"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const char* host :
+       {"127.example.org", "127.0.0.1.example.org", "127.", "128.0.0.1", "::", ""}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
+
 TEST(Config, KnowsWhenItListensBeyondLoopback) {
   const Config local = load_config(std::nullopt, no_environment, {});
   EXPECT_THAT(local.hosts, ElementsAre("127.0.0.1", "::1"));

@@ -1,5 +1,7 @@
 #include "core/registry/key_meter.h"
 
+#include <future>
+
 #include <gtest/gtest.h>
 
 #include "core/registry/key_registry.h"
@@ -71,6 +73,17 @@ TEST_F(Meter, TokensAreTakenWhenTheyAreKnownAndOwedOnesAreMadeUpFor) {
   EXPECT_EQ(meter.use(limited.id).completion_tokens, 400);
 }
 
+TEST_F(Meter, TheTimeOfALongAnswerDoesNotCountTwice) {
+  const ApiKey limited = key({.tokens_per_minute = 20'000});
+  ASSERT_FALSE(meter.admit(limited, true).exceeded);
+  storage.clock.advance_ms(5 * 60'000);  // full all along
+  meter.add_tokens(limited.id, 30'000, 50'000);
+  const auto refused = meter.admit(limited, true);
+  EXPECT_EQ(refused.exceeded, KeyLimit::kTokens);
+  EXPECT_EQ(refused.tokens->full_in_ms, 4 * 60'000) << "60,000 are owed";
+  EXPECT_EQ(refused.retry_after_s, 181);
+}
+
 TEST_F(Meter, ARequestThatTheTokensRefuseTakesNoneOfTheRequests) {
   const ApiKey limited = key({.requests_per_minute = 10, .tokens_per_minute = 60});
   EXPECT_EQ(meter.admit(limited, true).requests->remaining, 9);
@@ -115,6 +128,28 @@ TEST_F(Meter, StreamsHoldPlacesUntilTheyEnd) {
   first.reset();
   EXPECT_TRUE(meter.begin_stream(limited.id, limited.limits));
   EXPECT_TRUE(meter.begin_stream(limited.id, {}));
+}
+
+TEST_F(Meter, APlaceIsWaitedForByNoMoreThanThereArePlaces) {
+  const ApiKey limited = key({.concurrent_streams = 1});
+  auto first = meter.begin_stream(limited.id, limited.limits);
+  const auto ask = [&] {
+    return meter.begin_stream(limited.id, limited.limits, std::chrono::seconds(30));
+  };
+  auto one = std::async(std::launch::async, ask);
+  auto other = std::async(std::launch::async, ask);
+  const auto is_done = [](const auto& asked, int ms) {
+    return asked.wait_for(std::chrono::milliseconds(ms)) == std::future_status::ready;
+  };
+  while (!is_done(one, 1) && !is_done(other, 1)) {
+  }
+  auto& refused = is_done(one, 0) ? one : other;
+  auto& waits = &refused == &one ? other : one;
+  EXPECT_FALSE(refused.get());
+  ASSERT_FALSE(is_done(waits, 100)) << "it has been given up at once";
+  first.reset();
+  EXPECT_TRUE(waits.get());
+  EXPECT_EQ(meter.use(limited.id).refused_requests, 1);
 }
 
 TEST_F(Meter, CountsAreThereAfterARestartOnceTheyWereWritten) {

@@ -98,6 +98,74 @@ TEST_F(LaunchCommand, WritesClaudesSettingsBesideWhatIsThere) {
   EXPECT_EQ(read(".claude/settings.json.bak"), before) << "the second time changed nothing";
 }
 
+TEST_F(LaunchCommand, WhatWasPrivateStaysSoAndNewFilesAre) {
+  namespace fs = std::filesystem;
+  serve_models();
+  put(".claude/settings.json", "{}");
+  const auto mode = [this](const std::string& file) {
+    return static_cast<int>(fs::status(home() / file).permissions());
+  };
+  for (const int wanted : {0600, 0640}) {
+    put(".claude/settings.json", "{}");
+    fs::remove(home() / ".claude/settings.json.bak");
+    fs::permissions(home() / ".claude/settings.json", static_cast<fs::perms>(wanted));
+    EXPECT_EQ(run({"launch", "claude", "--write"}), 0);
+    EXPECT_EQ(mode(".claude/settings.json"), wanted);
+    EXPECT_EQ(mode(".claude/settings.json.bak"), wanted);
+  }
+  EXPECT_EQ(run({"launch", "codex", "--write"}), 0);
+  EXPECT_EQ(mode(".codex/config.toml"), 0600);
+}
+
+TEST_F(LaunchCommand, ALinkStaysOneAndWhereItLeadsIsWritten) {
+  namespace fs = std::filesystem;
+  serve_models();
+  put("dotfiles/claude.json", R"({"theme":"dark"})");
+  fs::create_directories(home() / ".claude");
+  fs::create_symlink("../dotfiles/claude.json", home() / ".claude/settings.json");
+  EXPECT_EQ(run({"launch", "claude", "--write"}), 0);
+  EXPECT_TRUE(fs::is_symlink(home() / ".claude/settings.json"));
+  EXPECT_THAT(read("dotfiles/claude.json"), HasSubstr(url_));
+  EXPECT_EQ(read(".claude/settings.json.bak"), R"({"theme":"dark"})");
+  fs::create_directories(home() / ".codex");
+  fs::create_symlink(home() / "dotfiles/new/codex.toml", home() / ".codex/config.toml");
+  EXPECT_EQ(run({"launch", "codex", "--write"}), 0);
+  EXPECT_TRUE(fs::is_symlink(home() / ".codex/config.toml"));
+  EXPECT_THAT(read("dotfiles/new/codex.toml"), HasSubstr(url_));
+}
+
+TEST_F(LaunchCommand, WhatWasThereFirstIsKeptThroughLaterWrites) {
+  serve_models(2);
+  put(".codex/config.toml", "# mine\n");
+  EXPECT_EQ(run({"launch", "codex", "--write", "--model", "m0"}), 0);
+  EXPECT_EQ(run({"launch", "codex", "--write", "--model", "m1"}), 0);
+  EXPECT_EQ(read(".codex/config.toml.bak"), "# mine\n");
+  EXPECT_THAT(err_.str(), HasSubstr("config.toml.bak is there already and stays as it is"));
+}
+
+TEST_F(LaunchCommand, TheHelperForAKeyGoesWithTheKeyUnlessItIsTheUsersOwn) {
+  serve_models();
+  environment_["MLX_HUB_API_KEY"] = "mh-secret";
+  EXPECT_EQ(run({"launch", "claude", "--write"}), 0);
+  environment_.erase("MLX_HUB_API_KEY");
+  EXPECT_EQ(run({"launch", "claude", "--write"}), 0);
+  EXPECT_FALSE(Json::parse(read(".claude/settings.json")).contains("apiKeyHelper"));
+  put(".claude/settings.json", R"({"apiKeyHelper":"my-keys"})");
+  EXPECT_EQ(run({"launch", "claude", "--write"}), 0);
+  EXPECT_EQ(Json::parse(read(".claude/settings.json"))["apiKeyHelper"], "my-keys");
+}
+
+TEST_F(LaunchCommand, CodexHearsTheContextThatThereIsOrNone) {
+  serve_models(1, 4096);
+  EXPECT_EQ(run({"launch", "codex"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("-c 'model_context_window=4096' --model 'm0'\n"));
+  out_.str("");
+  serve_models(1, 0);
+  EXPECT_EQ(run({"launch", "codex"}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("-c 'web_search=\"disabled\"' --model 'm0'\n"));
+  EXPECT_THAT(out_.str(), Not(HasSubstr("model_context_window")));
+}
+
 TEST_F(LaunchCommand, WritesCodexsBlockAndReplacesItsOwn) {
   serve_models(2);
   const std::string before = "# mine\nmodel = \"x\"\n[tools]\na = 1";

@@ -4,6 +4,7 @@
 
 #include "api/handlers/inference.h"
 #include "api/handlers/openapi.h"
+#include "api/handlers/responses.h"
 #include "api/handlers/system.h"
 #include "api/server/http_error.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
@@ -197,6 +198,17 @@ TEST_F(Authorized, ChangingCallsAreInTheAuditLogWithWhoAndWhat) {
   EXPECT_EQ(
       get("/audit?cursor=" + page["next_cursor"].get<std::string>()).json["data"][0]["id"],
       log[2]["id"]);
+}
+
+TEST_F(Authorized, RemovedAnswersAreInTheAuditLogToo) {
+  router = Router(with_audit(responses_routes(hub), hub.keys, hub.audit));
+  EXPECT_EQ(del("/v1/responses/resp_1").status, 404);
+  static_cast<void>(post("/v1/responses", {{"model", "none"}, {"input", "x"}}));
+  const auto log = hub.audit.list({.limit = 10});
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_EQ(log[0].method, "DELETE");
+  EXPECT_EQ(log[0].subject, "resp_1");
+  EXPECT_EQ(log[0].status, 404);
 }
 
 TEST_F(Authorized, KeysAreMadeListedAndRevoked) {

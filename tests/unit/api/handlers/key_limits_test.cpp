@@ -1,10 +1,13 @@
 #include "api/handlers/key_limits.h"
 
+#include <future>
 #include <string>
+#include <thread>
 
 #include <gmock/gmock.h>
 
 #include "api/handlers/authorization.h"
+#include "api/server/guard.h"
 #include "api/server/http_error.h"
 #include "core/base/busy_error.h"
 #include "tests/unit/api/handlers/handler_fixture.h"
@@ -62,7 +65,7 @@ class Limited : public test::HandlerFixture {
             }};
   }
 
-  const KeyLimiting with_{hub.keys, hub.key_meter, hub.key_metrics};
+  const KeyLimiting with_{hub.keys, hub.key_meter, hub.key_metrics, std::chrono::milliseconds(0)};
   std::string id_;
 };
 
@@ -107,6 +110,52 @@ TEST_F(Limited, OnAnthropicsRouteAnthropicsNamesAreThereToo) {
   EXPECT_EQ(response.headers.at("anthropic-ratelimit-requests-limit"), "5");
   EXPECT_EQ(response.headers.at("anthropic-ratelimit-requests-remaining"), "4");
   EXPECT_THAT(response.headers.at("anthropic-ratelimit-requests-reset"), HasSubstr("T"));
+}
+
+TEST_F(Limited, PagesOfAllowedOriginsMayReadAllOfThem) {
+  const std::string secret = key({.requests_per_minute = 5, .tokens_per_minute = 5});
+  const Guard guard({.allowed_hosts = {}, .allowed_origins = {"https://app.example.org"}});
+  Request request;
+  request.headers["Origin"] = "https://app.example.org";
+  const std::string exposed =
+      guard.cors_headers(request).at("Access-Control-Expose-Headers") + ", ";
+  const Headers headers = call(secret, "POST", "/v1/messages").headers;
+  EXPECT_EQ(headers.size(), 12U);
+  for (const auto& [name, value] : headers) {
+    EXPECT_THAT(exposed, HasSubstr(" " + name + ", "));
+  }
+  EXPECT_THAT(exposed, HasSubstr(" request-id, ")) << "Anthropic's errors have it";
+}
+
+TEST_F(Limited, WhatRemovesOrStopsAnAnswerTakesNeitherTokensNorAPlace) {
+  const std::string secret = key({.tokens_per_minute = 60, .concurrent_streams = 1});
+  static_cast<void>(call(secret, "POST", "/v1/responses"));
+  hub.key_meter.add_tokens(id_, 1000, 0);
+  EXPECT_EQ(call(secret, "POST", "/v1/responses").status, 429);
+  EXPECT_EQ(call(secret, "DELETE", "/v1/responses/{id}").status, 200);
+  EXPECT_EQ(call(secret, "POST", "/v1/responses/{id}/cancel").status, 200);
+  const auto done = [](const Request&) { return Response{}; };
+  const auto routes = with_limits(
+      {streaming("POST", "/v1/responses"),
+       {"DELETE", "/v1/responses/{id}", done},
+       {"POST", "/v1/responses/{id}/cancel", done}},
+      with_);
+  const Response stream = routes[0].handler(admitted());
+  EXPECT_NO_THROW(static_cast<void>(routes[1].handler(admitted())));
+  EXPECT_NO_THROW(static_cast<void>(routes[2].handler(admitted())));
+}
+
+TEST_F(Limited, WhoAsksAgainAsTheAnswerEndsWaitsForItsPlace) {
+  static_cast<void>(key({.concurrent_streams = 1}));
+  KeyLimiting patient = with_;
+  patient.patience = std::chrono::seconds(30);
+  const auto routes = with_limits({streaming("POST", "/v1/completions")}, patient);
+  Response ending = routes[0].handler(admitted());
+  auto next = std::async(
+      std::launch::async, [&] { return static_cast<bool>(routes[0].handler(admitted()).stream); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it most likely waits by then
+  ending = {};
+  EXPECT_TRUE(next.get());
 }
 
 TEST_F(Limited, AKeyWithoutLimitsHasNoHeaders) {

@@ -4,16 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include "tests/unit/api/server/raw_client.h"
 #include "tests/unit/api/server/test_server.h"
+#include "tests/unit/api/server/unpack.h"
 
 namespace hub::api {
 namespace {
 
 using test::RawClient;
 using test::TestServer;
+using test::unpack;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -65,21 +66,6 @@ TEST(Negotiation, TheMostSpecificMediaRangeCounts) {
         "application/*;q=0, */*"}) {
     EXPECT_FALSE(takes_media(header, json)) << header;
   }
-}
-
-std::string unpack(const std::string& packed, std::size_t size) {
-  std::string text(size, '\0');
-  z_stream stream{};
-  EXPECT_EQ(::inflateInit2(&stream, 15 + 16), Z_OK);
-  std::string copy = packed;
-  stream.next_in = reinterpret_cast<Bytef*>(copy.data());
-  stream.avail_in = static_cast<uInt>(copy.size());
-  stream.next_out = reinterpret_cast<Bytef*>(text.data());
-  stream.avail_out = static_cast<uInt>(text.size());
-  EXPECT_EQ(::inflate(&stream, Z_FINISH), Z_STREAM_END);
-  text.resize(stream.total_out);
-  ::inflateEnd(&stream);
-  return text;
 }
 
 class Packing : public ::testing::Test {

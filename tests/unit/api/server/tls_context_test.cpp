@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <string>
 #include <thread>
 
@@ -12,6 +13,8 @@
 #include "core/base/error.h"
 #include "tests/support/certificate.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/api/server/raw_client.h"
+#include "tests/unit/api/server/test_server.h"
 
 namespace hub::api {
 namespace {
@@ -68,6 +71,15 @@ TEST_F(Tls, FilesThatCannotServeAreNamed) {
   EXPECT_EQ(refusal().first, "tls_key");
 }
 
+TEST_F(Tls, AKeyOfAnotherTypeThanTheCertificatesIsRefused) {
+  renew("a");
+  test::write_certificate(folder_.path() / "other.pem", files_.key, "b", true);
+  EXPECT_EQ(refusal().first, "tls_key");
+  EXPECT_THAT(refusal().second, HasSubstr("belongs to"));
+  test::write_certificate(files_.certificate, files_.key, "c", true);
+  EXPECT_EQ(refusal().first, "");
+}
+
 TEST_F(Tls, RenewedFilesAreTakenUpAndBrokenOnesAreNot) {
   renew("first");
   TlsContext context(files_);
@@ -82,6 +94,26 @@ TEST_F(Tls, RenewedFilesAreTakenUpAndBrokenOnesAreNot) {
   renew("third");
   pass();
   EXPECT_THAT(served(context), HasSubstr("third"));
+  test::write_certificate(folder_.path() / "other.pem", files_.key, "other", true);
+  pass();
+  EXPECT_EQ(SSL_CTX_check_private_key(context.current().native_handle()), 1)
+      << "a key of another type, too, leaves what works";
+}
+
+TEST_F(Tls, PlainHttpIsRefusedAndRecordedWithTheTimeThatItTook) {
+  renew("localhost");
+  Server::Options options = test::loopback_options();
+  options.tls = files_;
+  std::promise<double> recorded;
+  options.on_finish = [&recorded](const Access& access) { recorded.set_value(access.seconds); };
+  const auto began = std::chrono::steady_clock::now();
+  test::TestServer server({test::hello()}, options);
+  test::RawClient client(server.port());
+  client.send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_THAT(client.read_answer(), HasSubstr("https_required"));
+  const double seconds = recorded.get_future().get();
+  const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began;
+  EXPECT_LE(seconds, passed.count());
 }
 
 TEST_F(Tls, NothingOlderThanTls12) {
