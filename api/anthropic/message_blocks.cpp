@@ -110,11 +110,11 @@ void read_block(
 
 }  // namespace
 
-std::string read_system(const JsonReader& body) {
+std::string read_system(const JsonReader& body, const std::string& model) {
   if (!body.has("system")) {
     return {};
   }
-  return read_text(body.value("system"), body.path_of("system"), {}, "\n");
+  return read_text(body.value("system"), body.path_of("system"), model, "\n");
 }
 
 void append_message(const JsonReader& message, const std::string& model, Json& messages) {

@@ -7,7 +7,7 @@
 #include "api/anthropic/error_form.h"
 #include "api/server/http_error.h"
 #include "api/server/sse.h"
-#include "core/base/lenient_json.h"
+#include "core/chat/tool.h"
 
 namespace hub::api {
 
@@ -26,11 +26,12 @@ std::string event_of(const Json& data) {
   return sse_event({.data = text_of(data), .event = name, .id = {}, .retry_ms = {}});
 }
 
-Json stop_reason(std::string_view finish_reason, std::string_view stop) {
+// `uses_tools`: a call was told that can be made.
+Json stop_reason(std::string_view finish_reason, std::string_view stop, bool uses_tools) {
   if (finish_reason == "length") {
     return "max_tokens";
   }
-  if (finish_reason == "tool_calls") {
+  if (finish_reason == "tool_calls" && uses_tools) {
     return "tool_use";
   }
   return stop.empty() ? "end_turn" : "stop_sequence";
@@ -51,12 +52,6 @@ Json thinking_block(std::string_view thinking) {
 
 Json tool_use(std::string_view id, std::string_view name, Json input) {
   return {{"type", "tool_use"}, {"id", id}, {"name", name}, {"input", std::move(input)}};
-}
-
-// An object, also of a call that was cut off.
-Json arguments_of(const std::string& text) {
-  auto arguments = base::parse_json_if_valid(text);
-  return arguments && arguments->is_object() ? *std::move(arguments) : Json::object();
 }
 
 Json usage_json(const AnswerUsage& usage) {
@@ -94,10 +89,15 @@ std::string MessagesFormat::whole(
   if (!choice.text.empty()) {
     content.push_back(text_block(choice.text));
   }
+  bool uses_tools = false;
   for (const chat::ToolCall& call : choice.calls) {
-    content.push_back(tool_use(call.id, call.name, arguments_of(call.arguments)));
+    auto arguments = chat::arguments_of(call);
+    uses_tools = uses_tools || arguments.has_value();
+    content.push_back(
+        arguments ? tool_use(call.id, call.name, *std::move(arguments))
+                  : text_block(chat::shown_as_text(call)));
   }
-  message["stop_reason"] = stop_reason(choice.finish_reason, choice.stop);
+  message["stop_reason"] = stop_reason(choice.finish_reason, choice.stop, uses_tools);
   message["stop_sequence"] = or_null(choice.stop);
   message["usage"] = usage_json(usage);
   return text_of(message);
@@ -123,16 +123,21 @@ std::string MessagesFormat::delta(const Json& delta) const {
 }
 
 std::string MessagesFormat::close_block() {
-  if (!std::exchange(open_, std::nullopt)) {
+  if (!open_) {
     return {};
   }
+  uses_tools_ = uses_tools_ || (open_ == Kind::kArguments && chat::arguments_of(call_));
+  open_.reset();
   return event_of({{"type", "content_block_stop"}, {"index", block_}});
 }
 
 std::string MessagesFormat::piece(int /*index*/, const AnswerPiece& piece) {
   std::string events;
   if (piece.kind == Kind::kCallBegins) {
-    events = open_block(Kind::kArguments, tool_use(piece.call_id, piece.call_name, Json::object()));
+    events = close_block();
+    call_ = {};
+    events +=
+        open_block(Kind::kArguments, tool_use(piece.call_id, piece.call_name, Json::object()));
   } else if (piece.kind == Kind::kCallEnds) {
     events = close_block();
   } else if (!piece.text.empty()) {
@@ -141,6 +146,7 @@ std::string MessagesFormat::piece(int /*index*/, const AnswerPiece& piece) {
       events = open_block(piece.kind, is_text ? text_block("") : thinking_block(""));
     }
     if (piece.kind == Kind::kArguments) {
+      call_.arguments += piece.text;
       events += delta({{"type", "input_json_delta"}, {"partial_json", piece.text}});
     } else if (is_text) {
       events += delta({{"type", "text_delta"}, {"text", piece.text}});
@@ -160,7 +166,7 @@ std::string MessagesFormat::ending(const AnswerUsage& usage) {
   return event_of(
              {{"type", "message_delta"},
               {"delta",
-               {{"stop_reason", stop_reason(finish_reason_, stop_)},
+               {{"stop_reason", stop_reason(finish_reason_, stop_, uses_tools_)},
                 {"stop_sequence", or_null(stop_)}}},
               {"usage", usage_json(usage)}}) +
          event_of({{"type", "message_stop"}});

@@ -10,7 +10,9 @@ namespace hub::api {
 
 // Answers of POST /v1/messages, and the events of their streams: message_start, ping, then for each
 // block content_block_start, content_block_delta, content_block_stop, at last message_delta and
-// message_stop: https://docs.anthropic.com/en/api/messages-streaming. One choice.
+// message_stop: https://docs.anthropic.com/en/api/messages-streaming. One choice. A call
+// whose arguments are no JSON is text; a stream, which has told it before that is known, does not
+// stop for it either.
 class MessagesFormat final : public WireFormat {
  public:
   static constexpr std::string_view kIdPrefix = "msg_";
@@ -38,6 +40,8 @@ class MessagesFormat final : public WireFormat {
   const std::string request_id_;
   int block_ = -1;                             // the index of the last block that was begun
   std::optional<chat::ChatPiece::Kind> open_;  // of the block that was not closed yet
+  chat::ToolCall call_;      // the arguments of the block that is open, where it is a call's
+  bool uses_tools_ = false;  // a call was told whose arguments are JSON
   std::string finish_reason_;
   std::string stop_;
 };

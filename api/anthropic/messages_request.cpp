@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "api/anthropic/message_blocks.h"
-#include "api/openai/field_names.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -37,8 +36,11 @@ constexpr std::array<std::string_view, 13> kSameFields{
     "truncation",
     "chat_template_kwargs"};
 
-constexpr std::array<FieldName, 4> kNames{
+constexpr std::array<FieldName, 7> kNames{
     {{"stop", "stop_sequences"},
+     {"tools[].function.parameters", "tools[].input_schema"},
+     {"tools[].function", "tools[]"},
+     {"tool_choice.function", "tool_choice"},
      {"response_format.json_schema", "output_config.format"},
      {"response_format", "output_config.format"},
      {"parallel_tool_calls", "tool_choice.disable_parallel_tool_use"}}};
@@ -143,19 +145,21 @@ void read_tools(const JsonReader& body, Json& chat) {
   for (const JsonReader& tool : body.optional_objects("tools")) {
     chat["tools"].push_back(read_tool(tool));
   }
-  if (chat.contains("tools")) {
-    read_tool_choice(body, chat);
+  read_tool_choice(body, chat);
+  if (!chat.contains("tools") && chat.contains("tool_choice") &&
+      (chat["tool_choice"] == "auto" || chat["tool_choice"] == "none")) {
+    chat.erase("tool_choice");  // a call that is demanded without tools is refused, as elsewhere
   }
 }
 
 void read_messages(const JsonReader& body, Json& chat) {
   Json& messages = chat["messages"] = Json::array();
-  if (std::string system = read_system(body); !system.empty()) {
+  const std::string model = body.optional_string("model").value_or("");
+  if (std::string system = read_system(body, model); !system.empty()) {
     messages.push_back({{"role", "system"}, {"content", std::move(system)}});
   }
   static_cast<void>(body.value("messages"));  // required
   const Json& given = *body.optional_array("messages");
-  const std::string model = body.optional_string("model").value_or("");
   for (const JsonReader& message : body.optional_objects("messages")) {
     append_message(message, model, messages);
   }
@@ -201,6 +205,10 @@ ChatRequest messages_request(const Json& body) {
   const JsonReader reader(body);
   static_cast<void>(reader.value("max_tokens"));  // required
   return translated(body);
+}
+
+std::span<const FieldName> messages_field_names() {
+  return kNames;
 }
 
 ChatRequest count_tokens_request(const Json& body) {

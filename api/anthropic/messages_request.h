@@ -1,6 +1,9 @@
 #pragma once
 
+#include <span>
+
 #include "api/openai/chat_request.h"
+#include "api/openai/field_names.h"
 #include "core/base/json.h"
 
 namespace hub::api {
@@ -14,5 +17,8 @@ ChatRequest messages_request(const base::Json& body);
 
 // The same for POST /v1/messages/count_tokens, which needs no max_tokens.
 ChatRequest count_tokens_request(const base::Json& body);
+
+// What fields of that conversation are called there, for errors about them.
+std::span<const FieldName> messages_field_names();
 
 }  // namespace hub::api

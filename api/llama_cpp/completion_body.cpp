@@ -10,7 +10,6 @@
 
 #include "api/llama_cpp/gbnf.h"
 #include "api/llama_cpp/sampler_names.h"
-#include "api/openai/field_names.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 
@@ -88,11 +87,18 @@ LlamaCompletion LlamaCompletion::from_json(const Json& json) {
   if (body.has("grammar") && !body.string("grammar").empty()) {
     options["guided_grammar"] = lark_from_gbnf(body.string("grammar"), body.path_of("grammar"));
   }
-  std::vector<FieldName> names(sampler_names().begin(), sampler_names().end());
-  names.insert(names.end(), kNames.begin(), kNames.end());
   request.completion =
-      read_translated(names, [&options] { return CompletionRequest::from_json(options); });
+      read_translated(field_names(), [&options] { return CompletionRequest::from_json(options); });
   return request;
+}
+
+std::span<const FieldName> LlamaCompletion::field_names() {
+  static const std::vector<FieldName> names = [] {
+    std::vector<FieldName> all(sampler_names().begin(), sampler_names().end());
+    all.insert(all.end(), kNames.begin(), kNames.end());
+    return all;
+  }();
+  return names;
 }
 
 }  // namespace hub::api

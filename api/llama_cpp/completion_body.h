@@ -1,8 +1,10 @@
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "api/openai/completion_request.h"
+#include "api/openai/field_names.h"
 #include "core/base/json.h"
 
 namespace hub::api {
@@ -18,6 +20,9 @@ struct LlamaCompletion {
   // the client sent it (`unsupported_parameter` for what would change the answer and is not
   // supported: several prompts, mirostat, a dynamic temperature, adapters, images).
   static LlamaCompletion from_json(const base::Json& body);
+
+  // What fields of `completion` are called here, for errors about them.
+  static std::span<const FieldName> field_names();
 };
 
 }  // namespace hub::api

@@ -8,7 +8,7 @@
 #include "api/openai/answer_logprobs.h"
 #include "api/openai/embedding_response.h"
 #include "core/base/clock.h"
-#include "core/base/lenient_json.h"
+#include "core/chat/tool.h"
 
 namespace hub::api {
 
@@ -50,8 +50,13 @@ Json OllamaFormat::object(
   if (thinks) {
     message["thinking"] = piece.text;
   }
+  std::string text = thinks ? "" : std::string(piece.text);
   for (const chat::ToolCall& call : calls) {
-    if (auto arguments = base::parse_json_if_valid(call.arguments)) {  // else it was cut off
+    auto arguments = chat::arguments_of(call);
+    if (!arguments) {
+      text += (text.empty() && !said_ ? "" : "\n") + chat::shown_as_text(call);
+      message[route_ == Route::kChat ? "content" : "response"] = text;
+    } else {
       message["tool_calls"].push_back(
           {{"function", {{"name", call.name}, {"arguments", *std::move(arguments)}}}});
     }
@@ -93,22 +98,33 @@ std::string OllamaFormat::opening(int /*index*/) {
 std::string OllamaFormat::piece(int /*index*/, const AnswerPiece& piece) {
   if (!piece.finish_reason.empty()) {
     finish_reason_ = piece.finish_reason;
-    return {};
+    return call_ ? told_call() : std::string();  // one that was cut off
   }
   switch (piece.kind) {
     case Kind::kCallBegins:
-      call_ = {.id = {}, .name = std::string(piece.call_name), .arguments = {}};
+      call_ = chat::ToolCall{.id = {}, .name = std::string(piece.call_name), .arguments = {}};
       return {};
     case Kind::kArguments:
-      call_.arguments += piece.text;
+      if (call_) {
+        call_->arguments += piece.text;
+      }
       return {};
     case Kind::kCallEnds:
-      return text_of(object({.text = {}}, {call_})) + "\n";
+      return call_ ? told_call() : std::string();
     case Kind::kText:
+      said_ = said_ || !piece.text.empty();
+      break;
     case Kind::kReasoning:
       break;
   }
   return text_of(object(piece, {})) + "\n";
+}
+
+std::string OllamaFormat::told_call() {
+  const chat::ToolCall call = *std::exchange(call_, std::nullopt);
+  std::string line = text_of(object({.text = {}}, {call})) + "\n";
+  said_ = said_ || !chat::arguments_of(call);
+  return line;
 }
 
 std::string OllamaFormat::ending(const AnswerUsage& usage) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,8 @@
 namespace hub::api {
 
 // Answers of Ollama's POST /api/chat and POST /api/generate: one JSON object, or a stream of them,
-// a line each, the last with "done": true and the durations in nanoseconds. One choice.
+// a line each, the last with "done": true and the durations in nanoseconds. One choice. A call
+// whose arguments are no JSON object is text.
 class OllamaFormat final : public WireFormat {
  public:
   enum class Route : std::uint8_t { kChat, kGenerate };
@@ -27,12 +29,14 @@ class OllamaFormat final : public WireFormat {
  private:
   [[nodiscard]] base::Json object(
       const AnswerPiece& piece, const std::vector<chat::ToolCall>& calls) const;
+  std::string told_call();
   void finish(base::Json& object, std::string_view finish_reason, const AnswerUsage& usage) const;
 
   const AnswerHead head_;
   const Route route_;
   std::string finish_reason_;
-  chat::ToolCall call_;  // that is being read: calls are told whole
+  std::optional<chat::ToolCall> call_;  // that is being read: calls are told whole
+  bool said_ = false;                   // a stream has told text
 };
 
 // {"error": message}, one line without its end.

@@ -11,7 +11,6 @@
 
 #include "api/llama_cpp/sampler_names.h"
 #include "api/ollama/ollama_messages.h"
-#include "api/openai/field_names.h"
 #include "api/openai/keep_alive.h"
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -24,26 +23,6 @@ using base::Json;
 using base::JsonReader;
 
 constexpr std::int64_t kMaxInt = std::numeric_limits<int>::max();
-
-// Of the fields that the translation takes out of "options".
-const std::vector<FieldName>& field_names() {
-  static const std::vector<FieldName> names{
-      {"max_tokens", "options.num_predict"},
-      {"repetition_penalty", "options.repeat_penalty"},
-      {"repetition_context_size", "options.repeat_last_n"},
-      {"temperature", "options.temperature"},
-      {"top_k", "options.top_k"},
-      {"top_p", "options.top_p"},
-      {"min_p", "options.min_p"},
-      {"typical_p", "options.typical_p"},
-      {"presence_penalty", "options.presence_penalty"},
-      {"frequency_penalty", "options.frequency_penalty"},
-      {"stop", "options.stop"},
-      {"response_format.json_schema.schema", "format"},
-      {"response_format", "format"},
-      {"chat_template_kwargs", "think"}};
-  return names;
-}
 
 // "json", a JSON schema, or nothing.
 void read_format(const JsonReader& body, Json& request) {
@@ -124,6 +103,26 @@ EmbeddingRequest read_embedding(const JsonReader& body, const char* field, bool 
 
 }  // namespace
 
+// Of the fields that the translation takes out of "options".
+std::span<const FieldName> ollama_field_names() {
+  static const std::vector<FieldName> names{
+      {"max_tokens", "options.num_predict"},
+      {"repetition_penalty", "options.repeat_penalty"},
+      {"repetition_context_size", "options.repeat_last_n"},
+      {"temperature", "options.temperature"},
+      {"top_k", "options.top_k"},
+      {"top_p", "options.top_p"},
+      {"min_p", "options.min_p"},
+      {"typical_p", "options.typical_p"},
+      {"presence_penalty", "options.presence_penalty"},
+      {"frequency_penalty", "options.frequency_penalty"},
+      {"stop", "options.stop"},
+      {"response_format.json_schema.schema", "format"},
+      {"response_format", "format"},
+      {"chat_template_kwargs", "think"}};
+  return names;
+}
+
 ChatRequest ollama_chat(const Json& json) {
   const JsonReader body(json);
   Json request = read_common(body);
@@ -135,7 +134,8 @@ ChatRequest ollama_chat(const Json& json) {
     }
   }
   request["messages"] = ollama_messages(body);
-  return read_translated(field_names(), [&request] { return ChatRequest::from_json(request); });
+  return read_translated(
+      ollama_field_names(), [&request] { return ChatRequest::from_json(request); });
 }
 
 OllamaGenerate ollama_generate(const Json& json) {
@@ -153,7 +153,7 @@ OllamaGenerate ollama_generate(const Json& json) {
       request["logprobs"] = top;
     }
     return read_translated(
-        field_names(), [&request] { return CompletionRequest::from_json(request); });
+        ollama_field_names(), [&request] { return CompletionRequest::from_json(request); });
   }
   read_think(body, request);
   if (logprobs) {
@@ -165,7 +165,8 @@ OllamaGenerate ollama_generate(const Json& json) {
     request["messages"].push_back({{"role", "system"}, {"content", *system}});
   }
   request["messages"].push_back({{"role", "user"}, {"content", prompt}});
-  return read_translated(field_names(), [&request] { return ChatRequest::from_json(request); });
+  return read_translated(
+      ollama_field_names(), [&request] { return ChatRequest::from_json(request); });
 }
 
 const GenerationOptions& options_of(const OllamaGenerate& request) {

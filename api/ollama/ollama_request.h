@@ -1,12 +1,14 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 
 #include "api/openai/chat_request.h"
 #include "api/openai/completion_request.h"
 #include "api/openai/embedding_request.h"
+#include "api/openai/field_names.h"
 #include "core/base/json.h"
 
 namespace hub::api {
@@ -23,6 +25,9 @@ ChatRequest ollama_chat(const base::Json& body);
 using OllamaGenerate = std::variant<ChatRequest, CompletionRequest>;
 OllamaGenerate ollama_generate(const base::Json& body);
 const GenerationOptions& options_of(const OllamaGenerate& request);
+
+// What fields of those two are called there, for errors about them.
+std::span<const FieldName> ollama_field_names();
 
 // POST /api/embed: "input"; POST /api/embeddings: "prompt", whose vector is as the model made it.
 // A text beyond the context is cut unless "truncate" is false.

@@ -47,6 +47,7 @@ struct AnswerToken {
   int id = -1;
   // Characters of the choice's text that it makes; absent: those that begin in `bytes`.
   std::optional<std::size_t> characters{};
+  bool is_text = true;  // false: of reasoning, of a call, or of a mark
 };
 
 struct AnswerChoice {

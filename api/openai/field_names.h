@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -8,20 +9,26 @@
 
 namespace hub::api {
 
-// What a field of OpenAI's form is called in another API: {"stop", "stop_sequences"}.
+// What a field of OpenAI's form is called in another API: {"stop", "stop_sequences"}. "[]" stands
+// for one and the same index in both: {"tools[].function", "tools[]"}.
 using FieldName = std::pair<std::string_view, std::string_view>;
 
 // The error of a request that was translated into OpenAI's form, about the field that the client
-// sent: of the first pair whose field, or a field within it, is at fault.
-base::Error with_field_names(const base::Error& error, std::span<const FieldName> names);
+// sent: of the first pair whose field, or a field within it, is at fault; absent where none is.
+std::optional<base::Error> with_field_names(
+    const base::Error& error, std::span<const FieldName> names);
 
-// What `read` gives; its errors are about the client's own fields.
+// What `read` gives; its errors are about the client's own fields. One that is about none of them
+// passes through as what it is (BusyError).
 template <typename Read>
 auto read_translated(std::span<const FieldName> names, Read read) {
   try {
     return read();
   } catch (const base::Error& error) {
-    throw with_field_names(error, names);
+    if (auto renamed = with_field_names(error, names)) {
+      throw *std::move(renamed);
+    }
+    throw;
   }
 }
 

@@ -45,8 +45,12 @@ constexpr std::array<std::string_view, 19> kNotPassedOn{
     "user",
     "response_format"};
 
-constexpr std::array<FieldName, 5> kNames{
-    {{"max_completion_tokens", "max_output_tokens"},
+constexpr std::array<FieldName, 9> kNames{
+    {{"tools[].function", "tools[]"},
+     {"tool_choice.function", "tool_choice"},
+     {"tool_choice.allowed_tools.tools[].function", "tool_choice.tools[]"},
+     {"tool_choice.allowed_tools", "tool_choice"},
+     {"max_completion_tokens", "max_output_tokens"},
      {"response_format.json_schema", "text.format"},
      {"response_format", "text.format"},
      {"reasoning_effort", "reasoning.effort"},
@@ -120,8 +124,12 @@ void read_tools(const JsonReader& body, Json& chat) {
   for (const JsonReader& tool : body.optional_objects("tools")) {
     chat["tools"].push_back(chat_tool(tool));
   }
-  if (chat.contains("tools") && body.has("tool_choice")) {
-    chat["tool_choice"] = chat_tool_choice(body);
+  if (body.has("tool_choice")) {
+    Json choice = chat_tool_choice(body);
+    // Without tools there is nothing to choose, but a call that is demanded is refused.
+    if (chat.contains("tools") || (choice != "auto" && choice != "none")) {
+      chat["tool_choice"] = std::move(choice);
+    }
   }
 }
 

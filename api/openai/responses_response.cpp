@@ -35,7 +35,8 @@ std::string_view status_of(std::string_view finish_reason) {
   return is_cut_off(finish_reason) ? "incomplete" : "completed";
 }
 
-Json logprobs_json(const std::vector<AnswerToken>& tokens) {
+Json logprobs_json(std::vector<AnswerToken> tokens) {
+  std::erase_if(tokens, [](const AnswerToken& token) { return !token.is_text; });
   return tokens.empty() ? Json::array() : chat_logprobs(tokens).at("content");
 }
 

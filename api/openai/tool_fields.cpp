@@ -72,6 +72,10 @@ std::shared_ptr<const Json> read_parameters(const JsonReader& function) {
   if (type != parameters->end() && *type != "object") {
     refuse(path + ".type", "\"object\"", *type);
   }
+  const auto properties = parameters->find("properties");
+  if (properties != parameters->end() && !properties->is_object() && !properties->is_null()) {
+    refuse(path + ".properties", "an object", *properties);
+  }
   return std::make_shared<const Json>(*parameters);
 }
 

@@ -41,7 +41,9 @@ AnswerDelta AnswerReader::take(TextDelta delta) {
   }
   if (result.finish) {
     std::ranges::move(parser_->finish(), std::back_inserter(result.pieces));
-    result.calls = *result.finish == FinishReason::kStop && parser_->has_calls();
+    // A call that a stop string cut off is none to be made.
+    const bool cut_off = !stream_.stop().empty() && parser_->in_call();
+    result.calls = *result.finish == FinishReason::kStop && parser_->has_calls() && !cut_off;
   }
   return result;
 }

@@ -17,7 +17,8 @@ struct AnswerDelta {
   std::vector<engine::TextToken> tokens;                      // as TextDelta's
   std::optional<engine::FinishReason> finish = std::nullopt;  // set on the last delta only
   std::optional<engine::TextToken> stop = std::nullopt;       // as TextDelta's
-  bool calls = false;                                         // with `finish`: it ended with calls
+  bool calls = false;  // with `finish`: it ended with calls, whole but for
+                       // what the model itself left out
   std::string error = {};
 };
 

@@ -1,6 +1,7 @@
 #include "api/worker/llama_cpp_handler.h"
 
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -37,6 +38,53 @@ std::string text_of(const ServedModel& model, const Prompt& prompt) {
                          : model.tokenizer->decode(std::get<std::vector<int>>(prompt), false);
 }
 
+// Throws kInvalidArgument naming `field` for ids that the tokenizer does not know.
+void check_tokens(
+    const ServedModel& model, const std::vector<int>& tokens, std::string_view field) {
+  const int vocabulary = model.tokenizer->vocabulary_size();
+  for (const int token : tokens) {
+    if (token >= vocabulary) {
+      throw base::Error(
+          base::ErrorCode::kInvalidArgument,
+          fmt::format("'{}': token ids below {} were wanted, got {}", field, vocabulary, token),
+          std::string(field));
+    }
+  }
+}
+
+constexpr std::string_view kNoGrammar = "the grammar cannot be used: ";
+
+// What the compiler says of a grammar that was translated from GBNF, without the places and lines
+// of the translation ("1(18): …", "(at …"), which the client never saw.
+std::string without_places(std::string_view message) {
+  message.remove_prefix(kNoGrammar.size());
+  message = message.substr(0, message.find('\n'));
+  message = message.substr(0, message.find(" (at "));
+  const std::size_t end = message.find("): ");
+  if (end != std::string_view::npos &&
+      message.substr(0, end).find_first_not_of("0123456789(") == std::string_view::npos) {
+    message.remove_prefix(end + 3);
+  }
+  return std::string(message);
+}
+
+Response generate_within_gbnf(
+    const ServedModel& model, const Request& request, Generation generation) {
+  try {
+    return generate(model, request, std::move(generation));
+  } catch (const base::Error& error) {
+    const std::string_view message = error.what();
+    if (error.code() != base::ErrorCode::kInvalidArgument || !message.starts_with(kNoGrammar)) {
+      throw;
+    }
+    throw base::Error(
+        error.code(),
+        fmt::format("'grammar' cannot be used: {}", without_places(message)),
+        "grammar",
+        error.reason());
+  }
+}
+
 // What a template calls by this name; "" where the model has no such token.
 std::string token_text(const ServedModel& model, const std::vector<int>& ids) {
   return ids.empty() ? "" : model.tokenizer->id_to_token(ids.front()).value_or("");
@@ -47,16 +95,22 @@ std::string token_text(const ServedModel& model, const std::vector<int>& ids) {
 Response handle_llama_completion(const ServedModel& model, const Request& request) {
   const double arrived = base::steady_seconds();
   const LlamaCompletion asked = LlamaCompletion::from_json(body_of(request));
-  Generation generation = completion_generation(model, asked.completion);
-  generation.arrived = arrived;
-  generation.format = std::make_unique<LlamaCompletionFormat>(
-      answer_head(model, request, "", generation.options),
-      LlamaCompletionFormat::Details{
-          .prompt = text_of(model, asked.completion.prompts.front()),
-          .prompt_tokens = static_cast<int>(generation.prompts.front().size()),
-          .return_tokens = asked.return_tokens,
-          .tells_probabilities = asked.tells_probabilities});
-  return generate(model, request, std::move(generation));
+  const Prompt& prompt = asked.completion.prompts.front();
+  if (const auto* tokens = std::get_if<std::vector<int>>(&prompt)) {
+    check_tokens(model, *tokens, "prompt");
+  }
+  return read_translated(LlamaCompletion::field_names(), [&] {
+    Generation generation = completion_generation(model, asked.completion);
+    generation.arrived = arrived;
+    generation.format = std::make_unique<LlamaCompletionFormat>(
+        answer_head(model, request, "", generation.options),
+        LlamaCompletionFormat::Details{
+            .prompt = text_of(model, prompt),
+            .prompt_tokens = static_cast<int>(generation.prompts.front().size()),
+            .return_tokens = asked.return_tokens,
+            .tells_probabilities = asked.tells_probabilities});
+    return generate_within_gbnf(model, request, std::move(generation));
+  });
 }
 
 Response handle_tokenize(const ServedModel& model, const Request& request) {
@@ -75,17 +129,7 @@ Response handle_tokenize(const ServedModel& model, const Request& request) {
 
 Response handle_detokenize(const ServedModel& model, const Request& request) {
   const DetokenizeBody asked = DetokenizeBody::from_json(body_of(request));
-  for (const int token : asked.tokens) {
-    if (token >= model.tokenizer->vocabulary_size()) {
-      throw base::Error(
-          base::ErrorCode::kInvalidArgument,
-          fmt::format(
-              "'tokens': token ids below {} were wanted, got {}",
-              model.tokenizer->vocabulary_size(),
-              token),
-          "tokens");
-    }
-  }
+  check_tokens(model, asked.tokens, "tokens");
   return answer_of({{"content", model.tokenizer->decode(asked.tokens, false)}});
 }
 

@@ -58,23 +58,25 @@ Answered embedded(const ServedModel& model, const Request& request, const Embedd
 
 Response handle_ollama_chat(const ServedModel& model, const Request& request) {
   const double arrived = base::steady_seconds();
-  return answer_in(
-      model,
-      request,
-      OllamaFormat::Route::kChat,
-      chat_generation(model, ollama_chat(body_of(request))),
-      arrived);
+  const ChatRequest chat = ollama_chat(body_of(request));
+  return read_translated(ollama_field_names(), [&] {
+    return answer_in(
+        model, request, OllamaFormat::Route::kChat, chat_generation(model, chat), arrived);
+  });
 }
 
 Response handle_ollama_generate(const ServedModel& model, const Request& request) {
   const double arrived = base::steady_seconds();
   const OllamaGenerate asked = ollama_generate(body_of(request));
-  const auto* chat = std::get_if<ChatRequest>(&asked);
-  Generation generation = chat != nullptr
-                              ? chat_generation(model, *chat)
-                              : completion_generation(model, std::get<CompletionRequest>(asked));
-  generation.prompt_field = "prompt";
-  return answer_in(model, request, OllamaFormat::Route::kGenerate, std::move(generation), arrived);
+  return read_translated(ollama_field_names(), [&] {
+    const auto* chat = std::get_if<ChatRequest>(&asked);
+    Generation generation = chat != nullptr
+                                ? chat_generation(model, *chat)
+                                : completion_generation(model, std::get<CompletionRequest>(asked));
+    generation.prompt_field = "prompt";
+    return answer_in(
+        model, request, OllamaFormat::Route::kGenerate, std::move(generation), arrived);
+  });
 }
 
 Response handle_ollama_embed(const ServedModel& model, const Request& request) {

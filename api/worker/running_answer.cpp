@@ -147,11 +147,15 @@ void RunningAnswer::take(const AnswerDelta& delta) {
 
 AnswerUsage RunningAnswer::usage() const {
   AnswerUsage result{.prompt_tokens = prompt_tokens_};
-  for (const AnswerReader& answer : answers_) {
+  for (std::size_t i = 0; i < answers_.size(); ++i) {
+    const AnswerReader& answer = answers_[i];
     const TextStream& stream = answer.stream();
+    // A prompt is counted once, and so is what was cached of it: before its first answer.
+    if (i % static_cast<std::size_t>(generation_.options.best_of) == 0) {
+      result.cached_tokens += stream.cached_tokens();
+    }
     result.reasoning_tokens += answer.reasoning_tokens();
     result.completion_tokens += stream.completion_tokens();
-    result.cached_tokens += stream.cached_tokens();
     result.drafted_tokens += stream.drafted_tokens();
     result.accepted_tokens += stream.accepted_tokens();
   }
@@ -197,6 +201,7 @@ AnswerChoice RunningAnswer::collect_choice(AnswerReader& answer, double& mean_lo
   bool calls = false;
   double sum = 0.0;
   int count = 0;
+  std::optional<bool> is_text;  // what comes; absent before the first piece
   while (const auto delta = answer.next()) {
     take(*delta);
     std::ranges::for_each(delta->pieces, [&](const auto& piece) { parts.add(piece); });
@@ -205,7 +210,9 @@ AnswerChoice RunningAnswer::collect_choice(AnswerReader& answer, double& mean_lo
       sum += static_cast<double>(token.drawn.logprob);
       ++count;
     }
+    const std::size_t known = choice.tokens.size();
     std::ranges::move(tokens_of(*delta), std::back_inserter(choice.tokens));
+    mark_text(choice.tokens, known, delta->pieces, is_text);
   }
   mean_logprob = count == 0 ? 0.0 : sum / count;
   choice.text = std::move(parts.text);

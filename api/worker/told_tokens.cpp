@@ -42,6 +42,24 @@ std::vector<AnswerToken> told(
   return result;
 }
 
+void mark_text(
+    std::vector<AnswerToken>& tokens,
+    std::size_t known,
+    const std::vector<chat::ChatPiece>& pieces,
+    std::optional<bool>& is_text) {
+  const auto of_text = [](const chat::ChatPiece& piece) {
+    return piece.kind == chat::ChatPiece::Kind::kText;
+  };
+  const bool begins = !is_text && !pieces.empty();
+  const bool marked = pieces.empty() ? is_text.value_or(true) : of_text(pieces.front());
+  if (!pieces.empty()) {
+    is_text = of_text(pieces.back());
+  }
+  for (std::size_t i = begins ? 0 : known; i < tokens.size(); ++i) {
+    tokens[i].is_text = marked;
+  }
+}
+
 PromptEcho echo_of(
     const std::shared_ptr<const text::Tokenizer>& tokenizer,
     const std::vector<int>& prompt,
@@ -55,10 +73,12 @@ PromptEcho echo_of(
         static_cast<std::ptrdiff_t>(i) < shown ? "" : detokenizer.push(prompt[i]);
     echo.text += piece;
     if (scores != nullptr) {
+      // Nothing precedes the first, and behind a row that is not finite nothing was scored.
+      const bool is_scored = i > 0 && i <= scores->size();
       AnswerToken token =
-          i == 0 ? AnswerToken{.bytes = bytes_of(*tokenizer, prompt[0]), .id = prompt[0]}
-                 : told(*tokenizer, scores->at(i - 1));
-      if (i == 0) {
+          is_scored ? told(*tokenizer, (*scores)[i - 1])
+                    : AnswerToken{.bytes = bytes_of(*tokenizer, prompt[i]), .id = prompt[i]};
+      if (!is_scored) {
         token.logprob.reset();
       }
       token.characters = character_count(piece);

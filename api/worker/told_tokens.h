@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/openai/answer_format.h"
+#include "core/chat/chat_piece.h"
 #include "core/engine/generation.h"
 #include "core/text/tokenizer.h"
 
@@ -22,11 +24,20 @@ struct PromptEcho {
   std::vector<AnswerToken> tokens;
 };
 
-// `scores`: of the prompt's tokens but the first; null: likelihoods are not wanted, and `tokens`
-// stays empty. `prompt` is not empty, and its ids are the model's.
+// `scores`: of the prompt's tokens but the first, as far as they could be scored; null: likelihoods
+// are not wanted, and `tokens` stays empty. `prompt` is not empty, and its ids are the model's.
 PromptEcho echo_of(
     const std::shared_ptr<const text::Tokenizer>& tokenizer,
     const std::vector<int>& prompt,
     const std::vector<engine::TextToken>* scores);
+
+// Sets `is_text` of an answer's tokens from `known` on, those that came with `pieces`. As a stream
+// has it, they go with the first piece, else with what came before; those before all pieces were
+// withheld from the first. `is_text`: absent at the answer's begin, and kept between the calls.
+void mark_text(
+    std::vector<AnswerToken>& tokens,
+    std::size_t known,
+    const std::vector<chat::ChatPiece>& pieces,
+    std::optional<bool>& is_text);
 
 }  // namespace hub::api

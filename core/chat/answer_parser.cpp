@@ -74,6 +74,7 @@ class AnswerParser::Machine {
     return stage_ == Stage::kThinking || channels_.in_reasoning();
   }
   [[nodiscard]] bool has_calls() const { return sink_.begun() > 0; }
+  [[nodiscard]] bool in_call() const { return sink_.open(); }
   [[nodiscard]] bool enough() const { return !shape_.parallel && sink_.ended() > 0; }
 
  private:
@@ -334,6 +335,10 @@ bool AnswerParser::in_reasoning() const {
 
 bool AnswerParser::has_calls() const {
   return machine_->has_calls();
+}
+
+bool AnswerParser::in_call() const {
+  return machine_->in_call();
 }
 
 bool AnswerParser::enough() const {

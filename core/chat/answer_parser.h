@@ -44,6 +44,8 @@ class AnswerParser {
   [[nodiscard]] bool in_reasoning() const;
   // True when a call has begun: an answer that then stops by itself stops to have it made.
   [[nodiscard]] bool has_calls() const;
+  // True while a call has begun and not ended.
+  [[nodiscard]] bool in_call() const;
   // True when nothing more of the answer is wanted: only one call was allowed, and is whole.
   [[nodiscard]] bool enough() const;
 

@@ -99,7 +99,8 @@ std::optional<CallGrammar> call_grammar(
       throw Error(
           ErrorCode::kInvalidArgument,
           "'tools' and an answer's format exclude each other for this model: its calls cannot be "
-          "told from such an answer. Set 'tool_choice' to \"none\" or \"required\"",
+          "told from such an answer. Leave one of them out, or choose whether it calls "
+          "('tool_choice', where the route has it)",
           "response_format");
     }
     return both;

@@ -27,6 +27,12 @@ struct ToolCall {
   std::string arguments;  // JSON text of an object as the model wrote it; not whole when cut off
 };
 
+// The call's arguments as JSON; absent where they are no object: cut off, or badly written.
+std::optional<base::Json> arguments_of(const ToolCall& call);
+
+// Such a call as text, for a form that cannot tell it as a call: its name and what the model wrote.
+std::string shown_as_text(const ToolCall& call);
+
 // Which calls an answer may or must hold.
 struct ToolChoice {
   enum class Kind : std::uint8_t {

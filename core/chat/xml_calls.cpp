@@ -244,9 +244,9 @@ CallReader::Step XmlCalls::value_byte(char byte, CallSink& sink) {
     return Step::kMore;
   }
   // "null" is no string: a text is one once it differs.
-  const bool may_be_null = !string_open_ && std::string_view("null\n").starts_with(
-                                                lower(std::string_view(held_).substr(0, 5)));
-  const bool null_ends = !string_open_ && lower(held_).starts_with("null<");
+  const std::string begin = lower(std::string_view(held_).substr(0, 5));
+  const bool may_be_null = !string_open_ && std::string_view("null\n").starts_with(begin);
+  const bool null_ends = !string_open_ && begin == "null<";
   if (kind_ == ValueKind::kString && !may_be_null && !null_ends) {
     give_string(sink, false);
   }

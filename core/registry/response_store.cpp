@@ -23,21 +23,40 @@ using db::Statement;
       "response_not_found");
 }
 
-std::int64_t sum_of_bytes(Connection& connection) {
-  Statement sum(connection, "SELECT coalesce(sum(bytes), 0) FROM responses");
+// What one of the store's sums says of `values`.
+template <typename... Values>
+std::int64_t sum_of(Connection& connection, const char* query, const Values&... values) {
+  Statement sum(connection, query, values...);
   sum.step();
-  return sum.integer(0);
+  return sum.integer(1);
 }
 
-// The oldest go until so many bytes are left.
-void shrink(Connection& connection, std::int64_t most) {
-  std::int64_t held = sum_of_bytes(connection);
-  while (held > most) {
-    Statement oldest(
-        connection, "SELECT id, bytes FROM responses ORDER BY created_at, rowid LIMIT 1");
-    oldest.step();
-    held -= oldest.integer(1);
-    Statement(connection, "DELETE FROM responses WHERE id = ?1", oldest.text(0)).run();
+// Deletes the row that `query` finds; its bytes, 0 where there is none.
+template <typename... Values>
+std::int64_t remove_found(Connection& connection, const char* query, const Values&... values) {
+  Statement found(connection, query, values...);
+  if (!found.step()) {
+    return 0;
+  }
+  Statement(connection, "DELETE FROM responses WHERE rowid = ?1", found.integer(0)).run();
+  return found.integer(1);
+}
+
+// Room for `bytes` more of `owner` within `most`: who would then hold more than half of it gives up
+// its own oldest, so that nobody drives all others out; else the oldest of all go.
+void make_room(
+    Connection& connection, const std::string& owner, std::int64_t bytes, std::int64_t most) {
+  std::int64_t held = sum_of(connection, ResponseStore::kSum);
+  std::int64_t own =
+      held + bytes > most ? sum_of(connection, ResponseStore::kSumOfOwner, owner) : 0;
+  while (held + bytes > most) {
+    if (own > 0 && own + bytes > most / 2) {
+      const std::int64_t freed = remove_found(connection, ResponseStore::kOldestOfOwner, owner);
+      own -= freed;
+      held -= freed;
+    } else {
+      held -= remove_found(connection, ResponseStore::kOldest);
+    }
   }
 }
 
@@ -54,7 +73,11 @@ bool ResponseStore::add(const StoredResponse& response) {
   pool_.write([&](Connection& connection) {
     const std::int64_t now_ms = clock_.now_ms();
     Statement(connection, "DELETE FROM responses WHERE expires_at <= ?1", now_ms).run();
-    shrink(connection, static_cast<std::int64_t>(limits_.most_bytes - bytes));
+    make_room(
+        connection,
+        response.owner,
+        static_cast<std::int64_t>(bytes),
+        static_cast<std::int64_t>(limits_.most_bytes));
     Statement(
         connection,
         "INSERT INTO responses (id, owner, created_at, expires_at, response_json, items_json, "
@@ -111,7 +134,7 @@ void ResponseStore::remove(const std::string& id, const std::string& owner) {
 ResponseStore::Figures ResponseStore::figures() const {
   Figures figures;
   pool_.read([&](Connection& connection) {
-    Statement row(connection, "SELECT count(*), coalesce(sum(bytes), 0) FROM responses");
+    Statement row(connection, kSum);
     row.step();
     figures = {
         .count = static_cast<std::uint64_t>(row.integer(0)),

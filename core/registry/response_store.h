@@ -17,7 +17,8 @@ struct StoredResponse {
 };
 
 // Answers that later requests may go on from. Bounded in bytes and time: what is too old is gone at
-// once, and for a new one the oldest make room, whosever they are. Thread-safe.
+// once, and for a new one the oldest make room: the owner's own where it would hold more than half
+// of the bytes, else whosever they are. Thread-safe.
 class ResponseStore {
  public:
   struct Limits {
@@ -44,6 +45,16 @@ class ResponseStore {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] Figures figures() const;
+
+  // The queries over many rows. All are answered from an index alone: a row's bytes lie behind its
+  // texts, which would be read. Columns: count or rowid, bytes.
+  static constexpr const char* kSum = "SELECT count(*), coalesce(sum(bytes), 0) FROM responses";
+  static constexpr const char* kSumOfOwner =
+      "SELECT count(*), coalesce(sum(bytes), 0) FROM responses WHERE owner = ?1";
+  static constexpr const char* kOldest =
+      "SELECT rowid, bytes FROM responses ORDER BY created_at, rowid LIMIT 1";
+  static constexpr const char* kOldestOfOwner =
+      "SELECT rowid, bytes FROM responses WHERE owner = ?1 ORDER BY created_at, rowid LIMIT 1";
 
  private:
   db::Pool& pool_;

@@ -196,6 +196,7 @@ def test_tools_are_shown_and_their_answers_read(api: Client, stream: bool) -> No
         """
         return city
 
+    # The model does once more what it did before.
     messages: list[dict[str, Any]] = [
         {"role": "user", "content": "What is the weather in Paris?"},
         {
@@ -204,18 +205,20 @@ def test_tools_are_shown_and_their_answers_read(api: Client, stream: bool) -> No
             "tool_calls": [{"function": {"name": "get_weather", "arguments": {"city": "Paris"}}}],
         },
         {"role": "tool", "tool_name": "get_weather", "content": "It rains."},
+        {"role": "user", "content": "What is the weather in Madrid?"},
     ]
     asked: dict[str, Any] = {"model": DEFAULT_MODEL, "messages": messages, "options": GREEDY}
     untyped: Any = api  # the overloads of its calls do not take a dict
     without: ollama.ChatResponse = untyped.chat(**asked)
-    last: ollama.ChatResponse
-    if stream:
-        parts = list(untyped.chat(**asked, tools=[get_weather], stream=True))
-        last = parts[-1]
-    else:
-        last = untyped.chat(**asked, tools=[get_weather])
-    assert last.done
-    assert (last.prompt_eval_count or 0) > (without.prompt_eval_count or 0)
+    answer = untyped.chat(**asked, tools=[get_weather], stream=stream)
+    parts: list[ollama.ChatResponse] = list(answer) if stream else [answer]
+    calls = [call.function for part in parts for call in part.message.tool_calls or []]
+    assert [(call.name, dict(call.arguments)) for call in calls] == [
+        ("get_weather", {"city": "Madrid"})
+    ]
+    assert "".join(part.message.content or "" for part in parts) == ""
+    assert (parts[-1].done, parts[-1].done_reason) == (True, "stop")
+    assert (parts[-1].prompt_eval_count or 0) > (without.prompt_eval_count or 0)
 
 
 def test_failures_have_ollamas_form(api: Client, client: HubClient) -> None:

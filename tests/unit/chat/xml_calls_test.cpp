@@ -53,6 +53,18 @@ TEST(XmlCallsTest, NullIsNoText) {
   EXPECT_EQ(xml(weather(parameter("city", "null<x"))), called(R"({"city": "null<x"})"));
 }
 
+// Looked at as a whole for each byte, 4 MiB would take hours.
+TEST(XmlCallsTest, ALargeValueIsReadOnce) {
+  const std::string large(std::size_t{4} << 20U, 'x');
+  AnswerParser parser({.form = CallForm::kQwenXml, .tools = tools()});
+  ChatAnswer answer;
+  for (const ChatPiece& piece : parser.push(weather(parameter("where", "[\"" + large + "\"]")))) {
+    answer.add(piece);
+  }
+  ASSERT_EQ(answer.calls.size(), 1U);
+  EXPECT_EQ(answer.calls[0].arguments, R"({"where": [")" + large + R"("]})");
+}
+
 TEST(XmlCallsTest, TextMayHoldTagsAndMarks) {
   const std::string text = "<b>x</b> </param </parameter <function=f> 😀";
   EXPECT_EQ(xml(weather(parameter("city", text))), called("{\"city\": \"" + text + "\"}"));

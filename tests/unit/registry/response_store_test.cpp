@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/db/statement.h"
 #include "tests/support/storage.h"
 
 namespace hub::registry {
@@ -67,6 +68,46 @@ TEST_F(ResponseStoreTest, TheOldestMakeRoom) {
   large.items_json = "\"" + std::string(300, 'x') + "\"";
   EXPECT_FALSE(store.add(large));
   EXPECT_TRUE(has("2")) << "nothing made room for what cannot be stored";
+}
+
+TEST_F(ResponseStoreTest, WhoHoldsMostGivesUpItsOwn) {
+  store.add(response("quiet", "key-a"));
+  for (const char* id : {"1", "2", "3"}) {
+    storage.clock.advance_ms(1);
+    EXPECT_TRUE(store.add(response(id, "key-b")));
+  }
+  EXPECT_TRUE(has("quiet", "key-a"));
+  EXPECT_FALSE(has("2", "key-b"));
+  EXPECT_TRUE(has("3", "key-b"));
+  storage.clock.advance_ms(1);
+  ResponseStore large(storage.pool, storage.clock, {.most_bytes = 1000, .keep_seconds = kDay});
+  for (int i = 0; i < 7; ++i) {
+    large.add(response("a" + std::to_string(i), "key-a"));
+  }
+  storage.clock.advance_ms(1);
+  for (int i = 0; i < 5; ++i) {  // up to half of it the oldest of all make room
+    large.add(response("b" + std::to_string(i), "key-b"));
+  }
+  EXPECT_EQ(large.figures().bytes, 1000U);
+  EXPECT_FALSE(has("quiet", "key-a"));
+  EXPECT_TRUE(has("b4", "key-b"));
+}
+
+// A row's bytes lie behind its texts: read from the table, they cost the whole store.
+TEST_F(ResponseStoreTest, ItsQueriesReadAnIndexAlone) {
+  store.add(response("1"));
+  for (const char* query :
+       {ResponseStore::kSum,
+        ResponseStore::kSumOfOwner,
+        ResponseStore::kOldest,
+        ResponseStore::kOldestOfOwner}) {
+    storage.pool.read([&](db::Connection& connection) {
+      db::Statement plan(connection, std::string("EXPLAIN QUERY PLAN ") + query);
+      ASSERT_TRUE(plan.step());
+      EXPECT_NE(plan.text(3).find("USING COVERING INDEX"), std::string::npos)
+          << query << ": " << plan.text(3);
+    });
+  }
 }
 
 TEST_F(ResponseStoreTest, WhatIsTooOldIsGone) {

@@ -53,7 +53,9 @@ TEST(MessagesFormat, SaysWhyItStopped) {
     return Json::parse(format().whole({std::move(choice)}, {}));
   };
   EXPECT_EQ(stop({.text = "a", .finish_reason = "length"})["stop_reason"], "max_tokens");
-  EXPECT_EQ(stop({.text = "a", .finish_reason = "tool_calls"})["stop_reason"], "tool_use");
+  const AnswerChoice called{
+      .text = "a", .finish_reason = "tool_calls", .calls = {{"c1", "f", "{}"}}};
+  EXPECT_EQ(stop(called)["stop_reason"], "tool_use");
   const Json at_string = stop({.text = "", .finish_reason = "stop", .stop = "END"});
   EXPECT_EQ(at_string["stop_reason"], "stop_sequence");
   EXPECT_EQ(at_string["stop_sequence"], "END");
@@ -108,8 +110,31 @@ TEST(MessagesFormat, ThoughtsAndCallsAreBlocksOfTheirOwn) {
       message["content"].dump(),
       R"([{"type":"thinking","thinking":"Hm.","signature":""},{"type":"text","text":"Well."},)"
       R"({"type":"tool_use","id":"c1","name":"f","input":{"a":1}},)"
-      R"({"type":"tool_use","id":"c2","name":"g","input":{}}])");
-  EXPECT_EQ(message["stop_reason"], "tool_use");
+      R"({"type":"text","text":"g {\"cut"}])");
+  EXPECT_EQ(message["stop_reason"], "tool_use") << "of the other call";
+}
+
+// Its arguments are no JSON: nobody could make it.
+TEST(MessagesFormat, ACallThatCannotBeMadeIsNotStoppedFor) {
+  using Kind = chat::ChatPiece::Kind;
+  const Json message = Json::parse(
+      format().whole(
+          {{.text = "", .finish_reason = "tool_calls", .calls = {{"c1", "f", R"({"a": tru)"}}}},
+          {}));
+  EXPECT_EQ(message["content"].dump(), R"([{"type":"text","text":"f {\"a\": tru"}])");
+  EXPECT_EQ(message["stop_reason"], "end_turn");
+  for (const bool whole : {false, true}) {
+    MessagesFormat stream = format();
+    static_cast<void>(stream.piece(
+        0, {.text = {}, .kind = Kind::kCallBegins, .call_id = "c1", .call_name = "f"}));
+    static_cast<void>(stream.piece(0, {.text = R"({"a": )", .kind = Kind::kArguments}));
+    static_cast<void>(stream.piece(0, {.text = whole ? "true}" : "tru", .kind = Kind::kArguments}));
+    static_cast<void>(stream.piece(0, {.text = {}, .kind = Kind::kCallEnds}));
+    static_cast<void>(stream.piece(0, {.text = {}, .finish_reason = "tool_calls"}));
+    EXPECT_EQ(
+        events(stream.ending({})).front().data["delta"]["stop_reason"],
+        whole ? "tool_use" : "end_turn");
+  }
 }
 
 TEST(MessagesFormat, EventsOfThoughtsAndCalls) {

@@ -172,6 +172,23 @@ TEST(MessagesRequest, NamesTheFieldThatTheClientSent) {
   json["tools"] = {{{"name", "f"}, {"input_schema", Json::object()}}};
   json["tool_choice"] = {{"type", "some"}};
   expect_refused(json, "tool_choice.type");
+  json["tool_choice"] = {{"type", "tool"}, {"name", "g"}};
+  expect_refused(json, "tool_choice.name");
+  json["tools"] = {{{"name", "a b"}, {"input_schema", Json::object()}}};
+  expect_refused(json, "tools[0].name");
+  json["tools"] = {{{"name", "f"}, {"input_schema", {{"type", "array"}}}}};
+  expect_refused(json, "tools[0].input_schema.type");
+  EXPECT_NE(
+      std::string(refusal(json).what()).find("'tools[0].input_schema.type'"), std::string::npos);
+  json.erase("tools");
+  json["tool_choice"] = {{"type", "any"}};
+  expect_refused(json, "tool_choice");
+  json["tool_choice"] = {{"type", "auto"}};
+  EXPECT_TRUE(messages_request(json).tools.empty());
+  json.erase("tool_choice");
+  json["system"] = Json::array({{{"type", "image"}}});
+  expect_refused(json, "system[0].type", "unsupported_parameter");
+  EXPECT_NE(std::string(refusal(json).what()).find("the model \"m\""), std::string::npos);
 }
 
 }  // namespace

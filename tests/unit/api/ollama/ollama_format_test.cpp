@@ -76,7 +76,7 @@ TEST(OllamaFormat, ThoughtsAndCalls) {
                           kUsage));
   EXPECT_EQ(
       whole["message"].dump(),
-      R"({"role":"assistant","content":"","tool_calls":[{"function":{"name":"f",)"
+      R"({"role":"assistant","content":"g {\"cut","tool_calls":[{"function":{"name":"f",)"
       R"("arguments":{"a":1}}}],"thinking":"Hm."})");
   EXPECT_EQ(whole["done_reason"], "stop");
   OllamaFormat stream = format(Route::kChat);
@@ -94,6 +94,34 @@ TEST(OllamaFormat, ThoughtsAndCalls) {
       Json::parse(format(Route::kGenerate).piece(0, {.text = "Hm.", .kind = Kind::kReasoning}));
   EXPECT_EQ(thought["thinking"], "Hm.");
   EXPECT_EQ(thought["response"], "");
+}
+
+// Its arguments are no JSON, for it was cut off or badly written: what the model wrote is not lost.
+TEST(OllamaFormat, ACallThatCannotBeMadeIsText) {
+  using Kind = chat::ChatPiece::Kind;
+  const Json whole = Json::parse(format(Route::kChat)
+                                     .whole(
+                                         {{.text = "Well.",
+                                           .finish_reason = "stop",
+                                           .calls = {{"c1", "f", "{bad}"}, {"c2", "g", ""}}}},
+                                         kUsage));
+  EXPECT_EQ(whole["message"].dump(), R"({"role":"assistant","content":"Well.\nf {bad}\ng"})");
+  OllamaFormat stream = format(Route::kChat);
+  std::string lines = stream.piece(0, {.text = "Well."});
+  lines += stream.piece(0, {.text = {}, .kind = Kind::kCallBegins, .call_name = "f"});
+  lines += stream.piece(0, {.text = "{bad}", .kind = Kind::kArguments});
+  lines += stream.piece(0, {.text = {}, .kind = Kind::kCallEnds});
+  lines += stream.piece(0, {.text = {}, .kind = Kind::kCallBegins, .call_name = "g"});
+  lines += stream.piece(0, {.text = {}, .finish_reason = "length"});
+  std::string text;
+  for (std::size_t at = 0; at < lines.size();) {
+    const std::size_t end = lines.find('\n', at);
+    const Json line = Json::parse(lines.substr(at, end - at));
+    EXPECT_FALSE(line["message"].contains("tool_calls"));
+    text += line["message"]["content"].get<std::string>();
+    at = end + 1;
+  }
+  EXPECT_EQ(text, whole["message"]["content"]);
 }
 
 TEST(OllamaFormat, Likelihoods) {

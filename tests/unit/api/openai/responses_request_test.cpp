@@ -127,6 +127,10 @@ TEST(ResponsesRequest, WhatIsNotSupportedIsRefusedByName) {
       refused_input(R"([{"type":"web_search_call","id":"ws_1"}])"),
       "input[0].type unsupported_parameter");
   EXPECT_EQ(refused(R"("background":false,"conversation":null,"tools":[])"), "(accepted)");
+  EXPECT_EQ(refused(R"("tool_choice":"required")"), "tool_choice");
+  EXPECT_EQ(
+      refused(R"("tools":[],"tool_choice":{"type":"function","name":"a"})"), "tool_choice.name");
+  EXPECT_EQ(refused(R"("tool_choice":"auto")"), "(accepted)");
 }
 
 TEST(ResponsesRequest, ErrorsNameTheFieldAsItWasSent) {
@@ -164,6 +168,19 @@ TEST(ResponsesRequest, ToolsAreTheChatRoutes) {
   EXPECT_FALSE(request.chat.tool_choice.parallel);
   EXPECT_EQ(request.repeated->at("tools")[0]["name"], "add");
   EXPECT_EQ(refused(R"("tools":[{"type":"function"}])"), "tools[0].name");
+  EXPECT_EQ(refused(R"("tools":[{"type":"function","name":"a b"}])"), "tools[0].name");
+  EXPECT_EQ(
+      refused(R"("tools":[{"type":"function","name":"a","parameters":{"type":"array"}}])"),
+      "tools[0].parameters.type");
+  const std::string with_tool = R"("tools":[{"type":"function","name":"a"}],"tool_choice":)";
+  EXPECT_EQ(refused(with_tool + R"({"type":"function","name":"b"})"), "tool_choice.name");
+  EXPECT_EQ(
+      refused(
+          with_tool +
+          R"({"type":"allowed_tools","mode":"auto","tools":[{"type":"function","name":"b"}]})"),
+      "tool_choice.tools[0].name");
+  EXPECT_EQ(
+      refused(with_tool + R"({"type":"allowed_tools","mode":"x","tools":[]})"), "tool_choice.mode");
   EXPECT_EQ(
       refused(R"("tools":[{"type":"function","name":"a"}],"tool_choice":{"type":"mcp"})"),
       "tool_choice.type unsupported_parameter");

@@ -49,6 +49,20 @@ std::vector<std::string> types(const std::vector<Event>& events) {
 
 constexpr AnswerUsage kUsage{.prompt_tokens = 5, .cached_tokens = 2, .completion_tokens = 3};
 
+TEST(ResponsesFormat, OnlyTheTextsTokensAreTold) {
+  std::vector<AnswerToken> tokens(3);
+  tokens[0] = {.bytes = "Hm", .is_text = false};
+  tokens[1] = {.bytes = "Paris", .logprob = -0.5F};
+  tokens[2] = {.bytes = "<call>", .is_text = false};
+  const Json answer = Json::parse(
+      format()->whole(
+          {{.text = "Paris", .finish_reason = "stop", .tokens = tokens, .reasoning = "Hm"}},
+          kUsage));
+  const Json& logprobs = answer["output"][1]["content"][0]["logprobs"];
+  ASSERT_EQ(logprobs.size(), 1U);
+  EXPECT_EQ(logprobs[0]["token"], "Paris");
+}
+
 TEST(ResponsesFormat, WholeAnswer) {
   const Json answer =
       Json::parse(format()->whole({{.text = "Paris.", .finish_reason = "stop"}}, kUsage));

@@ -76,6 +76,10 @@ TEST(ToolFields, WrongToolsAreNamedByPath) {
       refused_tool(R"({"name":"a","parameters":{"type":"array"}})"),
       "tools[0].function.parameters.type");
   EXPECT_EQ(
+      refused_tool(R"({"name":"a","parameters":{"properties":[{"type":"string"}]}})"),
+      "tools[0].function.parameters.properties");
+  EXPECT_EQ(refused_tool(R"({"name":"a","parameters":{"properties":null}})"), "");
+  EXPECT_EQ(
       refused(R"({"tools":[{"function":{"name":"a"}},{"function":{"name":"a"}}]})"),
       "tools[1].function.name");
   std::string deep = "1";

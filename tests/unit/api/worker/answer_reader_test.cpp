@@ -19,14 +19,15 @@ class AnswerReaderTest : public testing::Test {
   AnswerReader reader_of(
       const std::string& text,
       std::optional<chat::AnswerShape> shape,
-      FinishReason finish = FinishReason::kStop) {
+      FinishReason finish = FinishReason::kStop,
+      const std::vector<std::string>& stop = {}) {
     for (const int token : tokenizer_->encode(text)) {
       state_->push({.token = token});
     }
     state_->push({.finish = finish});
     const std::vector<int> shown = shown_tokens(*tokenizer_, shape);
     return {
-        engine::TextStream(engine::TokenStream(state_), tokenizer_, {}, shown), std::move(shape)};
+        engine::TextStream(engine::TokenStream(state_), tokenizer_, stop, shown), std::move(shape)};
   }
 
   struct Collected {
@@ -84,6 +85,26 @@ TEST_F(AnswerReaderTest, OneThatIsCutOffIsNot) {
   ASSERT_EQ(collected.answer.calls.size(), 1U);
   EXPECT_EQ(collected.finish, FinishReason::kLength);
   EXPECT_FALSE(collected.calls);
+}
+
+TEST_F(AnswerReaderTest, ACallThatAStopStringCutsOffIsNotToBeMade) {
+  for (const chat::CallForm form : {chat::CallForm::kHermes, chat::CallForm::kQwenXml}) {
+    chat::AnswerShape shape = hermes();
+    shape.form = form;
+    const std::string call =
+        form == chat::CallForm::kHermes
+            ? "<tool_call>{\"name\": \"noop\", \"arguments\": {\"a\": \"END\"}}</tool_call>"
+            : "<tool_call>\n<function=noop>\n<parameter=a>END</parameter></function>\n</tool_call>";
+    state_ = std::make_shared<engine::StreamState>();
+    AnswerReader cut_off = reader_of(call, shape, FinishReason::kStop, {"END"});
+    const Collected broken = collect(cut_off);
+    ASSERT_EQ(broken.answer.calls.size(), 1U);
+    EXPECT_EQ(broken.finish, FinishReason::kStop);
+    EXPECT_FALSE(broken.calls);
+    state_ = std::make_shared<engine::StreamState>();
+    AnswerReader behind = reader_of(call + " DONE", shape, FinishReason::kStop, {"DONE"});
+    EXPECT_TRUE(collect(behind).calls) << "it was whole";
+  }
 }
 
 TEST_F(AnswerReaderTest, WhereOneCallIsEnoughTheRequestEndsWithIt) {

@@ -2,6 +2,9 @@
 
 #include <string>
 
+#include "api/worker/anthropic_handler.h"
+#include "api/worker/ollama_handler.h"
+#include "api/worker/responses_handler.h"
 #include "core/text/grammar.h"
 #include "tests/unit/api/worker/generation_test.h"
 #include "tests/unit/text/golden.h"
@@ -124,6 +127,47 @@ TEST_F(ChatHandlerTest, ASchemaThatCannotBeUsedIsNamedByItsPath) {
   const base::Error error = refusal(handle_chat, body);
   EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
   EXPECT_EQ(error.param(), "tools[1].function.parameters");
+}
+
+TEST_F(ChatHandlerTest, OtherApisAreToldTheirOwnFields) {
+  const Json bad = {{"type", "object"}, {"properties", {{"a", {{"type", "nothing"}}}}}};
+  Json body = chat_body(8);
+  body["tools"] = {{{"name", "bad"}, {"input_schema", bad}}};
+  body["tool_choice"] = {{"type", "any"}};
+  EXPECT_EQ(refusal(handle_messages, body).param(), "tools[0].input_schema");
+  body["tools"][0]["input_schema"] = {{"type", "object"}};
+  body["tool_choice"] = {{"type", "auto"}};
+  const Json schema = {{"type", "object"}};
+  body["output_config"] = {{"format", {{"type", "json_schema"}, {"schema", schema}}}};
+  const base::Error both = refusal(handle_messages, body);
+  EXPECT_EQ(both.param(), "output_config.format");
+  EXPECT_EQ(std::string(both.what()).find("\"required\""), std::string::npos) << both.what();
+  body = chat_body(8);
+  body["tools"] = {weather()};
+  body["format"] = "json";
+  EXPECT_EQ(refusal(handle_ollama_chat, body).param(), "format");
+  body = {{"input", "Hi"}, {"tool_choice", "required"}};
+  body["tools"] = {{{"type", "function"}, {"name", "bad"}, {"parameters", bad}}};
+  EXPECT_EQ(refusal(handle_responses, body).param(), "tools[0].parameters");
+}
+
+TEST_F(ChatHandlerTest, AnAnswersLogprobsAreItsTexts) {
+  end_prompts_with("<think>\\n");
+  const Json body = {
+      {"input", "Where?"},
+      {"temperature", 0},
+      {"store", false},
+      {"include", {"message.output_text.logprobs"}},
+      {"guided_regex", "It is Paris\\.\n</think>\n\nParis\\."}};
+  const Json output = json_of(handle_responses(model_, post(body)))["output"];
+  ASSERT_EQ(output.size(), 2U);
+  const Json& part = output[1]["content"][0];
+  std::string told;
+  for (const Json& token : part["logprobs"]) {
+    told += token["token"].get<std::string>();
+  }
+  EXPECT_EQ(part["text"], "Paris.");
+  EXPECT_EQ(told, "Paris.");
 }
 
 TEST_F(ChatHandlerTest, ReasoningIsAFieldOfItsOwnAndItsTokensAreCounted) {

@@ -50,6 +50,21 @@ TEST_F(Echo, TellsThePromptsTokensAndThenTheAnswers) {
 }
 
 // Each token that is text stands in the choice's text where its offset says.
+// A row that is not finite ends the scores: what follows has none.
+TEST_F(Echo, TokensThatWereNotScoredHaveNoLikelihood) {
+  const std::vector<int> prompt = model_.tokenizer->encode("One two three");
+  ASSERT_GE(prompt.size(), 3U);
+  const std::vector<engine::TextToken> scores{
+      {.drawn = {.token = prompt[1], .logprob = -0.5F}, .top = {}}};
+  const PromptEcho echo = echo_of(model_.tokenizer, prompt, &scores);
+  ASSERT_EQ(echo.tokens.size(), prompt.size());
+  EXPECT_EQ(echo.text, "One two three");
+  EXPECT_FALSE(echo.tokens[0].logprob);
+  EXPECT_EQ(echo.tokens[1].logprob, -0.5F);
+  EXPECT_FALSE(echo.tokens[2].logprob);
+  EXPECT_EQ(echo.tokens[2].id, prompt[2]);
+}
+
 TEST_F(Echo, OffsetsCountTheTextsCharacters) {
   const Json choice = answer(body(kText, 2))["choices"][0];
   const auto text = choice["text"].get<std::string>();

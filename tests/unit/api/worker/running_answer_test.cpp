@@ -5,6 +5,7 @@
 
 #include "api/worker/chat_handler.h"
 #include "api/worker/completion_handler.h"
+#include "api/worker/llama_cpp_handler.h"
 #include "tests/unit/api/worker/generation_test.h"
 
 namespace hub::api {
@@ -28,6 +29,18 @@ TEST_F(GenerationTest, SeveralAnswersToAPromptHaveSeedsOneAfterAnother) {
     EXPECT_EQ(alone["usage"]["prompt_tokens"], answer["usage"]["prompt_tokens"]);
   }
   EXPECT_NE(answer["choices"][0]["message"], answer["choices"][1]["message"]);
+}
+
+TEST_F(GenerationTest, WhatWasCachedOfAPromptIsCountedOnce) {
+  Json body = chat_body(4);
+  body["messages"][0]["content"] = std::string(600, 'a') + " What is that?";
+  static_cast<void>(handle_chat(model_, post(body)));
+  const Json one = json_of(handle_chat(model_, post(body)))["usage"];
+  body["n"] = 4;
+  const Json four = json_of(handle_chat(model_, post(body)))["usage"];
+  EXPECT_GT(one["prompt_tokens_details"]["cached_tokens"], 0);
+  EXPECT_EQ(four["prompt_tokens"], one["prompt_tokens"]);
+  EXPECT_LT(four["prompt_tokens_details"]["cached_tokens"], four["prompt_tokens"]);
 }
 
 // The sum of its tokens' logprobs, by their number.
@@ -138,6 +151,16 @@ TEST_F(GenerationTest, TokenIdsOutsideTheVocabularyAreRefused) {
   body.erase("logit_bias");
   body["stop_token_ids"] = {49152};
   EXPECT_EQ(refusal(handle_chat, body).param(), "stop_token_ids");
+  EXPECT_EQ(refusal(handle_llama_completion, {{"prompt", {1, 49152}}}).param(), "prompt");
+}
+
+// The compiler reads the translation of a GBNF: its places say nothing to the client.
+TEST_F(GenerationTest, AGbnfThatCannotBeUsedIsNamedWithoutAPlace) {
+  const base::Error error =
+      refusal(handle_llama_completion, {{"prompt", "Hi"}, {"grammar", "root ::= \"a\"{0}"}});
+  EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
+  EXPECT_EQ(error.param(), "grammar");
+  EXPECT_STREQ(error.what(), "'grammar' cannot be used: End number in range cannot be 0");
 }
 
 TEST_F(GenerationTest, AnswersLookAsTheyMust) {
