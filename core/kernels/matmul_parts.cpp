@@ -90,6 +90,33 @@ void run_packed_dot(
   }
 }
 
+void run_int8_dot(const Int8Ops& ops, const float* x, const InterleavedRows& w, int m, float* y) {
+  const int blocks = round_up(w.rows, kInt8Columns) / kInt8Columns;
+  // A part of the rows at a time, so that their quantized copy stays small.
+  for (int m0 = 0; m0 < m && blocks > 0; m0 += kMixedRows) {
+    const Extent part{std::min(kMixedRows, m - m0), w.rows, w.columns};
+    const float* xm = x + std::int64_t{m0} * w.columns;
+    const auto places = static_cast<std::size_t>(round_up(part.m, kInt8Panel)) *
+                        static_cast<std::size_t>(w.columns / kInt8Step);
+    constexpr std::size_t row_floats = kInt8Step / sizeof(float);  // of one place, in floats
+    float* scratch = thread_scratch(places * (row_floats + 2), 1);
+    const Int8Rows quantized{
+        reinterpret_cast<std::int8_t*>(scratch), scratch + places * row_floats, w.columns};
+    const int parts = wanted_parts(part);
+    const Cut panels = cut(part.m, parts, kInt8Panel, part.m);
+    ThreadPool::shared().for_each(
+        panels.count(), [&](int i) { ops.quantize(xm, quantized, panels.range(i)); });
+    const Cut columns = cut(blocks, parts, 1, blocks);
+    const Cut rows =
+        columns.count() >= parts
+            ? Cut{part.m, part.m}
+            : cut(part.m, (parts + columns.count() - 1) / columns.count(), kInt8Panel, part.m);
+    for_grid(rows, columns, [&](Range each, Range some) {
+      ops.dot(quantized, w, y + std::int64_t{m0} * w.rows, each, some);
+    });
+  }
+}
+
 void run_dense_dot(
     const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y) {
   if (extent.m == 0 || extent.rows == 0) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/kernels/cpu_ops.h"
+#include "core/kernels/int8_ops.h"
 
 namespace hub::kernels {
 
@@ -11,7 +12,7 @@ struct Extent {
   int columns;
 };
 
-// The four products cut into parts for the shared thread pool. How they are cut depends on the
+// The products cut into parts for the shared thread pool. How they are cut depends on the
 // shape and on the number of threads, the result does not (cpu_ops.h).
 void run_packed_dot(
     const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y);
@@ -21,5 +22,7 @@ void run_packed_outer(
     const CpuOps& ops, const float* x, const PackedRows& w, const Extent& extent, float* y);
 void run_dense_outer(
     const CpuOps& ops, const float* x, const DenseRows& w, const Extent& extent, float* y);
+// y = x W^T with the `m` rows of x in 8 bits.
+void run_int8_dot(const Int8Ops& ops, const float* x, const InterleavedRows& w, int m, float* y);
 
 }  // namespace hub::kernels

@@ -1,11 +1,9 @@
 // Times the CPU kernels, MLX's stock operations, and what the machine can do at most. One JSON
 // object a line; scripts/bench_kernels.py builds, runs and prints it. Not part of the product.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,62 +18,17 @@
 #include "core/kernels/cpu_level.h"
 #include "core/kernels/cross_entropy.h"
 #include "core/kernels/dense_matmul.h"
+#include "core/kernels/int8_matmul.h"
 #include "core/kernels/quantized_matmul.h"
 #include "core/kernels/rms_norm.h"
 #include "core/kernels/swiglu.h"
 #include "core/kernels/thread_pool.h"
 #include "core/tensor/ops.h"
+#include "tests/support/kernel_report.h"
 #include "tests/support/own_attention.h"
 
 namespace hub::kernels {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Run = std::function<void()>;
-
-double seconds(const Run& run) {
-  const auto start = Clock::now();
-  run();
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-// The best of as many runs as fit about `budget` seconds (at least two).
-double best(const Run& run, double budget) {
-  double shortest = seconds(run);
-  double spent = shortest;
-  for (int i = 0; i < 1 || (spent < budget && i < 1000); ++i) {
-    const double now = seconds(run);
-    spent += now;
-    shortest = std::min(shortest, now);
-  }
-  return shortest;
-}
-
-class Report {
- public:
-  Report(double budget, bool stock) : budget_(budget), stock_(stock) {}
-
-  // `work`: floating-point operations or bytes of one run; `unit`: GFLOP/s or GB/s.
-  void add(
-      const std::string& name, double work, const char* unit, const Run& ours, const Run& stock) {
-    const double own = best(ours, budget_);
-    const double other = stock_ ? best(stock, budget_ / 4) : 0.0;
-    fmt::print(
-        "{{\"name\": \"{}\", \"unit\": \"{}\", \"ours_ms\": {:.4f}, \"stock_ms\": {:.4f}, "
-        "\"ours_rate\": {:.2f}, \"stock_rate\": {:.2f}}}\n",
-        name,
-        unit,
-        own * 1e3,
-        other * 1e3,
-        work / own / 1e9,
-        other > 0 ? work / other / 1e9 : 0.0);
-    std::fflush(stdout);
-  }
-
- private:
-  double budget_;
-  bool stock_;
-};
 
 // A value that the compiler must believe to be used.
 void keep(float value) {
@@ -233,6 +186,33 @@ void bench_quantized(Report& report) {
   }
 }
 
+// Products with activations in 8 bits beside those in float32 (as "stock"), in turn; both in
+// operations of the unrounded product.
+void bench_int8(Report& report) {
+  for (const auto& [rows, columns, bits] :
+       {std::tuple{576, 576, 4}, {192, 576, 4}, {1536, 576, 4}, {576, 1536, 4}, {49152, 576, 8}}) {
+    const auto parts = tensor::quantize(mx::random::normal({rows, columns}), 32, bits);
+    const auto scales = mx::astype(parts.scales, mx::float16);
+    const auto biases = mx::astype(*parts.biases, mx::float16);
+    mx::eval({parts.weight, scales, biases});
+    const QuantizedWeight w{parts.weight, scales, biases, 32, bits};
+    const auto turned = interleaved(w);
+    for (const int m : {1, 8, 16, 64, 512}) {
+      if (rows == 49152 && m == 512) {
+        continue;  // nobody wants that many logits
+      }
+      const auto x = mx::random::normal({m, columns});
+      mx::eval({x});
+      report.in_turn(
+          fmt::format("int8 {}x{} {} bit g32 M={}", rows, columns, bits, m),
+          2.0 * m * rows * columns,
+          "GFLOP/s",
+          [&] { mx::eval({int8_matmul(x, turned)}); },
+          [&] { mx::eval({quantized_matmul(x, w)}); });
+    }
+  }
+}
+
 void bench_dense(Report& report) {
   for (const auto& [m, inner, columns] :
        {std::tuple{1, 576, 8}, {512, 576, 8}, {512, 8, 576}, {512, 576, 1536}}) {
@@ -369,6 +349,7 @@ int main(int argc, char** argv) {
   const double peak_before = flop_peak();
   Report report(budget, stock);
   bench_quantized(report);
+  bench_int8(report);
   bench_dense(report);
   bench_rows(report);
   bench_attention(report);
