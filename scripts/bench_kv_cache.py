@@ -1,4 +1,5 @@
-"""Keys and values in 8 and 4 bits (`kv_bits`) against floats: what they change, what they take, how fast they are.
+"""Keys and values in 8 and 4 bits (`kv_bits`) and activations in 8 bits (`activation_bits`, on CPUs) against floats:
+what they change, what they take, how fast they are.
 
     uv run python scripts/bench_kv_cache.py [--tokens 4096] [--cached 128 4000] [--rounds 3] [--json FILE]
 
@@ -56,21 +57,22 @@ def run(program: Path, model: Path, tokens: list[int], options: argparse.Namespa
     return [json.loads(line) for line in output.splitlines()]
 
 
-def name(bits: int) -> str:
-    return f"{bits} bits" if bits else "floats"
+def name(row: Json) -> str:
+    bits = f"kv {row['bits']} bits" if row["bits"] else "floats"
+    return f"{bits}, activations 8" if row["activation_bits"] == 8 else bits
 
 
 def print_table(qualities: list[Json], speeds: list[Json]) -> None:
-    print(f"\n{'':<10}{'perplexity':>12}{'mean KL':>12}{'same best':>12}{'bytes/token':>14}")
+    print(f"\n{'':<28}{'perplexity':>12}{'mean KL':>12}{'same best':>12}{'bytes/token':>14}")
     for row in qualities:
         print(
-            f"{name(row['bits']):<10}{row['perplexity']:>12.4f}{row['kl']:>12.2e}"
+            f"{name(row):<28}{row['perplexity']:>12.4f}{row['kl']:>12.2e}"
             f"{row['same_best']:>12.2%}{row['bytes_per_token']:>14,}"
         )
-    print(f"\n{'':<10}{'cached':>12}{'decode tok/s':>14}{'best':>10}{'prompt tok/s':>14}")
+    print(f"\n{'':<28}{'cached':>12}{'decode tok/s':>14}{'best':>10}{'prompt tok/s':>14}")
     for row in speeds:
         print(
-            f"{name(row['bits']):<10}{row['cached']:>12,}{row['decode_tok_s']:>14.1f}"
+            f"{name(row):<28}{row['cached']:>12,}{row['decode_tok_s']:>14.1f}"
             f"{row['best_decode_tok_s']:>10.1f}{row['prompt_tok_s']:>14.1f}"
         )
 

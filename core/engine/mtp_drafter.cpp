@@ -17,8 +17,8 @@ namespace {
 
 // The head's own weights and those that make logits, of all that a step reads.
 double size_ratio(const models::LanguageModel& model) {
-  const std::uint64_t logits =
-      model.output_head() != nullptr ? model.output_head()->nbytes() : model.embedding()->nbytes();
+  const std::uint64_t logits = model.output_head() != nullptr ? model.output_head()->nbytes()
+                                                              : model.embedding()->head_nbytes();
   const std::uint64_t own = model.mtp_head()->weight_bytes();
   return static_cast<double>(own + logits) /
          static_cast<double>(std::max<std::uint64_t>(1, model.weight_bytes() - own));

@@ -62,6 +62,10 @@ struct LoadOptions {
   // The head that predicts further tokens, where the folder has one, which counts in
   // weight_bytes(). Else its tensors are not looked at, as in mlx-lm.
   bool mtp_head = false;
+  // What linears multiply in: 32: float32 or the device's half type. 8, on CPUs alone: those packed
+  // in 4 or 8 bits round their input (kernels/int8_matmul.h), and a packed table that is the output
+  // head, too, lies in memory twice. Such a model has no gradients.
+  int activation_bits = 32;
 };
 
 // A decoder. All functions only build graphs and belong to the one thread that owns MLX.
@@ -107,7 +111,7 @@ class LanguageModel {
 
 // Loads config.json and model*.safetensors of `folder` and evaluates the weights. On CPU every
 // float becomes float32. Throws kUnprocessable naming missing, unused and misshaped tensors (all of
-// them), an unknown architecture, or a corrupt file.
+// them), an unknown architecture, or a corrupt file, and what Weights::set_activation_bits() does.
 std::unique_ptr<LanguageModel> load_model(
     const std::filesystem::path& folder, LoadOptions options = {});
 

@@ -43,7 +43,11 @@ model_config::ModelConfig reduced(model_config::ModelConfig config, LoadOptions 
 }
 
 std::unique_ptr<LanguageModel> make_family(
-    const model_config::ModelConfig& config, Weights weights, const std::string& where) {
+    const model_config::ModelConfig& config,
+    Weights weights,
+    const std::string& where,
+    LoadOptions options) {
+  weights.set_activation_bits(options.activation_bits);
   if (config.encoder) {
     throw base::Error(
         base::ErrorCode::kUnprocessable,
@@ -67,12 +71,12 @@ std::unique_ptr<LanguageModel> make_family(
 std::unique_ptr<LanguageModel> load_model(
     const std::filesystem::path& folder, LoadOptions options) {
   const auto config = reduced(model_config::ModelConfig::load(folder), options);
-  return make_family(config, Weights(folder, config), folder.string());
+  return make_family(config, Weights(folder, config), folder.string(), options);
 }
 
 std::unique_ptr<LanguageModel> make_model(const ModelTensors& tensors, LoadOptions options) {
   const auto config = reduced(tensors.config, options);
-  return make_family(config, Weights(tensors.arrays, config), "the arrays");
+  return make_family(config, Weights(tensors.arrays, config), "the arrays", options);
 }
 
 }  // namespace hub::models

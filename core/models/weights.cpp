@@ -235,12 +235,51 @@ nn::Linear Weights::linear(const std::string& path, int in, int out, bool bias) 
   if (bias) {
     offset = floats(path + ".bias", {out}, false);
   }
+  if (auto weight = int8(parts)) {
+    bytes_ += weight->nbytes() - nn::weight_bytes(parts.weight, parts.parts);
+    return {path, std::move(*weight), std::move(offset)};
+  }
   return {path, std::move(parts.weight), std::move(parts.parts), std::move(offset)};
 }
 
 nn::Embedding Weights::embedding(const std::string& path, int size, int width) {
   Packed parts = matrix(path, size, width);
-  return {path, std::move(parts.weight), std::move(parts.parts)};
+  std::optional<kernels::InterleavedWeight> head;
+  if (config_.tie_word_embeddings && path == config_.path("model.embed_tokens")) {
+    head = int8(parts);
+    bytes_ += head ? head->nbytes() : 0;
+  }
+  return {path, std::move(parts.weight), std::move(parts.parts), std::move(head)};
+}
+
+void Weights::set_activation_bits(int bits) {
+  const auto refuse = [](const std::string& message) {
+    throw base::Error(
+        base::ErrorCode::kInvalidArgument, "activation_bits: " + message, "activation_bits");
+  };
+  if (bits != 32 && bits != 8) {
+    refuse(fmt::format("32 or 8 was wanted, got {}", bits));
+  }
+  if (bits == 8 && tensor::default_device_is_gpu()) {
+    refuse("8 works on CPUs alone, and this machine computes on its GPU; 32 was wanted");
+  }
+  activation_bits_ = bits;
+}
+
+std::optional<kernels::InterleavedWeight> Weights::int8(const Packed& parts) const {
+  // Without biases there is a stand-in, or a packing that is not affine.
+  if (activation_bits_ != 8 || !parts.parts || !parts.parts->biases ||
+      !kernels::can_interleave(parts.parts->group_size, parts.parts->bits)) {
+    return std::nullopt;
+  }
+  const auto& packing = *parts.parts;
+  const bool is_whole = parts.weight.ndim() == 2 && packing.scales.ndim() == 2 &&
+                        packing.biases->shape() == packing.scales.shape();
+  if (!is_whole) {  // a stand-in until finish() throws
+    return std::nullopt;
+  }
+  return kernels::interleaved(
+      {parts.weight, packing.scales, *packing.biases, packing.group_size, packing.bits});
 }
 
 nn::RmsNorm Weights::rms_norm(const std::string& path, int width, float eps) {

@@ -58,6 +58,10 @@ class Weights {
   // gradient function traces one of them; else none. Not of layers that are already handed out.
   [[nodiscard]] std::unordered_map<std::string, mx::array> traced(const std::string& prefix) const;
 
+  // LoadOptions::activation_bits of the layers that are taken from now on. Throws kInvalidArgument
+  // (param "activation_bits") for numbers other than 32 and 8, and for 8 on a GPU.
+  void set_activation_bits(int bits);
+
   // Whether such a tensor is there and not taken.
   [[nodiscard]] bool has(const std::string& name, const mx::Shape& shape) const;
 
@@ -81,6 +85,9 @@ class Weights {
   };
 
   Packed matrix(const std::string& path, int rows, int columns);
+  // The same weight for products with activations in 8 bits, where they are asked for and the
+  // kernel takes it.
+  [[nodiscard]] std::optional<kernels::InterleavedWeight> int8(const Packed& parts) const;
   Packed packed_matrix(const std::string& path, int rows, int columns);
   tensor::PackedMatrices packed_experts(const std::string& path, int experts, int in, int out);
   std::optional<model_config::Quantization> packing(const std::string& path, int rows, int columns);
@@ -100,6 +107,7 @@ class Weights {
   std::vector<std::string> problems_;
   std::uint64_t bytes_ = 0;
   float norm_offset_;
+  int activation_bits_ = 32;
 };
 
 }  // namespace hub::models

@@ -18,8 +18,15 @@ mx::array taken(const mx::array& table, const mx::array& rows) {
 
 }  // namespace
 
-Embedding::Embedding(std::string path, mx::array weight, std::optional<QuantizedParts> quantized)
-    : path_(std::move(path)), weight_(std::move(weight)), quantized_(std::move(quantized)) {}
+Embedding::Embedding(
+    std::string path,
+    mx::array weight,
+    std::optional<QuantizedParts> quantized,
+    std::optional<kernels::InterleavedWeight> int8_head)
+    : path_(std::move(path)),
+      weight_(std::move(weight)),
+      quantized_(std::move(quantized)),
+      int8_head_(std::move(int8_head)) {}
 
 mx::array Embedding::operator()(const mx::array& tokens, AdapterSpans adapters) const {
   return add_embedding_adapters(rows_of(tokens), tokens, path_, adapters);
@@ -44,9 +51,13 @@ mx::array Embedding::rows_of(const mx::array& tokens) const {
 }
 
 mx::array Embedding::as_linear(const mx::array& x, AdapterSpans adapters) const {
-  const mx::array y =
-      quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
-  return add_tied_head_adapters(y, x, path_, adapters);
+  const auto product = [&] {
+    if (int8_head_) {
+      return kernels::int8_matmul(x, *int8_head_);
+    }
+    return quantized_ ? quantized_matmul(x, weight_, *quantized_) : matmul_transposed(x, weight_);
+  };
+  return add_tied_head_adapters(product(), x, path_, adapters);
 }
 
 mx::array Embedding::row_norms() const {
@@ -59,7 +70,11 @@ int Embedding::width() const {
 }
 
 std::size_t Embedding::nbytes() const {
-  return weight_bytes(weight_, quantized_);
+  return weight_bytes(weight_, quantized_) + (int8_head_ ? int8_head_->nbytes() : 0);
+}
+
+std::size_t Embedding::head_nbytes() const {
+  return int8_head_ ? int8_head_->nbytes() : weight_bytes(weight_, quantized_);
 }
 
 }  // namespace hub::nn

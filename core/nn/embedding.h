@@ -13,7 +13,13 @@ namespace hub::nn {
 // A table of vectors by token id, and the output head that shares it.
 class Embedding {
  public:
-  Embedding(std::string path, mx::array weight, std::optional<QuantizedParts> quantized);
+  // `int8_head`: the weight once more, for an output head that rounds its input to 8 bits
+  // (kernels::int8_matmul()); rows are looked up in the other one.
+  Embedding(
+      std::string path,
+      mx::array weight,
+      std::optional<QuantizedParts> quantized,
+      std::optional<kernels::InterleavedWeight> int8_head = std::nullopt);
 
   // tokens [rows] int32 -> [rows, width]; float32 on CPU. Ids outside the table are the caller's
   // mistake: MLX does not check them.
@@ -28,8 +34,10 @@ class Embedding {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int size() const { return weight_.shape(0); }
   [[nodiscard]] int width() const;
-  // Of the table, as it lies in memory.
+  // Of the table, as it lies in memory, with the copy for the head.
   [[nodiscard]] std::size_t nbytes() const;
+  // Of what as_linear() reads.
+  [[nodiscard]] std::size_t head_nbytes() const;
 
  private:
   // tokens [rows] int32 -> [rows, width]: the table alone.
@@ -38,6 +46,7 @@ class Embedding {
   std::string path_;
   mx::array weight_;  // [size, width], or packed uint32 [size, width * bits / 32]
   std::optional<QuantizedParts> quantized_;
+  std::optional<kernels::InterleavedWeight> int8_head_;
 };
 
 }  // namespace hub::nn

@@ -97,8 +97,14 @@ Linear::Linear(
       quantized_(std::move(quantized)),
       bias_(std::move(bias)) {}
 
+Linear::Linear(std::string path, kernels::InterleavedWeight weight, std::optional<mx::array> bias)
+    : path_(std::move(path)),
+      weight_(weight.fields),
+      int8_(std::move(weight)),
+      bias_(std::move(bias)) {}
+
 mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
-  if (adapters.empty() && bias_ && !quantized_ && tensor::default_device_is_gpu()) {
+  if (adapters.empty() && bias_ && !quantized_ && !int8_ && tensor::default_device_is_gpu()) {
     return kernels::in_row_blocks(x, [&](const mx::array& rows) {
       return mx::addmm(*bias_, rows, mx::transpose(weight_));  // mlx.nn's, which rounds once
     });
@@ -110,7 +116,7 @@ mx::array Linear::operator()(const mx::array& x, AdapterSpans adapters) const {
 }
 
 mx::array Linear::project(const mx::array& x) const {
-  return times_transposed(x, weight_, quantized_);
+  return int8_ ? kernels::int8_matmul(x, *int8_) : times_transposed(x, weight_, quantized_);
 }
 
 // The weight of an adapted linear is frozen: a traced one would get no gradient here.
@@ -126,20 +132,30 @@ mx::array Linear::adapted(const mx::array& x, const LoraWeights& weights, float 
 }
 
 mx::array Linear::row_norms() const {
+  if (int8_) {
+    auto plain = kernels::plain(*int8_);
+    return nn::row_norms(
+        plain.packed,
+        QuantizedParts{
+            std::move(plain.scales), std::move(plain.biases), int8_->group_size, int8_->bits});
+  }
   return nn::row_norms(weight_, quantized_);
 }
 
 int Linear::in_features() const {
+  if (int8_) {
+    return int8_->columns;
+  }
   const int columns = weight_.shape(1);
   return quantized_ ? columns * 32 / quantized_->bits : columns;
 }
 
 int Linear::out_features() const {
-  return weight_.shape(0);
+  return int8_ ? int8_->rows : weight_.shape(0);
 }
 
 std::size_t Linear::nbytes() const {
-  return weight_bytes(weight_, quantized_);
+  return int8_ ? int8_->nbytes() : weight_bytes(weight_, quantized_);
 }
 
 }  // namespace hub::nn

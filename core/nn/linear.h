@@ -7,6 +7,7 @@
 #include <mlx/array.h>
 
 #include "core/kernels/batch_invariance.h"
+#include "core/kernels/int8_matmul.h"
 #include "core/nn/lora.h"
 
 namespace hub::nn {
@@ -44,6 +45,9 @@ class Linear {
       mx::array weight,
       std::optional<QuantizedParts> quantized,
       std::optional<mx::array> bias);
+  // x is rounded to 8 bits before it is multiplied (kernels::int8_matmul()); an adapter's product
+  // is not. Not differentiable.
+  Linear(std::string path, kernels::InterleavedWeight weight, std::optional<mx::array> bias);
 
   // x [rows, in] -> [rows, out]
   mx::array operator()(const mx::array& x, AdapterSpans adapters) const;
@@ -65,8 +69,9 @@ class Linear {
       const mx::array& x, const LoraWeights& weights, float scale) const;
 
   std::string path_;  // "model.layers.0.self_attn.q_proj"
-  mx::array weight_;  // [out, in], or packed uint32 [out, in * bits / 32]
+  mx::array weight_;  // [out, in], or packed uint32 [out, in * bits / 32], or that of int8_
   std::optional<QuantizedParts> quantized_;
+  std::optional<kernels::InterleavedWeight> int8_;
   std::optional<mx::array> bias_;  // [out]
 };
 

@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/models/language_model.h"
+#include "core/tensor/ops.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tiny_model.h"
 
@@ -51,6 +52,55 @@ TEST_F(Loading, CountsBytesAsTheyLieInMemory) {
   }
   // float16 scales stay as they are: the kernel takes them.
   EXPECT_EQ(load_model(folder_.path())->weight_bytes(), expected);
+}
+
+TEST_F(Loading, ActivationsInEightBitsTakeTheHeadOnceMore) {
+  write();
+  const auto plain = load_model(folder_.path());
+  const auto refused = [&](int bits) {
+    try {
+      load_model(folder_.path(), {.activation_bits = bits});
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ErrorCode::kInvalidArgument);
+      EXPECT_EQ(error.param(), "activation_bits");
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  EXPECT_THAT(refused(16), HasSubstr("32 or 8 was wanted, got 16"));
+  if (tensor::default_device_is_gpu()) {
+    EXPECT_THAT(refused(8), HasSubstr("works on CPUs alone"));
+    return;
+  }
+  const auto model = load_model(folder_.path(), {.activation_bits = 8});
+  const nn::Embedding& table = *plain->embedding();
+  EXPECT_EQ(model->weight_bytes(), plain->weight_bytes() + table.nbytes());
+  EXPECT_EQ(model->embedding()->nbytes(), 2 * table.nbytes());
+  const mx::array x = mx::ones({1, 64});
+  for (std::size_t i = 0; i < model->linears().size(); ++i) {
+    const nn::Linear& linear = *model->linears()[i];
+    EXPECT_EQ(linear.out_features(), plain->linears()[i]->out_features());
+    if (linear.in_features() == 64) {
+      EXPECT_TRUE(
+          mx::allclose(linear.project(x), plain->linears()[i]->project(x), 0.0, 1e-4).item<bool>())
+          << "ones lose nothing: " << linear.path();
+    }
+  }
+}
+
+TEST_F(Loading, WithActivationsInEightBitsEveryMissingTensorIsNamedToo) {
+  tensors_.erase("model.layers.1.mlp.up_proj.weight");
+  tensors_.erase("model.layers.0.self_attn.q_proj.biases");
+  tensors_.erase("model.embed_tokens.scales");
+  write();
+  try {
+    load_model(folder_.path(), {.activation_bits = tensor::default_device_is_gpu() ? 32 : 8});
+    FAIL() << "accepted";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("missing: model.layers.1.mlp.up_proj.weight"));
+    EXPECT_THAT(error.what(), HasSubstr("missing: model.layers.0.self_attn.q_proj.biases [64, 2]"));
+    EXPECT_THAT(error.what(), HasSubstr("model.embed_tokens.weight is "));
+  }
 }
 
 TEST_F(Loading, EveryMissingTensorIsNamed) {

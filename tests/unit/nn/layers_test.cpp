@@ -6,6 +6,7 @@
 #include <mlx/ops.h>
 #include <mlx/random.h>
 
+#include "core/kernels/int8_matmul.h"
 #include "core/nn/embedding.h"
 #include "core/nn/geglu.h"
 #include "core/nn/linear.h"
@@ -59,6 +60,36 @@ TEST(Linear, PackedIsDequantizeThenMatmul) {
     EXPECT_EQ(linear.in_features(), 64);
     EXPECT_EQ(linear.out_features(), 16);
     EXPECT_TRUE(close(linear(x, {}), mx::matmul(x, mx::transpose(dense)))) << bits;
+  }
+}
+
+TEST(Linear, RoundsWhatItMultipliesOfAnInterleavedWeight) {
+  if (tensor::default_device_is_gpu()) {
+    GTEST_SKIP() << "only CPUs multiply activations in 8 bits";
+  }
+  const mx::array x = random({3, 64}, 1);
+  const mx::array bias = random({10}, 3);
+  for (const int bits : {4, 8}) {
+    const auto q = tensor::quantize(random({10, 64}, 2), 32, bits);
+    const Linear plain("l", q.weight, parts_of(q, bits), bias);
+    const auto weight = kernels::interleaved({q.weight, q.scales, *q.biases, 32, bits});
+    const Linear linear("l", weight, bias);
+    EXPECT_TRUE(mx::allclose(linear(x, {}), plain(x, {}), 0.0, 0.3).item<bool>());
+    EXPECT_FALSE(mx::array_equal(linear(x, {}), plain(x, {})).item<bool>());
+    EXPECT_TRUE(mx::array_equal(linear.project(x), kernels::int8_matmul(x, weight)).item<bool>());
+    EXPECT_TRUE(mx::array_equal(linear.row_norms(), plain.row_norms()).item<bool>());
+    EXPECT_EQ(linear.in_features(), 64);
+    EXPECT_EQ(linear.out_features(), 10);
+    EXPECT_EQ(linear.nbytes(), weight.nbytes());
+
+    const Embedding table("e", q.weight, parts_of(q, bits), weight);
+    const mx::array ids({3, 9}, mx::int32);
+    EXPECT_TRUE(
+        mx::array_equal(table(ids), Embedding("e", q.weight, parts_of(q, bits))(ids)).item<bool>());
+    EXPECT_TRUE(mx::array_equal(table.as_linear(x), linear.project(x)).item<bool>());
+    EXPECT_EQ(table.nbytes(), plain.nbytes() + weight.nbytes());
+    EXPECT_EQ(table.head_nbytes(), weight.nbytes());
+    EXPECT_EQ(Embedding("e", q.weight, parts_of(q, bits)).head_nbytes(), plain.nbytes());
   }
 }
 
