@@ -49,6 +49,8 @@ struct ServerFlags {
         {"kv_bits", "bits of each key and value: 4, 8, or 0 for floats (default 0)"},
         {"kv_window", "tokens of a sequence whose keys and values stay (default 0: all)"},
         {"kv_sinks", "of them the first ones (default 4)"},
+        {"activation_bits",
+         "8: packed linears round what they multiply to 8 bits, on CPUs alone (default 32)"},
         {"batch_invariant",
          "on: answers do not depend on the batch on a GPU, either (default off)"},
         {"prefix_disk_bytes",

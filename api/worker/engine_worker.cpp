@@ -52,6 +52,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
   config.kv_bits = arguments.kv_bits;
   config.kv_window = arguments.kv_window;
   config.kv_sinks = arguments.kv_sinks;
+  config.activation_bits = arguments.activation_bits;
   config.batch_invariant = arguments.batch_invariant;
   config.max_running = arguments.max_running.value_or(config.max_running);
   config.speculative_tokens = arguments.speculative_tokens.value_or(config.speculative_tokens);
@@ -65,7 +66,7 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
     config.prefix_disk->model_digest = arguments.model_digest;
     config.prefix_disk->budget_bytes = arguments.prefix_disk_bytes;
     config.prefix_disk->computed_by = fmt::format(
-        "mlx-hub {}, mlx {}, {}, {}, kv_bits {}, kv_window {} {}{}",
+        "mlx-hub {}, mlx {}, {}, {}, kv_bits {}, kv_window {} {}{}{}",
         arguments.build,
         tensor::mlx_version(),
         tensor::device_name(),
@@ -73,6 +74,9 @@ engine::EngineConfig engine_config(const EngineArguments& arguments) {
         arguments.kv_bits,
         arguments.kv_window,
         arguments.kv_window > 0 ? arguments.kv_sinks : 0,
+        arguments.activation_bits == 32
+            ? ""
+            : fmt::format(", activation_bits {}", arguments.activation_bits),
         arguments.batch_invariant ? ", batch invariant" : "");
   }
   return config;

@@ -17,6 +17,7 @@ struct EngineArguments {
   int kv_bits = 0;  // engine::EngineConfig
   int kv_window = 0;
   int kv_sinks = 4;
+  int activation_bits = 32;
   bool batch_invariant = false;
   std::optional<int> speculative_tokens = std::nullopt;
   std::optional<std::filesystem::path> draft_folder{};  // engine::EngineConfig

@@ -33,6 +33,7 @@ struct EngineConfig {
   int kv_bits = 0;                  // models::KvCacheOptions
   int kv_window = 0;
   int kv_sinks = 4;
+  int activation_bits = 32;  // models::LoadOptions, of a decoder; a draft model keeps 32
   // Results do not depend on the batch on a GPU, either (nn::set_batch_invariant(), for the whole
   // process).
   bool batch_invariant = false;

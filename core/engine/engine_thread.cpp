@@ -60,7 +60,8 @@ void Engine::Impl::load() {
 
 void Engine::Impl::load_decoder() {
   const bool speculates = config_.speculative_tokens > 0;
-  const models::LoadOptions options{.mtp_head = speculates && !config_.draft_folder};
+  const models::LoadOptions options{
+      .mtp_head = speculates && !config_.draft_folder, .activation_bits = config_.activation_bits};
   model_ = config_.weights_folder ? models::load_finetuned_model(
                                         config_.model_folder, *config_.weights_folder, options)
                                   : models::load_model(config_.model_folder, options);

@@ -167,6 +167,11 @@ std::vector<Setting> engine_settings() {
        }},
       {"kv_window", false, count_of(&Config::kv_window, 0, 1U << 30U)},
       {"kv_sinks", false, count_of(&Config::kv_sinks, 0, model_config::kMostKvSinks)},
+      {"activation_bits",
+       false,
+       [](Config& c, const Values& v, Source s) {
+         c.activation_bits = std::stoi(one_of(v[0], s, {"32", "8"}));
+       }},
       {"batch_invariant", false, switch_of(&Config::batch_invariant)},
       {"prefix_disk_bytes", false, bytes_of(&Config::prefix_disk_bytes, 0)},
       {"response_store_bytes", false, bytes_of(&Config::response_store_bytes, 0)},

@@ -47,7 +47,8 @@ struct Config {
   int kv_bits = 0;                              // kv_bits: of each key and value, 4 or 8; 0: floats
   // kv_window: tokens of a sequence whose keys and values stay; 0: all
   int kv_window = 0;
-  int kv_sinks = 4;  // kv_sinks: of them the first ones, the others are the last ones
+  int kv_sinks = 4;          // kv_sinks: of them the first ones, the others are the last ones
+  int activation_bits = 32;  // activation_bits: 8: what packed linears multiply is rounded to
   // batch_invariant: "on": answers do not depend on the batch on a GPU, either
   bool batch_invariant = false;
   // prefix_disk_bytes: kept prefixes of all models together on disk; 0: none

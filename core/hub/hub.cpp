@@ -106,6 +106,7 @@ ModelPool::Options pool_options(
       .kv_bits = config.kv_bits,
       .kv_window = config.kv_window,
       .kv_sinks = config.kv_sinks,
+      .activation_bits = config.activation_bits,
       .batch_invariant = config.batch_invariant,
       .prefix_folder = config.data_dir / kPrefixFolder,
       .prefix_disk_bytes = config.prefix_disk_bytes,

@@ -88,6 +88,7 @@ class ModelPool {
     int kv_bits = 0;  // EngineConfig
     int kv_window = 0;
     int kv_sinks = 4;
+    int activation_bits = 32;
     bool batch_invariant = false;
     std::filesystem::path prefix_folder{};  // of all models (core/base/prefix_files.h)
     std::uint64_t prefix_disk_bytes = 0;    // below it; 0: engines write no prefixes

@@ -26,9 +26,14 @@ std::uint64_t array_bytes(
     const std::filesystem::path& folder,
     const ModelConfig& config,
     std::uint64_t kv_tokens,
-    int kv_bits) {
-  const std::uint64_t weight_bytes =
-      model_config::loaded_bytes(model_config::read_text_weights(folder, config));
+    int kv_bits,
+    int activation_bits) {
+  const auto files = model_config::read_text_weights(folder, config);
+  std::uint64_t weight_bytes = model_config::loaded_bytes(files);
+  if (activation_bits == 8 && config.tie_word_embeddings && !config.encoder) {
+    // Its head has a copy of its own, if it is packed; a float one counts in vain.
+    weight_bytes += model_config::loaded_bytes(files, config.path("model.embed_tokens") + ".");
+  }
   return model_config::serving_bytes(config, weight_bytes, kv_tokens, kv_bits);
 }
 
@@ -39,7 +44,8 @@ ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
   const std::uint64_t kv_tokens =
       options_.kv_budget_bytes /
       std::max<std::uint64_t>(1, model_config::kv_bytes_per_token(config, 4, options_.kv_bits));
-  std::uint64_t bytes = array_bytes(model.base_folder, config, kv_tokens, options_.kv_bits);
+  std::uint64_t bytes =
+      array_bytes(model.base_folder, config, kv_tokens, options_.kv_bits, options_.activation_bits);
   Needs needs;
   if (options_.draft_for && options_.speculative_tokens > 0) {
     needs.draft = options_.draft_for(model);
@@ -53,7 +59,7 @@ ModelPool::Needs ModelPool::needs_of(const ServedModel& model) const {
       options_.check_files(needs.draft->version_id);
     }
     // Its caches are among those of kv_budget_bytes.
-    bytes += array_bytes(needs.draft->folder, ModelConfig::load(needs.draft->folder), 0, 0);
+    bytes += array_bytes(needs.draft->folder, ModelConfig::load(needs.draft->folder), 0, 0, 32);
   }
   needs.bytes = model_config::worker_bytes(bytes);
   return needs;
@@ -144,6 +150,8 @@ EngineProcess::Options ModelPool::engine_options(
       std::to_string(options_.kv_window),
       "--kv-sinks",
       std::to_string(options_.kv_sinks),
+      "--activation-bits",
+      std::to_string(options_.activation_bits),
       "--max-running",
       std::to_string(options_.max_running),
       "--speculative-tokens",

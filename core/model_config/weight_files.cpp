@@ -149,10 +149,13 @@ std::uint64_t tensor_bytes(const std::vector<WeightFile>& files) {
   return bytes;
 }
 
-std::uint64_t loaded_bytes(const std::vector<WeightFile>& files) {
+std::uint64_t loaded_bytes(const std::vector<WeightFile>& files, std::string_view prefix) {
   std::uint64_t bytes = 0;
   for (const WeightFile& file : files) {
     for (const TensorInfo& tensor : file.header.tensors) {
+      if (!tensor.name.starts_with(prefix)) {
+        continue;
+      }
       // Those of experts, in a third dimension, are widened.
       const bool packed_part =
           (tensor.name.ends_with(".scales") || tensor.name.ends_with(".biases")) &&

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,9 @@ std::uint64_t tensor_bytes(const std::vector<WeightFile>& files);
 
 // Bytes of all tensors once a CPU has loaded them (models/weights.h): half types become float32,
 // except float16 scales and biases of packed weights. At most a few percent more than what
-// LanguageModel::weight_bytes() says afterwards. On a GPU tensor_bytes() is the answer.
-std::uint64_t loaded_bytes(const std::vector<WeightFile>& files);
+// LanguageModel::weight_bytes() says afterwards. On a GPU tensor_bytes() is the answer. `prefix`:
+// of those alone whose names begin so.
+std::uint64_t loaded_bytes(
+    const std::vector<WeightFile>& files, std::string_view prefix = std::string_view());
 
 }  // namespace hub::model_config

@@ -47,6 +47,10 @@ void add_engine(CLI::App& app, hub::api::EngineArguments& arguments) {
       ->check(CLI::IsMember({0, 4, 8}));
   engine->add_option("--kv-window", arguments.kv_window, "Tokens whose rows stay, 0: all");
   engine->add_option("--kv-sinks", arguments.kv_sinks, "Of them the first ones");
+  engine
+      ->add_option(
+          "--activation-bits", arguments.activation_bits, "Bits that linears multiply in, on a CPU")
+      ->check(CLI::IsMember({32, 8}));
   engine->add_flag(
       "--batch-invariant",
       arguments.batch_invariant,

@@ -42,6 +42,7 @@ TEST(Config, LaterSourcesWin) {
   EXPECT_EQ(config.threads, 3);
   EXPECT_EQ(load_config(file, no_environment, {{"kv_bits", {"8"}}}).kv_bits, 8);
   EXPECT_EQ(load_config(file, no_environment, {{"kv_window", {"500"}}}).kv_window, 500);
+  EXPECT_EQ(load_config(file, no_environment, {{"activation_bits", {"8"}}}).activation_bits, 8);
   EXPECT_TRUE(load_config(file, no_environment, {{"batch_invariant", {"on"}}}).batch_invariant);
   EXPECT_THAT(config.allow_paths, ElementsAre("/a", "/b"));
 }
@@ -89,6 +90,7 @@ TEST(Config, RefusesWhatCannotBe) {
   EXPECT_THAT(with("log_format", "xml"), HasSubstr("one of auto, text, pretty, json"));
   EXPECT_THAT(with("log_file_bytes", "1000"), HasSubstr("a whole number from 65536"));
   EXPECT_THAT(with("kv_bits", "5"), HasSubstr("must be one of 0, 4, 8, got \"5\""));
+  EXPECT_THAT(with("activation_bits", "16"), HasSubstr("must be one of 32, 8, got \"16\""));
   EXPECT_THAT(with("kv_window", "4"), HasSubstr("more than the 4 sinks"));
   EXPECT_THAT(with("kv_sinks", "65"), HasSubstr("a whole number from 0 to 64"));
   EXPECT_THAT(with("prot", "1"), HasSubstr("prot (command line) is not a setting"));

@@ -49,10 +49,10 @@ class ModelPoolTest : public testing::Test {
 
   // A folder whose weights have this many bytes by their header; the file has a hole instead.
   [[nodiscard]] std::filesystem::path write_model(
-      const std::string& name, std::uint64_t bytes) const {
+      const std::string& name, std::uint64_t bytes, const std::string& tensor = "w") const {
     static_cast<void>(folder_.write(name + "/config.json", kConfig));
-    std::string header =
-        fmt::format(R"({{"w":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}})", bytes);
+    std::string header = fmt::format(
+        R"({{"{1}":{{"dtype":"U8","shape":[{0}],"data_offsets":[0,{0}]}}}})", bytes, tensor);
     std::string length(8, '\0');
     length[0] = static_cast<char>(header.size());
     const auto file = folder_.write(name + "/model.safetensors", length + header);
@@ -60,11 +60,12 @@ class ModelPoolTest : public testing::Test {
     return folder_.path() / name;
   }
 
-  [[nodiscard]] ServedModel model(const std::string& name, std::uint64_t bytes = 1000) const {
+  [[nodiscard]] ServedModel model(
+      const std::string& name, std::uint64_t bytes = 1000, const std::string& tensor = "w") const {
     return {
         .base_version_id = "id-" + name,
         .base_name = name,
-        .base_folder = write_model(name, bytes),
+        .base_folder = write_model(name, bytes, tensor),
         .adapter = std::nullopt};
   }
 

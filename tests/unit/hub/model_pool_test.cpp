@@ -72,6 +72,7 @@ TEST_F(ModelPoolTest, EnginesAreToldWhereKeptPrefixesGoAndWhatTheyBelongTo) {
   options_.prefix_disk_bytes = 1000;
   options_.kv_bits = 8;
   options_.kv_window = 1000;
+  options_.activation_bits = 8;
   options_.batch_invariant = true;
   use_worker(R"sh(
 echo "$*" >&2
@@ -94,11 +95,26 @@ done
   EXPECT_THAT(
       text,
       HasSubstr("--prefix-folder /data/prefixes --prefix-disk-bytes 1000 --model-digest digest1"));
-  EXPECT_THAT(text, HasSubstr("--kv-bits 8 --kv-window 1000 --kv-sinks 4 "));
+  EXPECT_THAT(text, HasSubstr("--kv-bits 8 --kv-window 1000 --kv-sinks 4 --activation-bits 8 "));
   EXPECT_THAT(text, HasSubstr(" --batch-invariant "));
   EXPECT_THAT(text, HasSubstr(R"("digest":"digest2")"));
   EXPECT_THAT(
       base::read_file(folder_.path() / "engine-b.log"), testing::Not(HasSubstr("--prefix-folder")));
+}
+
+TEST_F(ModelPoolTest, WithActivationsInEightBitsATiedHeadCountsTwice) {
+  const auto reserved = [&](const char* tensor) {
+    static_cast<void>(pool_->acquire(model("a", 5U << 20U, tensor)));
+    const std::uint64_t bytes = ledger_.reserved_bytes();
+    pool_->close(5);
+    return bytes;
+  };
+  const std::uint64_t once = reserved("model.embed_tokens.weight");
+  options_.activation_bits = 8;
+  use_worker(std::string(kWorker));
+  EXPECT_GE(reserved("model.embed_tokens.weight"), once + (5U << 20U));
+  use_worker(std::string(kWorker));
+  EXPECT_EQ(reserved("w"), once);
 }
 
 TEST_F(ModelPoolTest, AnEngineIsToldItsDraftModelWhoseMemoryCounts) {

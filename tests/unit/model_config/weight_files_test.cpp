@@ -66,6 +66,7 @@ TEST_F(WeightFiles, HalfWeightsWidenWhenLoaded) {
   const auto files = read_weight_files(folder_.path());
   EXPECT_EQ(tensor_bytes(files), 10U);
   EXPECT_EQ(loaded_bytes(files), 4U + 2U + 4U + 4U);
+  EXPECT_EQ(loaded_bytes(files, "a."), 4U + 2U);
 }
 
 TEST_F(WeightFiles, WhatTheIndexPromisesMustBeThere) {
